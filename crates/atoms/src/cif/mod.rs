@@ -1,0 +1,1 @@
+//! Crystallographic Information Files.

@@ -1,0 +1,162 @@
+//! The interface between orchestration and models.
+
+use crate::{Prediction, Species, Structure};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::time::{Duration, Instant};
+use thiserror::Error;
+
+/// Floating-point type that a model computes in. Energies are summed in `f64` either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Single precision, as upstream runs.
+    #[default]
+    F32,
+    /// Double precision.
+    F64,
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::F64 => "f64",
+        })
+    }
+}
+
+/// What makes two evaluations the same physics: part of every task key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PotentialId {
+    /// Name in the CSVs and on the command line: `chgnet`.
+    pub name: String,
+    /// Which weights, in words: `chgnet-0.3.0 (built in)` or a file's name.
+    pub checkpoint: String,
+    /// blake3 digest of the weights (hexadecimal), or of the parameters of a weightless potential.
+    pub digest: String,
+    /// Precision of the evaluation.
+    pub precision: Precision,
+}
+
+/// What is wanted beside the energy. Nothing else is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// Forces, and stress with them: they come from one gradient.
+    pub forces: bool,
+    /// One feature vector an atom.
+    pub atom_features: bool,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self { forces: true, atom_features: false }
+    }
+}
+
+/// The moment at which an evaluation must give up. Models ask between layers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Deadline(Option<(Instant, Duration)>);
+
+impl Deadline {
+    /// No limit.
+    pub const NONE: Self = Self(None);
+
+    /// This long from now.
+    pub fn after(limit: Duration) -> Self {
+        Self(Instant::now().checked_add(limit).map(|at| (at, limit)))
+    }
+
+    /// # Errors
+    /// [`PredictError::Timeout`] once the time is over.
+    pub fn check(&self) -> Result<(), PredictError> {
+        match self.0 {
+            Some((at, limit)) if Instant::now() >= at => Err(PredictError::Timeout { limit_s: limit.as_secs_f64() }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Why a potential has no answer for a structure. It costs this structure only.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum PredictError {
+    /// The potential was not made for this element.
+    #[error("{potential} does not cover the element {species}")]
+    UnsupportedSpecies {
+        /// Name of the potential.
+        potential: String,
+        /// The element.
+        species: Species,
+    },
+    /// An atom has no neighbor within the cutoff, which this potential cannot describe.
+    #[error("atom {site} has no neighbor within {cutoff} Å, and {potential} is not defined for isolated atoms")]
+    IsolatedAtom {
+        /// Name of the potential.
+        potential: String,
+        /// Index from 0.
+        site: usize,
+        /// Å.
+        cutoff: f64,
+    },
+    /// The evaluation was over its time.
+    #[error("not finished within {limit_s} s")]
+    Timeout {
+        /// The limit, seconds.
+        limit_s: f64,
+    },
+    /// The structure needs more memory than it may have.
+    #[error("needs about {needed_bytes} bytes, more than the limit of {limit_bytes}")]
+    TooLarge {
+        /// Estimate.
+        needed_bytes: u64,
+        /// Limit in force.
+        limit_bytes: u64,
+    },
+    /// A number came out NaN or infinite.
+    #[error("the result is not finite ({what})")]
+    NotFinite {
+        /// Which quantity.
+        what: &'static str,
+    },
+    /// The tensor library failed; a defect of this program.
+    #[error("internal error in {potential}: {message}")]
+    Internal {
+        /// Name of the potential.
+        potential: String,
+        /// What it said.
+        message: String,
+    },
+}
+
+/// A machine-learned (or analytic) interatomic potential with its weights.
+///
+/// A prediction depends on the structure alone: not on the batch it came in, nor on
+/// the number of threads.
+pub trait Potential: Send + Sync {
+    /// Name, weights and precision.
+    fn id(&self) -> &PotentialId;
+
+    /// Whether the potential was made for this element.
+    fn supports(&self, species: Species) -> bool;
+
+    /// Predicted time of one evaluation in seconds on one core of a common server;
+    /// only ratios matter.
+    fn cost(&self, structure: &Structure) -> f64;
+
+    /// Bytes of weights in memory, shared by all workers of a rank.
+    fn weight_bytes(&self) -> u64;
+
+    /// Bytes that one evaluation of this structure needs at its peak, weights apart.
+    fn working_bytes(&self, structure: &Structure) -> u64;
+
+    /// One result a structure, in order.
+    fn predict(
+        &self,
+        structures: &[&Structure],
+        request: Request,
+        deadline: &Deadline,
+    ) -> Vec<Result<Prediction, PredictError>>;
+}

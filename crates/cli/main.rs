@@ -1,0 +1,2 @@
+//! The `mlip-batch` program.
+fn main() {}

@@ -1,0 +1,3 @@
+//! Communication between the processes of a run.
+//!
+//! Module order: `communicator` ← `solo`, `threads`, `mpi`.

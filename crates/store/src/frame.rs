@@ -1,0 +1,69 @@
+//! What a journal holds.
+
+use crate::{Record, StructureDigest, TaskKey};
+use mlip_tasks::Failure;
+use serde::{Deserialize, Serialize};
+
+/// One entry of a journal.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Frame {
+    /// What entries of the input list turned out to be. The latest attempt wins.
+    Surveyed(Vec<SurveyedEntry>),
+    /// An evaluation begins.
+    Started {
+        /// Which.
+        key: TaskKey,
+        /// Whether nothing else was in flight on this rank (a second chance for a suspect).
+        alone: bool,
+    },
+    /// An evaluation ended.
+    Finished(Record),
+    /// Memory of the rank at a moment.
+    Memory(MemorySample),
+    /// The rank left in good order.
+    Closed,
+}
+
+/// An entry of the input list after it was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SurveyedEntry {
+    /// Position in the input list, from 0.
+    pub entry: u64,
+    /// Structure or failure.
+    pub state: EntryState,
+}
+
+/// What an entry turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EntryState {
+    /// A structure.
+    Structure {
+        /// Its digest.
+        digest: StructureDigest,
+        /// Atoms in the cell.
+        n_atoms: u32,
+        /// The reader's warnings: (class, sentence).
+        warnings: Vec<(String, String)>,
+    },
+    /// Nothing to compute, and why.
+    Failed(Failure),
+}
+
+/// Memory of one rank at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MemorySample {
+    /// Seconds since the attempt began.
+    pub time_s: f64,
+    /// Resident set, bytes.
+    pub resident_bytes: u64,
+    /// Largest resident set so far, bytes.
+    pub peak_bytes: u64,
+    /// Weights of all potentials, bytes.
+    pub weight_bytes: u64,
+    /// Evaluations in flight.
+    pub in_flight: u32,
+    /// Evaluations finished by this rank in this attempt.
+    pub finished: u64,
+    /// Sum of their wall times, seconds.
+    pub busy_s: f64,
+}
