@@ -1,9 +1,10 @@
 //! The physics vocabulary of mlip-batch: no tensors, no threads, no files.
 //!
 //! Module order, each using only those before it:
-//! `units` ← `species` ← `lattice` ← `structure` ← `cif`, `neighbors` ← `prediction` ← `potential` ← `lennard_jones`.
+//! `units` ← `species` ← `lattice` ← `structure` ← `cif`, `neighbors` ← `gradient` ← `prediction` ← `potential` ← `lennard_jones`.
 
 pub mod cif;
+pub mod gradient;
 pub mod lattice;
 pub mod lennard_jones;
 pub mod neighbors;
@@ -14,7 +15,7 @@ pub mod structure;
 pub mod units;
 
 pub use lattice::{Frame, Lattice};
-pub use potential::{Deadline, Potential, PotentialId, PredictError, Precision, Request};
+pub use potential::{Deadline, Potential, PotentialId, Precision, PredictError, Request};
 pub use prediction::Prediction;
 pub use species::Species;
 pub use structure::Structure;

@@ -1,1 +1,8 @@
-//! Neighbor lists.
+//! Neighbor lists: every pair of atoms within a cutoff, periodic images included.
+
+mod brute_force;
+mod cell_list;
+mod list;
+
+pub use brute_force::brute_force_pairs;
+pub use list::{Edge, NeighborList, Pair};

@@ -1,0 +1,147 @@
+//! Linear-time search through bins.
+//!
+//! Atoms are wrapped into the cell and sorted into a grid of bins along the lattice directions.
+//! Two points within the cutoff differ by at most `cutoff / height_k` in fractional coordinate k
+//! (`height_k` is the distance of the faces that k crosses), so for `n_k` bins along k their bins
+//! differ by at most `ceil(n_k · cutoff / height_k)`, counted through periodic images. All those
+//! bins are visited: nothing is missed in any cell, however skewed or small. A cell smaller than
+//! the cutoff simply has one bin and several images of it.
+
+use super::Pair;
+use crate::Structure;
+
+/// Distances up to this count as zero, Å.
+const SAME_PLACE: f64 = 1e-8;
+
+struct Grid {
+    bins: [i32; 3],
+    /// Bins to look at on either side.
+    reach: [i32; 3],
+    /// `[n_bins + 1]`: where the atoms of each bin begin.
+    first: Vec<u32>,
+    /// `[n_atoms]`, sorted by bin, ascending within one.
+    atoms: Vec<u32>,
+    /// Wrapped Cartesian positions in the order of `atoms`, one array an axis, Å.
+    positions: [Vec<f64>; 3],
+    /// `[n_atoms]` cells by which an atom was wrapped: `wrapped = given - wrap`.
+    wrap: Vec<[i32; 3]>,
+    /// `[n_atoms]` bin of an atom.
+    bin_of: Vec<[i32; 3]>,
+}
+
+impl Grid {
+    fn new(structure: &Structure, cutoff: f64) -> Self {
+        let lattice = structure.lattice();
+        let n_atoms = structure.n_atoms();
+        let heights = lattice.heights();
+        let mut bins: [i32; 3] = heights.map(|height| ((2.0 * height / cutoff) as i32).clamp(1, 1 << 10));
+        // Never more bins than atoms: empty bins cost time too.
+        while bins.iter().map(|n| *n as usize).product::<usize>() > n_atoms.max(1) {
+            let widest = (0..3).max_by_key(|k| bins[*k]).unwrap_or(0);
+            bins[widest] = (bins[widest] / 2).max(1);
+        }
+        let reach = std::array::from_fn(|k| (f64::from(bins[k]) * cutoff / heights[k]).ceil() as i32);
+
+        let mut wrap = Vec::with_capacity(n_atoms);
+        let mut bin_of = Vec::with_capacity(n_atoms);
+        let mut wrapped = Vec::with_capacity(n_atoms);
+        for x in structure.fractional() {
+            let cells: [f64; 3] = x.map(f64::floor);
+            let inside: [f64; 3] = std::array::from_fn(|k| x[k] - cells[k]);
+            wrap.push(cells.map(|cell| cell as i32));
+            // Rounding can put a coordinate just below 0 to exactly 1: the last bin takes it.
+            bin_of.push(std::array::from_fn(|k| ((inside[k] * f64::from(bins[k])) as i32).min(bins[k] - 1)));
+            wrapped.push(lattice.cartesian(inside));
+        }
+        let mut grid =
+            Self { bins, reach, first: Vec::new(), atoms: Vec::new(), positions: Default::default(), wrap, bin_of };
+        grid.sort(&wrapped);
+        grid
+    }
+
+    fn sort(&mut self, wrapped: &[[f64; 3]]) {
+        let n_bins = self.bins.iter().map(|n| *n as usize).product::<usize>();
+        self.first = vec![0; n_bins + 1];
+        let indices: Vec<usize> = self.bin_of.iter().map(|bin| self.index(*bin)).collect();
+        for index in &indices {
+            self.first[index + 1] += 1;
+        }
+        for bin in 0..n_bins {
+            self.first[bin + 1] += self.first[bin];
+        }
+        let mut next = self.first.clone();
+        self.atoms = vec![0; wrapped.len()];
+        for (atom, index) in indices.iter().enumerate() {
+            self.atoms[next[*index] as usize] = atom as u32;
+            next[*index] += 1;
+        }
+        self.positions = std::array::from_fn(|axis| self.atoms.iter().map(|j| wrapped[*j as usize][axis]).collect());
+    }
+
+    fn index(&self, bin: [i32; 3]) -> usize {
+        ((bin[0] * self.bins[1] + bin[1]) * self.bins[2] + bin[2]) as usize
+    }
+}
+
+/// All pairs with `0 < distance <= cutoff`, by first atom.
+pub(super) fn pairs(structure: &Structure, cutoff: f64) -> Vec<Pair> {
+    let grid = Grid::new(structure, cutoff);
+    let lattice = structure.lattice();
+    let limit = cutoff * cutoff;
+    let mut place = vec![0usize; structure.n_atoms()];
+    for (sorted, atom) in grid.atoms.iter().enumerate() {
+        place[*atom as usize] = sorted;
+    }
+    let mut found = Vec::new();
+    for i in 0..structure.n_atoms() {
+        let center: [f64; 3] = std::array::from_fn(|axis| grid.positions[axis][place[i]]);
+        let bin = grid.bin_of[i];
+        let steps = |k: usize| (bin[k] - grid.reach[k])..=(bin[k] + grid.reach[k]);
+        for a in steps(0) {
+            for b in steps(1) {
+                for c in steps(2) {
+                    let image: [i32; 3] =
+                        [a.div_euclid(grid.bins[0]), b.div_euclid(grid.bins[1]), c.div_euclid(grid.bins[2])];
+                    let bin = grid.index([
+                        a.rem_euclid(grid.bins[0]),
+                        b.rem_euclid(grid.bins[1]),
+                        c.rem_euclid(grid.bins[2]),
+                    ]);
+                    let offset = lattice.cartesian(image.map(f64::from));
+                    let origin: [f64; 3] = std::array::from_fn(|axis| offset[axis] - center[axis]);
+                    let (first, last) = (grid.first[bin] as usize, grid.first[bin + 1] as usize);
+                    // Atoms of a bin ascend: those before i have met this pair already.
+                    let first = first + grid.atoms[first..last].partition_point(|j| (*j as usize) < i);
+                    scan(&grid, first..last, origin, limit, |sorted, vector, squared| {
+                        let j = grid.atoms[sorted] as usize;
+                        let shift = std::array::from_fn(|k| image[k] - grid.wrap[j][k] + grid.wrap[i][k]);
+                        if i != j || shift > [0, 0, 0] {
+                            let distance = squared.sqrt();
+                            found.push(Pair { i: i as u32, j: j as u32, shift, vector, distance });
+                        }
+                    });
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Calls `visit(sorted index, vector, squared distance)` for the atoms in `range` within the cutoff.
+#[inline]
+fn scan(
+    grid: &Grid,
+    range: std::ops::Range<usize>,
+    origin: [f64; 3],
+    limit: f64,
+    mut visit: impl FnMut(usize, [f64; 3], f64),
+) {
+    let [xs, ys, zs] = [0, 1, 2].map(|axis| &grid.positions[axis][range.clone()]);
+    for (offset, ((x, y), z)) in xs.iter().zip(ys).zip(zs).enumerate() {
+        let vector = [x + origin[0], y + origin[1], z + origin[2]];
+        let squared = vector[0] * vector[0] + vector[1] * vector[1] + vector[2] * vector[2];
+        if squared <= limit && squared > SAME_PLACE * SAME_PLACE {
+            visit(range.start + offset, vector, squared);
+        }
+    }
+}
