@@ -1,11 +1,28 @@
 //! Everything on disk: the journal that makes a run resumable, and the CSVs made from it.
 //!
-//! Module order: `key` ← `record` ← `frame` ← `journal` ← `report`.
+//! Module order, each using only those before it:
+//! `error` ← `key` ← `record` ← `frame` ← `journal` ← `ledger` ← `atomic_file` ← `run_file`, `run_lock` ← `report`.
 
+mod atomic_file;
+mod error;
 mod frame;
 mod key;
 mod record;
+mod run_file;
 
+pub mod journal;
+pub mod ledger;
+pub mod report;
+pub mod run_lock;
+
+pub use atomic_file::AtomicFile;
+pub use error::StoreError;
 pub use frame::{EntryState, Frame, MemorySample, SurveyedEntry};
+pub use journal::{
+    Attempts, FrameRef, JournalFile, JournalHeader, JournalReader, JournalWriter, RunId, Tail,
+};
 pub use key::{StructureDigest, TaskKey};
-pub use record::Record;
+pub use ledger::{CrashPolicy, Ledger, LedgerBuilder, Location, RetryFailed, TaskState};
+pub use record::{Record, RecordHead};
+pub use run_file::{read_run_file, write_run_file};
+pub use run_lock::RunLock;

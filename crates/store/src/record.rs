@@ -1,7 +1,12 @@
 //! A finished evaluation.
 
-use crate::TaskKey;
-use mlip_tasks::Outcome;
+use crate::{StoreError, TaskKey};
+use mlip_atoms::Prediction;
+use mlip_atoms::prediction::AtomFeatures;
+use mlip_tasks::{Failure, FailureKind, Outcome};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
 
 /// What came of one task, with all that the CSVs need: a report reads no structure file again.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,8 +19,171 @@ pub struct Record {
     pub species: Vec<u8>,
     /// Result or failure.
     pub outcome: Outcome,
-    /// How often it was started, this time included.
+    /// Evaluations that came to an end, this one included: 1, and one more for each repetition
+    /// under `--retry-failed`. For a task given up as `Crashed`: the deaths counted against it.
+    ///
+    /// An evaluation that was cut off with its process does not count, so that a table holding
+    /// this number does not depend on when a run was interrupted.
     pub attempts: u32,
     /// Wall time of the evaluation, seconds. Never in a CSV that must be reproducible.
     pub wall_s: f32,
+}
+
+/// The first fields of a stored record: all that planning needs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecordHead {
+    /// Identity of the result.
+    pub key: TaskKey,
+    /// Position of the potential in the run's list of potentials.
+    pub potential: u16,
+    /// See [`Record::attempts`].
+    pub attempts: u32,
+    /// Wall time, seconds.
+    pub wall_s: f32,
+    /// Class of the failure; `None` for a result.
+    pub failure: Option<FailureKind>,
+}
+
+/// A record as it lies on disk; borrowed when written, owned when read.
+#[derive(Serialize, Deserialize)]
+struct Stored<'a> {
+    head: RecordHead,
+    species: Cow<'a, [u8]>,
+    body: Body<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Body<'a> {
+    Done {
+        energy: f64,
+        forces: Cow<'a, [[f64; 3]]>,
+        stress: Option<[f64; 6]>,
+        magmoms: Option<Cow<'a, [f64]>>,
+        atom_features: Option<(u64, Cow<'a, [f64]>)>,
+    },
+    Failed {
+        line: Option<u32>,
+        message: Cow<'a, str>,
+    },
+}
+
+impl Record {
+    /// The fields that planning needs.
+    pub fn head(&self) -> RecordHead {
+        let failure = match &self.outcome {
+            Outcome::Done(_) => None,
+            Outcome::Failed(failure) => Some(failure.kind.clone()),
+        };
+        RecordHead {
+            key: self.key,
+            potential: self.potential,
+            attempts: self.attempts,
+            wall_s: self.wall_s,
+            failure,
+        }
+    }
+
+    /// The form in which a record lies in a journal and travels between ranks.
+    ///
+    /// # Errors
+    /// Only when memory cannot hold it.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, StoreError> {
+        postcard::to_stdvec(self).map_err(|source| StoreError::Codec {
+            action: "encode",
+            what: "a record",
+            source,
+        })
+    }
+
+    /// Reads [`Record::to_bytes`].
+    ///
+    /// # Errors
+    /// When the bytes are not a record.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, StoreError> {
+        postcard::from_bytes(bytes).map_err(|source| StoreError::Codec {
+            action: "decode",
+            what: "a record",
+            source,
+        })
+    }
+}
+
+impl Serialize for Record {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let body = match &self.outcome {
+            Outcome::Done(prediction) => Body::Done {
+                energy: prediction.energy,
+                forces: Cow::Borrowed(&prediction.forces),
+                stress: prediction.stress,
+                magmoms: prediction.magmoms.as_deref().map(Cow::Borrowed),
+                atom_features: prediction.atom_features.as_ref().map(|features| {
+                    (
+                        features.width as u64,
+                        Cow::Borrowed(features.values.as_slice()),
+                    )
+                }),
+            },
+            Outcome::Failed(failure) => Body::Failed {
+                line: failure.line,
+                message: Cow::Borrowed(failure.message.as_str()),
+            },
+        };
+        Stored {
+            head: self.head(),
+            species: Cow::Borrowed(&self.species),
+            body,
+        }
+        .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Record {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Stored {
+            head,
+            species,
+            body,
+        } = Stored::deserialize(deserializer)?;
+        let outcome = match (head.failure, body) {
+            (
+                None,
+                Body::Done {
+                    energy,
+                    forces,
+                    stress,
+                    magmoms,
+                    atom_features,
+                },
+            ) => {
+                let atom_features = match atom_features {
+                    None => None,
+                    Some((width, values)) => Some(AtomFeatures {
+                        width: usize::try_from(width).map_err(D::Error::custom)?,
+                        values: values.into_owned(),
+                    }),
+                };
+                Outcome::Done(Prediction {
+                    energy,
+                    forces: forces.into_owned(),
+                    stress,
+                    magmoms: magmoms.map(Cow::into_owned),
+                    atom_features,
+                })
+            }
+            (Some(kind), Body::Failed { line, message }) => Outcome::Failed(Failure {
+                kind,
+                line,
+                message: message.into_owned(),
+            }),
+            _ => return Err(D::Error::custom("head and body of a record disagree")),
+        };
+        Ok(Self {
+            key: head.key,
+            potential: head.potential,
+            species: species.into_owned(),
+            outcome,
+            attempts: head.attempts,
+            wall_s: head.wall_s,
+        })
+    }
 }

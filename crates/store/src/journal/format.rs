@@ -1,0 +1,257 @@
+//! The bytes of a journal; `docs/formats.md` describes them one by one.
+
+use crate::{Frame, MemorySample, Record, RecordHead, StoreError, SurveyedEntry, TaskKey};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::path::Path;
+
+/// First bytes of every journal.
+pub(crate) const MAGIC: [u8; 8] = *b"MLIPJRNL";
+
+/// Readers refuse another major version.
+pub const FORMAT_MAJOR: u16 = 1;
+
+/// Readers accept any minor version: it only adds kinds of frames, which older readers skip.
+pub const FORMAT_MINOR: u16 = 0;
+
+/// Magic, major and minor version.
+pub(crate) const PREAMBLE_BYTES: usize = 12;
+
+/// Length and checksum before every payload.
+pub(crate) const FRAME_HEAD_BYTES: usize = 8;
+
+/// Largest payload, bytes. A length beyond it can only be damage.
+pub const MAX_PAYLOAD: u32 = 1 << 30;
+
+const TAG_HEADER: u8 = 0;
+const TAG_SURVEYED: u8 = 1;
+const TAG_STARTED: u8 = 2;
+const TAG_FINISHED: u8 = 3;
+const TAG_MEMORY: u8 = 4;
+const TAG_CLOSED: u8 = 5;
+
+/// Identity of a run: drawn once when it begins, repeated in each of its journals.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RunId(pub [u8; 16]);
+
+impl RunId {
+    /// A new one, different from all others: digest of time, process, host and the hasher seed of the process.
+    pub fn draw() -> Self {
+        use std::hash::{BuildHasher, RandomState};
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"mlip-batch run 1");
+        hasher.update(&now.as_nanos().to_le_bytes());
+        hasher.update(&std::process::id().to_le_bytes());
+        hasher.update(crate::run_lock::host_name().as_bytes());
+        hasher.update(&RandomState::new().hash_one(now).to_le_bytes());
+        let mut bytes = [0; 16];
+        hasher.finalize_xof().fill(&mut bytes);
+        Self(bytes)
+    }
+
+    /// From its text form, 32 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
+        let mut bytes = [0; 16];
+        for (byte, position) in bytes.iter_mut().zip((0..).step_by(2)) {
+            *byte = u8::from_str_radix(text.get(position..position + 2)?, 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Who writes a journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalHeader {
+    /// The run.
+    pub run: RunId,
+    /// Launch of the run, from 1.
+    pub attempt: u32,
+    /// Rank in that launch, from 0.
+    pub rank: u32,
+    /// Ranks of that launch.
+    pub n_ranks: u32,
+    /// Host of the rank.
+    pub host: String,
+    /// When the attempt began, seconds since 1970.
+    pub started_unix_s: u64,
+}
+
+/// A frame as the planner sees it: everything but the numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ScannedFrame {
+    /// Entries from `first` to `last` (both included), perhaps with gaps.
+    Surveyed {
+        /// Smallest position in the input list.
+        first: u64,
+        /// Largest.
+        last: u64,
+    },
+    /// An evaluation began.
+    Started {
+        /// Which.
+        key: TaskKey,
+        /// See [`Frame::Started`].
+        alone: bool,
+    },
+    /// An evaluation ended.
+    Finished(RecordHead),
+    /// Memory of the rank at a moment.
+    Memory(MemorySample),
+    /// The rank left in good order.
+    Closed,
+    /// A kind of frame that a newer version added, or one without content.
+    Unknown,
+}
+
+impl ScannedFrame {
+    /// The lean form of a frame.
+    pub fn of(frame: &Frame) -> Self {
+        match frame {
+            Frame::Surveyed(entries) => Self::surveyed(entries),
+            Frame::Started { key, alone } => Self::Started {
+                key: *key,
+                alone: *alone,
+            },
+            Frame::Finished(record) => Self::Finished(record.head()),
+            Frame::Memory(sample) => Self::Memory(sample.clone()),
+            Frame::Closed => Self::Closed,
+        }
+    }
+
+    fn surveyed(entries: &[SurveyedEntry]) -> Self {
+        let numbers = || entries.iter().map(|entry| entry.entry);
+        match (numbers().min(), numbers().max()) {
+            (Some(first), Some(last)) => Self::Surveyed { first, last },
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// A frame ready to be written; lets threads encode outside the lock around a writer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncodedFrame(Vec<u8>);
+
+impl EncodedFrame {
+    /// Encodes a frame. `journal` is named if it is too long.
+    ///
+    /// # Errors
+    /// When the frame is longer than [`MAX_PAYLOAD`].
+    pub fn new(frame: &Frame, journal: &Path) -> Result<Self, StoreError> {
+        match frame {
+            Frame::Surveyed(entries) => encode(TAG_SURVEYED, entries, journal),
+            Frame::Started { key, alone } => encode(TAG_STARTED, &(key, alone), journal),
+            Frame::Finished(record) => encode(TAG_FINISHED, record, journal),
+            Frame::Memory(sample) => encode(TAG_MEMORY, sample, journal),
+            Frame::Closed => encode(TAG_CLOSED, &(), journal),
+        }
+    }
+
+    /// Preamble and header frame.
+    pub(crate) fn header(header: &JournalHeader, journal: &Path) -> Result<Self, StoreError> {
+        let mut bytes = Vec::from(MAGIC);
+        bytes.extend(FORMAT_MAJOR.to_le_bytes());
+        bytes.extend(FORMAT_MINOR.to_le_bytes());
+        bytes.extend(encode(TAG_HEADER, header, journal)?.0);
+        Ok(Self(bytes))
+    }
+
+    /// The bytes of the file.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+fn encode<T: Serialize>(tag: u8, value: &T, journal: &Path) -> Result<EncodedFrame, StoreError> {
+    let mut bytes = vec![0; FRAME_HEAD_BYTES];
+    bytes.push(tag);
+    let mut bytes = postcard::to_extend(value, bytes).map_err(|source| StoreError::Codec {
+        action: "encode",
+        what: "a journal frame",
+        source,
+    })?;
+    let payload = bytes.len() - FRAME_HEAD_BYTES;
+    let length = u32::try_from(payload)
+        .ok()
+        .filter(|length| *length <= MAX_PAYLOAD);
+    let Some(length) = length else {
+        return Err(StoreError::FrameTooLong {
+            path: journal.to_owned(),
+            bytes: payload as u64,
+            limit: MAX_PAYLOAD.into(),
+        });
+    };
+    bytes[..4].copy_from_slice(&length.to_le_bytes());
+    let sum = checksum(length, &bytes[FRAME_HEAD_BYTES..]);
+    bytes[4..FRAME_HEAD_BYTES].copy_from_slice(&sum.to_le_bytes());
+    Ok(EncodedFrame(bytes))
+}
+
+/// CRC-32C over the four bytes of the length and the payload.
+pub(crate) fn checksum(length: u32, payload: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(&length.to_le_bytes()), payload)
+}
+
+/// The header frame's payload; `None` when it is something else.
+pub(crate) fn decode_header(payload: &[u8]) -> Option<JournalHeader> {
+    match payload.split_first()? {
+        (&TAG_HEADER, body) => postcard::from_bytes(body).ok(),
+        _ => None,
+    }
+}
+
+/// A whole frame; `Ok(None)` for a kind that a newer version added.
+pub(crate) fn decode(payload: &[u8]) -> Result<Option<Frame>, postcard::Error> {
+    let Some((tag, body)) = payload.split_first() else {
+        return Err(postcard::Error::DeserializeUnexpectedEnd);
+    };
+    Ok(Some(match *tag {
+        TAG_SURVEYED => Frame::Surveyed(postcard::from_bytes(body)?),
+        TAG_STARTED => {
+            let (key, alone) = postcard::from_bytes(body)?;
+            Frame::Started { key, alone }
+        }
+        TAG_FINISHED => Frame::Finished(postcard::from_bytes(body)?),
+        TAG_MEMORY => Frame::Memory(postcard::from_bytes(body)?),
+        TAG_CLOSED => Frame::Closed,
+        _ => return Ok(None),
+    }))
+}
+
+/// The lean form of a frame: a record's numbers are not decoded.
+pub(crate) fn decode_lean(payload: &[u8]) -> Result<ScannedFrame, postcard::Error> {
+    let Some((tag, body)) = payload.split_first() else {
+        return Err(postcard::Error::DeserializeUnexpectedEnd);
+    };
+    Ok(match *tag {
+        TAG_FINISHED => ScannedFrame::Finished(postcard::take_from_bytes(body)?.0),
+        _ => decode(payload)?
+            .as_ref()
+            .map_or(ScannedFrame::Unknown, ScannedFrame::of),
+    })
+}
+
+/// A record out of a `Finished` frame's payload.
+pub(crate) fn decode_record(payload: &[u8]) -> Option<Record> {
+    match payload.split_first()? {
+        (&TAG_FINISHED, body) => postcard::from_bytes(body).ok(),
+        _ => None,
+    }
+}

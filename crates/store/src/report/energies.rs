@@ -1,0 +1,98 @@
+//! `energies.csv`: a row for each (structure, potential).
+
+use super::table::Table;
+use super::{EntryRow, ReportOptions};
+use crate::{EntryState, StoreError};
+use mlip_atoms::{PotentialId, Prediction};
+use mlip_tasks::Outcome;
+use std::path::{Path, PathBuf};
+
+const COLUMNS: [&str; 17] = [
+    "structure_id",
+    "path",
+    "formula",
+    "n_atoms",
+    "potential",
+    "checkpoint",
+    "status",
+    "energy_ev",
+    "energy_per_atom_ev",
+    "max_force_ev_per_a",
+    "stress_xx_ev_per_a3",
+    "stress_yy_ev_per_a3",
+    "stress_zz_ev_per_a3",
+    "stress_yz_ev_per_a3",
+    "stress_xz_ev_per_a3",
+    "stress_xy_ev_per_a3",
+    "total_magmom_mu_b",
+];
+
+pub(super) struct Energies(Table);
+
+impl Energies {
+    pub(super) fn create(folder: &Path, options: ReportOptions) -> Result<Self, StoreError> {
+        Table::create(folder, "energies", options.compress, COLUMNS).map(Self)
+    }
+
+    pub(super) fn write(
+        &mut self,
+        entry: &EntryRow<'_>,
+        formula: &str,
+        potentials: &[PotentialId],
+    ) -> Result<(), StoreError> {
+        for (position, potential) in potentials.iter().enumerate() {
+            let record = entry.record(position);
+            self.0.text(entry.id)?;
+            self.0.text(entry.path)?;
+            self.0.text(formula)?;
+            match entry.state {
+                Some(EntryState::Structure { n_atoms, .. }) => self.0.count(n_atoms)?,
+                _ => self.0.empty(1)?,
+            }
+            self.0.text(&potential.name)?;
+            self.0.text(&potential.checkpoint)?;
+            match (entry.state, record.map(|fetched| &fetched.record.outcome)) {
+                (Some(EntryState::Failed(failure)), _) | (_, Some(Outcome::Failed(failure))) => {
+                    self.0.text(&failure.kind.to_string())?;
+                    self.0.empty(10)?;
+                }
+                (_, Some(Outcome::Done(prediction))) => {
+                    self.0.text("ok")?;
+                    self.numbers(
+                        prediction,
+                        record.map_or(0, |fetched| fetched.record.species.len()),
+                    )?;
+                }
+                (_, None) => {
+                    self.0.text("pending")?;
+                    self.0.empty(10)?;
+                }
+            }
+            self.0.end_row()?;
+        }
+        Ok(())
+    }
+
+    fn numbers(&mut self, prediction: &Prediction, n_atoms: usize) -> Result<(), StoreError> {
+        self.0.float(prediction.energy)?;
+        self.0
+            .optional((n_atoms > 0).then(|| prediction.energy / n_atoms as f64))?;
+        self.0.optional(prediction.max_force())?;
+        match prediction.stress {
+            Some(stress) => stress
+                .into_iter()
+                .try_for_each(|component| self.0.float(component))?,
+            None => self.0.empty(6)?,
+        }
+        self.0.optional(
+            prediction
+                .magmoms
+                .as_ref()
+                .map(|magmoms| magmoms.iter().fold(0.0, |sum, m| sum + m)),
+        )
+    }
+
+    pub(super) fn commit(self) -> Result<PathBuf, StoreError> {
+        self.0.commit()
+    }
+}

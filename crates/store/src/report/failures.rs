@@ -1,0 +1,69 @@
+//! `failures.csv`: a row for each entry that could not be read and each (structure, potential) without a result.
+
+use super::table::Table;
+use super::{EntryRow, ReportOptions};
+use crate::{EntryState, StoreError};
+use mlip_atoms::PotentialId;
+use mlip_tasks::{Failure, Outcome};
+use std::path::{Path, PathBuf};
+
+const COLUMNS: [&str; 7] = [
+    "structure_id",
+    "path",
+    "potential",
+    "line",
+    "kind",
+    "message",
+    "attempts",
+];
+
+pub(super) struct Failures(Table);
+
+impl Failures {
+    pub(super) fn create(folder: &Path, options: ReportOptions) -> Result<Self, StoreError> {
+        Table::create(folder, "failures", options.compress, COLUMNS).map(Self)
+    }
+
+    pub(super) fn write(
+        &mut self,
+        entry: &EntryRow<'_>,
+        potentials: &[PotentialId],
+    ) -> Result<(), StoreError> {
+        if let Some(EntryState::Failed(failure)) = entry.state {
+            return self.row(entry, "", failure, 1);
+        }
+        for (position, potential) in potentials.iter().enumerate() {
+            let Some(record) = entry.record(position).map(|fetched| &fetched.record) else {
+                continue;
+            };
+            if let Outcome::Failed(failure) = &record.outcome {
+                self.row(entry, &potential.name, failure, record.attempts)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn row(
+        &mut self,
+        entry: &EntryRow<'_>,
+        potential: &str,
+        failure: &Failure,
+        attempts: u32,
+    ) -> Result<(), StoreError> {
+        self.0.text(entry.id)?;
+        self.0.text(entry.path)?;
+        self.0.text(potential)?;
+        match failure.line {
+            Some(line) => self.0.count(line)?,
+            None => self.0.empty(1)?,
+        }
+        self.0.text(&failure.kind.to_string())?;
+        self.0.text(&failure.message)?;
+        self.0.count(attempts)?;
+        self.0.end_row()
+    }
+
+    pub(super) fn commit(self) -> Result<PathBuf, StoreError> {
+        self.0.commit()
+    }
+}

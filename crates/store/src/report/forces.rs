@@ -1,0 +1,67 @@
+//! `forces.csv`: a row for each atom of each result.
+
+use super::table::Table;
+use super::{EntryRow, ReportOptions};
+use crate::StoreError;
+use mlip_atoms::{PotentialId, Species};
+use mlip_tasks::Outcome;
+use std::path::{Path, PathBuf};
+
+const COLUMNS: [&str; 8] = [
+    "structure_id",
+    "potential",
+    "site",
+    "element",
+    "fx_ev_per_a",
+    "fy_ev_per_a",
+    "fz_ev_per_a",
+    "magmom_mu_b",
+];
+
+pub(super) struct Forces(Table);
+
+impl Forces {
+    pub(super) fn create(folder: &Path, options: ReportOptions) -> Result<Self, StoreError> {
+        Table::create(folder, "forces", options.compress, COLUMNS).map(Self)
+    }
+
+    pub(super) fn write(
+        &mut self,
+        entry: &EntryRow<'_>,
+        potentials: &[PotentialId],
+    ) -> Result<(), StoreError> {
+        for (position, potential) in potentials.iter().enumerate() {
+            let Some(record) = entry.record(position).map(|fetched| &fetched.record) else {
+                continue;
+            };
+            let Outcome::Done(prediction) = &record.outcome else {
+                continue;
+            };
+            for (site, force) in prediction.forces.iter().enumerate() {
+                self.0.text(entry.id)?;
+                self.0.text(&potential.name)?;
+                self.0.count(site)?;
+                let species = record
+                    .species
+                    .get(site)
+                    .and_then(|number| Species::from_atomic_number(*number));
+                self.0.text(species.map_or("", Species::symbol))?;
+                force
+                    .iter()
+                    .try_for_each(|component| self.0.float(*component))?;
+                self.0.optional(
+                    prediction
+                        .magmoms
+                        .as_ref()
+                        .and_then(|magmoms| magmoms.get(site).copied()),
+                )?;
+                self.0.end_row()?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn commit(self) -> Result<PathBuf, StoreError> {
+        self.0.commit()
+    }
+}

@@ -1,0 +1,47 @@
+//! `memory.csv`: memory and progress of each rank over time.
+
+use super::ReportOptions;
+use super::table::Table;
+use crate::StoreError;
+use crate::ledger::RankSample;
+use std::path::{Path, PathBuf};
+
+const COLUMNS: [&str; 10] = [
+    "host",
+    "rank",
+    "attempt",
+    "time_s",
+    "resident_bytes",
+    "peak_bytes",
+    "weight_bytes",
+    "in_flight",
+    "finished",
+    "busy_s",
+];
+
+pub(super) struct Memory(Table);
+
+impl Memory {
+    pub(super) fn create(folder: &Path, options: ReportOptions) -> Result<Self, StoreError> {
+        Table::create(folder, "memory", options.compress, COLUMNS).map(Self)
+    }
+
+    pub(super) fn write(&mut self, host: &str, sample: &RankSample) -> Result<(), StoreError> {
+        let RankSample { location, sample } = sample;
+        self.0.text(host)?;
+        self.0.count(location.rank)?;
+        self.0.count(location.attempt)?;
+        self.0.float(sample.time_s)?;
+        self.0.count(sample.resident_bytes)?;
+        self.0.count(sample.peak_bytes)?;
+        self.0.count(sample.weight_bytes)?;
+        self.0.count(sample.in_flight)?;
+        self.0.count(sample.finished)?;
+        self.0.float(sample.busy_s)?;
+        self.0.end_row()
+    }
+
+    pub(super) fn commit(self) -> Result<PathBuf, StoreError> {
+        self.0.commit()
+    }
+}

@@ -1,0 +1,150 @@
+//! `run.json`: provenance.
+
+use crate::{AtomicFile, Ledger, RunId, StoreError};
+use mlip_atoms::PotentialId;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// What a run was: known before it began.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Provenance {
+    /// Version of the program.
+    pub version: String,
+    /// Identity of the run.
+    pub run: RunId,
+    /// The resolved settings.
+    pub settings: serde_json::Value,
+    /// Cartesian frame of forces and stress: `pymatgen` or `ase`.
+    pub frame: String,
+}
+
+/// What became of the entries of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ReportCounts {
+    /// Entries of the input list.
+    pub entries: u64,
+    /// Entries that are structures.
+    pub structures: u64,
+    /// Entries that could not be read.
+    pub unreadable: u64,
+    /// (Structure, potential) with a result.
+    pub ok: u64,
+    /// (Structure, potential) that failed.
+    pub failed: u64,
+    /// (Structure, potential) without a record yet; entries not surveyed yet count for all potentials.
+    pub pending: u64,
+    /// Warnings of the reader.
+    pub warnings: u64,
+}
+
+/// Content of `run.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunJson {
+    /// Version of the program.
+    pub version: String,
+    /// Identity of the run, 32 hexadecimal digits.
+    pub run: String,
+    /// Potentials in the order of the tables, with the digests of their weights.
+    pub potentials: Vec<PotentialId>,
+    /// The resolved settings.
+    pub settings: serde_json::Value,
+    /// Cartesian frame of forces and stress.
+    pub frame: String,
+    /// What became of the entries.
+    pub counts: ReportCounts,
+    /// Hosts of all attempts, each once, in alphabetical order.
+    pub hosts: Vec<String>,
+    /// Seconds that all attempts took together.
+    pub wall_s: f64,
+    /// The launches of the run.
+    pub attempts: Vec<AttemptJson>,
+}
+
+/// One launch of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AttemptJson {
+    /// Number, from 1.
+    pub attempt: u32,
+    /// When it began, seconds since 1970.
+    pub started_unix_s: u64,
+    /// Ranks.
+    pub n_ranks: u32,
+    /// Ranks that left in good order.
+    pub n_closed: u32,
+    /// Seconds from its begin to its last memory sample.
+    pub wall_s: f64,
+    /// Records written in it.
+    pub n_records: u64,
+    /// Largest resident set of a rank, bytes.
+    pub peak_bytes: u64,
+}
+
+impl RunJson {
+    /// Puts together what is known of a run.
+    pub fn new(
+        provenance: &Provenance,
+        potentials: &[PotentialId],
+        counts: ReportCounts,
+        ledger: &Ledger,
+    ) -> Self {
+        let mut hosts: Vec<String> = ledger
+            .journals()
+            .iter()
+            .map(|journal| journal.host.clone())
+            .collect();
+        hosts.retain(|host| !host.is_empty());
+        hosts.sort();
+        hosts.dedup();
+        let attempts = ledger
+            .journals()
+            .chunk_by(|a, b| a.attempt == b.attempt)
+            .map(|journals| AttemptJson {
+                attempt: journals.first().map_or(0, |journal| journal.attempt),
+                started_unix_s: journals
+                    .iter()
+                    .map(|journal| journal.started_unix_s)
+                    .max()
+                    .unwrap_or(0),
+                n_ranks: journals
+                    .iter()
+                    .map(|journal| journal.n_ranks)
+                    .max()
+                    .unwrap_or(0),
+                n_closed: journals
+                    .iter()
+                    .map(|journal| u32::from(journal.closed))
+                    .sum(),
+                wall_s: journals
+                    .iter()
+                    .map(|journal| journal.last_time_s)
+                    .fold(0.0, f64::max),
+                n_records: journals.iter().map(|journal| journal.n_records).sum(),
+                peak_bytes: journals
+                    .iter()
+                    .map(|journal| journal.peak_bytes)
+                    .max()
+                    .unwrap_or(0),
+            });
+        Self {
+            version: provenance.version.clone(),
+            run: provenance.run.to_string(),
+            potentials: potentials.to_vec(),
+            settings: provenance.settings.clone(),
+            frame: provenance.frame.clone(),
+            counts,
+            hosts,
+            wall_s: ledger.wall_s(),
+            attempts: attempts.collect(),
+        }
+    }
+
+    pub(super) fn write(&self, folder: &Path) -> Result<(), StoreError> {
+        let path = folder.join("run.json");
+        let mut text = serde_json::to_string_pretty(self).map_err(|source| StoreError::Json {
+            path: path.clone(),
+            source,
+        })?;
+        text.push('\n');
+        AtomicFile::write(&path, text.as_bytes())
+    }
+}

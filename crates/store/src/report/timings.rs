@@ -1,0 +1,51 @@
+//! `timings.csv`: where and how long each evaluation ran. It differs from run to run.
+
+use super::table::Table;
+use super::{EntryRow, ReportOptions};
+use crate::StoreError;
+use mlip_atoms::PotentialId;
+use std::path::{Path, PathBuf};
+
+const COLUMNS: [&str; 7] = [
+    "structure_id",
+    "potential",
+    "n_atoms",
+    "host",
+    "rank",
+    "attempt",
+    "wall_s",
+];
+
+pub(super) struct Timings(Table);
+
+impl Timings {
+    pub(super) fn create(folder: &Path, options: ReportOptions) -> Result<Self, StoreError> {
+        Table::create(folder, "timings", options.compress, COLUMNS).map(Self)
+    }
+
+    pub(super) fn write(
+        &mut self,
+        entry: &EntryRow<'_>,
+        potentials: &[PotentialId],
+    ) -> Result<(), StoreError> {
+        for (position, potential) in potentials.iter().enumerate() {
+            let Some(fetched) = entry.record(position) else {
+                continue;
+            };
+            self.0.text(entry.id)?;
+            self.0.text(&potential.name)?;
+            self.0.count(fetched.record.species.len())?;
+            self.0.text(&fetched.host)?;
+            self.0.count(fetched.rank)?;
+            self.0.count(fetched.attempt)?;
+            // As `f32`: widened to `f64` it would show digits that were never measured.
+            self.0.count(fetched.record.wall_s)?;
+            self.0.end_row()?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn commit(self) -> Result<PathBuf, StoreError> {
+        self.0.commit()
+    }
+}
