@@ -25,9 +25,10 @@ fn kibibytes(status: &str, field: &str) -> u64 {
     number.unwrap_or(0) * 1024
 }
 
-/// Memory of this machine that the process may use, bytes: what is there, or the limit of its cgroup.
+/// Memory of this machine that the process may use, bytes: what is there, or the limit of its
+/// cgroup. Without limit where the system does not tell.
 pub fn machine_bytes() -> u64 {
-    let mut system = sysinfo::System::new();
+    let Ok(mut system) = sysinfo::System::new() else { return u64::MAX };
     system.refresh_memory();
     let limit = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
     system.total_memory().min(limit)

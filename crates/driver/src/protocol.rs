@@ -1,7 +1,8 @@
 //! What ranks say to each other. Encoded with postcard; all ranks run the same program.
 
 use crate::budget::{Machine, Share};
-use mlip_store::{Fetched, Location, StructureDigest};
+use mlip_store::report::Fetched;
+use mlip_store::{Location, StructureDigest};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -68,7 +69,18 @@ pub(crate) enum Order {
     /// Send the records at these places of the own journal.
     Fetch(Vec<Location>),
     /// The end.
-    Leave,
+    Leave(End),
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum End {
+    /// Everything is computed and reported.
+    Complete,
+    /// A signal came: the rest is left for `resume`.
+    Drained,
+    /// A rank could not go on.
+    Failed,
 }
 
 /// What a surveyed entry turned out to be, as the plan needs it.
@@ -109,10 +121,19 @@ pub(crate) enum Report {
     Signal,
     /// The rank cannot go on.
     Broken(String),
-    /// Closed: the ledger of the own journal, or why it could not be closed.
-    Closed(Result<Vec<u8>, String>),
+    /// Closed: last totals, and the ledger of the own journal or why it could not be closed.
+    Closed(Tally, Result<Vec<u8>, String>),
     /// Answer to [`Order::Fetch`].
     Fetched(Result<Vec<Fetched>, String>),
+}
+
+/// All that travels on the work channel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Message {
+    /// To a rank.
+    Order(Order),
+    /// To the root.
+    Report(Report),
 }
 
 /// A message that cannot be read: ranks of different builds.

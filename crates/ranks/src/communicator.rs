@@ -56,7 +56,7 @@ pub struct Pause {
 }
 
 impl Pause {
-    const FIRST: Duration = Duration::from_micros(50);
+    const FIRST: Duration = Duration::from_micros(200);
     /// Longest pause; bounds the time to an answer of an idle rank.
     pub const LONGEST: Duration = Duration::from_millis(8);
 
