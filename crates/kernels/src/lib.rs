@@ -1,1 +1,11 @@
-//! TODO
+//! Custom tensor operations for the models: fast on the CPU, with the instruction set chosen at run time.
+//!
+//! Module order: `simd` ← `linear` ← `gate` ← `gated_messages`.
+//!
+//! Kernels start no threads and read no environment but the instruction set; parallelism is that of
+//! the rayon pool the caller runs in. Every sum has a fixed order, so results do not depend on it.
+
+pub mod gate;
+pub mod gated_messages;
+pub mod linear;
+pub mod simd;

@@ -1,0 +1,252 @@
+//! Symmetry operations: `-y,x-y,z+1/3`.
+
+use crate::Lattice;
+
+/// x' = R x + t, in fractional coordinates.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Operation {
+    pub(crate) rotation: [[i32; 3]; 3],
+    pub(crate) translation: [f64; 3],
+}
+
+/// Translations agree when they do modulo 1 to this part of a cell edge.
+const TRANSLATION_STEPS: f64 = 10_000.0;
+
+/// What makes two operations the same: rotation, and translation modulo 1.
+pub(crate) type OperationKey = ([[i32; 3]; 3], [i32; 3]);
+
+impl Operation {
+    pub(crate) const IDENTITY: Self = Self { rotation: [[1, 0, 0], [0, 1, 0], [0, 0, 1]], translation: [0.0; 3] };
+
+    /// The image of a position, not wrapped into the cell.
+    pub(crate) fn apply(&self, x: [f64; 3]) -> [f64; 3] {
+        std::array::from_fn(|i| {
+            let row = self.rotation[i];
+            f64::from(row[0]) * x[0] + f64::from(row[1]) * x[1] + f64::from(row[2]) * x[2] + self.translation[i]
+        })
+    }
+
+    /// `self` after `first`.
+    pub(crate) fn compose(&self, first: &Self) -> Self {
+        let rotation = std::array::from_fn(|i| {
+            std::array::from_fn(|j| (0..3).map(|k| self.rotation[i][k] * first.rotation[k][j]).sum())
+        });
+        Self { rotation, translation: self.apply(first.translation) }
+    }
+
+    pub(crate) fn key(&self) -> OperationKey {
+        #[expect(clippy::cast_possible_truncation, reason = "at most 10000 after the remainder")]
+        let step = |t: f64| (t * TRANSLATION_STEPS).round().rem_euclid(TRANSLATION_STEPS) as i32;
+        (self.rotation, self.translation.map(step))
+    }
+
+    /// Determinant of the rotation.
+    pub(crate) fn determinant(&self) -> i32 {
+        let [a, b, c] = self.rotation;
+        a[0] * (b[1] * c[2] - b[2] * c[1]) - a[1] * (b[0] * c[2] - b[2] * c[0]) + a[2] * (b[0] * c[1] - b[1] * c[0])
+    }
+
+    /// How much the operation changes the metric G of the cell: max |Rᵀ G R − G| / max |G|.
+    pub(crate) fn misfit(&self, lattice: &Lattice) -> f64 {
+        let metric = metric(lattice);
+        let largest = metric.iter().flatten().fold(0.0, |m: f64, g| m.max(g.abs()));
+        let mut change: f64 = 0.0;
+        for i in 0..3 {
+            for j in 0..3 {
+                let mut g = 0.0;
+                for k in 0..3 {
+                    for l in 0..3 {
+                        g += f64::from(self.rotation[k][i]) * metric[k][l] * f64::from(self.rotation[l][j]);
+                    }
+                }
+                change = change.max((g - metric[i][j]).abs());
+            }
+        }
+        change / largest
+    }
+}
+
+fn metric(lattice: &Lattice) -> [[f64; 3]; 3] {
+    let v = lattice.vectors();
+    std::array::from_fn(|i| std::array::from_fn(|j| (0..3).map(|k| v[i][k] * v[j][k]).sum()))
+}
+
+/// Largest misfit of a set of operations.
+pub(crate) fn misfit(operations: &[Operation], lattice: &Lattice) -> f64 {
+    let mut seen: Vec<[[i32; 3]; 3]> = Vec::new();
+    let mut worst: f64 = 0.0;
+    for operation in operations {
+        if !seen.contains(&operation.rotation) {
+            seen.push(operation.rotation);
+            worst = worst.max(operation.misfit(lattice));
+        }
+    }
+    worst
+}
+
+/// Reads the three components of an operation; `Err` says what is wrong.
+///
+/// Any case, blanks anywhere, the translation before or after, as fraction or decimal; decimals that stand for a
+/// multiple of 1/24 (0.333) are taken as such.
+pub(crate) fn parse_operation(text: &str) -> Result<Operation, String> {
+    let compact: Vec<u8> =
+        text.bytes().filter(|byte| !byte.is_ascii_whitespace()).map(|b| b.to_ascii_lowercase()).collect();
+    let parts: Vec<&[u8]> = compact.split(|byte| *byte == b',').collect();
+    if parts.len() != 3 {
+        return Err(format!("{} components instead of 3", parts.len()));
+    }
+    let mut operation = Operation { rotation: [[0; 3]; 3], translation: [0.0; 3] };
+    for (i, part) in parts.iter().enumerate() {
+        let (row, translation) = parse_component(part)?;
+        operation.rotation[i] = row;
+        operation.translation[i] = translation;
+    }
+    if operation.determinant().abs() != 1 {
+        return Err(format!("its determinant is {}, not 1 or -1", operation.determinant()));
+    }
+    Ok(operation)
+}
+
+/// One component, without blanks and in lower case: coefficients of x, y, z, and the translation.
+fn parse_component(text: &[u8]) -> Result<([i32; 3], f64), String> {
+    let (mut row, mut translation) = ([0i32; 3], 0.0);
+    let mut rest = text;
+    if rest.is_empty() {
+        return Err("an empty component".into());
+    }
+    while let Some(&first) = rest.first() {
+        let sign = if first == b'-' { -1.0 } else { 1.0 };
+        if matches!(first, b'+' | b'-') {
+            rest = &rest[1..];
+        }
+        let number = take_number(&mut rest)?;
+        if number.is_some() && rest.first() == Some(&b'*') {
+            rest = &rest[1..];
+        }
+        match (rest.first(), number) {
+            (Some(axis @ b'x'..=b'z'), _) => {
+                let coefficient = sign * number.map_or(1.0, |(value, _)| value);
+                if coefficient.fract() != 0.0 || coefficient.abs() > 4.0 {
+                    return Err(format!("the coefficient {coefficient}"));
+                }
+                #[expect(clippy::cast_possible_truncation, reason = "a whole number of at most 4")]
+                let coefficient = coefficient as i32;
+                let entry = &mut row[usize::from(axis - b'x')];
+                *entry = entry.saturating_add(coefficient);
+                rest = &rest[1..];
+            }
+            (_, Some((value, tolerance))) => translation += sign * snap(value, tolerance),
+            (Some(other), None) => return Err(format!("the character {:?}", char::from(*other))),
+            (None, None) => return Err("a sign at the end".into()),
+        }
+    }
+    if row.iter().any(|entry| entry.abs() > 4) {
+        return Err("a coefficient above 4".into());
+    }
+    Ok((row, translation))
+}
+
+/// `1/2`, `0.5`, `.5`, `1`: the value, and how far it may be from a multiple of 1/24 that it stands for.
+fn take_number(rest: &mut &[u8]) -> Result<Option<(f64, f64)>, String> {
+    let length = rest.iter().position(|byte| !(byte.is_ascii_digit() || *byte == b'.')).unwrap_or(rest.len());
+    if length == 0 {
+        return Ok(None);
+    }
+    let (number, mut after) = rest.split_at(length);
+    let value = number_of(number)?;
+    let decimals = number.iter().position(|byte| *byte == b'.').map(|point| length - point - 1);
+    let mut result =
+        (value, decimals.map_or(0.0, |n| 10f64.powi(-i32::try_from(n).unwrap_or(i32::MAX)).min(0.1 / 24.0)));
+    if let Some((b'/', denominator)) = after.split_first() {
+        let length = denominator.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(denominator.len());
+        let below = number_of(&denominator[..length])?;
+        if below == 0.0 {
+            return Err("a division by zero".into());
+        }
+        result = (value / below, 0.0);
+        after = &denominator[length..];
+    }
+    *rest = after;
+    Ok(Some(result))
+}
+
+fn number_of(digits: &[u8]) -> Result<f64, String> {
+    let text = String::from_utf8_lossy(digits);
+    // More digits than a double holds are no translation.
+    let short = (digits.len() <= 40).then_some(&text);
+    short.and_then(|text| text.parse().ok()).ok_or_else(|| format!("the number {text:?}"))
+}
+
+fn snap(value: f64, tolerance: f64) -> f64 {
+    let nearest = (value * 24.0).round() / 24.0;
+    if (value - nearest).abs() <= tolerance { nearest } else { value }
+}
+
+/// Each operation once, the identity first (added if it is not there; the flag says so).
+pub(crate) fn distinct(operations: impl IntoIterator<Item = Operation>) -> (Vec<Operation>, bool) {
+    let mut seen = std::collections::HashSet::new();
+    let identity = Operation::IDENTITY.key();
+    seen.insert(identity);
+    let (mut list, mut had_identity) = (vec![Operation::IDENTITY], false);
+    for operation in operations {
+        let key = operation.key();
+        had_identity |= key == identity;
+        if seen.insert(key) {
+            list.push(operation);
+        }
+    }
+    (list, had_identity)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Frame;
+
+    #[test]
+    fn dialects_give_the_same_operation() {
+        let expected = parse_operation("-x+1/2,-y+1/2,z+1/2").unwrap();
+        for text in
+            ["1/2-X, 1/2-Y, 1/2+Z", "-x+0.5,\t-y+.5,z+0.50", " 0.5 - x , -1*y+1/2, +z+1/2", "-x+3/2,-y-1/2,z+1/2"]
+        {
+            assert_eq!(parse_operation(text).unwrap().key(), expected.key(), "{text}");
+        }
+        assert_eq!(parse_operation("x-y,x,z+0.3333").unwrap().translation[2], 1.0 / 3.0);
+        assert_eq!(parse_operation("x-y,x,z+0.66").unwrap().translation[2], 2.0 / 3.0);
+        assert_eq!(parse_operation("x,y,z+0.2").unwrap().translation[2], 0.2);
+    }
+
+    #[test]
+    fn malformed_operations_are_refused() {
+        for text in [
+            "",
+            "x,y",
+            "x,y,z,w",
+            "-x,-y,q",
+            "x,x,z",
+            "x,y,",
+            "x,y,z+",
+            "x,y,z+1/0",
+            "x,y,2z",
+            "x,y,9999999999z",
+            "x,y,1.2.3+z",
+        ] {
+            assert!(parse_operation(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_identity_keeps_every_bit_of_a_coordinate() {
+        for x in [0.1, 100.195_2, -1e-17, 0.333_333_333_333_1] {
+            assert_eq!(Operation::IDENTITY.apply([x; 3])[0].to_bits(), x.to_bits());
+        }
+    }
+
+    #[test]
+    fn a_misfit_shows_where_the_cell_is_not_symmetric() {
+        let swap = parse_operation("y,x,z").unwrap();
+        let cell = |b| Lattice::from_parameters([4.0, b, 5.0], [90.0; 3], Frame::Ase).unwrap();
+        assert!(swap.misfit(&cell(4.0)) < 1e-12);
+        assert!(swap.misfit(&cell(4.4)) > 0.05);
+    }
+}

@@ -1,0 +1,188 @@
+use super::*;
+use crate::gate::LayerNorm;
+use crate::simd::{InstructionSet, Real};
+use proptest::prelude::*;
+
+/// Numbers in (-1/2, 1/2) from a seed.
+fn noise(n: usize, seed: u64) -> Vec<f64> {
+    let mut state = seed ^ 0x9e37_79b9_7f4a_7c15;
+    (0..n)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 / (1u64 << 53) as f64 - 0.5
+        })
+        .collect()
+}
+
+fn both(depth: usize, width: usize, seed: u64, set: InstructionSet) -> Both<f64> {
+    let weight = noise(depth * width, seed);
+    Both {
+        forward: Matrix::pack(depth, width, set, |k, c| weight[c * depth + k]),
+        backward: Matrix::pack(width, depth, set, |c, k| weight[c * depth + k]),
+    }
+}
+
+struct Case {
+    layer: GatedMessages<f64>,
+    rows: usize,
+    index: [Vec<u32>; 3],
+    target: Vec<u32>,
+    tables: Vec<Vec<f64>>,
+    own: Vec<f64>,
+    set: InstructionSet,
+}
+
+const NODES: usize = 5;
+
+fn case(w: usize, rows: usize, own: bool, hidden: bool, set: InstructionSet) -> Case {
+    let norm = |seed| LayerNorm { scale: noise(w, seed).iter().map(|x| x + 1.0).collect(), offset: noise(w, seed + 1) };
+    let layer = GatedMessages {
+        width: w,
+        own: own.then(|| both(w, 2 * w, 10, set)),
+        hidden: hidden.then(|| Hidden { core: both(w, w, 11, set), gate: both(w, w, 12, set), bias: noise(2 * w, 13) }),
+        gate: Gate { core: norm(14), gate: norm(16) },
+    };
+    let pick = |seed| noise(rows, seed).iter().map(|x| ((x + 0.5) * NODES as f64) as u32).collect::<Vec<_>>();
+    Case {
+        layer,
+        rows,
+        index: [pick(20), pick(21), pick(22)],
+        target: pick(23),
+        tables: vec![noise(NODES * 4 * w, 30), noise(NODES * 3 * w, 31)],
+        own: noise(rows * w, 32),
+        set,
+    }
+}
+
+impl Case {
+    fn with_rows<R>(&self, run: impl FnOnce(Rows<'_, f64>) -> R) -> R {
+        let w = self.layer.width;
+        let tables =
+            [Table { values: &self.tables[0], stride: 4 * w }, Table { values: &self.tables[1], stride: 3 * w }];
+        let [a, b, c] = &self.index;
+        let sources = [
+            Gather { table: 0, offset: 0, index: a },
+            Gather { table: 0, offset: 2 * w, index: b },
+            Gather { table: 1, offset: 0, index: c },
+        ];
+        let weights = [Gather { table: 1, offset: 2 * w, index: a }, Gather { table: 1, offset: 2 * w, index: b }];
+        run(Rows {
+            count: self.rows,
+            tables: &tables,
+            sources: &sources,
+            own: &self.own,
+            weights: &weights,
+            target: Some(&self.target),
+        })
+    }
+
+    fn forward(&self, saved: Option<&mut Saved<f64>>) -> Vec<f64> {
+        let mut out = vec![0.0; NODES * self.layer.width];
+        self.with_rows(|rows| f64::run(Forward { layer: &self.layer, rows, out: &mut out, saved }, self.set));
+        out
+    }
+
+    /// Σ out · direction
+    fn scalar(&self, direction: &[f64]) -> f64 {
+        self.forward(None).iter().zip(direction).map(|(x, y)| x * y).sum()
+    }
+
+    fn backward(&self, direction: &[f64], saved: Option<&Saved<f64>>) -> (Vec<Vec<f64>>, Vec<f64>) {
+        let mut gradients = self.tables.iter().map(|t| vec![0.0; t.len()]).collect::<Vec<_>>();
+        let mut own = vec![0.0; self.own.len()];
+        let mut views = gradients.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>();
+        self.with_rows(|rows| {
+            let (layer, tables, own) = (&self.layer, &mut views[..], &mut own[..]);
+            f64::run(Backward { layer, rows, gradient: direction, saved, tables, own }, self.set);
+        });
+        (gradients, own)
+    }
+}
+
+/// The formula of the module's documentation, one number at a time.
+fn plain(case: &Case) -> Vec<f64> {
+    let w = case.layer.width;
+    let weight = |seed, depth, k, c| noise(depth * 4 * w, seed)[c * depth + k];
+    let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+    let norm = |row: &[f64], n: &LayerNorm<f64>| {
+        let mean = row.iter().sum::<f64>() / w as f64;
+        let variance = row.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / w as f64;
+        (0..w).map(|k| (row[k] - mean) / (variance + 1e-5).sqrt() * n.scale[k] + n.offset[k]).collect::<Vec<_>>()
+    };
+    let mut out = vec![0.0; NODES * w];
+    for r in 0..case.rows {
+        let [a, b, c] = case.index.each_ref().map(|index| index[r] as usize);
+        let mut z: Vec<f64> = (0..2 * w)
+            .map(|k| {
+                case.tables[0][a * 4 * w + k] + case.tables[0][b * 4 * w + 2 * w + k] + case.tables[1][c * 3 * w + k]
+            })
+            .collect();
+        if case.layer.own.is_some() {
+            for (c, z) in z.iter_mut().enumerate() {
+                *z += (0..w).map(|k| case.own[r * w + k] * weight(10, w, k, c)).sum::<f64>();
+            }
+        }
+        if let Some(hidden) = &case.layer.hidden {
+            let h: Vec<f64> = z.iter().map(|x| x * sigmoid(*x)).collect();
+            for c in 0..w {
+                z[c] = hidden.bias[c] + (0..w).map(|k| h[k] * weight(11, w, k, c)).sum::<f64>();
+                z[w + c] = hidden.bias[w + c] + (0..w).map(|k| h[w + k] * weight(12, w, k, c)).sum::<f64>();
+            }
+        }
+        let (core, gate) = (norm(&z[..w], &case.layer.gate.core), norm(&z[w..], &case.layer.gate.gate));
+        for k in 0..w {
+            let factor = case.tables[1][a * 3 * w + 2 * w + k] * case.tables[1][b * 3 * w + 2 * w + k];
+            out[case.target[r] as usize * w + k] += core[k] * sigmoid(core[k]) * sigmoid(gate[k]) * factor;
+        }
+    }
+    out
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn fast_and_plain_agree(w in 1usize..40, rows in 0usize..120, own: bool, hidden: bool) {
+        for set in InstructionSet::available() {
+            let case = case(w, rows, own, hidden, set);
+            for (got, expected) in case.forward(None).iter().zip(plain(&case)) {
+                prop_assert!((got - expected).abs() < 1e-11, "{:?}: {} {}", set, got, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn backward_is_the_derivative_of_forward(w in 2usize..20, rows in 1usize..70, own: bool, hidden: bool) {
+        let mut case = case(w, rows, own, hidden, InstructionSet::detect());
+        let direction = noise(NODES * w, 40);
+        let mut saved = Saved::default();
+        case.forward(Some(&mut saved));
+        let (tables, own_gradient) = case.backward(&direction, Some(&saved));
+        prop_assert_eq!(&(tables.clone(), own_gradient.clone()), &case.backward(&direction, None));
+        let step = 1e-5;
+        for (t, table) in tables.iter().enumerate() {
+            for k in (0..table.len()).step_by(7) {
+                let original = case.tables[t][k];
+                case.tables[t][k] = original + step;
+                let plus = case.scalar(&direction);
+                case.tables[t][k] = original - step;
+                let minus = case.scalar(&direction);
+                case.tables[t][k] = original;
+                let expected = (plus - minus) / (2.0 * step);
+                prop_assert!((table[k] - expected).abs() < 2e-7 * (1.0 + expected.abs()), "table {} {}: {} {}", t, k, table[k], expected);
+            }
+        }
+        if own {
+            for k in (0..case.own.len()).step_by(11) {
+                let original = case.own[k];
+                case.own[k] = original + step;
+                let plus = case.scalar(&direction);
+                case.own[k] = original - step;
+                let minus = case.scalar(&direction);
+                case.own[k] = original;
+                let expected = (plus - minus) / (2.0 * step);
+                prop_assert!((own_gradient[k] - expected).abs() < 2e-7 * (1.0 + expected.abs()));
+            }
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Products with constant matrices, packed once.
+
+use crate::simd::{InstructionSet, Kernel, Real, Vector};
+
+/// A constant matrix `[depth, width]`, laid out for the tiles of one instruction set.
+///
+/// Columns are cut into strips as wide as a tile; in a strip, row follows row. The last strip is
+/// filled up with zeros.
+#[derive(Debug, Clone)]
+pub struct Matrix<T> {
+    depth: usize,
+    width: usize,
+    strip: usize,
+    set: InstructionSet,
+    strips: Vec<T>,
+    /// Where the strips begin in the vector, so that they are aligned to cache lines.
+    start: usize,
+}
+
+struct StripWidth;
+
+impl<T: Real> Kernel<T> for StripWidth {
+    type Output = usize;
+    #[inline(always)]
+    fn run<V: Vector<Scalar = T>>(self) -> usize {
+        V::STRIP
+    }
+}
+
+const CACHE_LINE_BYTES: usize = 64;
+
+impl<T: Real> Matrix<T> {
+    /// Packs the matrix whose element in row `k`, column `c` is `element(k, c)`.
+    pub fn pack(depth: usize, width: usize, set: InstructionSet, element: impl Fn(usize, usize) -> T) -> Self {
+        let strip = T::run(StripWidth, set);
+        let n_strips = width.div_ceil(strip);
+        let mut strips = vec![T::default(); n_strips * depth * strip + CACHE_LINE_BYTES / size_of::<T>()];
+        let start = strips.as_ptr().align_offset(CACHE_LINE_BYTES).min(CACHE_LINE_BYTES / size_of::<T>());
+        for (index, values) in strips[start..].chunks_exact_mut(depth * strip).take(n_strips).enumerate() {
+            for (k, row) in values.chunks_exact_mut(strip).enumerate() {
+                for (offset, value) in row.iter_mut().enumerate() {
+                    let column = index * strip + offset;
+                    if column < width {
+                        *value = element(k, column);
+                    }
+                }
+            }
+        }
+        Self { depth, width, strip, set, strips, start }
+    }
+
+    /// From the weights `[width, depth]` of a linear layer, row-major, as PyTorch keeps them.
+    pub fn from_linear(weight: &[T], width: usize, depth: usize, set: InstructionSet) -> Self {
+        assert_eq!(weight.len(), width * depth, "a linear layer of {depth} inputs and {width} outputs");
+        Self::pack(depth, width, set, |k, c| weight[c * depth + k])
+    }
+
+    /// Rows of the matrix: numbers in a row of the left factor.
+    pub fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// Columns of the matrix: numbers in a row of the product.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The instruction set it is packed for.
+    pub fn set(&self) -> InstructionSet {
+        self.set
+    }
+
+    /// Bytes in memory.
+    pub fn bytes(&self) -> u64 {
+        (self.strips.len() * size_of::<T>()) as u64
+    }
+
+    /// `out += left · self` for `rows` rows; row r of `left` begins at `r · stride`, of `out` at `r · out_stride`.
+    ///
+    /// An element is summed over `depth` in ascending order, whatever the tile: its value does not
+    /// depend on the number of rows.
+    #[inline(always)]
+    pub fn multiply_add<V: Vector<Scalar = T>>(
+        &self,
+        left: &[T],
+        stride: usize,
+        rows: usize,
+        out: &mut [T],
+        out_stride: usize,
+    ) {
+        assert_eq!(V::STRIP, self.strip, "the matrix was packed for another instruction set");
+        for (index, strip) in self.strips[self.start..].chunks_exact(self.depth * self.strip).enumerate() {
+            let column = index * self.strip;
+            if column >= self.width {
+                break;
+            }
+            if column + self.strip <= self.width {
+                strip_rows::<V>(self.depth, left, stride, rows, strip, &mut out[column..], out_stride);
+            } else {
+                self.last_strip::<V>(left, stride, rows, strip, column, out, out_stride);
+            }
+        }
+    }
+
+    /// A strip wider than what is left of the product goes through a buffer.
+    #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "a matrix product has that many")]
+    fn last_strip<V: Vector<Scalar = T>>(
+        &self,
+        left: &[T],
+        stride: usize,
+        rows: usize,
+        strip: &[T],
+        column: usize,
+        out: &mut [T],
+        out_stride: usize,
+    ) {
+        let rest = self.width - column;
+        let mut row = [T::default(); MAX_STRIP];
+        for r in 0..rows {
+            let out = &mut out[r * out_stride + column..][..rest];
+            row[..rest].copy_from_slice(out);
+            V::tile::<1>(self.depth, &left[r * stride..], stride, strip, &mut row, MAX_STRIP);
+            out.copy_from_slice(&row[..rest]);
+        }
+    }
+
+    /// `out += left · self` for contiguous rows, with the instruction set it was packed for.
+    pub fn multiply_add_all(&self, left: &[T], out: &mut [T]) {
+        struct Run<'a, T> {
+            matrix: &'a Matrix<T>,
+            left: &'a [T],
+            out: &'a mut [T],
+        }
+        impl<T: Real> Kernel<T> for Run<'_, T> {
+            type Output = ();
+            #[inline(always)]
+            fn run<V: Vector<Scalar = T>>(self) {
+                let Matrix { depth, width, .. } = *self.matrix;
+                self.matrix.multiply_add::<V>(self.left, depth, self.left.len() / depth, self.out, width);
+            }
+        }
+        T::run(Run { matrix: self, left, out }, self.set);
+    }
+}
+
+/// Columns of the widest strip.
+const MAX_STRIP: usize = 64;
+
+#[inline(always)]
+fn strip_rows<V: Vector>(
+    depth: usize,
+    left: &[V::Scalar],
+    stride: usize,
+    rows: usize,
+    strip: &[V::Scalar],
+    out: &mut [V::Scalar],
+    out_stride: usize,
+) {
+    let mut row = 0;
+    while row < rows {
+        let (left, out) = (&left[row * stride..], &mut out[row * out_stride..]);
+        let step = (rows - row).min(V::ROWS);
+        match step {
+            6 => V::tile::<6>(depth, left, stride, strip, out, out_stride),
+            5 => V::tile::<5>(depth, left, stride, strip, out, out_stride),
+            4 => V::tile::<4>(depth, left, stride, strip, out, out_stride),
+            3 => V::tile::<3>(depth, left, stride, strip, out, out_stride),
+            2 => V::tile::<2>(depth, left, stride, strip, out, out_stride),
+            _ => {
+                V::tile::<1>(depth, left, stride, strip, out, out_stride);
+                row += 1;
+                continue;
+            }
+        }
+        row += step;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noise(n: usize, seed: u64) -> Vec<f64> {
+        let mut state = seed;
+        (0..n)
+            .map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 11) as f64 / (1u64 << 53) as f64 - 0.5
+            })
+            .collect()
+    }
+
+    fn check<T: Real>(tolerance: f64) {
+        for (rows, depth, width) in [(1, 1, 1), (7, 31, 128), (13, 64, 64), (6, 8, 16), (5, 7, 9), (23, 128, 200)] {
+            let (left, right) = (noise(rows * depth, 1), noise(width * depth, 2));
+            let narrow = |values: &[f64]| values.iter().map(|x| T::real(*x)).collect::<Vec<T>>();
+            for set in InstructionSet::available() {
+                let matrix = Matrix::from_linear(&narrow(&right), width, depth, set);
+                let mut out = vec![T::real(0.25); rows * width];
+                matrix.multiply_add_all(&narrow(&left), &mut out);
+                for r in 0..rows {
+                    for c in 0..width {
+                        let expected =
+                            0.25 + (0..depth).map(|k| left[r * depth + k] * right[c * depth + k]).sum::<f64>();
+                        let got = out[r * width + c].wide();
+                        assert!((got - expected).abs() < tolerance, "{set:?} {rows}x{depth}x{width}: {got} {expected}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn products_are_those_of_plain_loops() {
+        check::<f64>(1e-13);
+        check::<f32>(1e-5);
+    }
+
+    #[test]
+    fn a_row_does_not_depend_on_the_rows_beside_it() {
+        let (left, right) = (noise(11 * 64, 3), noise(64 * 64, 4));
+        let matrix = Matrix::from_linear(&right, 64, 64, InstructionSet::detect());
+        let mut all = vec![0.0; 11 * 64];
+        matrix.multiply_add_all(&left, &mut all);
+        for r in 0..11 {
+            let mut one = vec![0.0; 64];
+            matrix.multiply_add_all(&left[r * 64..][..64], &mut one);
+            assert_eq!(one, all[r * 64..][..64]);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Elementary functions on vectors, from power series after range reduction.
+//!
+//! Relative error of `exp` and absolute error of `sin_cos`: a few units in the last place.
+
+use super::{Real, Vector};
+
+/// ln 2 less its nearest `f64`.
+const LN_2_TAIL: f64 = 2.319_046_813_846_299_6e-17;
+/// π less its nearest `f64`.
+const PI_TAIL: f64 = 1.224_646_799_147_353_2e-16;
+
+#[inline(always)]
+fn constant<V: Vector>(value: f64) -> V {
+    V::splat(V::Scalar::real(value))
+}
+
+/// To the nearest whole number, for |x| far below 2^(bits of the fraction).
+#[inline(always)]
+fn round<V: Vector>(x: V) -> V {
+    let magic = V::splat(V::Scalar::ROUNDING);
+    x.add(magic).sub(magic)
+}
+
+/// `1/k!`
+const fn inverse_factorial(k: usize) -> f64 {
+    let mut product = 1.0;
+    let mut n = 1;
+    while n <= k {
+        product *= n as f64;
+        n += 1;
+    }
+    1.0 / product
+}
+
+/// e^x. Arguments beyond the range of the type are moved to its ends, so that nothing overflows.
+#[inline(always)]
+pub fn exp<V: Vector>(x: V) -> V {
+    let limit = V::Scalar::EXP_LIMIT;
+    let x = x.min(constant(limit)).max(constant(-limit));
+    let n = round(x.mul(constant(std::f64::consts::LOG2_E)));
+    let minus_n = constant::<V>(0.0).sub(n);
+    let [high, middle, low] = V::Scalar::split(std::f64::consts::LN_2, LN_2_TAIL);
+    let r = minus_n.mul_add(V::splat(high), x);
+    let r = minus_n.mul_add(V::splat(middle), r);
+    let r = minus_n.mul_add(V::splat(low), r);
+    let mut sum = constant::<V>(inverse_factorial(V::Scalar::EXP_TERMS - 1));
+    for k in (0..V::Scalar::EXP_TERMS - 1).rev() {
+        sum = sum.mul_add(r, constant(inverse_factorial(k)));
+    }
+    sum.mul(n.exp2_whole())
+}
+
+/// 1 / (1 + e^-x)
+#[inline(always)]
+pub fn sigmoid<V: Vector>(x: V) -> V {
+    let one = constant::<V>(1.0);
+    one.div(one.add(exp(constant::<V>(0.0).sub(x))))
+}
+
+/// sin(x) for |x| below about 1000.
+#[inline(always)]
+pub fn sin<V: Vector>(x: V) -> V {
+    let half_turns = round(x.mul(constant(std::f64::consts::FRAC_1_PI)));
+    alternating_sine(x, half_turns, half_turns)
+}
+
+/// cos(x) for |x| below about 1000.
+#[inline(always)]
+pub fn cos<V: Vector>(x: V) -> V {
+    // cos(x) = -(-1)^q sin(x - (q + 1/2) π): the half is exact.
+    let q = round(x.mul_add(constant(std::f64::consts::FRAC_1_PI), constant(-0.5)));
+    alternating_sine(x, q.add(constant(0.5)), q.add(constant(1.0)))
+}
+
+/// (-1)^sign · sin(x - turns · π), the difference being at most π/2.
+#[inline(always)]
+fn alternating_sine<V: Vector>(x: V, turns: V, sign: V) -> V {
+    let minus = constant::<V>(0.0).sub(turns);
+    let [high, middle, low] = V::Scalar::split(std::f64::consts::PI, PI_TAIL);
+    let r = minus.mul_add(V::splat(high), x);
+    let r = minus.mul_add(V::splat(middle), r);
+    let r = minus.mul_add(V::splat(low), r);
+    let square = r.mul(r);
+    let terms = V::Scalar::SIN_TERMS;
+    let coefficient = |k: usize| inverse_factorial(2 * k + 1) * if k % 2 == 0 { 1.0 } else { -1.0 };
+    let mut sum = constant::<V>(coefficient(terms - 1));
+    for k in (1..terms - 1).rev() {
+        sum = sum.mul_add(square, constant(coefficient(k)));
+    }
+    let value = sum.mul(square).mul_add(r, r);
+    // |sign - 2 round(sign / 2)| is 0 for even and 1 for odd numbers.
+    let rest = round(sign.mul(constant(0.5))).mul_add(constant(-2.0), sign);
+    let odd = rest.mul(rest);
+    value.mul(odd.mul_add(constant(-2.0), constant(1.0)))
+}

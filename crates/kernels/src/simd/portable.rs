@@ -1,0 +1,123 @@
+//! Plain arrays, for processors without AVX2. The compiler makes of them what it can.
+
+use super::{Real, Vector};
+
+/// Eight numbers.
+#[derive(Clone, Copy)]
+pub(super) struct Lanes<T>([T; 8]);
+
+/// Sum by halving: lane 0 + lane n/2, and so on. Overwrites its argument.
+#[inline(always)]
+pub(super) fn pairwise_sum<T: Copy + std::ops::AddAssign>(lanes: &mut [T]) -> T {
+    let mut width = lanes.len();
+    while width > 1 {
+        width /= 2;
+        for k in 0..width {
+            let other = lanes[k + width];
+            lanes[k] += other;
+        }
+    }
+    lanes[0]
+}
+
+macro_rules! lanes {
+    ($type:ident, $fraction_bits:expr, $bias:expr) => {
+        impl Vector for Lanes<$type> {
+            type Scalar = $type;
+            const STRIP: usize = 16;
+            const ROWS: usize = 4;
+            const LANES: usize = 8;
+
+            #[inline(always)]
+            fn splat(value: $type) -> Self {
+                Self([value; 8])
+            }
+
+            #[inline(always)]
+            fn load(from: &[$type]) -> Self {
+                let mut lanes = [0.0; 8];
+                lanes.copy_from_slice(&from[..8]);
+                Self(lanes)
+            }
+
+            #[inline(always)]
+            fn store(self, to: &mut [$type]) {
+                to[..8].copy_from_slice(&self.0);
+            }
+
+            #[inline(always)]
+            fn add(self, other: Self) -> Self {
+                Self(std::array::from_fn(|k| self.0[k] + other.0[k]))
+            }
+
+            #[inline(always)]
+            fn sub(self, other: Self) -> Self {
+                Self(std::array::from_fn(|k| self.0[k] - other.0[k]))
+            }
+
+            #[inline(always)]
+            fn mul(self, other: Self) -> Self {
+                Self(std::array::from_fn(|k| self.0[k] * other.0[k]))
+            }
+
+            #[inline(always)]
+            fn div(self, other: Self) -> Self {
+                Self(std::array::from_fn(|k| self.0[k] / other.0[k]))
+            }
+
+            #[inline(always)]
+            fn mul_add(self, factor: Self, term: Self) -> Self {
+                Self(std::array::from_fn(|k| self.0[k] * factor.0[k] + term.0[k]))
+            }
+
+            #[inline(always)]
+            fn max(self, other: Self) -> Self {
+                Self(std::array::from_fn(|k| if self.0[k] > other.0[k] { self.0[k] } else { other.0[k] }))
+            }
+
+            #[inline(always)]
+            fn min(self, other: Self) -> Self {
+                Self(std::array::from_fn(|k| if self.0[k] < other.0[k] { self.0[k] } else { other.0[k] }))
+            }
+
+            #[inline(always)]
+            fn sum(self) -> $type {
+                let mut lanes = self.0;
+                pairwise_sum(&mut lanes)
+            }
+
+            #[inline(always)]
+            fn exp2_whole(self) -> Self {
+                let magic = <$type as Real>::ROUNDING + $bias;
+                Self(self.0.map(|n| $type::from_bits((n + magic).to_bits() << $fraction_bits)))
+            }
+
+            #[inline(always)]
+            fn tile<const ROWS: usize>(
+                depth: usize,
+                left: &[$type],
+                stride: usize,
+                strip: &[$type],
+                out: &mut [$type],
+                out_stride: usize,
+            ) {
+                for row in 0..ROWS {
+                    let out = &mut out[row * out_stride..][..Self::STRIP];
+                    let mut sums = [Self::load(out), Self::load(&out[8..])];
+                    for (factor, right) in left[row * stride..][..depth].iter().zip(strip.chunks_exact(16)) {
+                        let factor = Self::splat(*factor);
+                        sums = [
+                            factor.mul_add(Self::load(right), sums[0]),
+                            factor.mul_add(Self::load(&right[8..]), sums[1]),
+                        ];
+                    }
+                    sums[0].store(out);
+                    sums[1].store(&mut out[8..]);
+                }
+            }
+        }
+    };
+}
+
+lanes!(f32, 23, 127.0);
+lanes!(f64, 52, 1023.0);

@@ -1,0 +1,64 @@
+use super::math;
+use super::{InstructionSet, Kernel, Real, Vector};
+
+struct Apply<'a, T> {
+    values: &'a [T],
+    function: &'static str,
+}
+
+impl<T: Real> Kernel<T> for Apply<'_, T> {
+    type Output = Vec<T>;
+
+    #[inline(always)]
+    fn run<V: Vector<Scalar = T>>(self) -> Vec<T> {
+        let mut out = vec![T::default(); self.values.len()];
+        for (from, to) in self.values.chunks_exact(V::LANES).zip(out.chunks_exact_mut(V::LANES)) {
+            let x = V::load(from);
+            let y = match self.function {
+                "exp" => math::exp(x),
+                "sigmoid" => math::sigmoid(x),
+                "sin" => math::sin(x),
+                _ => math::cos(x),
+            };
+            y.store(to);
+        }
+        out
+    }
+}
+
+/// Largest deviation from the standard library over a grid, in units of `scale(exact)`.
+fn worst<T: Real>(function: &'static str, low: f64, high: f64, exact: fn(f64) -> f64, relative: bool) -> f64 {
+    let n = 16_000;
+    let values: Vec<T> = (0..n).map(|k| T::real(low + (high - low) * k as f64 / n as f64)).collect();
+    let mut largest = 0f64;
+    for set in InstructionSet::available() {
+        for (x, y) in values.iter().zip(T::run(Apply { values: &values, function }, set)) {
+            let expected = exact(x.wide());
+            let scale = if relative { expected.abs() } else { 1.0 };
+            largest = largest.max((y.wide() - expected).abs() / scale);
+        }
+    }
+    largest
+}
+
+#[test]
+fn elementary_functions_are_right_to_a_few_last_places() {
+    let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+    assert!(worst::<f32>("exp", -80.0, 80.0, f64::exp, true) < 3e-7);
+    assert!(worst::<f64>("exp", -600.0, 600.0, f64::exp, true) < 1e-15);
+    assert!(worst::<f32>("sigmoid", -30.0, 30.0, sigmoid, true) < 4e-7);
+    assert!(worst::<f64>("sigmoid", -30.0, 30.0, sigmoid, true) < 1e-15);
+    for (name, exact) in [("sin", f64::sin as fn(f64) -> f64), ("cos", f64::cos)] {
+        assert!(worst::<f32>(name, -120.0, 120.0, exact, false) < 3e-7, "{name}");
+        assert!(worst::<f64>(name, -120.0, 120.0, exact, false) < 1e-15, "{name}");
+    }
+}
+
+#[test]
+fn far_arguments_neither_overflow_nor_become_nan() {
+    let values = [-1e30f32, 1e30, f32::MAX, f32::MIN, 0.0, -0.0, 200.0, -200.0].repeat(2);
+    for set in InstructionSet::available() {
+        let y = f32::run(Apply { values: &values, function: "sigmoid" }, set);
+        assert!(y.iter().all(|y| (0.0..=1.0).contains(y)));
+    }
+}
