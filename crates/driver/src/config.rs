@@ -43,7 +43,7 @@ pub struct PotentialConfig {
     /// Precision of the evaluation.
     pub precision: Precision,
     /// Checkpoint file; none for built-in weights. It may move: the digest tells.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub file: Option<PathBuf>,
 }
 
@@ -52,19 +52,14 @@ pub struct PotentialConfig {
 #[serde(deny_unknown_fields, default)]
 pub struct Resources {
     /// Structures in flight on a rank; by default the cores of the rank divided by the other two.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub structure_workers: Option<usize>,
     /// Potentials at once for one structure.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub mlip_workers: Option<usize>,
     /// Threads inside one evaluation.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub threads_per_mlip: Option<usize>,
     /// Limit of one evaluation, seconds; none by default.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_s: Option<f64>,
     /// Memory for evaluations on a rank, bytes; by default the machine's, divided by its ranks.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
     /// Deaths after which a structure is given up; 0 means never.
     pub max_crashes: u32,
@@ -153,15 +148,16 @@ impl Physics {
         } else {
             for (old, new) in self.potentials.iter().zip(&wanted.potentials) {
                 if old.precision != new.precision {
-                    changes.push(format!(
-                        "{} ran in {} and would run in {}",
-                        old.name, old.precision, new.precision
-                    ));
+                    changes.push(format!("{} ran in {} and would run in {}", old.name, old.precision, new.precision));
                 }
                 if old.digest != new.digest {
                     changes.push(format!(
                         "the weights of {} were {} (digest {}) and would become {} (digest {})",
-                        old.name, old.checkpoint, short(&old.digest), new.checkpoint, short(&new.digest)
+                        old.name,
+                        old.checkpoint,
+                        short(&old.digest),
+                        new.checkpoint,
+                        short(&new.digest)
                     ));
                 }
             }
@@ -206,7 +202,9 @@ mod tests {
         };
         assert!(said(|p| p.frame = Frame::Ase).contains("frame was Pymatgen and would become Ase"));
         assert!(said(|p| p.forces = false).contains("forces were computed and would be left out"));
-        assert!(said(|p| p.potentials[0].precision = Precision::F64).contains("chgnet ran in f32 and would run in f64"));
+        assert!(
+            said(|p| p.potentials[0].precision = Precision::F64).contains("chgnet ran in f32 and would run in f64")
+        );
         assert!(said(|p| p.potentials[0].digest = "ffff".into()).contains("digest 0123456789ab"));
         assert!(said(|p| p.potentials.clear()).contains("potentials were chgnet and would become "));
     }

@@ -3,8 +3,8 @@
 
 use crate::plan::{Item, Planner};
 use crate::protocol::{Answer, Assignment, Order, Report, Tally, ToRead, Treatment, Work};
-use crate::source::EntryList;
 use mlip_atoms::PotentialId;
+use mlip_inputs::{Locator, Manifest};
 use mlip_ranks::Rank;
 use mlip_store::{CrashPolicy, Ledger, RetryFailed, StructureDigest, TaskKey, TaskState};
 use std::collections::HashSet;
@@ -86,7 +86,7 @@ pub(crate) struct Totals {
 
 /// The root's view of the run.
 pub(crate) struct Coordinator {
-    entries: Box<dyn EntryList>,
+    entries: Manifest,
     next_entry: u64,
     surveyed: u64,
     unreadable: u64,
@@ -108,7 +108,7 @@ type Trouble = Box<dyn Error + Send + Sync>;
 impl Coordinator {
     /// `workers` are the structure workers of each rank.
     pub(crate) fn new(
-        entries: Box<dyn EntryList>,
+        entries: Manifest,
         ledger: Ledger,
         policy: Policy,
         ids: Vec<PotentialId>,
@@ -133,6 +133,15 @@ impl Coordinator {
             suspects: Vec::new(),
             ranks,
         }
+    }
+
+    fn n_entries(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    fn locator(&self, entry: u64) -> Result<Locator, Trouble> {
+        let found = usize::try_from(entry).ok().and_then(|position| self.entries.get(position));
+        Ok(found.ok_or_else(|| format!("the input list has no entry {entry} any more"))?.locator)
     }
 
     /// Takes in what a rank reports; what follows from it at once.
@@ -225,7 +234,7 @@ impl Coordinator {
             while let Some(order) = self.next_read(index)? {
                 orders.push((rank, order));
             }
-            while self.next_entry == self.entries.len() && self.runs_low(index) {
+            while self.next_entry == self.n_entries() && self.runs_low(index) {
                 let scarce = self.is_scarce();
                 let limit = if scarce { self.free_workers(index) } else { usize::MAX };
                 let shard = self.planner.next_shard(rank, limit);
@@ -242,7 +251,7 @@ impl Coordinator {
     }
 
     fn next_read(&mut self, index: usize) -> Result<Option<Order>, Trouble> {
-        let left = self.entries.len() - self.next_entry;
+        let left = self.n_entries() - self.next_entry;
         let Some(rank) = self.ranks.get_mut(index) else { return Ok(None) };
         if left == 0 || rank.reads_out > rank.workers {
             return Ok(None);
@@ -252,7 +261,7 @@ impl Coordinator {
         rank.reads_out += 1;
         let range = self.next_entry..self.next_entry + length;
         self.next_entry += length;
-        let read = |entry| self.entries.get(entry).map(|found| ToRead { entry, locator: found.locator });
+        let read = |entry| self.locator(entry).map(|locator| ToRead { entry, locator });
         Ok(Some(Order::Read(range.map(read).collect::<Result<_, _>>()?)))
     }
 
@@ -291,7 +300,7 @@ impl Coordinator {
     fn assign(&mut self, rank: Rank, shard: Vec<Item<Treatments>>, alone: bool) -> Result<Order, Trouble> {
         let mut assignments = Vec::with_capacity(shard.len());
         for Item { entry, cost, work: Treatments { digest, work } } in shard {
-            let locator = self.entries.get(entry)?.locator;
+            let locator = self.locator(entry)?;
             if let Some(state) = self.ranks.get_mut(rank.index()) {
                 state.given += 1;
                 state.given_cost += f64::from(cost);
@@ -303,8 +312,8 @@ impl Coordinator {
 
     /// Nothing is in flight, and but for suspects nothing is left.
     fn is_idle(&self) -> bool {
-        self.next_entry == self.entries.len()
-            && self.surveyed == self.entries.len()
+        self.next_entry == self.n_entries()
+            && self.surveyed == self.n_entries()
             && self.planner.remaining() == 0
             && self.ranks.iter().all(|rank| rank.structures_out() == 0)
     }
@@ -318,7 +327,7 @@ impl Coordinator {
     pub(crate) fn totals(&self) -> Totals {
         let sum = |field: fn(&Tally) -> u64| self.ranks.iter().map(|rank| field(&rank.tally)).sum();
         Totals {
-            entries: self.entries.len(),
+            entries: self.n_entries(),
             surveyed: self.surveyed,
             unreadable: self.unreadable,
             recorded: self.recorded,
@@ -333,7 +342,7 @@ impl Coordinator {
     }
 
     /// The input list and the ledger of earlier attempts, for the report.
-    pub(crate) fn into_parts(self) -> (Box<dyn EntryList>, Ledger) {
+    pub(crate) fn into_parts(self) -> (Manifest, Ledger) {
         (self.entries, self.ledger)
     }
 }

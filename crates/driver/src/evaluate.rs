@@ -109,9 +109,8 @@ impl Evaluator {
         let begin = Instant::now();
         let deadline = self.timeout.map_or(Deadline::NONE, Deadline::after);
         let task = Box::new(SinglePoint::new(structure.clone()));
-        let outcome =
-            catch_unwind(AssertUnwindSafe(|| complete(task, potential, self.request, &deadline)))
-                .unwrap_or_else(|panic| Outcome::Failed(panicked(potential.id(), panic.as_ref())));
+        let outcome = catch_unwind(AssertUnwindSafe(|| complete(task, potential, self.request, &deadline)))
+            .unwrap_or_else(|panic| Outcome::Failed(panicked(potential.id(), panic.as_ref())));
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
         Ok((outcome, begin.elapsed().as_secs_f64()))
     }

@@ -35,4 +35,4 @@ pub use plan::{Item, Planner};
 pub use protocol::{End, ProtocolError};
 pub use run::{Engine, Finish, RootPart, RunError, Setup, execute, provenance, report_plan, rows};
 pub use signals::Signals;
-pub use source::{Entry, EntryList, Loaded, StructureSource};
+pub use source::{CifSource, Loaded, StructureSource};

@@ -1,6 +1,7 @@
 //! What ranks say to each other. Encoded with postcard; all ranks run the same program.
 
 use crate::budget::{Machine, Share};
+use mlip_inputs::Locator;
 use mlip_store::report::Fetched;
 use mlip_store::{Location, StructureDigest};
 use serde::de::DeserializeOwned;
@@ -23,7 +24,7 @@ pub(crate) type Welcome = Result<Vec<Share>, String>;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ToRead {
     pub(crate) entry: u64,
-    pub(crate) locator: String,
+    pub(crate) locator: Locator,
 }
 
 /// What to do with one potential of a structure.
@@ -46,7 +47,7 @@ pub(crate) struct Work {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Assignment {
     pub(crate) entry: u64,
-    pub(crate) locator: String,
+    pub(crate) locator: Locator,
     /// What the survey read; a file that reads differently now was changed meanwhile.
     pub(crate) digest: StructureDigest,
     pub(crate) cost: f32,

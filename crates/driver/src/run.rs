@@ -14,14 +14,18 @@ use crate::queue::Queue;
 use crate::rank::{Circumstances, RankLife};
 use crate::root::Root;
 use crate::signals::Signals;
-use crate::source::{EntryList, StructureSource};
+use crate::source::StructureSource;
 use crate::worker::{Shared, with_causes};
 use mlip_atoms::Potential;
+use mlip_inputs::Manifest;
 use mlip_ranks::{Channel, Communicator, Pause, Rank};
 use mlip_store::journal::JournalFile;
-use mlip_store::report::{JournalSurveys, Provenance, ReportCounts, ReportOptions, ReportPlan, ReportWriter, write_entries};
+use mlip_store::report::{
+    JournalSurveys, Provenance, ReportCounts, ReportOptions, ReportPlan, ReportWriter, write_entries,
+};
 use mlip_store::{CrashPolicy, JournalHeader, Ledger, LedgerBuilder, RetryFailed, RunId, RunLock, StoreError};
 use serde::{Deserialize, Serialize};
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
@@ -46,7 +50,7 @@ pub struct Setup {
 /// What only the root has.
 pub struct RootPart {
     /// The input list.
-    pub entries: Box<dyn EntryList>,
+    pub entries: Manifest,
     /// The right to work in the run folder.
     pub lock: RunLock,
     /// Failures to be repeated.
@@ -104,7 +108,8 @@ impl Setup {
         }
         let started_unix_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let attempt = attempts.next();
-        let journals = attempts.files.into_iter().map(|file| (file.attempt, file.rank, file.path, file.bytes)).collect();
+        let journals =
+            attempts.files.into_iter().map(|file| (file.attempt, file.rank, file.path, file.bytes)).collect();
         Ok(Self { run_dir, config, attempt, started_unix_s, journals })
     }
 
@@ -129,9 +134,8 @@ impl Setup {
     }
 
     fn run_id(&self) -> Result<RunId, RunError> {
-        RunId::parse(&self.config.run).ok_or_else(|| {
-            RunError::Broken(format!("`{}` in run.toml is not the identity of a run", self.config.run))
-        })
+        RunId::parse(&self.config.run)
+            .ok_or_else(|| RunError::Broken(format!("`{}` in run.toml is not the identity of a run", self.config.run)))
     }
 
     /// This rank's part of the earlier journals: by size, so that all ranks read about as much.
@@ -195,7 +199,9 @@ fn check(engine: &Engine, setup: &Setup) -> Result<(), String> {
     if found == expected {
         return Ok(());
     }
-    Err(format!("loaded {found:?}, but the run computes with {expected:?}; is every node reading the same checkpoint files?"))
+    Err(format!(
+        "loaded {found:?}, but the run computes with {expected:?}; is every node reading the same checkpoint files?"
+    ))
 }
 
 /// Everybody introduces itself and brings its part of the earlier journals. Answers this rank's share of
@@ -265,8 +271,8 @@ fn prepare(
         threads_per_mlip: resources.threads_per_mlip,
         cpus_per_task: std::env::var("SLURM_CPUS_PER_TASK").ok().and_then(|text| text.parse().ok()),
     };
-    let budget = ThreadBudget::resolve(request, share.cores, physics.potentials.len())
-        .map_err(|error| error.to_string())?;
+    let budget =
+        ThreadBudget::resolve(request, share.cores, physics.potentials.len()).map_err(|error| error.to_string())?;
     if ranks.is_root() {
         tracing::info!("attempt {}: {} ranks, each {budget}", setup.attempt, ranks.size());
         if budget.is_oversubscribed() {
@@ -403,16 +409,14 @@ fn report(ranks: &mut dyn Communicator, setup: &Setup, root: Root) -> Result<(Re
     let mut writer = ReportWriter::create(&setup.run_dir, &plan.potentials, plan.options)?;
     let mut surveys = JournalSurveys::new(&setup.run_dir, &ledger);
     let mut records = RankRecords::new(ranks, &setup.run_dir, &ledger, setup.attempt, &lock);
-    write_entries(&mut writer, &plan, rows(entries.as_ref()), &mut surveys, &mut records)?;
+    write_entries(&mut writer, &plan, rows(&entries), &mut surveys, &mut records)?;
     writer.memory(&ledger)?;
     Ok(writer.finish(&provenance(&setup.config, setup.run_id()?), &ledger)?)
 }
 
 /// Ids and paths of all entries, in order.
-pub fn rows(
-    entries: &dyn EntryList,
-) -> impl Iterator<Item = Result<(String, String), Box<dyn std::error::Error + Send + Sync>>> {
-    (0..entries.len()).map(|position| entries.get(position).map(|entry| (entry.id, entry.path)))
+pub fn rows(entries: &Manifest) -> impl Iterator<Item = Result<(String, String), Infallible>> {
+    entries.iter().map(|entry| Ok((entry.id, entry.locator.to_string())))
 }
 
 /// What the report of a run with these settings is about.

@@ -1,36 +1,9 @@
 //! Where structures come from, as orchestration sees it.
 
-use mlip_atoms::Structure;
+use mlip_atoms::cif::CifOptions;
+use mlip_atoms::{Frame, Structure};
+use mlip_inputs::Locator;
 use mlip_tasks::Failure;
-use std::error::Error;
-
-/// One entry of the input list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// Its id in the tables.
-    pub id: String,
-    /// Where it came from, for the tables.
-    pub path: String,
-    /// What a [`StructureSource`] needs to read it.
-    pub locator: String,
-}
-
-/// The input list of a run. Only rank 0 holds it.
-pub trait EntryList: Send {
-    /// Number of entries.
-    fn len(&self) -> u64;
-
-    /// Whether there is nothing to do.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The entry at this position, from 0.
-    ///
-    /// # Errors
-    /// When the list cannot be read, or is shorter.
-    fn get(&self, position: u64) -> Result<Entry, Box<dyn Error + Send + Sync>>;
-}
 
 /// A structure, and what its reader remarked.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,5 +20,20 @@ pub trait StructureSource: Send + Sync {
     ///
     /// # Errors
     /// A failure record when there is no structure that can be computed.
-    fn load(&self, locator: &str) -> Result<Loaded, Failure>;
+    fn load(&self, locator: &Locator) -> Result<Loaded, Failure>;
+}
+
+/// Reads CIFs.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CifSource {
+    /// Cartesian axes of the cells.
+    pub frame: Frame,
+}
+
+impl StructureSource for CifSource {
+    fn load(&self, locator: &Locator) -> Result<Loaded, Failure> {
+        let (structure, warnings) = mlip_inputs::load(locator, &CifOptions { frame: self.frame })?;
+        let warnings = warnings.into_iter().map(|warning| (warning.class.to_string(), warning.message)).collect();
+        Ok(Loaded { structure, warnings })
+    }
 }

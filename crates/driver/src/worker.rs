@@ -6,6 +6,7 @@ use crate::protocol::{Answer, Assignment, Tally, ToRead, Work};
 use crate::queue::{Job, Queue};
 use crate::source::{Loaded, StructureSource};
 use crate::team::Team;
+use mlip_inputs::Locator;
 use mlip_store::{EntryState, Frame, StoreError, SurveyedEntry};
 use mlip_tasks::{Failure, FailureKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -88,7 +89,7 @@ impl Shared {
     }
 
     /// A reader that panics costs its entry only.
-    fn load(&self, locator: &str) -> Result<(Digested, Vec<(String, String)>), Failure> {
+    fn load(&self, locator: &Locator) -> Result<(Digested, Vec<(String, String)>), Failure> {
         let loaded = catch_unwind(AssertUnwindSafe(|| self.source.load(locator))).unwrap_or_else(|panic| {
             Err(Failure {
                 kind: FailureKind::Internal,
