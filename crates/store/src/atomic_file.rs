@@ -32,19 +32,11 @@ impl AtomicFile {
         let mut name = OsString::from(".");
         name.push(target.file_name().unwrap_or_default());
         remove_abandoned(target.parent().unwrap_or(Path::new(".")), &name);
-        name.push(format!(
-            ".{}-{}.partial",
-            crate::run_lock::host_name(),
-            std::process::id()
-        ));
+        name.push(format!(".{}-{}.partial", crate::run_lock::host_name(), std::process::id()));
         let partial = target.with_file_name(name);
         let file = File::create(&partial).map_err(StoreError::io("create", &partial))?;
         let output = Some(BufWriter::with_capacity(1 << 16, file));
-        Ok(Self {
-            output,
-            partial,
-            target: target.to_owned(),
-        })
+        Ok(Self { output, partial, target: target.to_owned() })
     }
 
     /// Writes a whole file at once.
@@ -53,8 +45,7 @@ impl AtomicFile {
     /// When the disk is full or fails; what was at `target` before is still there.
     pub fn write(target: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         let mut file = Self::create(target)?;
-        file.write_all(bytes)
-            .map_err(StoreError::io("write", target))?;
+        file.write_all(bytes).map_err(StoreError::io("write", target))?;
         file.commit()
     }
 
@@ -74,30 +65,18 @@ impl AtomicFile {
             let renamed = synced.and_then(|()| fs::rename(&self.partial, &self.target));
             if let Err(source) = renamed {
                 let _ = fs::remove_file(&self.partial);
-                return Err(StoreError::Io {
-                    action: "write",
-                    path: self.target.clone(),
-                    source,
-                });
+                return Err(StoreError::Io { action: "write", path: self.target.clone(), source });
             }
         }
-        self.target.parent().map_or(Ok(()), |folder| {
-            sync_folder(if folder.as_os_str().is_empty() {
-                Path::new(".")
-            } else {
-                folder
-            })
-        })
+        self.target
+            .parent()
+            .map_or(Ok(()), |folder| sync_folder(if folder.as_os_str().is_empty() { Path::new(".") } else { folder }))
     }
 }
 
 impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.output
-            .as_mut()
-            .map_or(Err(io::ErrorKind::NotConnected.into()), |output| {
-                output.write(bytes)
-            })
+        self.output.as_mut().map_or(Err(io::ErrorKind::NotConnected.into()), |output| output.write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -115,23 +94,14 @@ impl Drop for AtomicFile {
 
 /// Best effort: partial files of processes that died long ago.
 fn remove_abandoned(folder: &Path, prefix: &OsString) {
-    let folder = if folder.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        folder
-    };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let Some(prefix) = prefix.to_str() else {
         return;
     };
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let partial = name
-            .to_str()
-            .is_some_and(|name| name.starts_with(prefix) && name.ends_with(".partial"));
-        let age = entry
-            .metadata()
-            .and_then(|metadata| metadata.modified())
-            .ok();
+        let partial = name.to_str().is_some_and(|name| name.starts_with(prefix) && name.ends_with(".partial"));
+        let age = entry.metadata().and_then(|metadata| metadata.modified()).ok();
         let age = age.and_then(|modified| SystemTime::now().duration_since(modified).ok());
         if partial && age.is_some_and(|age| age > ABANDONED_AFTER) {
             let _ = fs::remove_file(entry.path());
@@ -144,10 +114,7 @@ mod tests {
     use super::*;
 
     fn names(folder: &Path) -> Vec<OsString> {
-        fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name())
-            .collect()
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect()
     }
 
     #[test]
@@ -181,10 +148,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let old = folder.path().join(".energies.csv.node7-1234.partial");
         let young = folder.path().join(".energies.csv.node7-1235.partial");
-        File::create(&old)
-            .unwrap()
-            .set_modified(SystemTime::now() - 2 * ABANDONED_AFTER)
-            .unwrap();
+        File::create(&old).unwrap().set_modified(SystemTime::now() - 2 * ABANDONED_AFTER).unwrap();
         File::create(&young).unwrap();
         AtomicFile::write(&folder.path().join("energies.csv"), b"new").unwrap();
         assert!(!old.exists() && young.exists());

@@ -160,11 +160,7 @@ impl StoreError {
     /// For `map_err`: what was tried on which file.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io {
-            action,
-            path,
-            source,
-        }
+        move |source| Self::Io { action, path, source }
     }
 
     /// Whether the disk or a quota is full: the run can go on once there is room.
@@ -177,9 +173,6 @@ impl StoreError {
             },
             _ => return false,
         };
-        matches!(
-            kind,
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-        )
+        matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
     }
 }

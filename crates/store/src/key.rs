@@ -31,13 +31,7 @@ impl StructureDigest {
         for species in structure.species() {
             hasher.update(&[species.atomic_number()]);
         }
-        for value in structure
-            .lattice()
-            .vectors()
-            .iter()
-            .chain(structure.fractional())
-            .flatten()
-        {
+        for value in structure.lattice().vectors().iter().chain(structure.fractional()).flatten() {
             hasher.update(&value.to_le_bytes());
         }
         Self(truncated(&hasher))
@@ -50,12 +44,7 @@ impl TaskKey {
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"mlip-batch task 1");
         hasher.update(&structure.0);
-        for text in [
-            potential.name.as_str(),
-            &potential.digest,
-            &potential.precision.to_string(),
-            settings,
-        ] {
+        for text in [potential.name.as_str(), &potential.digest, &potential.precision.to_string(), settings] {
             hasher.update(&(text.len() as u64).to_le_bytes());
             hasher.update(text.as_bytes());
         }

@@ -10,6 +10,9 @@ mod key;
 mod record;
 mod run_file;
 
+#[cfg(test)]
+mod samples;
+
 pub mod journal;
 pub mod ledger;
 pub mod report;
@@ -18,9 +21,7 @@ pub mod run_lock;
 pub use atomic_file::AtomicFile;
 pub use error::StoreError;
 pub use frame::{EntryState, Frame, MemorySample, SurveyedEntry};
-pub use journal::{
-    Attempts, FrameRef, JournalFile, JournalHeader, JournalReader, JournalWriter, RunId, Tail,
-};
+pub use journal::{Attempts, FrameRef, JournalFile, JournalHeader, JournalReader, JournalWriter, RunId, Tail};
 pub use key::{StructureDigest, TaskKey};
 pub use ledger::{CrashPolicy, Ledger, LedgerBuilder, Location, RetryFailed, TaskState};
 pub use record::{Record, RecordHead};

@@ -74,13 +74,7 @@ impl Record {
             Outcome::Done(_) => None,
             Outcome::Failed(failure) => Some(failure.kind.clone()),
         };
-        RecordHead {
-            key: self.key,
-            potential: self.potential,
-            attempts: self.attempts,
-            wall_s: self.wall_s,
-            failure,
-        }
+        RecordHead { key: self.key, potential: self.potential, attempts: self.attempts, wall_s: self.wall_s, failure }
     }
 
     /// The form in which a record lies in a journal and travels between ranks.
@@ -88,11 +82,7 @@ impl Record {
     /// # Errors
     /// Only when memory cannot hold it.
     pub fn to_bytes(&self) -> Result<Vec<u8>, StoreError> {
-        postcard::to_stdvec(self).map_err(|source| StoreError::Codec {
-            action: "encode",
-            what: "a record",
-            source,
-        })
+        postcard::to_stdvec(self).map_err(|source| StoreError::Codec { action: "encode", what: "a record", source })
     }
 
     /// Reads [`Record::to_bytes`].
@@ -100,11 +90,7 @@ impl Record {
     /// # Errors
     /// When the bytes are not a record.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StoreError> {
-        postcard::from_bytes(bytes).map_err(|source| StoreError::Codec {
-            action: "decode",
-            what: "a record",
-            source,
-        })
+        postcard::from_bytes(bytes).map_err(|source| StoreError::Codec { action: "decode", what: "a record", source })
     }
 }
 
@@ -116,45 +102,24 @@ impl Serialize for Record {
                 forces: Cow::Borrowed(&prediction.forces),
                 stress: prediction.stress,
                 magmoms: prediction.magmoms.as_deref().map(Cow::Borrowed),
-                atom_features: prediction.atom_features.as_ref().map(|features| {
-                    (
-                        features.width as u64,
-                        Cow::Borrowed(features.values.as_slice()),
-                    )
-                }),
+                atom_features: prediction
+                    .atom_features
+                    .as_ref()
+                    .map(|features| (features.width as u64, Cow::Borrowed(features.values.as_slice()))),
             },
-            Outcome::Failed(failure) => Body::Failed {
-                line: failure.line,
-                message: Cow::Borrowed(failure.message.as_str()),
-            },
+            Outcome::Failed(failure) => {
+                Body::Failed { line: failure.line, message: Cow::Borrowed(failure.message.as_str()) }
+            }
         };
-        Stored {
-            head: self.head(),
-            species: Cow::Borrowed(&self.species),
-            body,
-        }
-        .serialize(serializer)
+        Stored { head: self.head(), species: Cow::Borrowed(&self.species), body }.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Record {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Stored {
-            head,
-            species,
-            body,
-        } = Stored::deserialize(deserializer)?;
+        let Stored { head, species, body } = Stored::deserialize(deserializer)?;
         let outcome = match (head.failure, body) {
-            (
-                None,
-                Body::Done {
-                    energy,
-                    forces,
-                    stress,
-                    magmoms,
-                    atom_features,
-                },
-            ) => {
+            (None, Body::Done { energy, forces, stress, magmoms, atom_features }) => {
                 let atom_features = match atom_features {
                     None => None,
                     Some((width, values)) => Some(AtomFeatures {
@@ -170,11 +135,9 @@ impl<'de> Deserialize<'de> for Record {
                     atom_features,
                 })
             }
-            (Some(kind), Body::Failed { line, message }) => Outcome::Failed(Failure {
-                kind,
-                line,
-                message: message.into_owned(),
-            }),
+            (Some(kind), Body::Failed { line, message }) => {
+                Outcome::Failed(Failure { kind, line, message: message.into_owned() })
+            }
             _ => return Err(D::Error::custom("head and body of a record disagree")),
         };
         Ok(Self {

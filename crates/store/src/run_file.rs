@@ -16,10 +16,8 @@ fn run_file(run_dir: &Path) -> PathBuf {
 /// When the settings cannot be expressed in TOML or the disk fails.
 pub fn write_run_file<T: Serialize>(run_dir: &Path, settings: &T) -> Result<(), StoreError> {
     let path = run_file(run_dir);
-    let text = toml::to_string_pretty(settings).map_err(|source| StoreError::RunFileEncoding {
-        path: path.clone(),
-        source,
-    })?;
+    let text = toml::to_string_pretty(settings)
+        .map_err(|source| StoreError::RunFileEncoding { path: path.clone(), source })?;
     AtomicFile::write(&path, text.as_bytes())
 }
 
@@ -30,10 +28,7 @@ pub fn write_run_file<T: Serialize>(run_dir: &Path, settings: &T) -> Result<(), 
 pub fn read_run_file<T: DeserializeOwned>(run_dir: &Path) -> Result<T, StoreError> {
     let path = run_file(run_dir);
     let text = fs::read_to_string(&path).map_err(StoreError::io("read", &path))?;
-    toml::from_str(&text).map_err(|source| StoreError::RunFile {
-        path,
-        source: Box::new(source),
-    })
+    toml::from_str(&text).map_err(|source| StoreError::RunFile { path, source: Box::new(source) })
 }
 
 #[cfg(test)]
@@ -51,10 +46,7 @@ mod tests {
     #[test]
     fn settings_read_back_as_they_were_written() {
         let run = tempfile::tempdir().unwrap();
-        let settings = Settings {
-            model: "lj \"quoted\"".into(),
-            cutoff: 0.1 + 0.2,
-        };
+        let settings = Settings { model: "lj \"quoted\"".into(), cutoff: 0.1 + 0.2 };
         write_run_file(run.path(), &settings).unwrap();
         assert_eq!(read_run_file::<Settings>(run.path()).unwrap(), settings);
     }
@@ -62,18 +54,9 @@ mod tests {
     #[test]
     fn a_bad_file_is_named_with_the_line_of_the_fault() {
         let run = tempfile::tempdir().unwrap();
-        fs::write(
-            run.path().join("run.toml"),
-            "model = \"lj\"\ncutoff = \"far\"\n",
-        )
-        .unwrap();
+        fs::write(run.path().join("run.toml"), "model = \"lj\"\ncutoff = \"far\"\n").unwrap();
         let error = read_run_file::<Settings>(run.path()).unwrap_err();
         assert!(error.to_string().contains("run.toml"));
-        assert!(
-            std::error::Error::source(&error)
-                .unwrap()
-                .to_string()
-                .contains("line 2")
-        );
+        assert!(std::error::Error::source(&error).unwrap().to_string().contains("line 2"));
     }
 }

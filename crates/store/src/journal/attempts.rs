@@ -48,12 +48,7 @@ impl Attempts {
                     .and_then(|digits| number(digits, 5));
                 match (rank, fs::metadata(&path)) {
                     (Some(rank), Ok(metadata)) if metadata.is_file() => {
-                        attempts.files.push(JournalFile {
-                            attempt,
-                            rank,
-                            path,
-                            bytes: metadata.len(),
-                        });
+                        attempts.files.push(JournalFile { attempt, rank, path, bytes: metadata.len() });
                     }
                     _ => attempts.unknown.push(path),
                 }
@@ -77,10 +72,7 @@ impl Attempts {
 
 /// `RUN/journal/NNNN/rank-RRRRR.journal`.
 pub(crate) fn journal_path(run_dir: &Path, attempt: u32, rank: u32) -> PathBuf {
-    run_dir
-        .join("journal")
-        .join(format!("{attempt:04}"))
-        .join(format!("rank-{rank:05}.journal"))
+    run_dir.join("journal").join(format!("{attempt:04}")).join(format!("rank-{rank:05}.journal"))
 }
 
 fn name(path: &Path) -> Option<&str> {
@@ -99,13 +91,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(StoreError::io("list the folder", folder)(error)),
     };
-    listing
-        .map(|entry| {
-            entry
-                .map(|entry| entry.path())
-                .map_err(StoreError::io("list the folder", folder))
-        })
-        .collect()
+    listing.map(|entry| entry.map(|entry| entry.path()).map_err(StoreError::io("list the folder", folder))).collect()
 }
 
 #[cfg(test)]
@@ -120,19 +106,11 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, b"12").unwrap();
         }
-        for stranger in [
-            "notes.txt",
-            "0001/rank-2.journal",
-            "0001/rank-00002.journal.bak",
-        ] {
+        for stranger in ["notes.txt", "0001/rank-2.journal", "0001/rank-00002.journal.bak"] {
             fs::write(run.path().join("journal").join(stranger), b"").unwrap();
         }
         let attempts = Attempts::list(run.path()).unwrap();
-        let found: Vec<_> = attempts
-            .files
-            .iter()
-            .map(|file| (file.attempt, file.rank))
-            .collect();
+        let found: Vec<_> = attempts.files.iter().map(|file| (file.attempt, file.rank)).collect();
         assert_eq!(found, [(1, 2), (1, 10), (2, 0), (12345, 123_456)]);
         assert_eq!(attempts.unknown.len(), 3);
         assert_eq!(attempts.next(), 12346);

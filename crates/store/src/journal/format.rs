@@ -38,9 +38,7 @@ impl RunId {
     /// A new one, different from all others: digest of time, process, host and the hasher seed of the process.
     pub fn draw() -> Self {
         use std::hash::{BuildHasher, RandomState};
-        let now = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap_or_default();
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"mlip-batch run 1");
         hasher.update(&now.as_nanos().to_le_bytes());
@@ -126,10 +124,7 @@ impl ScannedFrame {
     pub fn of(frame: &Frame) -> Self {
         match frame {
             Frame::Surveyed(entries) => Self::surveyed(entries),
-            Frame::Started { key, alone } => Self::Started {
-                key: *key,
-                alone: *alone,
-            },
+            Frame::Started { key, alone } => Self::Started { key: *key, alone: *alone },
             Frame::Finished(record) => Self::Finished(record.head()),
             Frame::Memory(sample) => Self::Memory(sample.clone()),
             Frame::Closed => Self::Closed,
@@ -188,9 +183,7 @@ fn encode<T: Serialize>(tag: u8, value: &T, journal: &Path) -> Result<EncodedFra
         source,
     })?;
     let payload = bytes.len() - FRAME_HEAD_BYTES;
-    let length = u32::try_from(payload)
-        .ok()
-        .filter(|length| *length <= MAX_PAYLOAD);
+    let length = u32::try_from(payload).ok().filter(|length| *length <= MAX_PAYLOAD);
     let Some(length) = length else {
         return Err(StoreError::FrameTooLong {
             path: journal.to_owned(),
@@ -242,9 +235,7 @@ pub(crate) fn decode_lean(payload: &[u8]) -> Result<ScannedFrame, postcard::Erro
     };
     Ok(match *tag {
         TAG_FINISHED => ScannedFrame::Finished(postcard::take_from_bytes(body)?.0),
-        _ => decode(payload)?
-            .as_ref()
-            .map_or(ScannedFrame::Unknown, ScannedFrame::of),
+        _ => decode(payload)?.as_ref().map_or(ScannedFrame::Unknown, ScannedFrame::of),
     })
 }
 

@@ -12,9 +12,7 @@ mod tests;
 
 pub(crate) use attempts::journal_path;
 pub use attempts::{Attempts, JournalFile};
-pub use format::{
-    EncodedFrame, FORMAT_MAJOR, FORMAT_MINOR, JournalHeader, MAX_PAYLOAD, RunId, ScannedFrame,
-};
+pub use format::{EncodedFrame, FORMAT_MAJOR, FORMAT_MINOR, JournalHeader, MAX_PAYLOAD, RunId, ScannedFrame};
 pub use reader::{FrameRef, JournalReader, Tail, read_frame, read_record};
 pub(crate) use writer::sync_folder;
 pub use writer::{JournalSync, JournalWriter};

@@ -1,8 +1,6 @@
 //! Reads journals: front to back, or one frame at a time.
 
-use super::format::{
-    self, FRAME_HEAD_BYTES, JournalHeader, MAGIC, PREAMBLE_BYTES, ScannedFrame, checksum,
-};
+use super::format::{self, FRAME_HEAD_BYTES, JournalHeader, MAGIC, PREAMBLE_BYTES, ScannedFrame, checksum};
 use super::{FORMAT_MAJOR, MAX_PAYLOAD};
 use crate::{Frame, Record, StoreError};
 use serde::{Deserialize, Serialize};
@@ -78,36 +76,19 @@ impl JournalReader {
         };
         let mut preamble = [0; PREAMBLE_BYTES];
         let known = length.min(PREAMBLE_BYTES as u64) as usize;
-        reader
-            .input
-            .read_exact(&mut preamble[..known])
-            .map_err(StoreError::io("read", path))?;
+        reader.input.read_exact(&mut preamble[..known]).map_err(StoreError::io("read", path))?;
         let magic = known.min(MAGIC.len());
         if preamble[..magic] != MAGIC[..magic] {
-            return Err(StoreError::NotAJournal {
-                path: path.to_owned(),
-            });
+            return Err(StoreError::NotAJournal { path: path.to_owned() });
         }
         if known < PREAMBLE_BYTES {
-            reader.tail = Some(if length == 0 {
-                Tail::Clean
-            } else {
-                Tail::Torn {
-                    at: 0,
-                    bytes: length,
-                }
-            });
+            reader.tail = Some(if length == 0 { Tail::Clean } else { Tail::Torn { at: 0, bytes: length } });
             return Ok(reader);
         }
         let major = u16::from_le_bytes([preamble[8], preamble[9]]);
         let minor = u16::from_le_bytes([preamble[10], preamble[11]]);
         if major != FORMAT_MAJOR {
-            return Err(StoreError::JournalVersion {
-                path: path.to_owned(),
-                major,
-                minor,
-                supported: FORMAT_MAJOR,
-            });
+            return Err(StoreError::JournalVersion { path: path.to_owned(), major, minor, supported: FORMAT_MAJOR });
         }
         reader.offset = PREAMBLE_BYTES as u64;
         if let Some(place) = reader.advance()? {
@@ -188,57 +169,35 @@ impl JournalReader {
             return Ok(None);
         }
         if left < FRAME_HEAD_BYTES as u64 {
-            return Ok(self.end(Tail::Torn {
-                at: self.offset,
-                bytes: left,
-            }));
+            return Ok(self.end(Tail::Torn { at: self.offset, bytes: left }));
         }
         let mut head = [0; FRAME_HEAD_BYTES];
         if !self.fill_head(&mut head)? {
-            return Ok(self.end(Tail::Torn {
-                at: self.offset,
-                bytes: left,
-            }));
+            return Ok(self.end(Tail::Torn { at: self.offset, bytes: left }));
         }
         let length = u32::from_le_bytes([head[0], head[1], head[2], head[3]]);
         let sum = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
         let whole = FRAME_HEAD_BYTES as u64 + u64::from(length);
         if whole > left && length <= MAX_PAYLOAD {
-            return Ok(self.end(Tail::Torn {
-                at: self.offset,
-                bytes: left,
-            }));
+            return Ok(self.end(Tail::Torn { at: self.offset, bytes: left }));
         }
         if length == 0 || length > MAX_PAYLOAD {
             // A machine that fails may leave a tail of zeros; either way nothing can be read from here.
-            return Ok(self.end(Tail::Corrupt {
-                at: self.offset,
-                bytes: left,
-            }));
+            return Ok(self.end(Tail::Corrupt { at: self.offset, bytes: left }));
         }
         self.payload.resize(length as usize, 0);
         match self.input.read_exact(&mut self.payload) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                return Ok(self.end(Tail::Torn {
-                    at: self.offset,
-                    bytes: left,
-                }));
+                return Ok(self.end(Tail::Torn { at: self.offset, bytes: left }));
             }
             Err(error) => return Err(StoreError::io("read", &self.path)(error)),
         }
         if checksum(length, &self.payload) != sum {
             let (at, bytes) = (self.offset, left);
-            return Ok(self.end(if whole == left {
-                Tail::Torn { at, bytes }
-            } else {
-                Tail::Corrupt { at, bytes }
-            }));
+            return Ok(self.end(if whole == left { Tail::Torn { at, bytes } } else { Tail::Corrupt { at, bytes } }));
         }
-        let place = FrameRef {
-            offset: self.offset,
-            len: length + FRAME_HEAD_BYTES as u32,
-        };
+        let place = FrameRef { offset: self.offset, len: length + FRAME_HEAD_BYTES as u32 };
         self.offset += whole;
         Ok(Some(place))
     }
@@ -258,10 +217,7 @@ impl JournalReader {
 
     /// The checksum holds but the content cannot be decoded.
     fn give_up(&mut self, place: FrameRef) {
-        self.tail = Some(Tail::Corrupt {
-            at: place.offset,
-            bytes: self.length - place.offset,
-        });
+        self.tail = Some(Tail::Corrupt { at: place.offset, bytes: self.length - place.offset });
     }
 }
 
@@ -271,11 +227,7 @@ impl JournalReader {
 /// When the disk fails or there is no valid frame at this place.
 pub fn read_frame(file: &File, path: &Path, place: FrameRef) -> Result<Frame, StoreError> {
     let payload = read_payload(file, path, place)?;
-    let damaged = || StoreError::Damaged {
-        path: path.to_owned(),
-        offset: place.offset,
-        what: "frame",
-    };
+    let damaged = || StoreError::Damaged { path: path.to_owned(), offset: place.offset, what: "frame" };
     format::decode(&payload).ok().flatten().ok_or_else(damaged)
 }
 
@@ -285,22 +237,13 @@ pub fn read_frame(file: &File, path: &Path, place: FrameRef) -> Result<Frame, St
 /// When the disk fails or there is no valid record at this place.
 pub fn read_record(file: &File, path: &Path, place: FrameRef) -> Result<Record, StoreError> {
     let payload = read_payload(file, path, place)?;
-    let damaged = || StoreError::Damaged {
-        path: path.to_owned(),
-        offset: place.offset,
-        what: "record",
-    };
+    let damaged = || StoreError::Damaged { path: path.to_owned(), offset: place.offset, what: "record" };
     format::decode_record(&payload).ok_or_else(damaged)
 }
 
 fn read_payload(file: &File, path: &Path, place: FrameRef) -> Result<Vec<u8>, StoreError> {
-    let damaged = || StoreError::Damaged {
-        path: path.to_owned(),
-        offset: place.offset,
-        what: "frame",
-    };
-    if (place.len as usize) <= FRAME_HEAD_BYTES || u64::from(place.len) > u64::from(MAX_PAYLOAD) + 8
-    {
+    let damaged = || StoreError::Damaged { path: path.to_owned(), offset: place.offset, what: "frame" };
+    if (place.len as usize) <= FRAME_HEAD_BYTES || u64::from(place.len) > u64::from(MAX_PAYLOAD) + 8 {
         return Err(damaged());
     }
     let mut bytes = vec![0; place.len as usize];

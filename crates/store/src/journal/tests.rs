@@ -1,1 +1,222 @@
+use super::*;
+use crate::samples::{RUN, any_frame, any_record, done, header, key};
+use crate::{Frame, Record, StoreError};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
+type Placed = Vec<(Frame, FrameRef)>;
+
+fn write(run: &Path, frames: &[Frame]) -> (PathBuf, Placed) {
+    let mut writer = JournalWriter::create(run, &header(1, 0)).unwrap();
+    let placed = frames.iter().map(|frame| (frame.clone(), writer.append(frame).unwrap())).collect();
+    (writer.path().to_owned(), placed)
+}
+
+fn read(path: &Path) -> (Placed, Tail) {
+    let mut reader = JournalReader::open(path).unwrap();
+    let mut frames = Vec::new();
+    while let Some(found) = reader.next_frame().unwrap() {
+        frames.push(found);
+    }
+    (frames, reader.tail().unwrap().clone())
+}
+
+fn read_lean(path: &Path) -> (Vec<(ScannedFrame, FrameRef)>, Tail) {
+    let mut reader = JournalReader::open(path).unwrap();
+    let mut frames = Vec::new();
+    while let Some(found) = reader.next_scanned().unwrap() {
+        frames.push(found);
+    }
+    (frames, reader.tail().unwrap().clone())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn records_read_back_as_they_were(record in any_record()) {
+        prop_assert_eq!(Record::from_bytes(&record.to_bytes().unwrap()).unwrap(), record);
+    }
+
+    #[test]
+    fn frames_read_back_in_order_and_one_by_one(frames in vec(any_frame(), 0..12)) {
+        let run = tempfile::tempdir().unwrap();
+        let (path, placed) = write(run.path(), &frames);
+        let (found, tail) = read(&path);
+        prop_assert_eq!(&found, &placed);
+        prop_assert_eq!(tail, Tail::Clean);
+        let lean: Vec<_> = placed.iter().map(|(frame, place)| (ScannedFrame::of(frame), *place)).collect();
+        prop_assert_eq!(read_lean(&path).0, lean);
+        let file = File::open(&path).unwrap();
+        for (frame, place) in &placed {
+            prop_assert_eq!(&read_frame(&file, &path, *place).unwrap(), frame);
+            match frame {
+                Frame::Finished(record) => prop_assert_eq!(&read_record(&file, &path, *place).unwrap(), record),
+                _ => prop_assert!(read_record(&file, &path, *place).is_err()),
+            }
+        }
+    }
+
+    #[test]
+    fn a_journal_cut_anywhere_keeps_every_whole_frame(frames in vec(any_frame(), 1..8), cut in any::<prop::sample::Index>()) {
+        let run = tempfile::tempdir().unwrap();
+        let (path, placed) = write(run.path(), &frames);
+        let length = fs::metadata(&path).unwrap().len();
+        let cut = cut.index(length as usize + 1) as u64;
+        OpenOptions::new().write(true).open(&path).unwrap().set_len(cut).unwrap();
+        let whole: Vec<_> = placed.into_iter().filter(|(_, at)| at.offset + u64::from(at.len) <= cut).collect();
+        let (found, tail) = read(&path);
+        let good_until = whole.last().map(|(_, at)| at.offset + u64::from(at.len));
+        prop_assert_eq!(&found, &whole);
+        match tail {
+            Tail::Clean => prop_assert!(cut == 0 || good_until.is_none_or(|end| end == cut)),
+            Tail::Torn { at, bytes } => prop_assert_eq!(at + bytes, cut),
+            Tail::Corrupt { .. } => prop_assert!(false, "a cut is no corruption"),
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_never_yields_a_wrong_frame(
+        frames in vec(any_frame(), 1..8), at in any::<prop::sample::Index>(), bit in 0u8..8,
+    ) {
+        let run = tempfile::tempdir().unwrap();
+        let (path, placed) = write(run.path(), &frames);
+        let mut bytes = fs::read(&path).unwrap();
+        let at = at.index(bytes.len());
+        bytes[at] ^= 1 << bit;
+        fs::write(&path, &bytes).unwrap();
+        if at < 12 {
+            // Magic and versions: refused, or (a minor version) of no consequence.
+            match JournalReader::open(&path) {
+                Err(StoreError::NotAJournal { .. }) => prop_assert!(at < 8),
+                Err(StoreError::JournalVersion { .. }) => prop_assert!((8..10).contains(&at)),
+                Err(error) => prop_assert!(false, "{error}"),
+                Ok(_) => prop_assert_eq!(read(&path).0, placed),
+            }
+        } else {
+            let good = placed.iter().take_while(|(_, place)| place.offset + u64::from(place.len) <= at as u64).count();
+            let in_header = placed.first().is_some_and(|(_, place)| (at as u64) < place.offset);
+            let (found, tail) = read(&path);
+            prop_assert_eq!(&found[..], if in_header { &[][..] } else { &placed[..good] });
+            prop_assert_ne!(tail, Tail::Clean);
+            prop_assert_eq!(JournalReader::open(&path).unwrap().header().is_none(), in_header);
+        }
+    }
+
+    #[test]
+    fn a_tail_of_any_bytes_is_survived(frames in vec(any_frame(), 1..4), garbage in vec(any::<u8>(), 1..200)) {
+        let run = tempfile::tempdir().unwrap();
+        let (path, placed) = write(run.path(), &frames);
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(&garbage).unwrap();
+        let (found, tail) = read(&path);
+        prop_assert_eq!(found, placed);
+        prop_assert_ne!(tail, Tail::Clean);
+    }
+}
+
+/// The bytes that `docs/formats.md` describes. If this fails, runs that exist can no longer be resumed:
+/// raise the major version, or undo the change.
+#[test]
+fn the_bytes_of_a_journal_are_those_documented() {
+    let run = tempfile::tempdir().unwrap();
+    let (path, _) =
+        write(run.path(), &[Frame::Started { key: key(0xab), alone: true }, Frame::Finished(done(key(1), -1.5))]);
+    let bytes = fs::read(path).unwrap();
+    let mut expected = Vec::new();
+    expected.extend(b"MLIPJRNL\x01\x00\x00\x00");
+    let mut frame = |payload: &[u8]| {
+        let length = (payload.len() as u32).to_le_bytes();
+        expected.extend(length);
+        expected.extend(crc32c::crc32c(&[&length, payload].concat()).to_le_bytes());
+        expected.extend(payload);
+    };
+    let started = [0x80, 0xe2, 0xcf, 0xaa, 0x06];
+    frame(&[b"\x00".as_slice(), &RUN.0, b"\x01\x00\x04\x05node0", &started].concat());
+    frame(&[b"\x02".as_slice(), &[0xab; 16], b"\x01"].concat());
+    let head = [b"\x03".as_slice(), &[1; 16], b"\x00\x01", &0.25f32.to_le_bytes(), b"\x00"].concat();
+    let force = [0.5f64, -0.25, 0.0].map(f64::to_le_bytes).concat();
+    let body = [b"\x01\x0e\x00".as_slice(), &(-1.5f64).to_le_bytes(), b"\x01", &force, b"\x00\x00\x00"].concat();
+    frame(&[head, body].concat());
+    assert_eq!(bytes, expected);
+}
+
+/// The example of `docs/formats.md`.
+#[test]
+fn a_started_frame_is_these_twenty_six_bytes() {
+    let frame = EncodedFrame::new(&Frame::Started { key: key(0xab), alone: true }, Path::new("")).unwrap();
+    let head = [18, 0, 0, 0, 0xa4, 0x92, 0xe7, 0x0c, 2];
+    assert_eq!(frame.bytes(), [head.as_slice(), &[0xab; 16], &[1]].concat());
+}
+
+#[test]
+fn a_journal_that_exists_is_never_touched() {
+    let run = tempfile::tempdir().unwrap();
+    let (path, _) = write(run.path(), &[Frame::Closed]);
+    let before = fs::read(&path).unwrap();
+    let error = JournalWriter::create(run.path(), &header(1, 0)).unwrap_err();
+    assert!(error.to_string().contains("rank-00000.journal"), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn a_length_beyond_the_limit_reserves_no_memory() {
+    let run = tempfile::tempdir().unwrap();
+    let (path, placed) = write(run.path(), &[Frame::Closed]);
+    OpenOptions::new().append(true).open(&path).unwrap().write_all(&[0xff; 64]).unwrap();
+    let (found, tail) = read(&path);
+    assert_eq!(found, placed);
+    assert!(matches!(tail, Tail::Corrupt { bytes: 64, .. }));
+}
+
+#[test]
+fn frames_of_a_newer_minor_version_are_skipped() {
+    let run = tempfile::tempdir().unwrap();
+    let (path, _) = write(run.path(), &[]);
+    let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+    let payload = [99u8, 1, 2, 3];
+    file.write_all(&4u32.to_le_bytes()).unwrap();
+    file.write_all(&format::checksum(4, &payload).to_le_bytes()).unwrap();
+    file.write_all(&payload).unwrap();
+    file.write_all(EncodedFrame::new(&Frame::Closed, &path).unwrap().bytes()).unwrap();
+    let (found, tail) = read(&path);
+    assert_eq!(found.into_iter().map(|(frame, _)| frame).collect::<Vec<_>>(), [Frame::Closed]);
+    assert_eq!(tail, Tail::Clean);
+}
+
+#[test]
+fn another_major_version_is_refused_with_both_versions_named() {
+    let run = tempfile::tempdir().unwrap();
+    let (path, _) = write(run.path(), &[]);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[8] = 9;
+    fs::write(&path, bytes).unwrap();
+    let message = JournalReader::open(&path).unwrap_err().to_string();
+    assert!(message.contains("format 9.0") && message.contains("reads format 1"), "{message}");
+}
+
+#[test]
+fn a_full_disk_is_an_error_that_names_the_journal() {
+    // Linux keeps a device that is always full.
+    if !Path::new("/dev/full").exists() {
+        eprintln!("skipped: this system has no /dev/full");
+        return;
+    }
+    let file = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut writer = JournalWriter::over(file, Path::new("/dev/full"));
+    let error = writer.append(&Frame::Closed).unwrap_err();
+    assert!(error.is_out_of_space());
+    assert!(error.to_string().contains("/dev/full"));
+    assert!(matches!(writer.append(&Frame::Closed), Err(StoreError::Broken { .. })));
+}
+
+#[test]
+fn run_ids_differ_and_read_back_from_text() {
+    let id = RunId::draw();
+    assert_ne!(id, RunId::draw());
+    assert_eq!(RunId::parse(&id.to_string()), Some(id));
+    assert_eq!(RunId::parse("éé"), None);
+    assert_eq!(RunId::parse(&"+1".repeat(16)), None);
+}

@@ -42,12 +42,7 @@ impl JournalWriter {
             .create_new(true)
             .open(&path)
             .map_err(StoreError::io("create the journal", &path))?;
-        let mut writer = Self {
-            file,
-            path,
-            length: 0,
-            broken: false,
-        };
+        let mut writer = Self::over(file, &path);
         writer.append_encoded(&encoded)?;
         writer.sync()?;
         // The names must outlive a power failure as well: file in folder, folder in journal/, that in RUN.
@@ -55,6 +50,10 @@ impl JournalWriter {
             sync_folder(folder)?;
         }
         Ok(writer)
+    }
+
+    pub(super) fn over(file: File, path: &Path) -> Self {
+        Self { file, path: path.to_owned(), length: 0, broken: false }
     }
 
     /// The file.
@@ -77,25 +76,16 @@ impl JournalWriter {
     /// As [`JournalWriter::append`].
     pub fn append_encoded(&mut self, frame: &EncodedFrame) -> Result<FrameRef, StoreError> {
         if self.broken {
-            return Err(StoreError::Broken {
-                path: self.path.clone(),
-            });
+            return Err(StoreError::Broken { path: self.path.clone() });
         }
         let bytes = frame.bytes();
         if let Err(source) = self.file.write_all(bytes) {
             self.broken = true;
             // Best effort: a reader would skip the torn frame anyway.
             let _ = self.file.set_len(self.length);
-            return Err(StoreError::Io {
-                action: "append to the journal",
-                path: self.path.clone(),
-                source,
-            });
+            return Err(StoreError::Io { action: "append to the journal", path: self.path.clone(), source });
         }
-        let place = FrameRef {
-            offset: self.length,
-            len: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
-        };
+        let place = FrameRef { offset: self.length, len: u32::try_from(bytes.len()).unwrap_or(u32::MAX) };
         self.length += bytes.len() as u64;
         Ok(place)
     }
@@ -110,9 +100,7 @@ impl JournalWriter {
     /// # Errors
     /// When the disk fails; what was appended since the last sync may be lost.
     pub fn sync(&mut self) -> Result<(), StoreError> {
-        self.file
-            .sync_data()
-            .map_err(StoreError::io("sync the journal", &self.path))
+        self.file.sync_data().map_err(StoreError::io("sync the journal", &self.path))
     }
 
     /// A second handle for a background thread.
@@ -120,14 +108,8 @@ impl JournalWriter {
     /// # Errors
     /// When the process has no file descriptor left.
     pub fn sync_handle(&self) -> Result<JournalSync, StoreError> {
-        let file = self
-            .file
-            .try_clone()
-            .map_err(StoreError::io("open a second time", &self.path))?;
-        Ok(JournalSync {
-            file,
-            path: self.path.clone(),
-        })
+        let file = self.file.try_clone().map_err(StoreError::io("open a second time", &self.path))?;
+        Ok(JournalSync { file, path: self.path.clone() })
     }
 
     /// Notes that the rank left in good order, and syncs.
@@ -146,21 +128,14 @@ impl JournalSync {
     /// # Errors
     /// When the disk fails.
     pub fn sync(&self) -> Result<(), StoreError> {
-        self.file
-            .sync_data()
-            .map_err(StoreError::io("sync the journal", &self.path))
+        self.file.sync_data().map_err(StoreError::io("sync the journal", &self.path))
     }
 }
 
 /// Makes names in a folder durable. File systems that cannot sync a folder do it by themselves.
 pub(crate) fn sync_folder(folder: &Path) -> Result<(), StoreError> {
     match File::open(folder).and_then(|file| file.sync_all()) {
-        Err(error)
-            if !matches!(
-                error.kind(),
-                std::io::ErrorKind::InvalidInput | std::io::ErrorKind::Unsupported
-            ) =>
-        {
+        Err(error) if !matches!(error.kind(), std::io::ErrorKind::InvalidInput | std::io::ErrorKind::Unsupported) => {
             Err(StoreError::io("sync the folder", folder)(error))
         }
         _ => Ok(()),

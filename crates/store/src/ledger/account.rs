@@ -36,11 +36,7 @@ impl JournalAccount {
             closed: false,
             tail: Tail::Clean,
         };
-        Self {
-            ledger: Ledger::default(),
-            summary,
-            in_flight: HashMap::new(),
-        }
+        Self { ledger: Ledger::default(), summary, in_flight: HashMap::new() }
     }
 
     /// Notes a frame that was appended.
@@ -49,11 +45,7 @@ impl JournalAccount {
     }
 
     pub(super) fn note_scanned(&mut self, frame: &ScannedFrame, place: FrameRef) {
-        let location = Location {
-            attempt: self.summary.attempt,
-            rank: self.summary.rank,
-            place,
-        };
+        let location = Location { attempt: self.summary.attempt, rank: self.summary.rank, place };
         match frame {
             ScannedFrame::Started { key, alone } => {
                 self.in_flight.insert(*key, *alone);
@@ -64,19 +56,12 @@ impl JournalAccount {
                 self.ledger.entries.push(LedgerEntry::new(head, location));
             }
             ScannedFrame::Surveyed { first, last } => {
-                self.ledger.surveys.push(SurveyFrame {
-                    first: *first,
-                    last: *last,
-                    location,
-                });
+                self.ledger.surveys.push(SurveyFrame { first: *first, last: *last, location });
             }
             ScannedFrame::Memory(sample) => {
                 self.summary.last_time_s = self.summary.last_time_s.max(sample.time_s);
                 self.summary.peak_bytes = self.summary.peak_bytes.max(sample.peak_bytes);
-                self.ledger.samples.push(RankSample {
-                    location,
-                    sample: sample.clone(),
-                });
+                self.ledger.samples.push(RankSample { location, sample: sample.clone() });
             }
             ScannedFrame::Closed => self.summary.closed = true,
             ScannedFrame::Unknown => {}
@@ -96,15 +81,8 @@ impl JournalAccount {
         // Behind a corrupt frame the task may have ended and the journal been closed: nothing can be held against it.
         if !self.summary.closed && !matches!(tail, Tail::Corrupt { .. }) {
             let (attempt, rank) = (self.summary.attempt, self.summary.rank);
-            let death = |(key, alone)| Death {
-                key,
-                attempt,
-                rank,
-                alone,
-            };
-            self.ledger
-                .deaths
-                .extend(self.in_flight.into_iter().map(death));
+            let death = |(key, alone)| Death { key, attempt, rank, alone };
+            self.ledger.deaths.extend(self.in_flight.into_iter().map(death));
         }
         self.summary.tail = tail;
         self.ledger.journals.push(self.summary);

@@ -49,13 +49,7 @@ impl LedgerBuilder {
 
     /// The ledger.
     pub fn finish(self) -> Ledger {
-        let Ledger {
-            mut entries,
-            mut deaths,
-            mut surveys,
-            mut samples,
-            mut journals,
-        } = self.ledger;
+        let Ledger { mut entries, mut deaths, mut surveys, mut samples, mut journals } = self.ledger;
         entries.sort_unstable_by(LedgerEntry::precedence);
         entries.dedup_by_key(|entry| entry.key());
         entries.shrink_to_fit();
@@ -68,20 +62,13 @@ impl LedgerBuilder {
         // Of a journal scanned twice while it grew, the longer account counts.
         journals.sort_by(|a, b| {
             let rank = |journal: &JournalSummary| (journal.attempt, journal.rank);
-            let age =
-                |journal: &JournalSummary| (journal.closed, journal.n_records, journal.peak_bytes);
+            let age = |journal: &JournalSummary| (journal.closed, journal.n_records, journal.peak_bytes);
             rank(a)
                 .cmp(&rank(b))
                 .then_with(|| age(b).cmp(&age(a)))
                 .then_with(|| b.last_time_s.total_cmp(&a.last_time_s))
         });
         journals.dedup_by_key(|journal| (journal.attempt, journal.rank));
-        Ledger {
-            entries,
-            deaths,
-            surveys,
-            samples,
-            journals,
-        }
+        Ledger { entries, deaths, surveys, samples, journals }
     }
 }

@@ -95,15 +95,8 @@ impl LedgerEntry {
 
     /// Where its record lies.
     pub fn location(&self) -> Location {
-        let place = FrameRef {
-            offset: self.offset,
-            len: self.len,
-        };
-        Location {
-            attempt: self.attempt,
-            rank: self.rank,
-            place,
-        }
+        let place = FrameRef { offset: self.offset, len: self.len };
+        Location { attempt: self.attempt, rank: self.rank, place }
     }
 
     /// See [`crate::Record::attempts`]; 65535 stands for that many and more.
@@ -119,17 +112,13 @@ impl LedgerEntry {
     /// By key; among records of one key the one that counts is least:
     /// the first result, or without a result the first failure of the latest attempt that has one.
     pub(super) fn precedence(&self, other: &Self) -> Ordering {
-        self.key
-            .cmp(&other.key)
-            .then_with(|| other.status.is_done().cmp(&self.status.is_done()))
-            .then_with(|| {
-                if self.status.is_done() {
-                    self.location().cmp(&other.location())
-                } else {
-                    let newest_first =
-                        |entry: &Self| (Reverse(entry.attempt), entry.rank, entry.offset);
-                    newest_first(self).cmp(&newest_first(other))
-                }
-            })
+        self.key.cmp(&other.key).then_with(|| other.status.is_done().cmp(&self.status.is_done())).then_with(|| {
+            if self.status.is_done() {
+                self.location().cmp(&other.location())
+            } else {
+                let newest_first = |entry: &Self| (Reverse(entry.attempt), entry.rank, entry.offset);
+                newest_first(self).cmp(&newest_first(other))
+            }
+        })
     }
 }

@@ -42,6 +42,10 @@ impl CrashPolicy {
     /// Deaths from which a task is run alone on its rank, at the end of the attempt, so that the next
     /// death tells whether it was the cause.
     pub const SUSPECT: u32 = 2;
+
+    fn suspect_from(self) -> u32 {
+        if self.max_crashes == 0 { Self::SUSPECT } else { Self::SUSPECT.min(self.max_crashes) }
+    }
 }
 
 /// What to do with a task.
@@ -72,13 +76,10 @@ impl Ledger {
         }
         let deaths = self.deaths_after(key, entry.map_or(0, |entry| entry.location().attempt));
         if crashes.max_crashes > 0 && deaths.total >= crashes.max_crashes && deaths.alone > 0 {
-            return TaskState::Quarantined {
-                deaths: deaths.total,
-            };
+            return TaskState::Quarantined { deaths: deaths.total };
         }
-        let suspect_from = CrashPolicy::SUSPECT.min(crashes.max_crashes.max(1));
         TaskState::Runnable {
-            alone: deaths.total >= suspect_from,
+            alone: deaths.total >= crashes.suspect_from(),
             ended_before: entry.map_or(0, LedgerEntry::attempts),
         }
     }

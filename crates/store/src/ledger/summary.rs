@@ -88,10 +88,7 @@ pub struct JournalSummary {
 impl Ledger {
     /// The record that counts for a task.
     pub fn get(&self, key: &TaskKey) -> Option<&LedgerEntry> {
-        self.entries
-            .binary_search_by(|entry| entry.key().cmp(key))
-            .ok()
-            .and_then(|position| self.entries.get(position))
+        self.entries.binary_search_by(|entry| entry.key().cmp(key)).ok().and_then(|position| self.entries.get(position))
     }
 
     /// The records that count, by key.
@@ -107,10 +104,7 @@ impl Ledger {
     pub(super) fn deaths_after(&self, key: &TaskKey, attempt: u32) -> Deaths {
         let begin = self.deaths.partition_point(|death| death.key < *key);
         let mut deaths = Deaths::default();
-        for death in self.deaths[begin..]
-            .iter()
-            .take_while(|death| death.key == *key)
-        {
+        for death in self.deaths[begin..].iter().take_while(|death| death.key == *key) {
             if death.attempt > attempt {
                 deaths.total += 1;
                 deaths.alone += u32::from(death.alone);
@@ -131,13 +125,8 @@ impl Ledger {
 
     /// Host of a rank in an attempt; empty when unknown.
     pub fn host(&self, attempt: u32, rank: u32) -> &str {
-        let found = self
-            .journals
-            .binary_search_by_key(&(attempt, rank), |journal| (journal.attempt, journal.rank));
-        found
-            .ok()
-            .and_then(|position| self.journals.get(position))
-            .map_or("", |journal| &journal.host)
+        let found = self.journals.binary_search_by_key(&(attempt, rank), |journal| (journal.attempt, journal.rank));
+        found.ok().and_then(|position| self.journals.get(position)).map_or("", |journal| &journal.host)
     }
 
     /// The journals, in order of attempt and rank.
@@ -149,10 +138,7 @@ impl Ledger {
     pub fn wall_s(&self) -> f64 {
         let mut total = 0.0;
         for attempt in self.journals.chunk_by(|a, b| a.attempt == b.attempt) {
-            total += attempt
-                .iter()
-                .map(|journal| journal.last_time_s)
-                .fold(0.0, f64::max);
+            total += attempt.iter().map(|journal| journal.last_time_s).fold(0.0, f64::max);
         }
         total
     }
@@ -162,11 +148,7 @@ impl Ledger {
     /// # Errors
     /// Only when memory cannot hold it.
     pub fn to_bytes(&self) -> Result<Vec<u8>, StoreError> {
-        postcard::to_stdvec(self).map_err(|source| StoreError::Codec {
-            action: "encode",
-            what: "a ledger",
-            source,
-        })
+        postcard::to_stdvec(self).map_err(|source| StoreError::Codec { action: "encode", what: "a ledger", source })
     }
 
     /// Reads [`Ledger::to_bytes`].
@@ -174,10 +156,6 @@ impl Ledger {
     /// # Errors
     /// When the bytes are not a ledger.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StoreError> {
-        postcard::from_bytes(bytes).map_err(|source| StoreError::Codec {
-            action: "decode",
-            what: "a ledger",
-            source,
-        })
+        postcard::from_bytes(bytes).map_err(|source| StoreError::Codec { action: "decode", what: "a ledger", source })
     }
 }

@@ -1,1 +1,233 @@
+use super::*;
+use crate::journal::{JournalFile, JournalWriter};
+use crate::samples::{RUN, done, failed, header, key};
+use crate::{Attempts, Frame, MemorySample, TaskKey};
+use mlip_tasks::FailureKind;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::Path;
 
+const NO_RETRY: RetryFailed = RetryFailed::No;
+
+fn journal(run: &Path, attempt: u32, rank: u32, frames: &[Frame]) {
+    let mut writer = JournalWriter::create(run, &header(attempt, rank)).unwrap();
+    frames.iter().for_each(|frame| {
+        writer.append(frame).unwrap();
+    });
+}
+
+fn started(number: u8) -> Frame {
+    Frame::Started { key: key(number), alone: false }
+}
+
+fn alone(number: u8) -> Frame {
+    Frame::Started { key: key(number), alone: true }
+}
+
+fn timeout(number: u8, attempts: u32) -> Frame {
+    Frame::Finished(failed(key(number), FailureKind::Timeout, attempts))
+}
+
+fn files(run: &Path) -> Vec<JournalFile> {
+    Attempts::list(run).unwrap().files
+}
+
+fn ledger(run: &Path) -> Ledger {
+    let mut builder = LedgerBuilder::new();
+    files(run).iter().for_each(|file| builder.scan(file, RUN).unwrap());
+    builder.finish()
+}
+
+fn state(ledger: &Ledger, number: u8, retry: RetryFailed) -> TaskState {
+    ledger.state(&key(number), retry, CrashPolicy::default())
+}
+
+fn runnable(alone: bool, ended_before: u32) -> TaskState {
+    TaskState::Runnable { alone, ended_before }
+}
+
+#[test]
+fn the_first_result_wins_and_beats_every_failure() {
+    let run = tempfile::tempdir().unwrap();
+    journal(run.path(), 1, 1, &[timeout(1, 1), Frame::Closed]);
+    journal(run.path(), 2, 3, &[Frame::Finished(done(key(1), 2.0)), Frame::Closed]);
+    journal(run.path(), 2, 2, &[Frame::Finished(done(key(1), 2.0)), Frame::Finished(done(key(1), 2.0)), Frame::Closed]);
+    journal(run.path(), 3, 0, &[timeout(1, 2), Frame::Closed]);
+    let ledger = ledger(run.path());
+    assert_eq!(ledger.entries().len(), 1);
+    let entry = ledger.get(&key(1)).unwrap();
+    assert!(entry.status().is_done());
+    assert_eq!((entry.location().attempt, entry.location().rank), (2, 2));
+    assert_eq!(state(&ledger, 1, RetryFailed::All), TaskState::Recorded);
+}
+
+#[test]
+fn a_repeated_failure_replaces_the_one_before() {
+    let run = tempfile::tempdir().unwrap();
+    journal(run.path(), 1, 0, &[timeout(1, 1), Frame::Closed]);
+    journal(run.path(), 2, 0, &[Frame::Finished(failed(key(1), FailureKind::NotFinite, 2)), Frame::Closed]);
+    let ledger = ledger(run.path());
+    let entry = ledger.get(&key(1)).unwrap();
+    assert_eq!(entry.status().failure(), Some(FailureKind::NotFinite));
+    assert_eq!(entry.attempts(), 2);
+    assert_eq!(state(&ledger, 1, RetryFailed::WorthRetrying), TaskState::Recorded, "NaN comes out again");
+    assert_eq!(state(&ledger, 1, RetryFailed::All), runnable(false, 2));
+}
+
+#[test]
+fn failures_stand_unless_they_are_to_be_repeated() {
+    let run = tempfile::tempdir().unwrap();
+    journal(run.path(), 1, 0, &[timeout(1, 1), Frame::Closed]);
+    let ledger = ledger(run.path());
+    assert_eq!(state(&ledger, 1, NO_RETRY), TaskState::Recorded);
+    assert_eq!(state(&ledger, 1, RetryFailed::WorthRetrying), runnable(false, 1));
+    assert_eq!(state(&ledger, 2, NO_RETRY), runnable(false, 0));
+}
+
+#[test]
+fn only_what_was_in_flight_in_a_journal_without_an_end_counts_as_dead() {
+    let run = tempfile::tempdir().unwrap();
+    journal(run.path(), 1, 0, &[started(1), Frame::Finished(done(key(1), 0.0)), started(2), started(3)]);
+    journal(run.path(), 1, 1, &[started(4), Frame::Closed]);
+    journal(run.path(), 2, 0, &[alone(3), alone(3)]);
+    let ledger = ledger(run.path());
+    let deaths = |number| ledger.deaths(&key(number));
+    assert_eq!(deaths(1), Deaths { total: 0, alone: 0 });
+    assert_eq!(deaths(2), Deaths { total: 1, alone: 0 });
+    assert_eq!(deaths(3), Deaths { total: 2, alone: 1 });
+    assert_eq!(deaths(4), Deaths { total: 0, alone: 0 });
+}
+
+#[test]
+fn a_torn_journal_counts_deaths_and_a_corrupt_one_does_not() {
+    let run = tempfile::tempdir().unwrap();
+    journal(run.path(), 1, 0, &[started(1)]);
+    journal(run.path(), 1, 1, &[started(2)]);
+    for (file, garbage) in files(run.path()).iter().zip([vec![9; 3], vec![0xff; 40]]) {
+        OpenOptions::new().append(true).open(&file.path).unwrap().write_all(&garbage).unwrap();
+    }
+    let ledger = ledger(run.path());
+    assert_eq!(ledger.deaths(&key(1)).total, 1);
+    assert_eq!(ledger.deaths(&key(2)).total, 0);
+}
+
+#[test]
+fn outside_kills_alone_never_condemn_a_task() {
+    let run = tempfile::tempdir().unwrap();
+    let expected = [runnable(false, 0), runnable(true, 0), runnable(true, 0), runnable(true, 0)];
+    for (attempt, expected) in (1..).zip(expected) {
+        journal(run.path(), attempt, 0, &[started(1), started(2)]);
+        assert_eq!(state(&ledger(run.path()), 1, NO_RETRY), expected, "after attempt {attempt}");
+    }
+    journal(run.path(), 5, 0, &[alone(1)]);
+    let ledger = ledger(run.path());
+    assert_eq!(state(&ledger, 1, NO_RETRY), TaskState::Quarantined { deaths: 5 });
+    assert_eq!(state(&ledger, 2, NO_RETRY), runnable(true, 0));
+    let never = CrashPolicy { max_crashes: 0 };
+    assert_eq!(ledger.state(&key(1), NO_RETRY, never), runnable(true, 0));
+}
+
+#[test]
+fn a_strict_policy_condemns_after_one_death_alone() {
+    let run = tempfile::tempdir().unwrap();
+    journal(run.path(), 1, 0, &[started(1)]);
+    let strict = CrashPolicy { max_crashes: 1 };
+    assert_eq!(ledger(run.path()).state(&key(1), NO_RETRY, strict), runnable(true, 0));
+    journal(run.path(), 2, 0, &[alone(1)]);
+    assert_eq!(ledger(run.path()).state(&key(1), NO_RETRY, strict), TaskState::Quarantined { deaths: 2 });
+}
+
+#[test]
+fn repeating_a_crashed_task_forgives_its_earlier_deaths() {
+    let run = tempfile::tempdir().unwrap();
+    for attempt in 1..=3 {
+        journal(run.path(), attempt, 0, &[alone(1)]);
+    }
+    journal(run.path(), 4, 0, &[Frame::Finished(failed(key(1), FailureKind::Crashed, 3)), Frame::Closed]);
+    let before = ledger(run.path());
+    assert_eq!(state(&before, 1, NO_RETRY), TaskState::Recorded);
+    assert_eq!(state(&before, 1, RetryFailed::WorthRetrying), runnable(false, 3));
+    journal(run.path(), 5, 0, &[alone(1)]);
+    assert_eq!(state(&ledger(run.path()), 1, RetryFailed::WorthRetrying), runnable(false, 3));
+}
+
+#[test]
+fn a_journal_of_another_run_is_refused() {
+    let run = tempfile::tempdir().unwrap();
+    journal(run.path(), 1, 0, &[]);
+    let error = LedgerBuilder::new().scan(&files(run.path())[0], crate::RunId([1; 16])).unwrap_err();
+    assert!(error.to_string().contains("0707"), "{error}");
+}
+
+#[test]
+fn the_account_of_an_own_journal_equals_its_scan() {
+    let run = tempfile::tempdir().unwrap();
+    let sample = MemorySample {
+        time_s: 2.5,
+        resident_bytes: 3,
+        peak_bytes: 4,
+        weight_bytes: 1,
+        in_flight: 1,
+        finished: 1,
+        busy_s: 0.5,
+    };
+    let frames = [started(1), Frame::Finished(done(key(1), 1.0)), Frame::Memory(sample), Frame::Closed];
+    let mut writer = JournalWriter::create(run.path(), &header(1, 0)).unwrap();
+    let mut account = JournalAccount::new(&header(1, 0));
+    for frame in &frames {
+        account.note(frame, writer.append(frame).unwrap());
+    }
+    let mut builder = LedgerBuilder::new();
+    builder.absorb(account.into_ledger());
+    assert_eq!(builder.finish(), ledger(run.path()));
+}
+
+fn any_frames() -> impl Strategy<Value = Vec<Frame>> {
+    let frame = prop_oneof![
+        (0u8..6, any::<bool>()).prop_map(|(number, alone)| Frame::Started { key: key(number), alone }),
+        (0u8..6).prop_map(|number| Frame::Finished(done(key(number), 1.0))),
+        (0u8..6, 1u32..4).prop_map(|(number, attempts)| timeout(number, attempts)),
+        Just(Frame::Closed),
+    ];
+    vec(frame, 0..8)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn any_split_among_ranks_merged_in_any_order_gives_the_same(
+        journals in vec(any_frames(), 1..7), owners in vec(0usize..3, 7), twice in any::<bool>(),
+    ) {
+        let run = tempfile::tempdir().unwrap();
+        for (number, frames) in (0u32..).zip(&journals) {
+            journal(run.path(), number / 2 + 1, number % 2, frames);
+        }
+        let mut builders: Vec<LedgerBuilder> = (0..3).map(|_| LedgerBuilder::new()).collect();
+        for (file, owner) in files(run.path()).iter().zip(&owners) {
+            builders[*owner].scan(file, RUN).unwrap();
+        }
+        let parts: Vec<Ledger> = builders.into_iter().map(|builder| {
+            Ledger::from_bytes(&builder.finish().to_bytes().unwrap()).unwrap()
+        }).collect();
+        let whole = ledger(run.path());
+        for order in [[0, 1, 2], [2, 0, 1], [1, 2, 0]] {
+            let mut merged = LedgerBuilder::new();
+            for part in order {
+                merged.absorb(parts[part].clone());
+                if twice {
+                    merged.absorb(parts[part].clone());
+                }
+            }
+            prop_assert_eq!(&merged.finish(), &whole);
+        }
+    }
+}
+
+#[test]
+fn a_task_takes_forty_bytes() {
+    assert_eq!(std::mem::size_of::<LedgerEntry>(), 40);
+    assert_eq!(std::mem::size_of::<TaskKey>(), 16);
+}

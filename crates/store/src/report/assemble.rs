@@ -1,8 +1,8 @@
 //! Walks over the entries of a run and feeds the tables.
 
 use super::{
-    EntryRow, Fetched, JournalRecords, JournalSurveys, Provenance, RecordSource, ReportCounts,
-    ReportOptions, ReportWriter, SurveySource,
+    EntryRow, Fetched, JournalRecords, JournalSurveys, Provenance, RecordSource, ReportCounts, ReportOptions,
+    ReportWriter, SurveySource,
 };
 use crate::{Attempts, EntryState, LedgerBuilder, StoreError, TaskKey};
 use mlip_atoms::PotentialId;
@@ -30,11 +30,9 @@ impl ReportPlan {
     /// Keys of an entry's tasks, one a potential; none for an entry that is no structure.
     pub fn keys(&self, state: Option<&EntryState>) -> Vec<TaskKey> {
         match state {
-            Some(EntryState::Structure { digest, .. }) => self
-                .potentials
-                .iter()
-                .map(|potential| TaskKey::new(*digest, potential, &self.settings))
-                .collect(),
+            Some(EntryState::Structure { digest, .. }) => {
+                self.potentials.iter().map(|potential| TaskKey::new(*digest, potential, &self.settings)).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -61,10 +59,7 @@ pub fn write_entries<E: Into<Box<dyn Error + Send + Sync>>>(
             .by_ref()
             .take(WINDOW_ENTRIES)
             .collect::<Result<_, _>>()
-            .map_err(|error: E| StoreError::Source {
-                what: "the entries",
-                source: error.into(),
-            })?;
+            .map_err(|error: E| StoreError::Source { what: "the entries", source: error.into() })?;
         if window.is_empty() {
             return Ok(());
         }
@@ -102,18 +97,11 @@ fn write_batch(
     records: &mut dyn RecordSource,
 ) -> Result<(), StoreError> {
     let state = |position: usize| states.get(position).and_then(Option::as_ref);
-    let keys: Vec<Vec<TaskKey>> = (0..entries.len())
-        .map(|position| plan.keys(state(position)))
-        .collect();
+    let keys: Vec<Vec<TaskKey>> = (0..entries.len()).map(|position| plan.keys(state(position))).collect();
     let mut found = records.fetch(&keys.concat())?.into_iter();
     for (position, ((id, path), keys)) in entries.iter().zip(&keys).enumerate() {
         let records: Vec<Option<Fetched>> = found.by_ref().take(keys.len()).collect();
-        writer.entry(&EntryRow {
-            id,
-            path,
-            state: state(position),
-            records: &records,
-        })?;
+        writer.entry(&EntryRow { id, path, state: state(position), records: &records })?;
     }
     Ok(())
 }

@@ -58,10 +58,7 @@ impl Energies {
                 }
                 (_, Some(Outcome::Done(prediction))) => {
                     self.0.text("ok")?;
-                    self.numbers(
-                        prediction,
-                        record.map_or(0, |fetched| fetched.record.species.len()),
-                    )?;
+                    self.numbers(prediction, record.map_or(0, |fetched| fetched.record.species.len()))?;
                 }
                 (_, None) => {
                     self.0.text("pending")?;
@@ -75,21 +72,13 @@ impl Energies {
 
     fn numbers(&mut self, prediction: &Prediction, n_atoms: usize) -> Result<(), StoreError> {
         self.0.float(prediction.energy)?;
-        self.0
-            .optional((n_atoms > 0).then(|| prediction.energy / n_atoms as f64))?;
+        self.0.optional((n_atoms > 0).then(|| prediction.energy / n_atoms as f64))?;
         self.0.optional(prediction.max_force())?;
         match prediction.stress {
-            Some(stress) => stress
-                .into_iter()
-                .try_for_each(|component| self.0.float(component))?,
+            Some(stress) => stress.into_iter().try_for_each(|component| self.0.float(component))?,
             None => self.0.empty(6)?,
         }
-        self.0.optional(
-            prediction
-                .magmoms
-                .as_ref()
-                .map(|magmoms| magmoms.iter().fold(0.0, |sum, m| sum + m)),
-        )
+        self.0.optional(prediction.magmoms.as_ref().map(|magmoms| magmoms.iter().fold(0.0, |sum, m| sum + m)))
     }
 
     pub(super) fn commit(self) -> Result<PathBuf, StoreError> {

@@ -24,17 +24,8 @@ fn statistics(energies: &[Option<f64>]) -> Option<Statistics> {
         return None;
     }
     let mean = energies.iter().flatten().sum::<f64>() / n as f64;
-    let variance = energies
-        .iter()
-        .flatten()
-        .map(|energy| (energy - mean) * (energy - mean))
-        .sum::<f64>()
-        / n as f64;
-    Some(Statistics {
-        mean,
-        std: variance.sqrt(),
-        n,
-    })
+    let variance = energies.iter().flatten().map(|energy| (energy - mean) * (energy - mean)).sum::<f64>() / n as f64;
+    Some(Statistics { mean, std: variance.sqrt(), n })
 }
 
 impl Ensemble {
@@ -43,16 +34,8 @@ impl Ensemble {
         options: ReportOptions,
         potentials: &[PotentialId],
     ) -> Result<Self, StoreError> {
-        let mut columns = vec![
-            "structure_id".to_owned(),
-            "formula".to_owned(),
-            "n_atoms".to_owned(),
-        ];
-        columns.extend(
-            potentials
-                .iter()
-                .map(|potential| format!("energy_{}", potential.name)),
-        );
+        let mut columns = vec!["structure_id".to_owned(), "formula".to_owned(), "n_atoms".to_owned()];
+        columns.extend(potentials.iter().map(|potential| format!("energy_{}", potential.name)));
         columns.extend(["energy_mean", "energy_std", "energy_n_mlips"].map(str::to_owned));
         Table::create(folder, "ensemble", options.compress, columns).map(Self)
     }
@@ -74,9 +57,7 @@ impl Ensemble {
             Some(EntryState::Structure { n_atoms, .. }) => self.0.count(n_atoms)?,
             _ => self.0.empty(1)?,
         }
-        energies
-            .iter()
-            .try_for_each(|energy| self.0.optional(*energy))?;
+        energies.iter().try_for_each(|energy| self.0.optional(*energy))?;
         match statistics(&energies) {
             Some(statistics) => {
                 self.0.float(statistics.mean)?;
@@ -100,22 +81,8 @@ mod tests {
     #[test]
     fn statistics_are_of_the_population_that_succeeded() {
         let found = statistics(&[Some(1.0), None, Some(3.0)]).unwrap();
-        assert_eq!(
-            found,
-            Statistics {
-                mean: 2.0,
-                std: 1.0,
-                n: 2
-            }
-        );
-        assert_eq!(
-            statistics(&[Some(-4.5)]).unwrap(),
-            Statistics {
-                mean: -4.5,
-                std: 0.0,
-                n: 1
-            }
-        );
+        assert_eq!(found, Statistics { mean: 2.0, std: 1.0, n: 2 });
+        assert_eq!(statistics(&[Some(-4.5)]).unwrap(), Statistics { mean: -4.5, std: 0.0, n: 1 });
         assert_eq!(statistics(&[None, None]), None);
     }
 }

@@ -7,15 +7,7 @@ use mlip_atoms::PotentialId;
 use mlip_tasks::{Failure, Outcome};
 use std::path::{Path, PathBuf};
 
-const COLUMNS: [&str; 7] = [
-    "structure_id",
-    "path",
-    "potential",
-    "line",
-    "kind",
-    "message",
-    "attempts",
-];
+const COLUMNS: [&str; 7] = ["structure_id", "path", "potential", "line", "kind", "message", "attempts"];
 
 pub(super) struct Failures(Table);
 
@@ -24,11 +16,7 @@ impl Failures {
         Table::create(folder, "failures", options.compress, COLUMNS).map(Self)
     }
 
-    pub(super) fn write(
-        &mut self,
-        entry: &EntryRow<'_>,
-        potentials: &[PotentialId],
-    ) -> Result<(), StoreError> {
+    pub(super) fn write(&mut self, entry: &EntryRow<'_>, potentials: &[PotentialId]) -> Result<(), StoreError> {
         if let Some(EntryState::Failed(failure)) = entry.state {
             return self.row(entry, "", failure, 1);
         }

@@ -7,16 +7,8 @@ use mlip_atoms::{PotentialId, Species};
 use mlip_tasks::Outcome;
 use std::path::{Path, PathBuf};
 
-const COLUMNS: [&str; 8] = [
-    "structure_id",
-    "potential",
-    "site",
-    "element",
-    "fx_ev_per_a",
-    "fy_ev_per_a",
-    "fz_ev_per_a",
-    "magmom_mu_b",
-];
+const COLUMNS: [&str; 8] =
+    ["structure_id", "potential", "site", "element", "fx_ev_per_a", "fy_ev_per_a", "fz_ev_per_a", "magmom_mu_b"];
 
 pub(super) struct Forces(Table);
 
@@ -25,11 +17,7 @@ impl Forces {
         Table::create(folder, "forces", options.compress, COLUMNS).map(Self)
     }
 
-    pub(super) fn write(
-        &mut self,
-        entry: &EntryRow<'_>,
-        potentials: &[PotentialId],
-    ) -> Result<(), StoreError> {
+    pub(super) fn write(&mut self, entry: &EntryRow<'_>, potentials: &[PotentialId]) -> Result<(), StoreError> {
         for (position, potential) in potentials.iter().enumerate() {
             let Some(record) = entry.record(position).map(|fetched| &fetched.record) else {
                 continue;
@@ -41,20 +29,10 @@ impl Forces {
                 self.0.text(entry.id)?;
                 self.0.text(&potential.name)?;
                 self.0.count(site)?;
-                let species = record
-                    .species
-                    .get(site)
-                    .and_then(|number| Species::from_atomic_number(*number));
+                let species = record.species.get(site).and_then(|number| Species::from_atomic_number(*number));
                 self.0.text(species.map_or("", Species::symbol))?;
-                force
-                    .iter()
-                    .try_for_each(|component| self.0.float(*component))?;
-                self.0.optional(
-                    prediction
-                        .magmoms
-                        .as_ref()
-                        .and_then(|magmoms| magmoms.get(site).copied()),
-                )?;
+                force.iter().try_for_each(|component| self.0.float(*component))?;
+                self.0.optional(prediction.magmoms.as_ref().and_then(|magmoms| magmoms.get(site).copied()))?;
                 self.0.end_row()?;
             }
         }

@@ -81,50 +81,20 @@ pub struct AttemptJson {
 
 impl RunJson {
     /// Puts together what is known of a run.
-    pub fn new(
-        provenance: &Provenance,
-        potentials: &[PotentialId],
-        counts: ReportCounts,
-        ledger: &Ledger,
-    ) -> Self {
-        let mut hosts: Vec<String> = ledger
-            .journals()
-            .iter()
-            .map(|journal| journal.host.clone())
-            .collect();
+    pub fn new(provenance: &Provenance, potentials: &[PotentialId], counts: ReportCounts, ledger: &Ledger) -> Self {
+        let mut hosts: Vec<String> = ledger.journals().iter().map(|journal| journal.host.clone()).collect();
         hosts.retain(|host| !host.is_empty());
         hosts.sort();
         hosts.dedup();
-        let attempts = ledger
-            .journals()
-            .chunk_by(|a, b| a.attempt == b.attempt)
-            .map(|journals| AttemptJson {
-                attempt: journals.first().map_or(0, |journal| journal.attempt),
-                started_unix_s: journals
-                    .iter()
-                    .map(|journal| journal.started_unix_s)
-                    .max()
-                    .unwrap_or(0),
-                n_ranks: journals
-                    .iter()
-                    .map(|journal| journal.n_ranks)
-                    .max()
-                    .unwrap_or(0),
-                n_closed: journals
-                    .iter()
-                    .map(|journal| u32::from(journal.closed))
-                    .sum(),
-                wall_s: journals
-                    .iter()
-                    .map(|journal| journal.last_time_s)
-                    .fold(0.0, f64::max),
-                n_records: journals.iter().map(|journal| journal.n_records).sum(),
-                peak_bytes: journals
-                    .iter()
-                    .map(|journal| journal.peak_bytes)
-                    .max()
-                    .unwrap_or(0),
-            });
+        let attempts = ledger.journals().chunk_by(|a, b| a.attempt == b.attempt).map(|journals| AttemptJson {
+            attempt: journals.first().map_or(0, |journal| journal.attempt),
+            started_unix_s: journals.iter().map(|journal| journal.started_unix_s).max().unwrap_or(0),
+            n_ranks: journals.iter().map(|journal| journal.n_ranks).max().unwrap_or(0),
+            n_closed: journals.iter().map(|journal| u32::from(journal.closed)).sum(),
+            wall_s: journals.iter().map(|journal| journal.last_time_s).fold(0.0, f64::max),
+            n_records: journals.iter().map(|journal| journal.n_records).sum(),
+            peak_bytes: journals.iter().map(|journal| journal.peak_bytes).max().unwrap_or(0),
+        });
         Self {
             version: provenance.version.clone(),
             run: provenance.run.to_string(),
@@ -140,10 +110,8 @@ impl RunJson {
 
     pub(super) fn write(&self, folder: &Path) -> Result<(), StoreError> {
         let path = folder.join("run.json");
-        let mut text = serde_json::to_string_pretty(self).map_err(|source| StoreError::Json {
-            path: path.clone(),
-            source,
-        })?;
+        let mut text =
+            serde_json::to_string_pretty(self).map_err(|source| StoreError::Json { path: path.clone(), source })?;
         text.push('\n');
         AtomicFile::write(&path, text.as_bytes())
     }

@@ -50,10 +50,7 @@ struct OpenJournals {
 
 impl OpenJournals {
     fn new(run_dir: &Path) -> Self {
-        Self {
-            run_dir: run_dir.to_owned(),
-            files: HashMap::new(),
-        }
+        Self { run_dir: run_dir.to_owned(), files: HashMap::new() }
     }
 
     fn get(&mut self, attempt: u32, rank: u32) -> Result<&(PathBuf, File), StoreError> {
@@ -81,10 +78,7 @@ pub struct JournalRecords<'a> {
 impl<'a> JournalRecords<'a> {
     /// Of the records that this ledger knows.
     pub fn new(run_dir: &Path, ledger: &'a Ledger) -> Self {
-        Self {
-            ledger,
-            journals: OpenJournals::new(run_dir),
-        }
+        Self { ledger, journals: OpenJournals::new(run_dir) }
     }
 
     /// The records at these places, in their order; what a rank answers to rank 0.
@@ -99,15 +93,7 @@ impl<'a> JournalRecords<'a> {
             let (path, file) = self.journals.get(location.attempt, location.rank)?;
             let record = read_record(file, path, location.place)?;
             let host = self.ledger.host(location.attempt, location.rank).to_owned();
-            found.push((
-                position,
-                Fetched {
-                    record,
-                    host,
-                    rank: location.rank,
-                    attempt: location.attempt,
-                },
-            ));
+            found.push((position, Fetched { record, host, rank: location.rank, attempt: location.attempt }));
         }
         found.sort_by_key(|(position, _)| *position);
         Ok(found.into_iter().map(|(_, fetched)| fetched).collect())
@@ -116,16 +102,11 @@ impl<'a> JournalRecords<'a> {
 
 impl RecordSource for JournalRecords<'_> {
     fn fetch(&mut self, keys: &[TaskKey]) -> Result<Vec<Option<Fetched>>, StoreError> {
-        let known: Vec<Option<Location>> = keys
-            .iter()
-            .map(|key| self.ledger.get(key).map(|entry| entry.location()))
-            .collect();
+        let known: Vec<Option<Location>> =
+            keys.iter().map(|key| self.ledger.get(key).map(|entry| entry.location())).collect();
         let locations: Vec<Location> = known.iter().flatten().copied().collect();
         let mut found = self.read(&locations)?.into_iter();
-        Ok(known
-            .into_iter()
-            .map(|location| location.and_then(|_| found.next()))
-            .collect())
+        Ok(known.into_iter().map(|location| location.and_then(|_| found.next())).collect())
     }
 }
 
@@ -139,10 +120,7 @@ pub struct JournalSurveys<'a> {
 impl<'a> JournalSurveys<'a> {
     /// Of the answers that this ledger knows.
     pub fn new(run_dir: &Path, ledger: &'a Ledger) -> Self {
-        Self {
-            ledger,
-            journals: OpenJournals::new(run_dir),
-        }
+        Self { ledger, journals: OpenJournals::new(run_dir) }
     }
 }
 
@@ -151,30 +129,14 @@ impl SurveySource for JournalSurveys<'_> {
         let mut states = vec![None; count];
         let end = first.saturating_add(count as u64);
         // In order of attempt: what a later one found overwrites what an earlier one did.
-        for frame in self
-            .ledger
-            .surveys()
-            .iter()
-            .filter(|frame| frame.first < end && frame.last >= first)
-        {
-            let Location {
-                attempt,
-                rank,
-                place,
-            } = frame.location;
+        for frame in self.ledger.surveys().iter().filter(|frame| frame.first < end && frame.last >= first) {
+            let Location { attempt, rank, place } = frame.location;
             let (path, file) = self.journals.get(attempt, rank)?;
             let Frame::Surveyed(entries) = read_frame(file, path, place)? else {
-                return Err(StoreError::Damaged {
-                    path: path.clone(),
-                    offset: place.offset,
-                    what: "survey",
-                });
+                return Err(StoreError::Damaged { path: path.clone(), offset: place.offset, what: "survey" });
             };
             for surveyed in entries {
-                let slot = surveyed
-                    .entry
-                    .checked_sub(first)
-                    .and_then(|at| states.get_mut(usize::try_from(at).ok()?));
+                let slot = surveyed.entry.checked_sub(first).and_then(|at| states.get_mut(usize::try_from(at).ok()?));
                 if let Some(slot) = slot {
                     *slot = Some(surveyed.state);
                 }

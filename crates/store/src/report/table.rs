@@ -28,26 +28,17 @@ impl Table {
         compress: bool,
         columns: impl IntoIterator<Item = impl AsRef<str>>,
     ) -> Result<Self, StoreError> {
-        let path = folder
-            .join(name)
-            .with_extension(if compress { COMPRESSED } else { "csv" });
+        let path = folder.join(name).with_extension(if compress { COMPRESSED } else { "csv" });
         let file = AtomicFile::create(&path)?;
         let sink = if compress {
-            let mut encoder =
-                zstd::Encoder::new(file, 0).map_err(StoreError::io("compress", &path))?;
-            encoder
-                .include_checksum(true)
-                .map_err(StoreError::io("compress", &path))?;
+            let mut encoder = zstd::Encoder::new(file, 0).map_err(StoreError::io("compress", &path))?;
+            encoder.include_checksum(true).map_err(StoreError::io("compress", &path))?;
             Sink::Compressed(Box::new(encoder))
         } else {
             Sink::Plain(file)
         };
         let writer = csv::WriterBuilder::new().flexible(false).from_writer(sink);
-        let mut table = Self {
-            writer,
-            path,
-            text: String::new(),
-        };
+        let mut table = Self { writer, path, text: String::new() };
         for column in columns {
             table.text(column.as_ref())?;
         }
@@ -56,12 +47,7 @@ impl Table {
     }
 
     pub(super) fn text(&mut self, text: &str) -> Result<(), StoreError> {
-        self.writer
-            .write_field(text)
-            .map_err(|source| StoreError::Csv {
-                path: self.path.clone(),
-                source,
-            })
+        self.writer.write_field(text).map_err(|source| StoreError::Csv { path: self.path.clone(), source })
     }
 
     pub(super) fn empty(&mut self, fields: usize) -> Result<(), StoreError> {
@@ -88,21 +74,11 @@ impl Table {
         self.text.clear();
         // Formatting numbers into a string cannot fail.
         let _ = self.text.write_fmt(arguments);
-        self.writer
-            .write_field(&self.text)
-            .map_err(|source| StoreError::Csv {
-                path: self.path.clone(),
-                source,
-            })
+        self.writer.write_field(&self.text).map_err(|source| StoreError::Csv { path: self.path.clone(), source })
     }
 
     pub(super) fn end_row(&mut self) -> Result<(), StoreError> {
-        self.writer
-            .write_record(None::<&[u8]>)
-            .map_err(|source| StoreError::Csv {
-                path: self.path.clone(),
-                source,
-            })
+        self.writer.write_record(None::<&[u8]>).map_err(|source| StoreError::Csv { path: self.path.clone(), source })
     }
 
     /// Renames the table into its place, and removes the other form of it that an earlier report left.
@@ -116,9 +92,7 @@ impl Table {
         };
         file.map_err(fail)?.commit()?;
         match std::fs::remove_file(&other) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(StoreError::io("remove", &other)(error))
-            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::io("remove", &other)(error)),
             _ => Ok(path),
         }
     }

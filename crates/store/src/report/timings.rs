@@ -6,15 +6,7 @@ use crate::StoreError;
 use mlip_atoms::PotentialId;
 use std::path::{Path, PathBuf};
 
-const COLUMNS: [&str; 7] = [
-    "structure_id",
-    "potential",
-    "n_atoms",
-    "host",
-    "rank",
-    "attempt",
-    "wall_s",
-];
+const COLUMNS: [&str; 7] = ["structure_id", "potential", "n_atoms", "host", "rank", "attempt", "wall_s"];
 
 pub(super) struct Timings(Table);
 
@@ -23,11 +15,7 @@ impl Timings {
         Table::create(folder, "timings", options.compress, COLUMNS).map(Self)
     }
 
-    pub(super) fn write(
-        &mut self,
-        entry: &EntryRow<'_>,
-        potentials: &[PotentialId],
-    ) -> Result<(), StoreError> {
+    pub(super) fn write(&mut self, entry: &EntryRow<'_>, potentials: &[PotentialId]) -> Result<(), StoreError> {
         for (position, potential) in potentials.iter().enumerate() {
             let Some(fetched) = entry.record(position) else {
                 continue;

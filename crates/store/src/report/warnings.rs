@@ -9,13 +9,7 @@ pub(super) struct Warnings(Table);
 
 impl Warnings {
     pub(super) fn create(folder: &Path, options: ReportOptions) -> Result<Self, StoreError> {
-        Table::create(
-            folder,
-            "warnings",
-            options.compress,
-            ["structure_id", "path", "class", "message"],
-        )
-        .map(Self)
+        Table::create(folder, "warnings", options.compress, ["structure_id", "path", "class", "message"]).map(Self)
     }
 
     pub(super) fn write(&mut self, entry: &EntryRow<'_>) -> Result<(), StoreError> {

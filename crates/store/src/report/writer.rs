@@ -64,19 +64,10 @@ impl ReportWriter {
     ///
     /// # Errors
     /// When two potentials share a name or the folder cannot be written.
-    pub fn create(
-        run_dir: &Path,
-        potentials: &[PotentialId],
-        options: ReportOptions,
-    ) -> Result<Self, StoreError> {
+    pub fn create(run_dir: &Path, potentials: &[PotentialId], options: ReportOptions) -> Result<Self, StoreError> {
         let mut names = HashSet::new();
-        if let Some(twice) = potentials
-            .iter()
-            .find(|potential| !names.insert(&potential.name))
-        {
-            return Err(StoreError::DuplicatePotential {
-                name: twice.name.clone(),
-            });
+        if let Some(twice) = potentials.iter().find(|potential| !names.insert(&potential.name)) {
+            return Err(StoreError::DuplicatePotential { name: twice.name.clone() });
         }
         let folder = run_dir.join("report");
         fs::create_dir_all(&folder).map_err(StoreError::io("create the folder", &folder))?;
@@ -101,17 +92,10 @@ impl ReportWriter {
     pub fn entry(&mut self, entry: &EntryRow<'_>) -> Result<(), StoreError> {
         self.count(entry);
         let numbers = (0..self.potentials.len())
-            .filter_map(|position| {
-                entry
-                    .record(position)
-                    .map(|fetched| fetched.record.species.as_slice())
-            })
+            .filter_map(|position| entry.record(position).map(|fetched| fetched.record.species.as_slice()))
             .find(|numbers| !numbers.is_empty())
             .unwrap_or_default();
-        let species: Vec<Species> = numbers
-            .iter()
-            .filter_map(|number| Species::from_atomic_number(*number))
-            .collect();
+        let species: Vec<Species> = numbers.iter().filter_map(|number| Species::from_atomic_number(*number)).collect();
         let formula = formula(&species);
         self.energies.write(entry, &formula, &self.potentials)?;
         self.forces.write(entry, &self.potentials)?;
@@ -136,10 +120,7 @@ impl ReportWriter {
             None => {}
         }
         for position in 0..self.potentials.len() {
-            match entry
-                .record(position)
-                .map(|fetched| &fetched.record.outcome)
-            {
+            match entry.record(position).map(|fetched| &fetched.record.outcome) {
                 Some(Outcome::Done(_)) => counts.ok += 1,
                 Some(Outcome::Failed(_)) => counts.failed += 1,
                 None => counts.pending += 1,
@@ -153,10 +134,7 @@ impl ReportWriter {
     /// When the disk is full or fails.
     pub fn memory(&mut self, ledger: &Ledger) -> Result<(), StoreError> {
         ledger.samples().iter().try_for_each(|sample| {
-            self.memory.write(
-                ledger.host(sample.location.attempt, sample.location.rank),
-                sample,
-            )
+            self.memory.write(ledger.host(sample.location.attempt, sample.location.rank), sample)
         })
     }
 
@@ -169,11 +147,7 @@ impl ReportWriter {
     ///
     /// # Errors
     /// When the disk is full or fails.
-    pub fn finish(
-        self,
-        provenance: &Provenance,
-        ledger: &Ledger,
-    ) -> Result<(ReportCounts, Vec<PathBuf>), StoreError> {
+    pub fn finish(self, provenance: &Provenance, ledger: &Ledger) -> Result<(ReportCounts, Vec<PathBuf>), StoreError> {
         let mut files = vec![
             self.energies.commit()?,
             self.forces.commit()?,

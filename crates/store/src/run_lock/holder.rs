@@ -29,9 +29,7 @@ impl Holder {
     pub(super) fn this_process() -> Self {
         static LOCKS: AtomicU64 = AtomicU64::new(0);
         let pid = std::process::id();
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
             host: host_name(),
             pid,
@@ -44,15 +42,7 @@ impl Holder {
     }
 
     pub(super) fn to_text(&self) -> String {
-        let Self {
-            host,
-            pid,
-            since_unix_s,
-            boot,
-            namespace,
-            born,
-            nonce,
-        } = self;
+        let Self { host, pid, since_unix_s, boot, namespace, born, nonce } = self;
         format!(
             "host {host}\npid {pid}\nsince_unix_s {since_unix_s}\nboot {boot}\nnamespace {namespace}\nborn {born}\nnonce {nonce}\n"
         )
@@ -61,9 +51,7 @@ impl Holder {
     /// Of a half-written lock what is there; the rest is empty, and matches no process.
     pub(super) fn parse(text: &str) -> Self {
         let field = |name: &str| {
-            let line = text
-                .lines()
-                .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
             line.unwrap_or_default().to_owned()
         };
         Self {
@@ -78,14 +66,10 @@ impl Holder {
     }
 
     /// Whether it can be taken for dead; `silence` tells the time since its last sign of life, if that matters.
-    pub(super) fn is_gone(
-        &self,
-        silence: impl FnOnce() -> Result<Duration, StoreError>,
-    ) -> Result<bool, StoreError> {
+    pub(super) fn is_gone(&self, silence: impl FnOnce() -> Result<Duration, StoreError>) -> Result<bool, StoreError> {
         let here = Self::this_process();
         let same_host = !self.host.is_empty() && self.host == here.host;
-        let same_namespace =
-            same_host && !self.namespace.is_empty() && self.namespace == here.namespace;
+        let same_namespace = same_host && !self.namespace.is_empty() && self.namespace == here.namespace;
         if !same_namespace {
             return Ok(silence()? >= STALE_AFTER);
         }
@@ -102,10 +86,7 @@ pub fn host_name() -> String {
     if !name.is_empty() {
         return name;
     }
-    std::env::var("HOSTNAME")
-        .ok()
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| "unknown".to_owned())
+    std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".to_owned())
 }
 
 struct Process {
@@ -120,21 +101,13 @@ fn process(pid: u32) -> Option<Process> {
     let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_whitespace();
     let state = fields.next()?;
     let born = fields.nth(18)?.to_owned();
-    Some(Process {
-        born,
-        is_dead: matches!(state, "Z" | "X" | "x"),
-    })
+    Some(Process { born, is_dead: matches!(state, "Z" | "X" | "x") })
 }
 
 fn namespace() -> String {
-    fs::read_link("/proc/self/ns/pid")
-        .map(|link| link.to_string_lossy().into_owned())
-        .unwrap_or_default()
+    fs::read_link("/proc/self/ns/pid").map(|link| link.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 fn first_line(path: &str) -> String {
-    fs::read_to_string(path)
-        .ok()
-        .and_then(|text| text.lines().next().map(str::to_owned))
-        .unwrap_or_default()
+    fs::read_to_string(path).ok().and_then(|text| text.lines().next().map(str::to_owned)).unwrap_or_default()
 }

@@ -93,11 +93,7 @@ impl RunLock {
     fn try_acquire(path: &Path, force: bool) -> Result<Result<Self, Holder>, StoreError> {
         let content = Holder::this_process().to_text();
         if let Some(file) = create_new(path, &content)? {
-            return Ok(Ok(Self {
-                path: path.to_owned(),
-                file,
-                content,
-            }));
+            return Ok(Ok(Self { path: path.to_owned(), file, content }));
         }
         let Some(found) = read(path)? else {
             // Given back in this moment: try again.
@@ -123,12 +119,11 @@ impl RunLock {
             return Ok(Err(holder));
         }
         // One step: the lock is never absent, so nobody can create it in between.
-        fs::rename(&takeover, path).map_err(StoreError::io("take over the lock", path))?;
-        Ok(Ok(Self {
-            path: path.to_owned(),
-            file,
-            content,
-        }))
+        match fs::rename(&takeover, path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Err(holder)),
+            renamed => renamed.map_err(StoreError::io("take over the lock", path))?,
+        }
+        Ok(Ok(Self { path: path.to_owned(), file, content }))
     }
 
     /// Shows a sign of life. Call it every [`REFRESH_EVERY`].
@@ -137,9 +132,7 @@ impl RunLock {
     /// [`StoreError::LockLost`] when another process took the lock by force: stop.
     pub fn refresh(&self) -> Result<(), StoreError> {
         if read(&self.path)?.as_deref() != Some(self.content.as_str()) {
-            return Err(StoreError::LockLost {
-                path: self.path.clone(),
-            });
+            return Err(StoreError::LockLost { path: self.path.clone() });
         }
         // Written through the handle: if the lock is taken in this moment, its new holder's file stays as it is.
         self.file
@@ -168,9 +161,7 @@ fn create_new(path: &Path, content: &str) -> Result<Option<File>, StoreError> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
         Err(error) => return Err(StoreError::io("create", path)(error)),
     };
-    let written = file
-        .write_all(content.as_bytes())
-        .and_then(|()| file.sync_all());
+    let written = file.write_all(content.as_bytes()).and_then(|()| file.sync_all());
     if let Err(error) = written {
         let _ = fs::remove_file(path);
         return Err(StoreError::io("write", path)(error));
@@ -188,9 +179,7 @@ fn read(path: &Path) -> Result<Option<String>, StoreError> {
 
 fn remove(path: &Path) -> Result<(), StoreError> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(StoreError::io("remove", path)(error))
-        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::io("remove", path)(error)),
         _ => Ok(()),
     }
 }
@@ -200,11 +189,7 @@ fn remove(path: &Path) -> Result<(), StoreError> {
 fn silence(path: &Path) -> Result<Duration, StoreError> {
     static PROBES: AtomicU64 = AtomicU64::new(0);
     let nonce = PROBES.fetch_add(1, Ordering::Relaxed);
-    let probe = path.with_extension(format!(
-        "clock.{}-{}-{nonce}",
-        host_name(),
-        std::process::id()
-    ));
+    let probe = path.with_extension(format!("clock.{}-{}-{nonce}", host_name(), std::process::id()));
     let now = File::create(&probe)
         .and_then(|mut file| file.write_all(b"clock").and_then(|()| file.sync_all()))
         .and_then(|()| fs::metadata(&probe)?.modified());

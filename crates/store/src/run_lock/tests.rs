@@ -1,10 +1,7 @@
 use super::*;
 use std::process::{Command, Stdio};
 
-const NOW: LockOptions = LockOptions {
-    force: false,
-    wait: Duration::ZERO,
-};
+const NOW: LockOptions = LockOptions { force: false, wait: Duration::ZERO };
 
 fn plant(run: &Path, change: impl Fn(&str) -> String) -> PathBuf {
     let path = lock_path(run);
@@ -16,11 +13,7 @@ fn with(field: &str, value: &str) -> impl Fn(&str) -> String {
     let (field, value) = (field.to_owned(), value.to_owned());
     move |text| {
         let lines = text.lines().map(|line| {
-            if line.starts_with(&format!("{field} ")) {
-                format!("{field} {value}\n")
-            } else {
-                format!("{line}\n")
-            }
+            if line.starts_with(&format!("{field} ")) { format!("{field} {value}\n") } else { format!("{line}\n") }
         });
         lines.collect()
     }
@@ -28,8 +21,7 @@ fn with(field: &str, value: &str) -> impl Fn(&str) -> String {
 
 fn age(path: &Path, age: Duration) {
     let file = OpenOptions::new().write(true).open(path).unwrap();
-    file.set_modified(std::time::SystemTime::now() - age)
-        .unwrap();
+    file.set_modified(std::time::SystemTime::now() - age).unwrap();
 }
 
 #[test]
@@ -42,59 +34,28 @@ fn a_second_process_is_refused_and_told_who_is_there() {
         }
         other => panic!("{other:?}"),
     }
-    assert_eq!(
-        RunLock::holder(run.path()).unwrap().unwrap().pid,
-        std::process::id()
-    );
+    assert_eq!(RunLock::holder(run.path()).unwrap().unwrap().pid, std::process::id());
     lock.refresh().unwrap();
     drop(lock);
     assert_eq!(RunLock::holder(run.path()).unwrap(), None);
     RunLock::acquire(run.path(), NOW).unwrap();
-    assert_eq!(
-        fs::read_dir(run.path()).unwrap().count(),
-        0,
-        "nothing is left behind"
-    );
+    assert_eq!(fs::read_dir(run.path()).unwrap().count(), 0, "nothing is left behind");
 }
 
 #[test]
 fn the_lock_of_a_killed_process_is_free_at_once() {
     let run = tempfile::tempdir().unwrap();
-    let mut child = Command::new("sleep")
-        .arg("60")
-        .stdin(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = Command::new("sleep").arg("60").stdin(Stdio::null()).spawn().unwrap();
     let born = {
         let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
-        stat.rsplit(')')
-            .next()
-            .unwrap()
-            .split_whitespace()
-            .nth(19)
-            .unwrap()
-            .to_owned()
+        stat.rsplit(')').next().unwrap().split_whitespace().nth(19).unwrap().to_owned()
     };
     let path = plant(run.path(), with("pid", &child.id().to_string()));
-    fs::write(
-        &path,
-        with("born", &born)(&fs::read_to_string(&path).unwrap()),
-    )
-    .unwrap();
-    assert!(
-        RunLock::acquire(run.path(), NOW).is_err(),
-        "the process lives"
-    );
+    fs::write(&path, with("born", &born)(&fs::read_to_string(&path).unwrap())).unwrap();
+    assert!(RunLock::acquire(run.path(), NOW).is_err(), "the process lives");
     child.kill().unwrap();
     // Killed but not waited for: a zombie holds no lock.
-    let lock = RunLock::acquire(
-        run.path(),
-        LockOptions {
-            force: false,
-            wait: Duration::from_secs(5),
-        },
-    )
-    .unwrap();
+    let lock = RunLock::acquire(run.path(), LockOptions { force: false, wait: Duration::from_secs(5) }).unwrap();
     child.wait().unwrap();
     lock.refresh().unwrap();
 }
@@ -135,14 +96,7 @@ fn a_container_of_the_same_name_is_another_host() {
 fn who_loses_the_lock_by_force_learns_it_and_leaves_it_alone() {
     let run = tempfile::tempdir().unwrap();
     let first = RunLock::acquire(run.path(), NOW).unwrap();
-    let second = RunLock::acquire(
-        run.path(),
-        LockOptions {
-            force: true,
-            wait: Duration::ZERO,
-        },
-    )
-    .unwrap();
+    let second = RunLock::acquire(run.path(), LockOptions { force: true, wait: Duration::ZERO }).unwrap();
     assert!(matches!(first.refresh(), Err(StoreError::LockLost { .. })));
     drop(first);
     second.refresh().unwrap();
@@ -153,19 +107,8 @@ fn who_loses_the_lock_by_force_learns_it_and_leaves_it_alone() {
 fn a_takeover_cut_off_by_death_does_not_block_the_next() {
     let run = tempfile::tempdir().unwrap();
     let path = plant(run.path(), with("born", "1"));
-    fs::write(
-        path.with_extension("lock.takeover"),
-        with("born", "2")(&Holder::this_process().to_text()),
-    )
-    .unwrap();
-    RunLock::acquire(
-        run.path(),
-        LockOptions {
-            force: false,
-            wait: Duration::from_secs(5),
-        },
-    )
-    .unwrap();
+    fs::write(path.with_extension("lock.takeover"), with("born", "2")(&Holder::this_process().to_text())).unwrap();
+    RunLock::acquire(run.path(), LockOptions { force: false, wait: Duration::from_secs(5) }).unwrap();
 }
 
 #[test]
@@ -180,14 +123,9 @@ fn of_many_that_find_a_stale_lock_one_takes_it() {
                 RunLock::acquire(run.path(), NOW).ok()
             };
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(attempt)).collect();
-            threads
-                .into_iter()
-                .filter_map(|thread| thread.join().unwrap())
-                .collect()
+            threads.into_iter().filter_map(|thread| thread.join().unwrap()).collect()
         });
-        assert!(winners.len() <= 1, "{} winners", winners.len());
-        for winner in &winners {
-            winner.refresh().unwrap();
-        }
+        assert_eq!(winners.len(), 1);
+        winners[0].refresh().unwrap();
     }
 }

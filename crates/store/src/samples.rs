@@ -1,0 +1,106 @@
+//! Frames for tests.
+
+use crate::{EntryState, Frame, JournalHeader, MemorySample, Record, RunId, StructureDigest, SurveyedEntry, TaskKey};
+use mlip_atoms::Prediction;
+use mlip_atoms::prediction::AtomFeatures;
+use mlip_tasks::{Failure, FailureKind, Outcome};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+pub(crate) const RUN: RunId = RunId([7; 16]);
+
+pub(crate) fn header(attempt: u32, rank: u32) -> JournalHeader {
+    JournalHeader { run: RUN, attempt, rank, n_ranks: 4, host: format!("node{rank}"), started_unix_s: 1_700_000_000 }
+}
+
+pub(crate) fn key(number: u8) -> TaskKey {
+    TaskKey([number; 16])
+}
+
+pub(crate) fn done(key: TaskKey, energy: f64) -> Record {
+    let prediction = Prediction { energy, forces: vec![[0.5, -0.25, 0.0]], ..Prediction::default() };
+    Record { key, potential: 0, species: vec![14], outcome: Outcome::Done(prediction), attempts: 1, wall_s: 0.25 }
+}
+
+pub(crate) fn failed(key: TaskKey, kind: FailureKind, attempts: u32) -> Record {
+    let failure = Failure { kind, line: None, message: "no".to_owned() };
+    Record { key, potential: 0, species: vec![14], outcome: Outcome::Failed(failure), attempts, wall_s: 0.25 }
+}
+
+fn any_key() -> impl Strategy<Value = TaskKey> {
+    any::<[u8; 16]>().prop_map(TaskKey)
+}
+
+fn finite() -> impl Strategy<Value = f64> {
+    any::<f64>().prop_filter("comparable", |number| !number.is_nan())
+}
+
+fn any_prediction() -> impl Strategy<Value = Prediction> {
+    let features = (1usize..4, vec(finite(), 0..6)).prop_map(|(width, values)| AtomFeatures { width, values });
+    (
+        finite(),
+        vec([finite(), finite(), finite()], 0..5),
+        option::of([finite(), finite(), finite(), finite(), finite(), finite()]),
+        option::of(vec(finite(), 0..5)),
+        option::of(features),
+    )
+        .prop_map(|(energy, forces, stress, magmoms, atom_features)| Prediction {
+            energy,
+            forces,
+            stress,
+            magmoms,
+            atom_features,
+        })
+}
+
+fn any_failure() -> impl Strategy<Value = Failure> {
+    let kind = prop_oneof![
+        Just(FailureKind::Timeout),
+        Just(FailureKind::Crashed),
+        "[a-z_]{1,12}".prop_map(FailureKind::Cif),
+        Just(FailureKind::NotFinite)
+    ];
+    (kind, option::of(any::<u32>()), ".{0,40}").prop_map(|(kind, line, message)| Failure { kind, line, message })
+}
+
+pub(crate) fn any_record() -> impl Strategy<Value = Record> {
+    let outcome = prop_oneof![any_prediction().prop_map(Outcome::Done), any_failure().prop_map(Outcome::Failed)];
+    (any_key(), any::<u16>(), vec(any::<u8>(), 0..9), outcome, any::<u32>(), 0.0f32..1e6).prop_map(
+        |(key, potential, species, outcome, attempts, wall_s)| Record {
+            key,
+            potential,
+            species,
+            outcome,
+            attempts,
+            wall_s,
+        },
+    )
+}
+
+pub(crate) fn any_state() -> impl Strategy<Value = EntryState> {
+    let structure = (any::<[u8; 16]>(), any::<u32>(), vec(("[a-z]{1,6}", ".{0,20}"), 0..3)).prop_map(
+        |(digest, n_atoms, warnings)| EntryState::Structure { digest: StructureDigest(digest), n_atoms, warnings },
+    );
+    prop_oneof![structure, any_failure().prop_map(EntryState::Failed)]
+}
+
+pub(crate) fn any_frame() -> impl Strategy<Value = Frame> {
+    let surveyed = (any::<u64>(), any_state()).prop_map(|(entry, state)| SurveyedEntry { entry, state });
+    let memory = (0.0f64..1e9, any::<u64>(), any::<u32>()).prop_map(|(time_s, bytes, in_flight)| MemorySample {
+        time_s,
+        resident_bytes: bytes,
+        peak_bytes: bytes,
+        weight_bytes: bytes / 2,
+        in_flight,
+        finished: bytes / 3,
+        busy_s: time_s,
+    });
+    prop_oneof![
+        1 => vec(surveyed, 1..4).prop_map(Frame::Surveyed),
+        3 => (any_key(), any::<bool>()).prop_map(|(key, alone)| Frame::Started { key, alone }),
+        4 => any_record().prop_map(Frame::Finished),
+        1 => memory.prop_map(Frame::Memory),
+        1 => Just(Frame::Closed),
+    ]
+}
