@@ -87,7 +87,7 @@ pub(crate) fn misfit(operations: &[Operation], lattice: &Lattice) -> f64 {
 /// Reads the three components of an operation; `Err` says what is wrong.
 ///
 /// Any case, blanks anywhere, the translation before or after, as fraction or decimal; decimals that stand for a
-/// multiple of 1/24 (0.333) are taken as such.
+/// multiple of 1/24 (0.167, 0.66) are taken as such.
 pub(crate) fn parse_operation(text: &str) -> Result<Operation, String> {
     let compact: Vec<u8> =
         text.bytes().filter(|byte| !byte.is_ascii_whitespace()).map(|b| b.to_ascii_lowercase()).collect();
@@ -135,7 +135,7 @@ fn parse_component(text: &[u8]) -> Result<([i32; 3], f64), String> {
                 *entry = entry.saturating_add(coefficient);
                 rest = &rest[1..];
             }
-            (_, Some((value, tolerance))) => translation += sign * snap(value, tolerance),
+            (_, Some((value, digit))) => translation += sign * snap(value, digit),
             (Some(other), None) => return Err(format!("the character {:?}", char::from(*other))),
             (None, None) => return Err("a sign at the end".into()),
         }
@@ -146,7 +146,7 @@ fn parse_component(text: &[u8]) -> Result<([i32; 3], f64), String> {
     Ok((row, translation))
 }
 
-/// `1/2`, `0.5`, `.5`, `1`: the value, and how far it may be from a multiple of 1/24 that it stands for.
+/// `1/2`, `0.5`, `.5`, `1`: the value, and what its last digit counts (0 where it is exact).
 fn take_number(rest: &mut &[u8]) -> Result<Option<(f64, f64)>, String> {
     let length = rest.iter().position(|byte| !(byte.is_ascii_digit() || *byte == b'.')).unwrap_or(rest.len());
     if length == 0 {
@@ -155,8 +155,8 @@ fn take_number(rest: &mut &[u8]) -> Result<Option<(f64, f64)>, String> {
     let (number, mut after) = rest.split_at(length);
     let value = number_of(number)?;
     let decimals = number.iter().position(|byte| *byte == b'.').map(|point| length - point - 1);
-    let mut result =
-        (value, decimals.map_or(0.0, |n| 10f64.powi(-i32::try_from(n).unwrap_or(i32::MAX)).min(0.1 / 24.0)));
+    let digit = decimals.map_or(0.0, |n| 10f64.powi(-i32::try_from(n).unwrap_or(i32::MAX)));
+    let mut result = (value, digit);
     if let Some((b'/', denominator)) = after.split_first() {
         let length = denominator.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(denominator.len());
         let below = number_of(&denominator[..length])?;
@@ -177,9 +177,17 @@ fn number_of(digits: &[u8]) -> Result<f64, String> {
     short.and_then(|text| text.parse().ok()).ok_or_else(|| format!("the number {text:?}"))
 }
 
-fn snap(value: f64, tolerance: f64) -> f64 {
-    let nearest = (value * 24.0).round() / 24.0;
-    if (value - nearest).abs() <= tolerance { nearest } else { value }
+/// The multiple of 1/24 that a decimal stands for. A third may be cut off after two digits.
+fn snap(value: f64, digit: f64) -> f64 {
+    let nearest = |parts: f64| (value * parts).round() / parts;
+    let (fine, third) = (nearest(24.0), nearest(3.0));
+    if (value - fine).abs() <= digit.min(0.1 / 24.0) {
+        fine
+    } else if digit < 0.05 && (value - third).abs() <= digit {
+        third
+    } else {
+        value
+    }
 }
 
 /// Each operation once, the identity first (added if it is not there; the flag says so).
