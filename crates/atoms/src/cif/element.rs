@@ -137,7 +137,7 @@ mod tests {
             ("IN", "In Sb", "In"),
             ("HO1", "C H4 O", "H"),
             ("CD2", "C2 H6", "C"),
-            ("CAB", "", "C"),
+            ("CAB", "C2 H6", "C"),
             ("SiT1", "", "Si"),
             ("OBR", "", "O"),
             ("KA", "", "K"),
@@ -150,6 +150,7 @@ mod tests {
         }
         assert_eq!(label("CA1", ""), Some(("Ca", true)));
         assert_eq!(label("CO1", ""), Some(("Co", true)));
+        assert_eq!(label("CAB", ""), Some(("C", true)));
         for (text, formula) in [("T1", "Si O2"), ("M2", ""), ("Q", ""), ("", ""), ("1", ""), ("Va", "Ti O2")] {
             assert_eq!(label(text, formula), None, "{text}");
         }

@@ -71,7 +71,10 @@ fn close(symbol: &HallSymbol) -> Option<Vec<Operation>> {
     let mut generators: Vec<Operation> = symbol
         .generators
         .iter()
-        .map(|one| Operation { rotation: one.rotation_as_array(), translation: one.translation.into() })
+        .map(|one| Operation {
+            rotation: one.rotation_as_array().map(|row| row.map(f64::from)),
+            translation: one.translation.into(),
+        })
         .collect();
     generators.extend(
         symbol

@@ -228,10 +228,7 @@ fn read_operations(block: &Block<'_>, warnings: &mut Warnings) -> Result<Option<
     for tag in OPERATION_TAGS {
         let values = values_of(block, tag, warnings)?;
         let Some(first) = values.first().map(|value| value.line) else { continue };
-        let mut list = Vec::with_capacity(values.len());
-        for value in &values {
-            list.push(parse_operation(&value.text()).map_err(|cause| invalid_operation(value, &cause))?);
-        }
+        let list = parse_operations(&values, warnings)?;
         let (operations, had_identity) = distinct(list);
         if !had_identity {
             warnings.once(CifClass::SymmetryConflict, first, || "the identity was not among the operations".into());
@@ -249,6 +246,21 @@ fn read_operations(block: &Block<'_>, warnings: &mut Warnings) -> Result<Option<
     Ok(found)
 }
 
+fn parse_operations(values: &[Value<'_>], warnings: &mut Warnings) -> Result<Vec<Operation>, CifError> {
+    let parsed: Result<Vec<_>, _> = values
+        .iter()
+        .map(|value| parse_operation(&value.text()).map_err(|cause| invalid_operation(value, &cause)))
+        .collect();
+    let Err(error) = parsed else { return parsed };
+    // `x, y, z` without quotes is three words; together the words of each line must make sense.
+    let lines = values.chunk_by(|a, b| a.line == b.line);
+    let joined = lines.map(|words| parse_operation(&words.iter().map(Value::text).collect::<String>()));
+    let Ok(list) = joined.collect::<Result<Vec<_>, _>>() else { return Err(error) };
+    warnings
+        .once(CifClass::Syntax, error.line, || "the operations hold blanks and no quotes; read line by line".into());
+    Ok(list)
+}
+
 fn invalid_operation(value: &Value<'_>, cause: &str) -> CifError {
     let short: String = value.text().chars().take(60).collect();
     CifError::new(
@@ -261,7 +273,7 @@ fn invalid_operation(value: &Value<'_>, cause: &str) -> CifError {
 
 /// Whether two sets are the same but for the origin.
 fn agrees(a: &[Operation], b: &[Operation]) -> bool {
-    let rotations = |set: &[Operation]| -> HashSet<[[i32; 3]; 3]> { set.iter().map(|one| one.rotation).collect() };
+    let rotations = |set: &[Operation]| -> HashSet<_> { set.iter().map(Operation::rotation_key).collect() };
     a.len() == b.len() && (a.len() == 1 || rotations(a) == rotations(b))
 }
 

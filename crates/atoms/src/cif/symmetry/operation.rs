@@ -3,26 +3,34 @@
 use crate::Lattice;
 
 /// x' = R x + t, in fractional coordinates.
+///
+/// R is whole-numbered in a cell that the operation leaves as it is; in a supercell (a hexagonal crystal described
+/// with right angles) it may hold halves or thirds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Operation {
-    pub(crate) rotation: [[i32; 3]; 3],
+    pub(crate) rotation: [[f64; 3]; 3],
     pub(crate) translation: [f64; 3],
 }
 
 /// Translations agree when they do modulo 1 to this part of a cell edge.
 const TRANSLATION_STEPS: f64 = 10_000.0;
+/// Largest coefficient of x, y or z.
+const MAX_COEFFICIENT: f64 = 4.0;
 
+/// A rotation in 24ths.
+pub(crate) type RotationKey = [[i32; 3]; 3];
 /// What makes two operations the same: rotation, and translation modulo 1.
-pub(crate) type OperationKey = ([[i32; 3]; 3], [i32; 3]);
+pub(crate) type OperationKey = (RotationKey, [i32; 3]);
 
 impl Operation {
-    pub(crate) const IDENTITY: Self = Self { rotation: [[1, 0, 0], [0, 1, 0], [0, 0, 1]], translation: [0.0; 3] };
+    pub(crate) const IDENTITY: Self =
+        Self { rotation: [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], translation: [0.0; 3] };
 
     /// The image of a position, not wrapped into the cell.
     pub(crate) fn apply(&self, x: [f64; 3]) -> [f64; 3] {
         std::array::from_fn(|i| {
             let row = self.rotation[i];
-            f64::from(row[0]) * x[0] + f64::from(row[1]) * x[1] + f64::from(row[2]) * x[2] + self.translation[i]
+            row[0] * x[0] + row[1] * x[1] + row[2] * x[2] + self.translation[i]
         })
     }
 
@@ -37,11 +45,17 @@ impl Operation {
     pub(crate) fn key(&self) -> OperationKey {
         #[expect(clippy::cast_possible_truncation, reason = "at most 10000 after the remainder")]
         let step = |t: f64| (t * TRANSLATION_STEPS).round().rem_euclid(TRANSLATION_STEPS) as i32;
-        (self.rotation, self.translation.map(step))
+        (self.rotation_key(), self.translation.map(step))
+    }
+
+    pub(crate) fn rotation_key(&self) -> RotationKey {
+        #[expect(clippy::cast_possible_truncation, reason = "coefficients are at most a few units")]
+        let part = |r: f64| (r * 24.0).round() as i32;
+        self.rotation.map(|row| row.map(part))
     }
 
     /// Determinant of the rotation.
-    pub(crate) fn determinant(&self) -> i32 {
+    pub(crate) fn determinant(&self) -> f64 {
         let [a, b, c] = self.rotation;
         a[0] * (b[1] * c[2] - b[2] * c[1]) - a[1] * (b[0] * c[2] - b[2] * c[0]) + a[2] * (b[0] * c[1] - b[1] * c[0])
     }
@@ -56,7 +70,7 @@ impl Operation {
                 let mut g = 0.0;
                 for k in 0..3 {
                     for l in 0..3 {
-                        g += f64::from(self.rotation[k][i]) * metric[k][l] * f64::from(self.rotation[l][j]);
+                        g += self.rotation[k][i] * metric[k][l] * self.rotation[l][j];
                     }
                 }
                 change = change.max((g - metric[i][j]).abs());
@@ -73,11 +87,10 @@ fn metric(lattice: &Lattice) -> [[f64; 3]; 3] {
 
 /// Largest misfit of a set of operations.
 pub(crate) fn misfit(operations: &[Operation], lattice: &Lattice) -> f64 {
-    let mut seen: Vec<[[i32; 3]; 3]> = Vec::new();
+    let mut seen = std::collections::HashSet::new();
     let mut worst: f64 = 0.0;
     for operation in operations {
-        if !seen.contains(&operation.rotation) {
-            seen.push(operation.rotation);
+        if seen.insert(operation.rotation_key()) {
             worst = worst.max(operation.misfit(lattice));
         }
     }
@@ -87,7 +100,7 @@ pub(crate) fn misfit(operations: &[Operation], lattice: &Lattice) -> f64 {
 /// Reads the three components of an operation; `Err` says what is wrong.
 ///
 /// Any case, blanks anywhere, the translation before or after, as fraction or decimal; decimals that stand for a
-/// multiple of 1/24 (0.333) are taken as such.
+/// multiple of 1/24 (0.167, 0.66) are taken as such.
 pub(crate) fn parse_operation(text: &str) -> Result<Operation, String> {
     let compact: Vec<u8> =
         text.bytes().filter(|byte| !byte.is_ascii_whitespace()).map(|b| b.to_ascii_lowercase()).collect();
@@ -95,21 +108,21 @@ pub(crate) fn parse_operation(text: &str) -> Result<Operation, String> {
     if parts.len() != 3 {
         return Err(format!("{} components instead of 3", parts.len()));
     }
-    let mut operation = Operation { rotation: [[0; 3]; 3], translation: [0.0; 3] };
+    let mut operation = Operation { rotation: [[0.0; 3]; 3], translation: [0.0; 3] };
     for (i, part) in parts.iter().enumerate() {
         let (row, translation) = parse_component(part)?;
         operation.rotation[i] = row;
         operation.translation[i] = translation;
     }
-    if operation.determinant().abs() != 1 {
+    if (operation.determinant().abs() - 1.0).abs() > 1e-3 {
         return Err(format!("its determinant is {}, not 1 or -1", operation.determinant()));
     }
     Ok(operation)
 }
 
 /// One component, without blanks and in lower case: coefficients of x, y, z, and the translation.
-fn parse_component(text: &[u8]) -> Result<([i32; 3], f64), String> {
-    let (mut row, mut translation) = ([0i32; 3], 0.0);
+fn parse_component(text: &[u8]) -> Result<([f64; 3], f64), String> {
+    let (mut row, mut translation) = ([0.0f64; 3], 0.0);
     let mut rest = text;
     if rest.is_empty() {
         return Err("an empty component".into());
@@ -125,28 +138,22 @@ fn parse_component(text: &[u8]) -> Result<([i32; 3], f64), String> {
         }
         match (rest.first(), number) {
             (Some(axis @ b'x'..=b'z'), _) => {
-                let coefficient = sign * number.map_or(1.0, |(value, _)| value);
-                if coefficient.fract() != 0.0 || coefficient.abs() > 4.0 {
-                    return Err(format!("the coefficient {coefficient}"));
-                }
-                #[expect(clippy::cast_possible_truncation, reason = "a whole number of at most 4")]
-                let coefficient = coefficient as i32;
-                let entry = &mut row[usize::from(axis - b'x')];
-                *entry = entry.saturating_add(coefficient);
+                let coefficient = number.map_or(1.0, |(value, digit)| snap(value, digit));
+                row[usize::from(axis - b'x')] += sign * coefficient;
                 rest = &rest[1..];
             }
-            (_, Some((value, tolerance))) => translation += sign * snap(value, tolerance),
+            (_, Some((value, digit))) => translation += sign * snap(value, digit),
             (Some(other), None) => return Err(format!("the character {:?}", char::from(*other))),
             (None, None) => return Err("a sign at the end".into()),
         }
     }
-    if row.iter().any(|entry| entry.abs() > 4) {
-        return Err("a coefficient above 4".into());
+    if row.iter().any(|entry| entry.abs() > MAX_COEFFICIENT) {
+        return Err(format!("a coefficient above {MAX_COEFFICIENT}"));
     }
     Ok((row, translation))
 }
 
-/// `1/2`, `0.5`, `.5`, `1`: the value, and how far it may be from a multiple of 1/24 that it stands for.
+/// `1/2`, `0.5`, `.5`, `1`: the value, and what its last digit counts (0 where it is exact).
 fn take_number(rest: &mut &[u8]) -> Result<Option<(f64, f64)>, String> {
     let length = rest.iter().position(|byte| !(byte.is_ascii_digit() || *byte == b'.')).unwrap_or(rest.len());
     if length == 0 {
@@ -155,8 +162,8 @@ fn take_number(rest: &mut &[u8]) -> Result<Option<(f64, f64)>, String> {
     let (number, mut after) = rest.split_at(length);
     let value = number_of(number)?;
     let decimals = number.iter().position(|byte| *byte == b'.').map(|point| length - point - 1);
-    let mut result =
-        (value, decimals.map_or(0.0, |n| 10f64.powi(-i32::try_from(n).unwrap_or(i32::MAX)).min(0.1 / 24.0)));
+    let digit = decimals.map_or(0.0, |n| 10f64.powi(-i32::try_from(n).unwrap_or(i32::MAX)));
+    let mut result = (value, digit);
     if let Some((b'/', denominator)) = after.split_first() {
         let length = denominator.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(denominator.len());
         let below = number_of(&denominator[..length])?;
@@ -177,9 +184,17 @@ fn number_of(digits: &[u8]) -> Result<f64, String> {
     short.and_then(|text| text.parse().ok()).ok_or_else(|| format!("the number {text:?}"))
 }
 
-fn snap(value: f64, tolerance: f64) -> f64 {
-    let nearest = (value * 24.0).round() / 24.0;
-    if (value - nearest).abs() <= tolerance { nearest } else { value }
+/// The multiple of 1/24 that a decimal stands for. A third may be cut off after two digits.
+fn snap(value: f64, digit: f64) -> f64 {
+    let nearest = |parts: f64| (value * parts).round() / parts;
+    let (fine, third) = (nearest(24.0), nearest(3.0));
+    if (value - fine).abs() <= digit.min(0.1 / 24.0) {
+        fine
+    } else if digit < 0.05 && (value - third).abs() <= digit {
+        third
+    } else {
+        value
+    }
 }
 
 /// Each operation once, the identity first (added if it is not there; the flag says so).
@@ -214,6 +229,15 @@ mod tests {
         assert_eq!(parse_operation("x-y,x,z+0.3333").unwrap().translation[2], 1.0 / 3.0);
         assert_eq!(parse_operation("x-y,x,z+0.66").unwrap().translation[2], 2.0 / 3.0);
         assert_eq!(parse_operation("x,y,z+0.2").unwrap().translation[2], 0.2);
+    }
+
+    #[test]
+    fn fractions_may_stand_before_the_axes_of_a_supercell() {
+        let threefold = parse_operation("-1/2x-3/2y,1/2x-1/2y,z").unwrap();
+        let hexagonal = Lattice::from_parameters([1.0 * 3f64.sqrt(), 1.0, 2.0], [90.0; 3], Frame::Ase).unwrap();
+        let turned = parse_operation("-1/2x+1/2y,-3/2x-1/2y,z").unwrap();
+        assert!(turned.misfit(&hexagonal) < 1e-12 || threefold.misfit(&hexagonal) < 1e-12);
+        assert_eq!(threefold.compose(&threefold).compose(&threefold).key(), Operation::IDENTITY.key());
     }
 
     #[test]

@@ -180,8 +180,11 @@ pub(crate) fn resolve_name(name: &str, number: Option<i32>, lattice: &Lattice) -
 /// The settings of a group of which the number is all that is known: the standard one, or one with the axes of the
 /// cell, and the other origin after it.
 pub(crate) fn standard_settings(number: i32, lattice: &Lattice) -> Vec<Candidate> {
+    if !(1..=230).contains(&number) {
+        return Vec::new();
+    }
     let standard = Setting::Spglib.hall_number(number).and_then(|n| u16::try_from(n).ok());
-    let Some(standard) = standard.filter(|_| (1..=230).contains(&number)) else { return Vec::new() };
+    let Some(standard) = standard else { return Vec::new() };
     let settings = all_settings(number);
     let numbers: Vec<u16> = match entry(standard).map(|entry| entry.setting) {
         Some("H") => settings,
