@@ -12,6 +12,8 @@ pub struct RunConfig {
     pub run: String,
     /// Version of the program that began it.
     pub version: String,
+    /// The folder in which it was begun: relative paths of the input list start there.
+    pub folder: PathBuf,
     /// What is computed. `resume` refuses a change.
     pub physics: Physics,
     /// How it is computed. May differ from attempt to attempt.
@@ -214,6 +216,7 @@ mod tests {
         let config = RunConfig {
             run: "00".repeat(16),
             version: "0.1.0".into(),
+            folder: "/home".into(),
             physics: physics(),
             resources: Resources { timeout_s: Some(2.5), ..Resources::default() },
         };

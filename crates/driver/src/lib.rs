@@ -2,7 +2,7 @@
 //!
 //! Module order, each using only those before it:
 //! `source`, `config`, `budget`, `plan`, `memory`, `signals` ← `protocol` ← `journal`, `queue`, `cache`
-//! ← `evaluate` ← `team` ← `worker` ← `pool` ← `coordinator` ← `progress` ← `rank`, `root`, `gather` ← `run`.
+//! ← `evaluate` ← `team` ← `worker` ← `pool` ← `coordinator` ← `progress` ← `rank`, `root`, `gather` ← `run` ← `estimate`.
 //!
 //! Every rank has one main thread, which talks to the others and decides, and workers, which read
 //! and compute. The root is a rank like the others whose main thread also coordinates.
@@ -11,6 +11,7 @@ mod budget;
 mod cache;
 mod config;
 mod coordinator;
+mod estimate;
 mod evaluate;
 mod gather;
 mod journal;
@@ -30,6 +31,7 @@ mod worker;
 
 pub use budget::{Machine, NoThreads, Share, ThreadBudget, ThreadRequest, shares};
 pub use config::{Physics, PotentialConfig, Resources, RunConfig};
+pub use estimate::{Estimate, estimate};
 pub use memory::{Resident, machine_bytes};
 pub use plan::{Item, Planner};
 pub use protocol::{End, ProtocolError};

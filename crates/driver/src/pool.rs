@@ -100,3 +100,13 @@ fn evaluation_threads(threads: NonZeroUsize) -> io::Result<EvaluationThreads> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build().map_err(io::Error::other)?;
     Ok(EvaluationThreads::new(Some(pool)))
 }
+
+/// Runs the same work on so many threads; returns when all have ended.
+pub(crate) fn in_parallel(threads: usize, work: impl Fn() + Sync) {
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(&work);
+        }
+        work();
+    });
+}

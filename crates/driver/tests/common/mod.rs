@@ -24,10 +24,17 @@ impl StructureSource for MadeUp {
         let name = locator.to_string();
         let number: u64 = name.rsplit('-').next().and_then(|digits| digits.parse().ok()).unwrap_or(0);
         if name.starts_with("missing") {
-            return Err(Failure { kind: FailureKind::Unreadable, line: None, message: format!("`{name}` is not there") });
+            return Err(Failure {
+                kind: FailureKind::Unreadable,
+                line: None,
+                message: format!("`{name}` is not there"),
+            });
         }
-        let warnings =
-            if number % 5 == 0 { vec![("example".into(), "a number that is divisible by five".into())] } else { vec![] };
+        let warnings = if number % 5 == 0 {
+            vec![("example".into(), "a number that is divisible by five".into())]
+        } else {
+            vec![]
+        };
         Ok(Loaded { structure: crystal(number), warnings })
     }
 }
@@ -45,9 +52,8 @@ pub(crate) fn crystal(number: u64) -> Structure {
     let lengths = [a + random(1), a + random(2), a + random(3)];
     let lattice = Lattice::from_parameters(lengths, [88.0, 91.0 + random(4), 90.0], Frame::Pymatgen).unwrap();
     let half = |bit: u64| 0.5 * bit as f64;
-    let sites = (0..n_atoms).map(|site| {
-        [half(site & 1), half(site >> 1 & 1), half(site >> 2 & 1)].map(|x| x + 0.05 * random(10 + site))
-    });
+    let sites = (0..n_atoms)
+        .map(|site| [half(site & 1), half(site >> 1 & 1), half(site >> 2 & 1)].map(|x| x + 0.05 * random(10 + site)));
     let species = vec![Species::from_atomic_number(1 + (number % 90) as u8).unwrap(); n_atoms as usize];
     Structure::new(lattice, species, sites.collect()).unwrap()
 }
@@ -144,6 +150,7 @@ impl Trial {
         RunConfig {
             run: "17".repeat(16),
             version: "test".into(),
+            folder: ".".into(),
             physics: Physics { frame: Frame::Pymatgen, forces: true, potentials },
             resources: self.resources.clone(),
         }
