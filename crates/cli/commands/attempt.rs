@@ -49,13 +49,22 @@ pub(super) fn attempt(
     result.map(|(code, _)| code)
 }
 
+/// Seconds since the start, before each message.
+struct SinceStart(std::time::Instant);
+
+impl tracing_subscriber::fmt::time::FormatTime for SinceStart {
+    fn format_time(&self, w: &mut tracing_subscriber::fmt::format::Writer<'_>) -> std::fmt::Result {
+        write!(w, "{:9.2} s", self.0.elapsed().as_secs_f64())
+    }
+}
+
 /// Messages go to stderr, each with the time since the start; stdout is for data.
 fn log(quiet: bool) {
     let level = if quiet { tracing::Level::WARN } else { tracing::Level::INFO };
     // Fails only if there is a logger already.
     let _ = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
-        .with_timer(tracing_subscriber::fmt::time::uptime())
+        .with_timer(SinceStart(std::time::Instant::now()))
         .with_target(false)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_max_level(level)

@@ -42,6 +42,7 @@ impl Progress {
                 return;
             }
             self.first_result = true;
+            self.last = Instant::now();
             tracing::info!("first result after {:.2} s", self.begin.elapsed().as_secs_f64());
         }
         if self.last.elapsed() < every {

@@ -13,7 +13,8 @@ pub(crate) enum Job {
     Compute(Assignment),
 }
 
-/// Jobs in order, reading before computing: the plan of everybody waits for what is read.
+/// Jobs in order, reading before computing: the plan of everybody waits for what is read. Only the
+/// very first structures go before all: a first result shows that all is well.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     state: Mutex<State>,
@@ -22,10 +23,12 @@ pub(crate) struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
+    first: VecDeque<Job>,
     read: VecDeque<Job>,
     compute: VecDeque<Job>,
     cost: f64,
     busy: usize,
+    tasted: bool,
     closed: bool,
 }
 
@@ -52,9 +55,11 @@ impl Queue {
     /// Adds structures to be computed.
     pub(crate) fn push_compute(&self, assignments: Vec<Assignment>) {
         let mut state = self.lock();
+        let tasted = std::mem::replace(&mut state.tasted, true);
         for assignment in assignments {
             state.cost += f64::from(assignment.cost);
-            state.compute.push_back(Job::Compute(assignment));
+            let queue = if tasted { &mut state.compute } else { &mut state.first };
+            queue.push_back(Job::Compute(assignment));
         }
         drop(state);
         self.changed.notify_all();
@@ -68,13 +73,14 @@ impl Queue {
             if state.closed {
                 return None;
             }
-            let job = state.read.pop_front().or_else(|| state.compute.pop_front());
+            let job = state.first.pop_front().or_else(|| state.read.pop_front()).or_else(|| state.compute.pop_front());
             if let Some(job) = job {
                 state.busy += 1;
                 if let Job::Compute(assignment) = &job {
                     state.cost -= f64::from(assignment.cost);
                 }
-                if state.compute.is_empty() {
+                if state.compute.is_empty() && state.first.is_empty() {
+                    // Sums of many costs leave rounding behind.
                     state.cost = 0.0;
                 }
                 return Some(job);
@@ -91,18 +97,19 @@ impl Queue {
     /// What waits to be computed.
     pub(crate) fn backlog(&self) -> Backlog {
         let state = self.lock();
-        Backlog { structures: state.compute.len(), cost: state.cost }
+        Backlog { structures: state.compute.len() + state.first.len(), cost: state.cost }
     }
 
     /// Whether nothing waits and nothing is in flight.
     pub(crate) fn is_idle(&self) -> bool {
         let state = self.lock();
-        state.busy == 0 && state.read.is_empty() && state.compute.is_empty()
+        state.busy == 0 && state.first.is_empty() && state.read.is_empty() && state.compute.is_empty()
     }
 
     /// Forgets what waits and lets workers end after what they have in flight.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
+        state.first.clear();
         state.read.clear();
         state.compute.clear();
         state.cost = 0.0;
