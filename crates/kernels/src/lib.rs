@@ -5,6 +5,7 @@
 //! Kernels start no threads and read no environment but the instruction set; parallelism is that of
 //! the rayon pool the caller runs in. Every sum has a fixed order, so results do not depend on it.
 
+pub mod basis;
 pub mod gate;
 pub mod gated_messages;
 pub mod linear;

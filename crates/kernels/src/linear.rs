@@ -89,6 +89,9 @@ impl<T: Real> Matrix<T> {
         out_stride: usize,
     ) {
         assert_eq!(V::STRIP, self.strip, "the matrix was packed for another instruction set");
+        if rows == 0 {
+            return;
+        }
         for (index, strip) in self.strips[self.start..].chunks_exact(self.depth * self.strip).enumerate() {
             let column = index * self.strip;
             if column >= self.width {
@@ -127,20 +130,28 @@ impl<T: Real> Matrix<T> {
 
     /// `out += left · self` for contiguous rows, with the instruction set it was packed for.
     pub fn multiply_add_all(&self, left: &[T], out: &mut [T]) {
+        self.multiply_add_strided(left, self.depth, left.len() / self.depth, out, self.width);
+    }
+
+    /// [`multiply_add`](Self::multiply_add) with the instruction set it was packed for.
+    pub fn multiply_add_strided(&self, left: &[T], stride: usize, rows: usize, out: &mut [T], out_stride: usize) {
         struct Run<'a, T> {
             matrix: &'a Matrix<T>,
             left: &'a [T],
+            stride: usize,
+            rows: usize,
             out: &'a mut [T],
+            out_stride: usize,
         }
         impl<T: Real> Kernel<T> for Run<'_, T> {
             type Output = ();
             #[inline(always)]
             fn run<V: Vector<Scalar = T>>(self) {
-                let Matrix { depth, width, .. } = *self.matrix;
-                self.matrix.multiply_add::<V>(self.left, depth, self.left.len() / depth, self.out, width);
+                let Self { matrix, left, stride, rows, out, out_stride } = self;
+                matrix.multiply_add::<V>(left, stride, rows, out, out_stride);
             }
         }
-        T::run(Run { matrix: self, left, out }, self.set);
+        T::run(Run { matrix: self, left, stride, rows, out, out_stride }, self.set);
     }
 }
 

@@ -102,7 +102,7 @@ impl Case {
 /// The formula of the module's documentation, one number at a time.
 fn plain(case: &Case) -> Vec<f64> {
     let w = case.layer.width;
-    let weight = |seed, depth, k, c| noise(depth * 4 * w, seed)[c * depth + k];
+    let [own, core_weight, gate_weight] = [10, 11, 12].map(|seed| noise(2 * w * w, seed));
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
     let norm = |row: &[f64], n: &LayerNorm<f64>| {
         let mean = row.iter().sum::<f64>() / w as f64;
@@ -119,14 +119,14 @@ fn plain(case: &Case) -> Vec<f64> {
             .collect();
         if case.layer.own.is_some() {
             for (c, z) in z.iter_mut().enumerate() {
-                *z += (0..w).map(|k| case.own[r * w + k] * weight(10, w, k, c)).sum::<f64>();
+                *z += (0..w).map(|k| case.own[r * w + k] * own[c * w + k]).sum::<f64>();
             }
         }
         if let Some(hidden) = &case.layer.hidden {
             let h: Vec<f64> = z.iter().map(|x| x * sigmoid(*x)).collect();
             for c in 0..w {
-                z[c] = hidden.bias[c] + (0..w).map(|k| h[k] * weight(11, w, k, c)).sum::<f64>();
-                z[w + c] = hidden.bias[w + c] + (0..w).map(|k| h[w + k] * weight(12, w, k, c)).sum::<f64>();
+                z[c] = hidden.bias[c] + (0..w).map(|k| h[k] * core_weight[c * w + k]).sum::<f64>();
+                z[w + c] = hidden.bias[w + c] + (0..w).map(|k| h[w + k] * gate_weight[c * w + k]).sum::<f64>();
             }
         }
         let (core, gate) = (norm(&z[..w], &case.layer.gate.core), norm(&z[w..], &case.layer.gate.gate));

@@ -1,6 +1,12 @@
 use super::*;
+<<<<<<< HEAD
 use crate::samples::{RUN, any_frame, any_record, done, header, key};
 use crate::{Frame, Record, StoreError};
+=======
+use crate::samples::{RUN, any_frame, any_record, done, failed as failed_record, header, key};
+use crate::{EntryState, Frame, MemorySample, Record, StoreError, StructureDigest, SurveyedEntry};
+use mlip_tasks::{Failure, FailureKind};
+>>>>>>> main
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::fs::{self, File, OpenOptions};
@@ -143,6 +149,56 @@ fn the_bytes_of_a_journal_are_those_documented() {
     assert_eq!(bytes, expected);
 }
 
+<<<<<<< HEAD
+=======
+#[test]
+fn the_bytes_of_the_other_frames_are_those_documented() {
+    let payload = |frame: &Frame| EncodedFrame::new(frame, Path::new("")).unwrap().bytes()[8..].to_vec();
+    let structure = EntryState::Structure {
+        digest: StructureDigest([9; 16]),
+        n_atoms: 300,
+        warnings: vec![("w".to_owned(), "ab".to_owned())],
+    };
+    let kind = FailureKind::Cif("no".to_owned());
+    let failed = EntryState::Failed(Failure { kind, line: Some(7), message: "m".to_owned() });
+    let surveyed = Frame::Surveyed(vec![
+        SurveyedEntry { entry: 128, state: structure },
+        SurveyedEntry { entry: 5, state: failed },
+    ]);
+    let first = [b"\x01\x02\x80\x01\x00".as_slice(), &[9; 16], b"\xac\x02\x01\x01w\x02ab"].concat();
+    assert_eq!(payload(&surveyed), [first.as_slice(), b"\x05\x01\x01\x02no\x01\x07\x01m"].concat());
+    let sample = MemorySample {
+        time_s: 1.0,
+        resident_bytes: 1,
+        peak_bytes: 2,
+        weight_bytes: 3,
+        in_flight: 4,
+        finished: 5,
+        busy_s: 2.0,
+    };
+    let numbers = [&1f64.to_le_bytes(), b"\x01\x02\x03\x04\x05".as_slice(), &2f64.to_le_bytes()].concat();
+    assert_eq!(payload(&Frame::Memory(sample)), [b"\x04".as_slice(), &numbers].concat());
+    assert_eq!(payload(&Frame::Closed), [5]);
+    let record = payload(&Frame::Finished(failed_record(key(2), FailureKind::Crashed, 3)));
+    let head = [b"\x03".as_slice(), &[2; 16], b"\x00\x03", &0.25f32.to_le_bytes(), b"\x01\x08"].concat();
+    assert_eq!(record, [head.as_slice(), b"\x01\x0e\x01\x00\x02no"].concat());
+    let codes = [
+        FailureKind::Unreadable,
+        FailureKind::Cif(String::new()),
+        FailureKind::UnsupportedSpecies,
+        FailureKind::IsolatedAtom,
+        FailureKind::Timeout,
+        FailureKind::TooLarge,
+        FailureKind::NotFinite,
+        FailureKind::Internal,
+        FailureKind::Crashed,
+    ];
+    for (code, kind) in (0u8..).zip(codes) {
+        assert_eq!(postcard::to_stdvec(&kind).unwrap()[0], code, "{kind:?}");
+    }
+}
+
+>>>>>>> main
 /// The example of `docs/formats.md`.
 #[test]
 fn a_started_frame_is_these_twenty_six_bytes() {

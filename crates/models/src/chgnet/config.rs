@@ -1,0 +1,127 @@
+//! Hyperparameters.
+
+use serde::Deserialize;
+use thiserror::Error;
+
+/// The hyperparameters that a checkpoint carries (`model_args`), by upstream's names; what is left out
+/// there takes the defaults of upstream's constructor.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "upstream's names, explained in the CHGNet paper")]
+pub struct Config {
+    pub atom_fea_dim: usize,
+    pub bond_fea_dim: usize,
+    pub angle_fea_dim: usize,
+    pub composition_model: Option<String>,
+    pub num_radial: usize,
+    pub num_angular: usize,
+    pub n_conv: usize,
+    pub atom_conv_hidden_dim: usize,
+    pub update_bond: bool,
+    pub bond_conv_hidden_dim: usize,
+    pub update_angle: bool,
+    pub angle_layer_hidden_dim: usize,
+    pub read_out: String,
+    pub mlp_hidden_dims: Vec<usize>,
+    pub mlp_first: bool,
+    pub is_intensive: bool,
+    pub non_linearity: String,
+    pub atom_graph_cutoff: f64,
+    pub bond_graph_cutoff: f64,
+    pub cutoff_coeff: f64,
+    #[serde(rename = "gMLP_norm")]
+    pub gated_mlp_norm: Option<String>,
+    pub readout_norm: Option<String>,
+    pub version: Option<String>,
+    pub mlp_out_bias: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            atom_fea_dim: 64,
+            bond_fea_dim: 64,
+            angle_fea_dim: 64,
+            composition_model: None,
+            num_radial: 31,
+            num_angular: 31,
+            n_conv: 4,
+            atom_conv_hidden_dim: 64,
+            update_bond: true,
+            bond_conv_hidden_dim: 64,
+            update_angle: true,
+            angle_layer_hidden_dim: 0,
+            read_out: "ave".into(),
+            mlp_hidden_dims: vec![64, 64, 64],
+            mlp_first: true,
+            is_intensive: true,
+            non_linearity: "silu".into(),
+            atom_graph_cutoff: 6.0,
+            bond_graph_cutoff: 3.0,
+            cutoff_coeff: 8.0,
+            gated_mlp_norm: Some("layer".into()),
+            readout_norm: Some("layer".into()),
+            version: None,
+            mlp_out_bias: false,
+        }
+    }
+}
+
+/// A hyperparameter that this port does not cover.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "`{name}` is {found}, but this port computes CHGNet 0.3.0, which has {expected}; older generations are not covered"
+)]
+pub struct UnsupportedConfig {
+    name: &'static str,
+    found: String,
+    expected: String,
+}
+
+impl Config {
+    /// # Errors
+    /// Names the first hyperparameter that differs from the 0.3.0 architecture.
+    pub fn validate(&self) -> Result<(), UnsupportedConfig> {
+        let width = self.atom_fea_dim.to_string();
+        let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".into());
+        let known = [
+            ("bond_fea_dim", self.bond_fea_dim.to_string(), width.as_str()),
+            ("angle_fea_dim", self.angle_fea_dim.to_string(), &width),
+            ("atom_conv_hidden_dim", self.atom_conv_hidden_dim.to_string(), &width),
+            ("bond_conv_hidden_dim", self.bond_conv_hidden_dim.to_string(), &width),
+            ("angle_layer_hidden_dim", self.angle_layer_hidden_dim.to_string(), "0"),
+            ("update_bond", self.update_bond.to_string(), "true"),
+            ("update_angle", self.update_angle.to_string(), "true"),
+            ("read_out", self.read_out.clone(), "ave"),
+            ("mlp_first", self.mlp_first.to_string(), "true"),
+            ("is_intensive", self.is_intensive.to_string(), "true"),
+            ("non_linearity", self.non_linearity.clone(), "silu"),
+            ("gMLP_norm", text(&self.gated_mlp_norm), "layer"),
+            ("readout_norm", text(&self.readout_norm), "layer"),
+            ("mlp_out_bias", self.mlp_out_bias.to_string(), "false"),
+        ];
+        for (name, found, expected) in known {
+            if found != expected {
+                return Err(UnsupportedConfig { name, found, expected: expected.into() });
+            }
+        }
+        let checks = [
+            ("n_conv", self.n_conv >= 2, "at least 2"),
+            ("num_angular", self.num_angular % 2 == 1, "an odd number"),
+            ("atom_fea_dim", self.atom_fea_dim > 0, "a positive number"),
+            ("bond_graph_cutoff", self.bond_graph_cutoff <= self.atom_graph_cutoff, "at most atom_graph_cutoff"),
+            ("mlp_hidden_dims", !self.mlp_hidden_dims.is_empty(), "at least one layer"),
+        ];
+        for (name, fits, expected) in checks {
+            if !fits {
+                return Err(UnsupportedConfig { name, found: "something else".into(), expected: expected.into() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Width of all features.
+    pub fn width(&self) -> usize {
+        self.atom_fea_dim
+    }
+}

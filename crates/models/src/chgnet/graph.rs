@@ -1,0 +1,111 @@
+//! Atoms, bonds and angles.
+
+use crate::chgnet::Config;
+use mlip_atoms::Structure;
+use mlip_atoms::neighbors::{NeighborList, Pair};
+
+/// The atom graph and the bond graph (line graph) of a structure.
+///
+/// Upstream numbers undirected edges and keeps a directed one for each; here a [`Pair`] is an
+/// undirected edge and an edge of an atom is a directed one.
+#[derive(Debug)]
+pub(crate) struct Graph {
+    /// `[n_atoms]` atomic number less one: row of the embeddings.
+    pub(crate) element: Vec<u32>,
+    /// Undirected edges.
+    pub(crate) pairs: Vec<Pair>,
+    /// `[n_edges]` each, by center: center, neighbor and pair of the directed edges.
+    pub(crate) edges: Edges,
+    /// `[n_bonds]`: the pairs within the bond cutoff.
+    pub(crate) bonds: Vec<u32>,
+    /// `[n_angles]` each, by center.
+    pub(crate) angles: Angles,
+    /// Å^3
+    pub(crate) volume: f64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Edges {
+    pub(crate) center: Vec<u32>,
+    pub(crate) neighbor: Vec<u32>,
+    pub(crate) pair: Vec<u32>,
+}
+
+/// Ordered pairs of bonds that leave one atom.
+#[derive(Debug, Default)]
+pub(crate) struct Angles {
+    pub(crate) center: Vec<u32>,
+    /// Index into `bonds` of the first and second bond.
+    pub(crate) bond: [Vec<u32>; 2],
+    /// Index into `pairs` of the same.
+    pub(crate) pair: [Vec<u32>; 2],
+    /// Whether the pairs' vectors point along or against the bonds as they leave the center:
+    /// the product of the two signs.
+    pub(crate) sign: Vec<f64>,
+}
+
+/// An atom without neighbors, by index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Isolated(pub(crate) usize);
+
+impl Graph {
+    pub(crate) fn build(structure: &Structure, config: &Config) -> Result<Self, Isolated> {
+        let list = NeighborList::build(structure, config.atom_graph_cutoff);
+        let n_atoms = structure.n_atoms();
+        if let Some(atom) = (0..n_atoms).find(|atom| list.edges_of(*atom).is_empty()) {
+            return Err(Isolated(atom));
+        }
+        let mut edges = Edges::default();
+        let (mut bonds, mut bond_of) = (Vec::new(), vec![u32::MAX; list.pairs().len()]);
+        for (index, pair) in (0u32..).zip(list.pairs()) {
+            if pair.distance <= config.bond_graph_cutoff {
+                bond_of[index as usize] = bonds.len() as u32;
+                bonds.push(index);
+            }
+        }
+        let mut angles = Angles::default();
+        for center in 0..n_atoms {
+            let around = list.edges_of(center);
+            for edge in around {
+                edges.center.push(center as u32);
+                edges.neighbor.push(edge.neighbor);
+                edges.pair.push(edge.pair);
+            }
+            // Upstream takes a first bond of up to the cutoff, a second one below it.
+            let short = || around.iter().enumerate().filter(|(_, edge)| bond_of[edge.pair as usize] != u32::MAX);
+            for (first, from) in short() {
+                for (second, to) in short() {
+                    if first == second || list.pairs()[to.pair as usize].distance >= config.bond_graph_cutoff {
+                        continue;
+                    }
+                    angles.center.push(center as u32);
+                    angles.sign.push(if from.reversed == to.reversed { 1.0 } else { -1.0 });
+                    for (side, edge) in [from, to].into_iter().enumerate() {
+                        angles.bond[side].push(bond_of[edge.pair as usize]);
+                        angles.pair[side].push(edge.pair);
+                    }
+                }
+            }
+        }
+        Ok(Self {
+            element: structure.species().iter().map(|s| u32::from(s.atomic_number()) - 1).collect(),
+            pairs: list.pairs().to_vec(),
+            edges,
+            bonds,
+            angles,
+            volume: structure.lattice().volume(),
+        })
+    }
+
+    pub(crate) fn n_atoms(&self) -> usize {
+        self.element.len()
+    }
+
+    pub(crate) fn n_edges(&self) -> usize {
+        self.edges.center.len()
+    }
+
+    pub(crate) fn n_angles(&self) -> usize {
+        self.angles.center.len()
+    }
+}

@@ -1,0 +1,23 @@
+//! CHGNet 0.3.0: a crystal Hamiltonian graph network with charge-informed atoms.
+//!
+//! Paper: B. Deng et al., "CHGNet as a pretrained universal neural network potential for
+//! charge-informed atomistic modelling", Nat. Mach. Intell. 5, 1031 (2023), doi:10.1038/s42256-023-00716-3.
+//! Upstream: PyPI `chgnet` 0.4.2, `chgnet/model/{model,layers,encoders,functions,basis}.py`, `chgnet/graph/`.
+//!
+//! Module order: `config` ← `parameters`, `graph` ← `packed` ← `basis`, `convolution`, `readout` ← `model` ← `potential`.
+//! `composite` is the same network in plain candle operations: the oracle in tests, and what runs on other devices.
+
+mod basis;
+mod composite;
+mod config;
+mod convolution;
+mod graph;
+mod model;
+mod packed;
+mod parameters;
+mod potential;
+mod readout;
+
+pub use config::{Config, UnsupportedConfig};
+pub use parameters::Parameters;
+pub use potential::{Chgnet, LoadError};

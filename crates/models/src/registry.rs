@@ -1,0 +1,1 @@
+//! Which potentials there are.
