@@ -44,7 +44,8 @@ fn killed_again_and_again_a_run_ends_with_the_same_tables() {
     first.extend(MODEL);
     let mut killed = 0;
     for round in 0..5u64 {
-        let mut child = if round == 0 { start(&first, folder.path()) } else { start(&["resume", "RUN"], folder.path()) };
+        let mut child =
+            if round == 0 { start(&first, folder.path()) } else { start(&["resume", "RUN"], folder.path()) };
         std::thread::sleep(Duration::from_millis(60 + 45 * round));
         killed += usize::from(child.try_wait().unwrap().is_none());
         signal_if_alive(&mut child);

@@ -52,7 +52,8 @@ fn forces_can_be_left_out() {
 fn a_job_file_is_run_without_being_named_and_its_paths_start_from_it() {
     let folder = tempfile::tempdir().unwrap();
     crystals(folder.path(), 3, 1);
-    let job = "cifs = [\"cifs/salt-0001.cif\", \"cifs/salt-0002.cif\"]\nmodels = [\"lennard-jones\"]\nout = \"there\"\n";
+    let job =
+        "cifs = [\"cifs/salt-0001.cif\", \"cifs/salt-0002.cif\"]\nmodels = [\"lennard-jones\"]\nout = \"there\"\n";
     std::fs::write(folder.path().join("job.toml"), job).unwrap();
     assert_eq!(run(&[], folder.path()).status.code(), Some(0));
     assert_eq!(tables(&folder.path().join("there"))[0].1.lines().count(), 3);
