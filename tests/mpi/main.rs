@@ -1,5 +1,7 @@
 //! Several real processes. Skipped, with a line that says why, where they cannot run.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[path = "../support/mod.rs"]
 mod support;
 

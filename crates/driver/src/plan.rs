@@ -149,8 +149,7 @@ mod tests {
                 planner.push(Rank(*home), item(entry as u64, *cost));
             }
             let mut seen = Vec::new();
-            let mut turn = asking.iter().cycle();
-            while let Some((rank, limit)) = turn.next() {
+            for (rank, limit) in asking.iter().cycle() {
                 let shard = planner.next_shard(Rank(*rank), *limit);
                 if shard.is_empty() {
                     break;

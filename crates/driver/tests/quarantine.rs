@@ -3,6 +3,8 @@
 //! The program starts itself: as a child it runs one attempt with a potential that aborts on one
 //! crystal, as the parent it counts deaths and looks at the tables.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod common;
 
 use common::{Trial, crystal, tables, two_potentials};

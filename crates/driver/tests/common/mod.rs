@@ -30,7 +30,7 @@ impl StructureSource for MadeUp {
                 message: format!("`{name}` is not there"),
             });
         }
-        let warnings = if number % 5 == 0 {
+        let warnings = if number.is_multiple_of(5) {
             vec![("example".into(), "a number that is divisible by five".into())]
         } else {
             vec![]
