@@ -2,7 +2,7 @@
 //! corpus scores.
 //!
 //! ```sh
-//! cd CORPUS && cargo run --release --example cif_jsonl -- lists/all.list > mine.jsonl && ./compare.py mine.jsonl
+//! cd CORPUS && $TARGET/release/examples/cif_jsonl lists/all.list > /tmp/mine.jsonl && ./compare.py /tmp/mine.jsonl
 //! ```
 
 use mlip_atoms::cif::{CifOptions, parse_cif};

@@ -2,6 +2,8 @@
 
 use crate::InputError;
 use crate::escape::os_string;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 /// How many entries decide where the relative paths of a list start.
@@ -9,37 +11,65 @@ const SAMPLE: usize = 256;
 
 /// The paths of a list, in its order.
 pub(crate) fn read_list(list: &Path, root: Option<&Path>, mut visit: impl FnMut(PathBuf)) -> Result<(), InputError> {
-    let bytes = std::fs::read(list).map_err(|error| InputError::read(list, error))?;
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let paths = || {
-        let lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).map(<[u8]>::trim_ascii);
-        lines.filter(|line| !line.is_empty() && line[0] != b'#').map(|line| PathBuf::from(os_string(line.to_vec())))
-    };
+    let fail = |error| InputError::read(list, error);
     let root = match root {
         Some(root) => root.to_owned(),
-        None => find_root(list, paths()),
+        None => {
+            let mut sample = Vec::new();
+            each_path(list, |path| {
+                if path.is_relative() {
+                    sample.push(path);
+                }
+                sample.len() < SAMPLE
+            })
+            .map_err(fail)?;
+            find_root(list, &sample)
+        }
     };
     let mut n_paths = 0u64;
-    for path in paths() {
+    each_path(list, |path| {
         n_paths += 1;
         // `join` keeps an absolute path as it is.
         visit(root.join(path));
-    }
+        true
+    })
+    .map_err(fail)?;
     if n_paths == 0 {
         return Err(InputError::NoStructures { path: list.into(), expected: "one path a line" });
     }
     Ok(())
 }
 
+/// Line by line, until `visit` says that it has enough. Lines may end in LF, CR LF or CR.
+fn each_path(list: &Path, mut visit: impl FnMut(PathBuf) -> bool) -> std::io::Result<()> {
+    let mut reader = BufReader::new(File::open(list)?);
+    let (mut text, mut is_first) = (Vec::new(), true);
+    loop {
+        text.clear();
+        if reader.read_until(b'\n', &mut text)? == 0 {
+            return Ok(());
+        }
+        let mut rest = text.as_slice();
+        if std::mem::take(&mut is_first) {
+            rest = rest.strip_prefix(b"\xef\xbb\xbf").unwrap_or(rest);
+        }
+        for line in rest.split(|byte| *byte == b'\r').map(<[u8]>::trim_ascii) {
+            if !line.is_empty() && line[0] != b'#' && !visit(os_string(line.to_vec()).into()) {
+                return Ok(());
+            }
+        }
+    }
+}
+
 /// The folder from which relative paths start; empty for the current folder.
-fn find_root(list: &Path, paths: impl Iterator<Item = PathBuf>) -> PathBuf {
+fn find_root(list: &Path, paths: &[PathBuf]) -> PathBuf {
     let beside = list.parent().map(Path::to_owned).unwrap_or_default();
     let above = beside.join("..");
     let candidates = [beside.clone(), PathBuf::new(), above];
     let mut found = [0usize; 3];
-    for path in paths.filter(|path| path.is_relative()).take(SAMPLE) {
+    for path in paths {
         for (candidate, count) in candidates.iter().zip(&mut found) {
-            *count += usize::from(candidate.join(&path).exists());
+            *count += usize::from(candidate.join(path).exists());
         }
     }
     let most = found.into_iter().max().unwrap_or(0);

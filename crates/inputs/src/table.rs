@@ -68,11 +68,10 @@ fn find(columns: &[String], named: Option<&str>, usual: &[&str]) -> Option<usize
 mod tests {
     use super::*;
 
-    fn read(
-        text: &str,
-        cif: Option<&str>,
-        id: Option<&str>,
-    ) -> Result<Vec<(String, Result<String, String>)>, InputError> {
+    /// Id and text, or what is wrong with the row.
+    type Rows = Vec<(String, Result<String, String>)>;
+
+    fn read(text: &str, cif: Option<&str>, id: Option<&str>) -> Result<Rows, InputError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.csv");
         std::fs::write(&path, text).unwrap();

@@ -82,7 +82,8 @@ impl Formula {
     /// Whether these atoms are a multiple of the formula; `None`: cannot say.
     pub(crate) fn matches(&self, atoms: &BTreeMap<Species, usize>) -> Option<bool> {
         let declared: f64 = self.counts.values().sum();
-        if !self.is_complete || !(declared.is_finite() && declared > 0.0) {
+        let can_compare = self.is_complete && declared.is_finite() && declared > 0.0;
+        if !can_compare {
             return None;
         }
         if !self.counts.keys().eq(atoms.keys()) {

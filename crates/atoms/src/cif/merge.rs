@@ -12,9 +12,9 @@ const SAME_PLACE: f64 = 0.02;
 /// No two atoms of a crystal are nearer than this, Å (the shortest bond, in H2, has 0.74 Å).
 pub(crate) const CONTACT: f64 = 0.5;
 /// So many atoms within `CONTACT` of one atom are no structure, and would take quadratic time.
-const MAX_CONTACTS: usize = 64;
+const MAX_CONTACTS: usize = 32;
 /// Edge of the bins in which neighbors are sought, Å.
-const BIN: f64 = 1.5;
+const BIN: f64 = 1.0;
 
 /// A position of the cell and what is there.
 #[derive(Debug, Clone, PartialEq)]

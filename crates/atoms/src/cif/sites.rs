@@ -8,6 +8,7 @@ use super::formula::Formula;
 use super::number::parse_number;
 use super::{CifClass, CifError};
 use crate::{Frame, Lattice, Species};
+use std::collections::HashMap;
 
 /// A row of the atom loop: one site of the asymmetric unit.
 #[derive(Debug, Clone)]
@@ -99,7 +100,8 @@ pub(crate) fn read_sites(
     check_one_loop(block, source.table)?;
 
     let mut sites = Sites { list: Vec::with_capacity(n_rows), ..Sites::default() };
-    let mut groups: Vec<(String, String)> = Vec::new();
+    // The first disorder group of each assembly.
+    let mut groups: HashMap<String, String> = HashMap::new();
     for row in 0..n_rows {
         let present = |column| source.get(row, column).and_then(|value| value.present());
         let coordinates = xyz.map(|column| source.get(row, column));
@@ -125,10 +127,9 @@ pub(crate) fn read_sites(
         }
         if let Some(name) = present(group) {
             let assembly = present(assembly).unwrap_or_default().into_owned();
-            match groups.iter().find(|(known, _)| *known == assembly) {
-                Some((_, first)) if *first != name => drop(sites.alternatives.get_or_insert(line)),
-                Some(_) => {}
-                None => groups.push((assembly, name.into_owned())),
+            let first = groups.entry(assembly).or_insert_with(|| name.clone().into_owned());
+            if *first != name {
+                sites.alternatives.get_or_insert(line);
             }
         }
         sites.list.push(Site {
@@ -241,7 +242,7 @@ fn read_occupancy(value: Option<Value<'_>>, warnings: &mut Warnings) -> Result<(
     let Some(value) = value.filter(|value| !value.is_absent()) else { return Ok((1.0, true)) };
     let number = parse_number(&value, "_atom_site_occupancy", warnings)?;
     let occupancy = number.value;
-    if occupancy < -1e-9 || occupancy > 1.05 {
+    if !(-1e-9..=1.05).contains(&occupancy) {
         return Err(CifError::new(
             CifClass::OccupancyInvalid,
             value.line,

@@ -95,6 +95,9 @@ fn damage_is_reported_with_its_line() {
 }
 
 proptest! {
+    // Each case syncs a file to the disk.
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
     #[test]
     fn any_entries_survive(list in prop::collection::vec((".{0,12}", prop::collection::vec(1u8.., 0..12), any::<bool>()), 0..80)) {
         let entries: Vec<_> = list

@@ -1,12 +1,7 @@
 use super::*;
-<<<<<<< HEAD
-use crate::samples::{RUN, any_frame, any_record, done, header, key};
-use crate::{Frame, Record, StoreError};
-=======
 use crate::samples::{RUN, any_frame, any_record, done, failed as failed_record, header, key};
 use crate::{EntryState, Frame, MemorySample, Record, StoreError, StructureDigest, SurveyedEntry};
 use mlip_tasks::{Failure, FailureKind};
->>>>>>> main
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::fs::{self, File, OpenOptions};
@@ -149,8 +144,6 @@ fn the_bytes_of_a_journal_are_those_documented() {
     assert_eq!(bytes, expected);
 }
 
-<<<<<<< HEAD
-=======
 #[test]
 fn the_bytes_of_the_other_frames_are_those_documented() {
     let payload = |frame: &Frame| EncodedFrame::new(frame, Path::new("")).unwrap().bytes()[8..].to_vec();
@@ -198,7 +191,6 @@ fn the_bytes_of_the_other_frames_are_those_documented() {
     }
 }
 
->>>>>>> main
 /// The example of `docs/formats.md`.
 #[test]
 fn a_started_frame_is_these_twenty_six_bytes() {

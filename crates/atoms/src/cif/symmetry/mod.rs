@@ -287,11 +287,10 @@ fn check_names(
     warnings: &mut Warnings,
 ) {
     let operations = &symmetry.candidates[0];
-    let hall_set = hall.and_then(|value| Some((value, hall::operations_of_symbol(&value.text())?)));
-    if let Some((value, set)) = hall_set {
-        if !agrees(operations, &set) {
-            warn_conflict(&value, warnings);
-        }
+    if let Some(value) = hall
+        && hall::operations_of_symbol(&value.text()).is_some_and(|set| !agrees(operations, &set))
+    {
+        warn_conflict(&value, warnings);
     }
     if let Some(value) = name {
         let candidates = resolve_name(&value.text(), number, lattice);

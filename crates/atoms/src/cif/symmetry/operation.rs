@@ -64,16 +64,14 @@ impl Operation {
     pub(crate) fn misfit(&self, lattice: &Lattice) -> f64 {
         let metric = metric(lattice);
         let largest = metric.iter().flatten().fold(0.0, |m: f64, g| m.max(g.abs()));
+        let column = |j: usize| self.rotation.map(|row| row[j]);
+        let product = |u: [f64; 3], v: [f64; 3]| -> f64 {
+            metric.iter().zip(u).map(|(row, x)| x * (row[0] * v[0] + row[1] * v[1] + row[2] * v[2])).sum()
+        };
         let mut change: f64 = 0.0;
-        for i in 0..3 {
-            for j in 0..3 {
-                let mut g = 0.0;
-                for k in 0..3 {
-                    for l in 0..3 {
-                        g += self.rotation[k][i] * metric[k][l] * self.rotation[l][j];
-                    }
-                }
-                change = change.max((g - metric[i][j]).abs());
+        for (i, row) in metric.iter().enumerate() {
+            for (j, g) in row.iter().enumerate() {
+                change = change.max((product(column(i), column(j)) - g).abs());
             }
         }
         change / largest

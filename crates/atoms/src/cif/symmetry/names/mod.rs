@@ -224,7 +224,7 @@ fn fitting(numbers: &[u16], lattice: &Lattice) -> Vec<Candidate> {
     let is_monoclinic = |number: u16| (3..=107).contains(&number);
     let mut kept: Vec<Candidate> = Vec::new();
     for (number, operations, _) in fits {
-        if !(is_monoclinic(number) && !kept.is_empty()) {
+        if kept.is_empty() || !is_monoclinic(number) {
             kept.push(Cow::Borrowed(operations));
         }
     }
