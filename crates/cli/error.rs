@@ -35,6 +35,12 @@ impl Complaint {
         Self { silent: true, ..Self::new("") }
     }
 
+    /// Said by one of several processes that all meet the same error.
+    pub(crate) fn spoken_by_one(mut self) -> Self {
+        self.silent |= !mlip_ranks::speaks_first(|name| std::env::var(name).ok());
+        self
+    }
+
     /// What was tried; the error becomes its cause.
     pub(crate) fn while_doing(mut self, what: impl Into<String>) -> Self {
         self.causes.insert(0, std::mem::replace(&mut self.message, what.into()));

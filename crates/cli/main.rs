@@ -26,7 +26,8 @@ fn main() -> std::process::ExitCode {
             return ExitCode::Usage.into();
         }
     };
-    match prepare(&command).and_then(|()| commands::dispatch(command)) {
+    let prepared = prepare(&command).map_err(|complaint| complaint.spoken_by_one());
+    match prepared.and_then(|()| commands::dispatch(command)) {
         Ok(code) => code.into(),
         Err(complaint) => {
             complaint.tell();

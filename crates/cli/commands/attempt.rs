@@ -10,8 +10,10 @@ use mlip_inputs::Manifest;
 use mlip_ranks::{Communicator, Launch};
 use mlip_store::RunLock;
 use mlip_store::report::ReportCounts;
+use mlip_store::run_lock::LockOptions;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Where the input list of a run lies in its folder.
 pub(super) const MANIFEST: &str = "inputs.manifest";
@@ -26,6 +28,11 @@ pub(super) struct Prepared {
     pub(super) strict: bool,
 }
 
+/// How to take a run folder. The processes of a run that was killed may need a moment to end.
+pub(super) fn lock_options(force: bool) -> LockOptions {
+    LockOptions { force, wait: Duration::from_secs(3) }
+}
+
 /// Starts the ranks, lets the root prepare, and runs.
 pub(super) fn attempt(
     args: &AttemptArgs,
@@ -33,7 +40,8 @@ pub(super) fn attempt(
 ) -> Result<ExitCode, Complaint> {
     let launch = Launch::detect(|name| std::env::var(name).ok());
     let host = mlip_store::run_lock::host_name();
-    let mut ranks = mlip_ranks::start(launch, host)?;
+    let started = mlip_ranks::start(launch, host);
+    let mut ranks = started.map_err(|error| Complaint::from_error(&error).spoken_by_one())?;
     let signals = Signals::install()?;
     if ranks.is_root() {
         log(args.quiet);

@@ -1,6 +1,6 @@
 //! `resume`: goes on with a run.
 
-use super::attempt::{MANIFEST, Prepared, attempt, load_all};
+use super::attempt::{MANIFEST, Prepared, attempt, load_all, lock_options};
 use crate::args::ResumeArgs;
 use crate::error::Complaint;
 use crate::exit_code::ExitCode;
@@ -9,7 +9,6 @@ use crate::settings;
 use mlip_atoms::Potential;
 use mlip_driver::RunConfig;
 use mlip_inputs::Manifest;
-use mlip_store::run_lock::LockOptions;
 use mlip_store::{RunLock, read_run_file, write_run_file};
 use std::path::Path;
 use std::sync::Arc;
@@ -63,7 +62,7 @@ pub(super) fn reopen(
 ) -> Result<Prepared, Complaint> {
     let mut config = read_config(run_dir)?;
     let (potentials, strict) = adapt(&mut config)?;
-    let lock = RunLock::acquire(run_dir, LockOptions { force, ..LockOptions::default() })?;
+    let lock = RunLock::acquire(run_dir, lock_options(force))?;
     let manifest = Manifest::read(&run_dir.join(MANIFEST))?;
     write_run_file(run_dir, &config)?;
     tracing::info!("{} entries, run folder {}", manifest.len(), run_dir.display());

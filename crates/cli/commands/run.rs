@@ -1,6 +1,6 @@
 //! `run`: begins a run.
 
-use super::attempt::{MANIFEST, Prepared, attempt, load};
+use super::attempt::{MANIFEST, Prepared, attempt, load, lock_options};
 use super::resume;
 use crate::args::RunArgs;
 use crate::error::Complaint;
@@ -9,7 +9,6 @@ use crate::settings::Settings;
 use mlip_atoms::Potential;
 use mlip_driver::{Physics, PotentialConfig, RunConfig};
 use mlip_inputs::Manifest;
-use mlip_store::run_lock::LockOptions;
 use mlip_store::{RunId, RunLock};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -79,7 +78,7 @@ fn begin(
     std::fs::create_dir_all(run_dir).map_err(|error| {
         Complaint::from_error(&error).while_doing(format!("cannot create the run folder `{}`", run_dir.display()))
     })?;
-    let lock = RunLock::acquire(run_dir, LockOptions { force, ..LockOptions::default() })?;
+    let lock = RunLock::acquire(run_dir, lock_options(force))?;
     let config = RunConfig {
         run: RunId::draw().to_string(),
         version: env!("CARGO_PKG_VERSION").into(),

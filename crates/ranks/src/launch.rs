@@ -80,6 +80,13 @@ impl Launch {
     }
 }
 
+/// Whether this process may speak for all before they can talk to each other: it is rank 0, or knows
+/// of no ranks.
+pub fn speaks_first(variable: impl Fn(&str) -> Option<String>) -> bool {
+    let ranks = ["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "SLURM_PROCID"];
+    ranks.iter().find_map(|name| variable(name)).is_none_or(|rank| rank.trim() == "0")
+}
+
 /// The ranks of this process: [`Solo`] when it was started alone (MPI is not even initialized, which
 /// would take up to two seconds), MPI otherwise.
 ///
@@ -135,6 +142,16 @@ mod tests {
     #[test]
     fn the_batch_shell_of_a_parallel_allocation_is_alone() {
         assert_eq!(detect(&[("SLURM_NTASKS", "64"), ("SLURM_PROCID", "0")]), Launch::Alone);
+    }
+
+    #[test]
+    fn one_process_speaks_for_all() {
+        let speaks =
+            |name: &'static str, value: &'static str| speaks_first(|asked| (asked == name).then(|| value.to_string()));
+        assert!(speaks_first(|_| None));
+        assert!(speaks("PMIX_RANK", "0"));
+        assert!(!speaks("OMPI_COMM_WORLD_RANK", "3"));
+        assert!(!speaks("SLURM_PROCID", "10"));
     }
 
     #[cfg(not(feature = "mpi"))]

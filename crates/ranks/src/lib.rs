@@ -13,7 +13,7 @@ mod solo;
 mod threads;
 
 pub use communicator::{Channel, Communicator, Pause, Rank};
-pub use launch::{Launch, StartError, start};
+pub use launch::{Launch, StartError, speaks_first, start};
 #[cfg(feature = "mpi")]
 pub use mpi::MpiRanks;
 pub use solo::Solo;
