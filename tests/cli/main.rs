@@ -6,5 +6,6 @@
 mod support;
 
 mod interrupted;
+mod threads;
 mod usage;
 mod whole;
