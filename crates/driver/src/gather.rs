@@ -1,13 +1,22 @@
 //! The report of a run, from the journals of all ranks.
 
+use crate::config::RunConfig;
+use crate::error::RunError;
 use crate::protocol::{Message, Order, Report, decode, encode};
+use crate::root::Root;
+use crate::setup::Setup;
+use mlip_inputs::Manifest;
 use mlip_ranks::{Channel, Communicator, Pause, Rank};
-use mlip_store::report::{Fetched, JournalRecords, RecordSource};
+use mlip_store::report::{
+    Fetched, JournalRecords, JournalSurveys, Provenance, RecordSource, ReportCounts, ReportOptions, ReportPlan,
+    ReportWriter, write_entries,
+};
 use mlip_store::run_lock::REFRESH_EVERY;
-use mlip_store::{Ledger, Location, RunLock, StoreError, TaskKey};
+use mlip_store::{Ledger, Location, RunId, RunLock, StoreError, TaskKey};
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Finds records: those of this attempt at the ranks that wrote them, older ones in their journals.
@@ -84,5 +93,48 @@ impl RecordSource for RankRecords<'_> {
             .into_iter()
             .map(|location| location.and_then(|location| found.get_mut(&self.owner(&location))?.next()))
             .collect())
+    }
+}
+
+/// Writes the report of an attempt that has ended.
+pub(crate) fn report(
+    ranks: &mut dyn Communicator,
+    setup: &Setup,
+    root: Root,
+) -> Result<(ReportCounts, Vec<PathBuf>), RunError> {
+    let (coordinator, mut ledgers, lock) = root.into_report_parts();
+    let (entries, earlier) = coordinator.into_parts();
+    ledgers.absorb(earlier);
+    let ledger = ledgers.finish();
+    let plan = report_plan(&setup.config);
+    let mut writer = ReportWriter::create(&setup.run_dir, &plan.potentials, plan.options)?;
+    let mut surveys = JournalSurveys::new(&setup.run_dir, &ledger);
+    let mut records = RankRecords::new(ranks, &setup.run_dir, &ledger, setup.attempt, &lock);
+    write_entries(&mut writer, &plan, rows(&entries), &mut surveys, &mut records)?;
+    writer.memory(&ledger)?;
+    Ok(writer.finish(&provenance(&setup.config, setup.run_id()?), &ledger)?)
+}
+
+/// Ids and paths of all entries, in order.
+pub fn rows(entries: &Manifest) -> impl Iterator<Item = Result<(String, String), Infallible>> {
+    entries.iter().map(|entry| Ok((entry.id, entry.locator.to_string())))
+}
+
+/// What the report of a run with these settings is about.
+pub fn report_plan(config: &RunConfig) -> ReportPlan {
+    ReportPlan {
+        potentials: config.physics.potential_ids(),
+        settings: config.physics.settings(),
+        options: ReportOptions { compress: config.resources.compress },
+    }
+}
+
+/// Where the results of a run come from, for `run.json`.
+pub fn provenance(config: &RunConfig, run: RunId) -> Provenance {
+    Provenance {
+        version: config.version.clone(),
+        run,
+        settings: serde_json::to_value(config).unwrap_or_default(),
+        frame: format!("{:?}", config.physics.frame).to_lowercase(),
     }
 }

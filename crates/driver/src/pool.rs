@@ -44,11 +44,11 @@ impl Pool {
 
     fn start_worker(&mut self, number: usize, budget: &ThreadBudget, events: Sender<Event>) -> io::Result<()> {
         let desk = (budget.mlip_workers.get() > 1).then(|| Arc::new(Desk::default()));
-        for helper in 1..budget.mlip_workers.get() {
+        for assistant in 1..budget.mlip_workers.get() {
             let Some(desk) = desk.clone() else { break };
             let threads = evaluation_threads(budget.threads_per_mlip)?;
             let shared = self.shared.clone();
-            self.spawn(format!("mlip-{number}-{helper}"), move || desk.help(&shared.evaluator, &threads))?;
+            self.spawn(format!("mlip-{number}-{assistant}"), move || desk.assist(&shared.evaluator, &threads))?;
         }
         let team = Team::new(desk, evaluation_threads(budget.threads_per_mlip)?);
         let shared = self.shared.clone();

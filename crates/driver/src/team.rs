@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// A structure worker and its helpers. Without helpers it evaluates one potential after the other.
+/// A structure worker and its assistants. Without assistants it evaluates one potential after the other.
 pub(crate) struct Team {
     desk: Option<Arc<Desk>>,
     threads: EvaluationThreads,
@@ -30,7 +30,7 @@ impl EvaluationThreads {
     }
 }
 
-/// Where a structure worker lays out the potentials of its structure for its helpers.
+/// Where a structure worker lays out the potentials of its structure for its assistants.
 #[derive(Debug, Default)]
 pub(crate) struct Desk {
     state: Mutex<DeskState>,
@@ -51,8 +51,8 @@ impl Desk {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a helper does until the team ends.
-    pub(crate) fn help(&self, evaluator: &Evaluator, threads: &EvaluationThreads) {
+    /// What a assistant does until the team ends.
+    pub(crate) fn assist(&self, evaluator: &Evaluator, threads: &EvaluationThreads) {
         let mut state = self.lock();
         loop {
             if let Some((subject, work)) = state.waiting.pop_front() {
@@ -88,7 +88,7 @@ impl Desk {
 }
 
 impl Team {
-    /// With helpers at this desk, if any.
+    /// With assistants at this desk, if any.
     pub(crate) fn new(desk: Option<Arc<Desk>>, threads: EvaluationThreads) -> Self {
         Self { desk, threads }
     }
