@@ -21,6 +21,9 @@ pub(crate) enum LoadError {
     /// Not in the list of `mlip-batch models`.
     #[error("there is no potential `{0}`")]
     Unknown(String),
+    /// Its weights cannot be used.
+    #[error("cannot load chgnet")]
+    Chgnet(#[from] mlip_models::chgnet::LoadError),
 }
 
 impl ModelSpec {
@@ -34,14 +37,18 @@ impl ModelSpec {
 }
 
 /// Loads a potential with its weights.
-pub(crate) fn load(spec: &ModelSpec, _precision: Precision) -> Result<Arc<dyn Potential>, LoadError> {
+pub(crate) fn load(spec: &ModelSpec, precision: Precision) -> Result<Arc<dyn Potential>, LoadError> {
     match spec.name.as_str() {
         "lennard-jones" => Ok(Arc::new(LennardJones::new(LennardJonesParameters::default()))),
+        "chgnet" if spec.file.is_none() => Ok(Arc::new(mlip_models::chgnet::Chgnet::built_in(precision)?)),
         _ => Err(LoadError::Unknown(spec.name.clone())),
     }
 }
 
 /// Name, and what it is.
 pub(crate) fn known() -> &'static [(&'static str, &'static str)] {
-    &[("lennard-jones", "Lennard-Jones with argon's parameters for all elements, f64, no weights; for tests")]
+    &[
+        ("chgnet", "CHGNet 0.3.0, weights built in"),
+        ("lennard-jones", "Lennard-Jones with argon's parameters for all elements, f64, no weights; for tests"),
+    ]
 }
