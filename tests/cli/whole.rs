@@ -20,6 +20,10 @@ fn a_folder_of_cifs_becomes_tables() {
     let (first, twin) = (energies[2].split_once(".cif,").unwrap().1, energies[14].split_once(".cif,").unwrap().1);
     assert_eq!(first, twin, "equal structures have equal results");
     assert_eq!(found[3].1.lines().count(), 2, "{}", found[3].1);
+    let status = String::from_utf8(run(&["status", "RUN"], folder.path()).stdout).unwrap();
+    for line in ["complete", "14, 14 read, 1 of them unreadable", "13 done, 0 failed, 0 pending", "1 ranks (1 ended"] {
+        assert!(status.contains(line), "{line} is missing in\n{status}");
+    }
     // The twin was not computed again.
     assert_eq!(history(&run_dir).tasks.len(), 12);
     history(&run_dir).check();

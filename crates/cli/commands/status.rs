@@ -5,8 +5,10 @@ use super::resume::read_config;
 use crate::args::FolderArgs;
 use crate::error::Complaint;
 use crate::exit_code::ExitCode;
+use mlip_driver::{RunConfig, report_plan};
 use mlip_inputs::Manifest;
-use mlip_store::{Attempts, Ledger, LedgerBuilder, RunId, RunLock, Tail};
+use mlip_store::report::{JournalSurveys, SurveySource};
+use mlip_store::{Attempts, EntryState, Ledger, LedgerBuilder, RunId, RunLock, Tail};
 use std::fmt::Write;
 
 /// Says how far a run is, from its journals.
@@ -20,17 +22,17 @@ pub(crate) fn status(args: &FolderArgs) -> Result<ExitCode, Complaint> {
     }
     let ledger = builder.finish();
     let names: Vec<&str> = config.physics.potentials.iter().map(|potential| potential.name.as_str()).collect();
-    let done = ledger.entries().iter().filter(|entry| entry.status().is_done()).count();
-    let failed = ledger.entries().len() - done;
+    let counts = count(args, &config, manifest.len(), &ledger)?;
     let mut text = String::new();
     writeln!(text, "run        {}", args.run.display())?;
     match RunLock::holder(&args.run)? {
         Some(holder) => writeln!(text, "state      going on (process {} on {})", holder.pid, holder.host)?,
-        None => writeln!(text, "state      {}", state(&ledger))?,
+        None => writeln!(text, "state      {}", state(&ledger, &counts))?,
     }
     writeln!(text, "potentials {}", names.join(", "))?;
-    writeln!(text, "entries    {}", manifest.len())?;
-    writeln!(text, "records    {done} done, {failed} failed (equal structures share one)")?;
+    let Counts { surveyed, unreadable, done, failed, pending } = counts;
+    writeln!(text, "entries    {}, {surveyed} read, {unreadable} of them unreadable", manifest.len())?;
+    writeln!(text, "evaluated  {done} done, {failed} failed, {pending} pending")?;
     for journals in ledger.journals().chunk_by(|a, b| a.attempt == b.attempt) {
         let records: u64 = journals.iter().map(|journal| journal.n_records).sum();
         let closed = journals.iter().filter(|journal| journal.closed).count();
@@ -54,13 +56,50 @@ pub(crate) fn status(args: &FolderArgs) -> Result<ExitCode, Complaint> {
     Ok(ExitCode::Success)
 }
 
-fn state(ledger: &Ledger) -> &'static str {
+/// What became of the entries so far; equal structures count each.
+struct Counts {
+    surveyed: usize,
+    unreadable: usize,
+    done: usize,
+    failed: usize,
+    pending: usize,
+}
+
+fn count(args: &FolderArgs, config: &RunConfig, n_entries: usize, ledger: &Ledger) -> Result<Counts, Complaint> {
+    let plan = report_plan(config);
+    let mut surveys = JournalSurveys::new(&args.run, ledger);
+    let mut counts = Counts { surveyed: 0, unreadable: 0, done: 0, failed: 0, pending: 0 };
+    for first in (0..n_entries).step_by(WINDOW) {
+        for state in surveys.survey(first as u64, WINDOW.min(n_entries - first))? {
+            counts.surveyed += usize::from(state.is_some());
+            counts.unreadable += usize::from(matches!(state, Some(EntryState::Failed(_))));
+            if state.is_none() {
+                counts.pending += plan.potentials.len();
+            }
+            for key in plan.keys(state.as_ref()) {
+                match ledger.get(&key) {
+                    Some(entry) if entry.status().is_done() => counts.done += 1,
+                    Some(_) => counts.failed += 1,
+                    None => counts.pending += 1,
+                }
+            }
+        }
+    }
+    Ok(counts)
+}
+
+/// Entries looked at together.
+const WINDOW: usize = 4096;
+
+fn state(ledger: &Ledger, counts: &Counts) -> &'static str {
     let last = ledger.journals().last().map_or(0, |journal| journal.attempt);
     let mut journals = ledger.journals().iter().filter(|journal| journal.attempt == last).peekable();
     if journals.peek().is_none() {
         "not started"
+    } else if counts.pending == 0 {
+        "complete"
     } else if journals.all(|journal| journal.closed) {
-        "ended in good order"
+        "stopped in good order; `resume` goes on"
     } else {
         "interrupted; `resume` goes on"
     }
