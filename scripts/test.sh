@@ -25,6 +25,17 @@ step() { # NAME COMMAND...
 
 step "build" scripts/cargo.sh test --workspace --features mpi --no-run
 step "cargo test" scripts/cargo.sh test --workspace --features mpi --no-fail-fast -- --show-output
+# Every job file and preset that comes with the program must be one that it understands.
+presets() {
+    local file
+    for file in jobs/*.toml configs/*/*.toml; do
+        "$target/debug/mlip-batch" plan "$file" --cifs tests/fixtures/cifs --model lennard-jones >/dev/null || {
+            echo "$file is refused"
+            return 1
+        }
+    done
+}
+step "jobs and configs" presets
 step "Slurm" tests/slurm/requeue.sh "$target/debug/mlip-batch"
 
 echo
