@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Source it: `$MPIRUN -n N` then works for any user and for more ranks than cores.
 
 MPIRUN=${MPIRUN:-mpirun}

@@ -25,8 +25,8 @@ needed=() wished=()
 if ! has cc; then needed+=(build-essential); fi
 if ! has mpicc || ! has mpirun; then needed+=(openmpi-bin libopenmpi-dev); fi
 if ! has_libclang; then needed+=(libclang-dev); fi
-# libclang brings no C headers of its own.
-if ! has clang; then needed+=(clang); fi
+# Debian's libclang brings no C headers of its own.
+if ! has clang && [ -z "${LIBCLANG_PATH:-}" ]; then needed+=(clang); fi
 if ! has pkg-config; then needed+=(pkg-config); fi
 if [ "$goal" = test ] && ! has_slurm; then wished+=(slurm-wlm munge); fi
 

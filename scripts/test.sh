@@ -4,7 +4,7 @@
 # Data that tests may use when it is there: MLIP_CIF_DIR (a corpus of CIFs with expected structures),
 # MLIP_REFERENCE_DIR (reference results of upstream's programs). tests/README.md says what they hold.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 . scripts/mpi.sh
 
 target=${CARGO_TARGET_DIR:-target}

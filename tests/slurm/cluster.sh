@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # A private Slurm cluster on this machine, for the time of a test. Source it.
 #
 #   cluster_missing              names the programs that are not installed (nothing if all are)
