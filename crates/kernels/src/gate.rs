@@ -1,6 +1,9 @@
 //! The gate of a gated MLP: `silu(norm(core)) · sigmoid(norm(gate))`, with layer norms.
 //!
 //! Source: CHGNet (Deng et al., Nat. Mach. Intell. 5, 1031 (2023)), as in M3GNet.
+//!
+//! A row is held in `N` vectors. Where its width is not a multiple of the lanes, lanes beyond its
+//! end are zero, and a [`Mask`] keeps them out of the moments.
 
 use crate::simd::{Real, Vector, math};
 
@@ -16,85 +19,104 @@ pub struct LayerNorm<T> {
     pub offset: Vec<T>,
 }
 
-/// Mean and reciprocal standard deviation of a row.
+/// One in the lanes of a row, zero beyond its end.
 #[derive(Clone, Copy)]
-struct Moments<V> {
-    mean: V,
+pub struct Mask<V, const N: usize> {
+    lanes: [V; N],
+    inverse_width: V,
+}
+
+impl<V: Vector, const N: usize> Mask<V, N> {
+    /// For rows of this width, at most `N` vectors.
+    #[inline(always)]
+    pub fn new(width: usize) -> Self {
+        assert!(width <= N * V::LANES, "a row of {width} in {N} vectors");
+        let one = V::Scalar::real(1.0);
+        let lanes = std::array::from_fn(|k| {
+            let inside = width.saturating_sub(k * V::LANES).min(V::LANES);
+            V::load_padded(&[one; 16][..inside], 0, V::Scalar::default())
+        });
+        Self { lanes, inverse_width: V::splat(V::Scalar::real(1.0 / width as f64)) }
+    }
+}
+
+/// A row as vectors, zero beyond its end.
+#[inline(always)]
+pub fn load<V: Vector, const N: usize>(row: &[V::Scalar]) -> [V; N] {
+    std::array::from_fn(|k| V::load_padded(row, k * V::LANES, V::Scalar::default()))
+}
+
+/// Vectors into a row; lanes beyond its end are dropped.
+#[inline(always)]
+pub fn store<V: Vector, const N: usize>(lanes: [V; N], row: &mut [V::Scalar]) {
+    for (k, lanes) in lanes.into_iter().enumerate() {
+        lanes.store_padded(row, k * V::LANES);
+    }
+}
+
+/// Lane by lane.
+#[inline(always)]
+pub fn each<V: Vector, const N: usize>(a: [V; N], b: [V; N], function: impl Fn(V, V) -> V) -> [V; N] {
+    std::array::from_fn(|k| function(a[k], b[k]))
+}
+
+/// Sum over the row, in every lane.
+#[inline(always)]
+fn total<V: Vector, const N: usize>(lanes: [V; N]) -> V {
+    let mut sum = lanes[0];
+    for other in &lanes[1..] {
+        sum = sum.add(*other);
+    }
+    V::splat(sum.sum())
+}
+
+/// A normalised row, and the factor that made its variance one.
+#[derive(Clone, Copy)]
+struct Normal<V, const N: usize> {
+    lanes: [V; N],
     inverse_deviation: V,
 }
 
 #[inline(always)]
-fn moments<V: Vector>(row: &[V::Scalar]) -> Moments<V> {
-    let zero = V::Scalar::default();
-    let n = V::Scalar::real(1.0 / row.len() as f64);
-    let mut sum = V::splat(zero);
-    for at in (0..row.len()).step_by(V::LANES) {
-        sum = sum.add(V::load_padded(row, at, zero));
-    }
-    let mean_scalar = V::splat(sum.sum()).mul(V::splat(n));
-    let mut lane = [zero; 16];
-    mean_scalar.store(&mut lane);
-    let mean = lane[0];
-    let mut squares = V::splat(zero);
-    for at in (0..row.len()).step_by(V::LANES) {
-        // Lanes beyond the end hold the mean, and so add nothing.
-        let x = V::load_padded(row, at, mean).sub(mean_scalar);
-        squares = x.mul_add(x, squares);
-    }
-    let variance = squares.sum().wide() / row.len() as f64;
-    let inverse = 1.0 / (variance + EPSILON).sqrt();
-    Moments { mean: mean_scalar, inverse_deviation: V::splat(V::Scalar::real(inverse)) }
+fn normalise<V: Vector, const N: usize>(row: [V; N], mask: &Mask<V, N>) -> Normal<V, N> {
+    let mean = total(row).mul(mask.inverse_width);
+    let centered = each(row, mask.lanes, |x, inside| x.sub(mean).mul(inside));
+    let variance = total(each(centered, centered, V::mul)).mul(mask.inverse_width);
+    let one = V::splat(V::Scalar::real(1.0));
+    let inverse_deviation = one.div(variance.add(V::splat(V::Scalar::real(EPSILON))).sqrt());
+    Normal { lanes: centered.map(|x| x.mul(inverse_deviation)), inverse_deviation }
+}
+
+/// Turns `∂E/∂normal` into `∂E/∂row`.
+#[inline(always)]
+fn normalise_backward<V: Vector, const N: usize>(gradient: [V; N], normal: Normal<V, N>, mask: &Mask<V, N>) -> [V; N] {
+    let mean = total(gradient).mul(mask.inverse_width);
+    let product = total(each(gradient, normal.lanes, V::mul)).mul(mask.inverse_width);
+    each(gradient, normal.lanes, |g, x| g.sub(mean).sub(x.mul(product)).mul(normal.inverse_deviation))
 }
 
 impl<T: Real> LayerNorm<T> {
-    /// Normalised, scaled and shifted lanes from `at`, and the normalised ones.
     #[inline(always)]
-    fn lanes<V: Vector<Scalar = T>>(&self, row: &[T], at: usize, moments: Moments<V>) -> (V, V) {
-        let zero = T::default();
-        let normal = V::load_padded(row, at, zero).sub(moments.mean).mul(moments.inverse_deviation);
-        let value = normal.mul_add(V::load_padded(&self.scale, at, zero), V::load_padded(&self.offset, at, zero));
-        (value, normal)
+    fn apply<V: Vector<Scalar = T>, const N: usize>(&self, normal: &Normal<V, N>) -> [V; N] {
+        let (scale, offset): ([V; N], [V; N]) = (load(&self.scale), load(&self.offset));
+        std::array::from_fn(|k| normal.lanes[k].mul_add(scale[k], offset[k]))
     }
 
-    /// `out = norm(row)`
+    /// `norm(row)`
     #[inline(always)]
-    pub fn forward<V: Vector<Scalar = T>>(&self, row: &[T], out: &mut [T]) {
-        let moments = moments::<V>(row);
-        for at in (0..row.len()).step_by(V::LANES) {
-            self.lanes(row, at, moments).0.store_padded(out, at);
-        }
+    pub fn forward<V: Vector<Scalar = T>, const N: usize>(&self, row: [V; N], mask: &Mask<V, N>) -> [V; N] {
+        self.apply(&normalise(row, mask))
     }
 
-    /// Turns `∂E/∂norm(row)` into `∂E/∂row`, in place.
+    /// `∂E/∂row` from `∂E/∂norm(row)`.
     #[inline(always)]
-    pub fn backward<V: Vector<Scalar = T>>(&self, row: &[T], gradient: &mut [T]) {
-        let moments = moments::<V>(row);
-        for at in (0..row.len()).step_by(V::LANES) {
-            let scale = V::load_padded(&self.scale, at, T::default());
-            V::load_padded(gradient, at, T::default()).mul(scale).store_padded(gradient, at);
-        }
-        backward_through_moments(row, moments, gradient);
-    }
-}
-
-/// Turns `∂E/∂normal` into `∂E/∂row`, where `normal = (row - mean) / deviation`.
-#[inline(always)]
-fn backward_through_moments<V: Vector>(row: &[V::Scalar], moments: Moments<V>, gradient: &mut [V::Scalar]) {
-    let zero = V::Scalar::default();
-    let (mut sum, mut product) = (V::splat(zero), V::splat(zero));
-    for at in (0..row.len()).step_by(V::LANES) {
-        let normal = V::load_padded(row, at, zero).sub(moments.mean).mul(moments.inverse_deviation);
-        // Beyond the end the gradient is zero, and so are both terms.
-        let g = V::load_padded(gradient, at, zero);
-        sum = sum.add(g);
-        product = g.mul_add(normal, product);
-    }
-    let n = V::splat(V::Scalar::real(1.0 / row.len() as f64));
-    let (sum, product) = (V::splat(sum.sum()).mul(n), V::splat(product.sum()).mul(n));
-    for at in (0..row.len()).step_by(V::LANES) {
-        let normal = V::load_padded(row, at, zero).sub(moments.mean).mul(moments.inverse_deviation);
-        let g = V::load_padded(gradient, at, zero).sub(sum).sub(normal.mul(product));
-        g.mul(moments.inverse_deviation).store_padded(gradient, at);
+    pub fn backward<V: Vector<Scalar = T>, const N: usize>(
+        &self,
+        row: [V; N],
+        gradient: [V; N],
+        mask: &Mask<V, N>,
+    ) -> [V; N] {
+        normalise_backward(each(gradient, load(&self.scale), V::mul), normalise(row, mask), mask)
     }
 }
 
@@ -107,68 +129,94 @@ pub struct Gate<T> {
     pub gate: LayerNorm<T>,
 }
 
+/// A gate's value, and the derivatives by its two rows.
+pub struct GateSlopes<V, const N: usize> {
+    /// Forward value.
+    pub value: [V; N],
+    /// `∂E/∂core row`
+    pub core: [V; N],
+    /// `∂E/∂gate row`
+    pub gate: [V; N],
+}
+
 impl<T: Real> Gate<T> {
-    /// `out = silu(norm(row[..w])) · sigmoid(norm(row[w..]))`; `row` is `[2 w]`, `out` `[w]`.
+    /// `silu(norm(core)) · sigmoid(norm(gate))`
     #[inline(always)]
-    pub fn forward<V: Vector<Scalar = T>>(&self, row: &[T], out: &mut [T]) {
-        let (core, gate) = row.split_at(out.len());
-        let (core_moments, gate_moments) = (moments::<V>(core), moments::<V>(gate));
-        for at in (0..out.len()).step_by(V::LANES) {
-            let c = self.core.lanes(core, at, core_moments).0;
-            let g = self.gate.lanes(gate, at, gate_moments).0;
-            c.mul(math::sigmoid(c)).mul(math::sigmoid(g)).store_padded(out, at);
-        }
+    pub fn forward<V: Vector<Scalar = T>, const N: usize>(
+        &self,
+        core: [V; N],
+        gate: [V; N],
+        mask: &Mask<V, N>,
+    ) -> [V; N] {
+        let (core, gate) = (self.core.forward(core, mask), self.gate.forward(gate, mask));
+        // c · s(c) · s(g) with one division. An overflow of the product gives 0, which is right to rounding.
+        each(core, gate, |c, g| c.div(one_plus_exp_minus(c).mul(one_plus_exp_minus(g))))
     }
 
-    /// Gradient of [`forward`](Self::forward).
-    ///
-    /// * `gradient`: `[w]`, `∂E/∂out`
-    /// * `out`: `[w]`, becomes the forward value
-    /// * `row_gradient`: `[2 w]`, becomes `∂E/∂row`
+    /// Value and gradient of [`forward`](Self::forward) for `gradient = ∂E/∂value`.
     #[inline(always)]
-    pub fn backward<V: Vector<Scalar = T>>(&self, row: &[T], gradient: &[T], out: &mut [T], row_gradient: &mut [T]) {
-        let zero = T::default();
+    pub fn backward<V: Vector<Scalar = T>, const N: usize>(
+        &self,
+        core: [V; N],
+        gate: [V; N],
+        gradient: [V; N],
+        mask: &Mask<V, N>,
+    ) -> GateSlopes<V, N> {
         let one = V::splat(T::real(1.0));
-        let (core, gate) = row.split_at(out.len());
-        let (core_moments, gate_moments) = (moments::<V>(core), moments::<V>(gate));
-        let (core_gradient, gate_gradient) = row_gradient.split_at_mut(out.len());
-        for at in (0..out.len()).step_by(V::LANES) {
-            let c = self.core.lanes(core, at, core_moments).0;
-            let g = self.gate.lanes(gate, at, gate_moments).0;
-            let (core_sigmoid, gate_sigmoid) = (math::sigmoid(c), math::sigmoid(g));
-            let silu = c.mul(core_sigmoid);
-            silu.mul(gate_sigmoid).store_padded(out, at);
-            let upstream = V::load_padded(gradient, at, zero).mul(gate_sigmoid);
+        let (core, gate) = (normalise(core, mask), normalise(gate, mask));
+        let (c, g) = (self.core.apply(&core), self.gate.apply(&gate));
+        let (core_scale, gate_scale): ([V; N], [V; N]) = (load(&self.core.scale), load(&self.gate.scale));
+        let mut value = c;
+        let (mut by_core, mut by_gate) = (c, c);
+        for k in 0..N {
+            let (a, b) = (one_plus_exp_minus(c[k]), one_plus_exp_minus(g[k]));
+            let inverse = one.div(a.mul(b));
+            let (core_sigmoid, gate_sigmoid) = (inverse.mul(b), inverse.mul(a));
+            value[k] = c[k].mul(inverse);
             // silu' = s (1 + x (1 - s)), sigmoid' = s (1 - s)
-            let silu_slope = core_sigmoid.mul(c.mul_add(one.sub(core_sigmoid), one));
-            let core_lanes = upstream.mul(silu_slope).mul(V::load_padded(&self.core.scale, at, zero));
-            let gate_lanes =
-                upstream.mul(silu).mul(one.sub(gate_sigmoid)).mul(V::load_padded(&self.gate.scale, at, zero));
-            core_lanes.store_padded(core_gradient, at);
-            gate_lanes.store_padded(gate_gradient, at);
+            let silu_slope = c[k].mul_add(one.sub(core_sigmoid), one);
+            by_core[k] = gradient[k].mul(inverse).mul(silu_slope).mul(core_scale[k]);
+            by_gate[k] = gradient[k].mul(value[k]).mul(one.sub(gate_sigmoid)).mul(gate_scale[k]);
         }
-        backward_through_moments(core, core_moments, core_gradient);
-        backward_through_moments(gate, gate_moments, gate_gradient);
+        GateSlopes {
+            value,
+            core: normalise_backward(by_core, core, mask),
+            gate: normalise_backward(by_gate, gate, mask),
+        }
     }
 }
 
-/// `out = silu(row)`
 #[inline(always)]
-pub fn silu<V: Vector>(row: &[V::Scalar], out: &mut [V::Scalar]) {
-    for at in (0..row.len()).step_by(V::LANES) {
-        let x = V::load_padded(row, at, V::Scalar::default());
-        x.mul(math::sigmoid(x)).store_padded(out, at);
-    }
+fn one_plus_exp_minus<V: Vector>(x: V) -> V {
+    math::exp(V::splat(V::Scalar::default()).sub(x)).add(V::splat(V::Scalar::real(1.0)))
 }
 
-/// `gradient *= silu'(row)`
+/// `x · sigmoid(x)`
 #[inline(always)]
-pub fn silu_backward<V: Vector>(row: &[V::Scalar], gradient: &mut [V::Scalar]) {
+pub fn silu<V: Vector>(x: V) -> V {
+    x.div(one_plus_exp_minus(x))
+}
+
+/// Derivative of [`silu`].
+#[inline(always)]
+pub fn silu_slope<V: Vector>(x: V) -> V {
     let one = V::splat(V::Scalar::real(1.0));
-    for at in (0..row.len()).step_by(V::LANES) {
-        let x = V::load_padded(row, at, V::Scalar::default());
-        let s = math::sigmoid(x);
-        let slope = s.mul(x.mul_add(one.sub(s), one));
-        V::load_padded(gradient, at, V::Scalar::default()).mul(slope).store_padded(gradient, at);
-    }
+    let s = math::sigmoid(x);
+    s.mul(x.mul_add(one.sub(s), one))
 }
+
+/// Calls `$function::<V, N>($arguments)` for the smallest supported `N` that holds rows of this width.
+macro_rules! with_vectors {
+    ($vector:ident, $width:expr, $function:ident($($argument:expr),* $(,)?)) => {
+        match usize::div_ceil($width, $vector::LANES) {
+            1 => $function::<$vector, 1>($($argument),*),
+            2 => $function::<$vector, 2>($($argument),*),
+            3..=4 => $function::<$vector, 4>($($argument),*),
+            5..=8 => $function::<$vector, 8>($($argument),*),
+            9..=16 => $function::<$vector, 16>($($argument),*),
+            17..=64 => $function::<$vector, 64>($($argument),*),
+            vectors => panic!("a row of {vectors} vectors is wider than this kernel was made for"),
+        }
+    };
+}
+pub(crate) use with_vectors;

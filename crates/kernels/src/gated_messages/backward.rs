@@ -1,8 +1,8 @@
 //! Gradients.
 
-use super::forward::{add, first_layer, multiply, second_layer};
+use super::forward::{first_layer, second_layer};
 use super::{BLOCK, GatedMessages, Rows, Saved};
-use crate::gate::silu_backward;
+use crate::gate::{Mask, each, load, silu_slope, store, with_vectors};
 use crate::simd::{Kernel, Real, Vector};
 
 /// From `∂E/∂out` to the gradients of the tables and of the own features. Weights are constant and get none.
@@ -21,7 +21,7 @@ pub struct Backward<'a, 'b, T> {
     pub own: &'a mut [T],
 }
 
-/// Numbers of one block.
+/// Numbers of one block, `[BLOCK, 2 w]` each.
 struct Scratch<T> {
     z: Vec<T>,
     hidden: Vec<T>,
@@ -30,27 +30,6 @@ struct Scratch<T> {
     dy: Vec<T>,
     /// `∂E/∂z`
     dz: Vec<T>,
-    /// `[w]` each: `∂E/∂message`, message without weights, and a product.
-    upstream: Vec<T>,
-    value: Vec<T>,
-    product: Vec<T>,
-}
-
-impl<T: Real> Scratch<T> {
-    fn new(w: usize) -> Self {
-        let block = || vec![T::default(); BLOCK * 2 * w];
-        let row = || vec![T::default(); w];
-        Self {
-            z: block(),
-            hidden: block(),
-            y: block(),
-            dy: block(),
-            dz: block(),
-            upstream: row(),
-            value: row(),
-            product: row(),
-        }
-    }
 }
 
 impl<T: Real> Kernel<T> for Backward<'_, '_, T> {
@@ -58,45 +37,56 @@ impl<T: Real> Kernel<T> for Backward<'_, '_, T> {
 
     #[inline(always)]
     fn run<V: Vector<Scalar = T>>(self) {
-        let Self { layer, rows, gradient, saved, tables, own } = self;
-        let w = layer.width;
-        let mut scratch = Scratch::new(w);
-        for first in (0..rows.count).step_by(BLOCK) {
-            let n = BLOCK.min(rows.count - first);
-            recall::<V>(layer, &rows, saved, first, n, &mut scratch);
-            for r in 0..n {
-                message_row::<V>(layer, &rows, gradient, tables, first + r, r, &mut scratch);
+        with_vectors!(V, self.layer.width, run(self))
+    }
+}
+
+#[inline(always)]
+fn run<V: Vector, const N: usize>(backward: Backward<'_, '_, V::Scalar>) {
+    let Backward { layer, rows, gradient, saved, tables, own } = backward;
+    let (w, zero) = (layer.width, V::Scalar::default());
+    let mask = Mask::<V, N>::new(w);
+    let block = || vec![zero; BLOCK * 2 * w];
+    let mut scratch = Scratch { z: block(), hidden: block(), y: block(), dy: block(), dz: block() };
+    for first in (0..rows.count).step_by(BLOCK) {
+        let n = BLOCK.min(rows.count - first);
+        recall::<V, N>(layer, &rows, saved, first, n, &mut scratch);
+        let Scratch { z, y, dy, dz, .. } = &mut scratch;
+        let y = saved.map_or(&y[..], |saved| &saved.y[first * 2 * w..]);
+        let z = if layer.keeps_z() { saved.map_or(&z[..], |saved| &saved.z[first * 2 * w..]) } else { &z[..] };
+        // Without a hidden layer y is z.
+        let into = if layer.hidden.is_some() { &mut *dy } else { &mut *dz };
+        for (r, (y, dy)) in (first..first + n).zip(y.chunks_exact(2 * w).zip(into.chunks_exact_mut(2 * w))) {
+            message_row::<V, N>(layer, &rows, gradient, tables, r, y, dy, &mask);
+        }
+        if let Some(hidden) = &layer.hidden {
+            dz[..n * 2 * w].fill(zero);
+            hidden.core.backward.multiply_add::<V>(dy, 2 * w, n, dz, 2 * w);
+            hidden.gate.backward.multiply_add::<V>(&dy[w..], 2 * w, n, &mut dz[w..], 2 * w);
+            for (z, dz) in z.chunks_exact(w).zip(dz.chunks_exact_mut(w)).take(2 * n) {
+                store(each(load::<V, N>(z), load(dz), |z, dz| silu_slope(z).mul(dz)), dz);
             }
-            if let Some(hidden) = &layer.hidden {
-                let Scratch { z, dy, dz, .. } = &mut scratch;
-                dz[..n * 2 * w].fill(T::default());
-                hidden.core.backward.multiply_add::<V>(dy, 2 * w, n, dz, 2 * w);
-                hidden.gate.backward.multiply_add::<V>(&dy[w..], 2 * w, n, &mut dz[w..], 2 * w);
-                for (z, dz) in z.chunks_exact(2 * w).zip(dz.chunks_exact_mut(2 * w)).take(n) {
-                    silu_backward::<V>(z, dz);
-                }
-            } else {
-                std::mem::swap(&mut scratch.dy, &mut scratch.dz);
-            }
-            let dz = &scratch.dz;
-            if let Some(matrix) = &layer.own {
-                let depth = matrix.forward.depth();
-                matrix.backward.multiply_add::<V>(dz, 2 * w, n, &mut own[first * depth..], depth);
-            }
-            for source in rows.sources {
-                let stride = rows.tables[source.table].stride;
-                for (r, dz) in (first..first + n).zip(dz.chunks_exact(2 * w)) {
-                    let at = source.index[r] as usize * stride + source.offset;
-                    add::<V>(&mut tables[source.table][at..at + 2 * w], dz);
+        }
+        if let Some(matrix) = &layer.own {
+            let depth = matrix.forward.depth();
+            matrix.backward.multiply_add::<V>(dz, 2 * w, n, &mut own[first * depth..], depth);
+        }
+        for source in rows.sources {
+            let stride = rows.tables[source.table].stride;
+            for (r, dz) in (first..first + n).zip(dz.chunks_exact(2 * w)) {
+                let at = source.index[r] as usize * stride + source.offset;
+                let to = &mut tables[source.table][at..at + 2 * w];
+                for (to, dz) in to.chunks_exact_mut(w).zip(dz.chunks_exact(w)) {
+                    store(each(load::<V, N>(to), load(dz), V::add), to);
                 }
             }
         }
     }
 }
 
-/// Brings back y, and z where the hidden layer's slope needs it.
+/// Makes again what was not kept: y, and z where the hidden layer's slope needs it.
 #[inline(always)]
-fn recall<V: Vector>(
+fn recall<V: Vector, const N: usize>(
     layer: &GatedMessages<V::Scalar>,
     rows: &Rows<'_, V::Scalar>,
     saved: Option<&Saved<V::Scalar>>,
@@ -104,59 +94,53 @@ fn recall<V: Vector>(
     n: usize,
     scratch: &mut Scratch<V::Scalar>,
 ) {
-    let columns = 2 * layer.width;
-    let block = first * columns..(first + n) * columns;
     let Scratch { z, hidden, y, .. } = scratch;
-    match saved {
-        Some(saved) => {
-            y[..n * columns].copy_from_slice(&saved.y[block.clone()]);
-            if layer.keeps_z() {
-                z[..n * columns].copy_from_slice(&saved.z[block]);
-            } else if layer.hidden.is_some() {
-                first_layer::<V>(layer, rows, first, n, z);
-            }
-        }
-        None => {
-            first_layer::<V>(layer, rows, first, n, z);
-            if layer.hidden.is_some() {
-                hidden[..n * columns].copy_from_slice(&z[..n * columns]);
-                second_layer::<V>(layer, n, hidden, y);
-            } else {
-                y[..n * columns].copy_from_slice(&z[..n * columns]);
-            }
+    let n_block = n * 2 * layer.width;
+    match (saved, &layer.hidden) {
+        (Some(_), None) => {}
+        (Some(_), Some(_)) if layer.keeps_z() => {}
+        (Some(_), Some(_)) => first_layer::<V, N>(layer, rows, first, n, z),
+        (None, None) => first_layer::<V, N>(layer, rows, first, n, y),
+        (None, Some(_)) => {
+            first_layer::<V, N>(layer, rows, first, n, z);
+            hidden[..n_block].copy_from_slice(&z[..n_block]);
+            second_layer::<V, N>(layer, n, hidden, y);
         }
     }
 }
 
 /// `∂E/∂y` of one row into `dy`, and the gradients of its weights.
 #[inline(always)]
-fn message_row<V: Vector>(
+#[expect(clippy::too_many_arguments, reason = "one row of everything")]
+fn message_row<V: Vector, const N: usize>(
     layer: &GatedMessages<V::Scalar>,
     rows: &Rows<'_, V::Scalar>,
     gradient: &[V::Scalar],
     tables: &mut [&mut [V::Scalar]],
     r: usize,
-    in_block: usize,
-    scratch: &mut Scratch<V::Scalar>,
+    y: &[V::Scalar],
+    dy: &mut [V::Scalar],
+    mask: &Mask<V, N>,
 ) {
     let w = layer.width;
-    let Scratch { y, dy, upstream, value, product, .. } = scratch;
-    let gradient = &gradient[rows.target(r) * w..][..w];
-    upstream.copy_from_slice(gradient);
+    let gradient: [V; N] = load(&gradient[rows.target(r) * w..][..w]);
+    let mut upstream = gradient;
     for weight in rows.weights {
-        multiply::<V>(upstream, rows.pick(weight, r, w));
+        upstream = each(upstream, load(rows.pick(weight, r, w)), V::mul);
     }
-    let at = in_block * 2 * w..(in_block + 1) * 2 * w;
-    layer.gate.backward::<V>(&y[at.clone()], upstream, value, &mut dy[at]);
+    let slopes = layer.gate.backward(load(&y[..w]), load(&y[w..]), upstream, mask);
+    let (core, gate) = dy.split_at_mut(w);
+    store(slopes.core, core);
+    store(slopes.gate, gate);
     for (k, weight) in rows.weights.iter().enumerate() {
-        product.copy_from_slice(value);
-        multiply::<V>(product, gradient);
+        let mut product = each(slopes.value, gradient, V::mul);
         for (other, factor) in rows.weights.iter().enumerate() {
             if other != k {
-                multiply::<V>(product, rows.pick(factor, r, w));
+                product = each(product, load(rows.pick(factor, r, w)), V::mul);
             }
         }
         let at = weight.index[r] as usize * rows.tables[weight.table].stride + weight.offset;
-        add::<V>(&mut tables[weight.table][at..at + w], product);
+        let to = &mut tables[weight.table][at..at + w];
+        store(each(product, load(to), V::add), to);
     }
 }

@@ -1,6 +1,7 @@
 //! Values.
 
 use super::{BLOCK, GatedMessages, Rows, Saved};
+use crate::gate::{Mask, each, load, silu, store, with_vectors};
 use crate::simd::{Kernel, Real, Vector};
 
 /// Adds the messages of all rows to `out`.
@@ -20,78 +21,80 @@ impl<T: Real> Kernel<T> for Forward<'_, T> {
 
     #[inline(always)]
     fn run<V: Vector<Scalar = T>>(self) {
-        let Self { layer, rows, out, mut saved } = self;
-        let w = layer.width;
-        if let Some(saved) = saved.as_deref_mut() {
-            saved.y = Vec::with_capacity(rows.count * 2 * w);
-            saved.z = Vec::with_capacity(if layer.keeps_z() { rows.count * 2 * w } else { 0 });
+        with_vectors!(V, self.layer.width, run(self))
+    }
+}
+
+#[inline(always)]
+fn run<V: Vector, const N: usize>(forward: Forward<'_, V::Scalar>) {
+    let Forward { layer, rows, out, mut saved } = forward;
+    let (w, zero) = (layer.width, V::Scalar::default());
+    let mask = Mask::<V, N>::new(w);
+    if let Some(saved) = saved.as_deref_mut() {
+        saved.y = vec![zero; rows.count * 2 * w];
+        saved.z = vec![zero; if layer.keeps_z() { rows.count * 2 * w } else { 0 }];
+    }
+    let mut z_block = vec![zero; BLOCK * 2 * w];
+    let mut y_block = vec![zero; BLOCK * 2 * w];
+    for first in (0..rows.count).step_by(BLOCK) {
+        let n = BLOCK.min(rows.count - first);
+        let block = first * 2 * w..(first + n) * 2 * w;
+        first_layer::<V, N>(layer, &rows, first, n, &mut z_block);
+        if layer.keeps_z()
+            && let Some(saved) = saved.as_deref_mut()
+        {
+            saved.z[block.clone()].copy_from_slice(&z_block[..n * 2 * w]);
         }
-        let mut z = vec![T::default(); BLOCK * 2 * w];
-        let mut y = vec![T::default(); BLOCK * 2 * w];
-        let mut message = vec![T::default(); w];
-        for first in (0..rows.count).step_by(BLOCK) {
-            let n = BLOCK.min(rows.count - first);
-            first_layer::<V>(layer, &rows, first, n, &mut z);
-            if layer.keeps_z()
-                && let Some(saved) = saved.as_deref_mut()
-            {
-                saved.z.extend_from_slice(&z[..n * 2 * w]);
+        // y goes where it is kept, or into the buffer.
+        let y = match saved.as_deref_mut() {
+            Some(saved) => &mut saved.y[block],
+            None => &mut y_block[..n * 2 * w],
+        };
+        if layer.hidden.is_some() {
+            second_layer::<V, N>(layer, n, &mut z_block, y);
+        } else {
+            y.copy_from_slice(&z_block[..n * 2 * w]);
+        }
+        for (r, y) in (first..).zip(y.chunks_exact(2 * w)) {
+            let mut message: [V; N] = layer.gate.forward(load(&y[..w]), load(&y[w..]), &mask);
+            for weight in rows.weights {
+                message = each(message, load(rows.pick(weight, r, w)), V::mul);
             }
-            second_layer::<V>(layer, n, &mut z, &mut y);
-            let y = if layer.hidden.is_some() { &y[..n * 2 * w] } else { &z[..n * 2 * w] };
-            if let Some(saved) = saved.as_deref_mut() {
-                saved.y.extend_from_slice(y);
-            }
-            for (r, y) in (first..).zip(y.chunks_exact(2 * w)) {
-                layer.gate.forward::<V>(y, &mut message);
-                for weight in rows.weights {
-                    multiply::<V>(&mut message, rows.pick(weight, r, w));
-                }
-                let out = &mut out[rows.target(r) * w..][..w];
-                add::<V>(out, &message);
-            }
+            let out = &mut out[rows.target(r) * w..][..w];
+            store(each(message, load(out), V::add), out);
         }
     }
 }
 
 /// `z` of `n` rows from `first`.
 #[inline(always)]
-pub(super) fn first_layer<V: Vector>(
+pub(super) fn first_layer<V: Vector, const N: usize>(
     layer: &GatedMessages<V::Scalar>,
     rows: &Rows<'_, V::Scalar>,
     first: usize,
     n: usize,
     z: &mut [V::Scalar],
 ) {
-    let columns = 2 * layer.width;
-    let zero = V::Scalar::default();
-    for (r, z) in (first..first + n).zip(z.chunks_exact_mut(columns)) {
-        match rows.sources {
-            // The common cases in one pass over the row.
-            [a, b, c] => {
-                let [a, b, c] = [a, b, c].map(|source| rows.pick(source, r, columns));
-                for at in (0..columns).step_by(V::LANES) {
-                    let sum = V::load_padded(a, at, zero).add(V::load_padded(b, at, zero));
-                    sum.add(V::load_padded(c, at, zero)).store_padded(z, at);
-                }
+    let w = layer.width;
+    for (r, z) in (first..first + n).zip(z.chunks_exact_mut(2 * w)) {
+        let (core, gate) = z.split_at_mut(w);
+        for (half, z) in [core, gate].into_iter().enumerate() {
+            let mut sum: [V; N] = [V::splat(V::Scalar::default()); N];
+            for source in rows.sources {
+                sum = each(sum, load(&rows.pick(source, r, 2 * w)[half * w..][..w]), V::add);
             }
-            sources => {
-                z.fill(zero);
-                for source in sources {
-                    add::<V>(z, rows.pick(source, r, columns));
-                }
-            }
+            store(sum, z);
         }
     }
     if let Some(own) = &layer.own {
         let depth = own.forward.depth();
-        own.forward.multiply_add::<V>(&rows.own[first * depth..], depth, n, z, columns);
+        own.forward.multiply_add::<V>(&rows.own[first * depth..], depth, n, z, 2 * w);
     }
 }
 
 /// `y = silu(z) · W_hidden + b_hidden`; `z` becomes `silu(z)`. Nothing without hidden layers.
 #[inline(always)]
-pub(super) fn second_layer<V: Vector>(
+pub(super) fn second_layer<V: Vector, const N: usize>(
     layer: &GatedMessages<V::Scalar>,
     n: usize,
     z: &mut [V::Scalar],
@@ -99,31 +102,13 @@ pub(super) fn second_layer<V: Vector>(
 ) {
     let Some(hidden) = &layer.hidden else { return };
     let w = layer.width;
-    for (z, y) in z.chunks_exact_mut(2 * w).zip(y.chunks_exact_mut(2 * w)).take(n) {
+    for z in z.chunks_exact_mut(w).take(2 * n) {
+        let lanes: [V; N] = load(z);
+        store(lanes.map(silu), z);
+    }
+    for y in y.chunks_exact_mut(2 * w).take(n) {
         y.copy_from_slice(&hidden.bias);
-        for at in (0..2 * w).step_by(V::LANES) {
-            let x = V::load_padded(z, at, V::Scalar::default());
-            x.mul(crate::simd::math::sigmoid(x)).store_padded(z, at);
-        }
     }
     hidden.core.forward.multiply_add::<V>(z, 2 * w, n, y, 2 * w);
     hidden.gate.forward.multiply_add::<V>(&z[w..], 2 * w, n, &mut y[w..], 2 * w);
-}
-
-/// `to += from`
-#[inline(always)]
-pub(super) fn add<V: Vector>(to: &mut [V::Scalar], from: &[V::Scalar]) {
-    let zero = V::Scalar::default();
-    for at in (0..to.len()).step_by(V::LANES) {
-        V::load_padded(to, at, zero).add(V::load_padded(from, at, zero)).store_padded(to, at);
-    }
-}
-
-/// `to *= factor`
-#[inline(always)]
-pub(super) fn multiply<V: Vector>(to: &mut [V::Scalar], factor: &[V::Scalar]) {
-    let zero = V::Scalar::default();
-    for at in (0..to.len()).step_by(V::LANES) {
-        V::load_padded(to, at, zero).mul(V::load_padded(factor, at, zero)).store_padded(to, at);
-    }
 }

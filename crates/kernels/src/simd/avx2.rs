@@ -75,10 +75,17 @@ impl Vector for F32 {
     }
 
     #[inline(always)]
+    fn sqrt(self) -> Self {
+        Self(unsafe { _mm256_sqrt_ps(self.0) })
+    }
+
+    #[inline(always)]
     fn sum(self) -> f32 {
-        let mut lanes = [0.0; Self::LANES];
-        self.store(&mut lanes);
-        super::portable::pairwise_sum(&mut lanes)
+        unsafe {
+            let halves = _mm_add_ps(_mm256_castps256_ps128(self.0), _mm256_extractf128_ps::<1>(self.0));
+            let pairs = _mm_add_ps(halves, _mm_movehl_ps(halves, halves));
+            _mm_cvtss_f32(_mm_add_ss(pairs, _mm_movehdup_ps(pairs)))
+        }
     }
 
     #[inline(always)]
@@ -197,10 +204,16 @@ impl Vector for F64 {
     }
 
     #[inline(always)]
+    fn sqrt(self) -> Self {
+        Self(unsafe { _mm256_sqrt_pd(self.0) })
+    }
+
+    #[inline(always)]
     fn sum(self) -> f64 {
-        let mut lanes = [0.0; Self::LANES];
-        self.store(&mut lanes);
-        super::portable::pairwise_sum(&mut lanes)
+        unsafe {
+            let halves = _mm_add_pd(_mm256_castpd256_pd128(self.0), _mm256_extractf128_pd::<1>(self.0));
+            _mm_cvtsd_f64(_mm_add_sd(halves, _mm_unpackhi_pd(halves, halves)))
+        }
     }
 
     #[inline(always)]

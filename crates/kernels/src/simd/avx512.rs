@@ -75,10 +75,13 @@ impl Vector for F32 {
     }
 
     #[inline(always)]
+    fn sqrt(self) -> Self {
+        Self(unsafe { _mm512_sqrt_ps(self.0) })
+    }
+
+    #[inline(always)]
     fn sum(self) -> f32 {
-        let mut lanes = [0.0; Self::LANES];
-        self.store(&mut lanes);
-        super::portable::pairwise_sum(&mut lanes)
+        unsafe { _mm512_reduce_add_ps(self.0) }
     }
 
     #[inline(always)]
@@ -197,10 +200,13 @@ impl Vector for F64 {
     }
 
     #[inline(always)]
+    fn sqrt(self) -> Self {
+        Self(unsafe { _mm512_sqrt_pd(self.0) })
+    }
+
+    #[inline(always)]
     fn sum(self) -> f64 {
-        let mut lanes = [0.0; Self::LANES];
-        self.store(&mut lanes);
-        super::portable::pairwise_sum(&mut lanes)
+        unsafe { _mm512_reduce_add_pd(self.0) }
     }
 
     #[inline(always)]

@@ -39,9 +39,8 @@ pub fn exp<V: Vector>(x: V) -> V {
     let x = x.min(constant(limit)).max(constant(-limit));
     let n = round(x.mul(constant(std::f64::consts::LOG2_E)));
     let minus_n = constant::<V>(0.0).sub(n);
-    let [high, middle, low] = V::Scalar::split(std::f64::consts::LN_2, LN_2_TAIL);
+    let [high, low] = V::Scalar::split(std::f64::consts::LN_2, LN_2_TAIL);
     let r = minus_n.mul_add(V::splat(high), x);
-    let r = minus_n.mul_add(V::splat(middle), r);
     let r = minus_n.mul_add(V::splat(low), r);
     let mut sum = constant::<V>(inverse_factorial(V::Scalar::EXP_TERMS - 1));
     for k in (0..V::Scalar::EXP_TERMS - 1).rev() {
@@ -76,9 +75,8 @@ pub fn cos<V: Vector>(x: V) -> V {
 #[inline(always)]
 fn alternating_sine<V: Vector>(x: V, turns: V, sign: V) -> V {
     let minus = constant::<V>(0.0).sub(turns);
-    let [high, middle, low] = V::Scalar::split(std::f64::consts::PI, PI_TAIL);
+    let [high, low] = V::Scalar::split(std::f64::consts::PI, PI_TAIL);
     let r = minus.mul_add(V::splat(high), x);
-    let r = minus.mul_add(V::splat(middle), r);
     let r = minus.mul_add(V::splat(low), r);
     let square = r.mul(r);
     let terms = V::Scalar::SIN_TERMS;

@@ -47,6 +47,8 @@ pub trait Vector: Copy {
     fn div(self, other: Self) -> Self;
     /// `self · factor + term`, rounded once where the processor can.
     fn mul_add(self, factor: Self, term: Self) -> Self;
+    /// Square root.
+    fn sqrt(self) -> Self;
     /// The larger of each lane.
     fn max(self, other: Self) -> Self;
     /// The smaller of each lane.
@@ -58,7 +60,8 @@ pub trait Vector: Copy {
             return Self::load(whole);
         }
         let mut lanes = [fill; MAX_LANES];
-        lanes[..row.len() - at].copy_from_slice(&row[at..]);
+        let rest = &row[at.min(row.len())..];
+        lanes[..rest.len()].copy_from_slice(rest);
         Self::load(&lanes)
     }
     /// Into `row` from `at`; lanes beyond its end are dropped.
@@ -69,6 +72,7 @@ pub trait Vector: Copy {
         }
         let mut lanes = [Self::Scalar::default(); MAX_LANES];
         self.store(&mut lanes);
+        let at = at.min(row.len());
         let rest = &mut row[at..];
         rest.copy_from_slice(&lanes[..rest.len()]);
     }
@@ -100,8 +104,8 @@ pub trait Real:
     const SIN_TERMS: usize;
     /// Largest argument that `exp` takes without overflow.
     const EXP_LIMIT: f64;
-    /// `value + tail` in three parts; products of the first two with a small whole number are exact.
-    fn split(value: f64, tail: f64) -> [Self; 3];
+    /// `value + tail` in two parts; products of the first with a small whole number are exact.
+    fn split(value: f64, tail: f64) -> [Self; 2];
     /// Nearest number of this type.
     fn real(value: f64) -> Self;
     /// To `f64`, exactly.
@@ -199,12 +203,10 @@ macro_rules! real {
             const EXP_LIMIT: f64 = $limit;
 
             #[inline(always)]
-            fn split(value: f64, tail: f64) -> [Self; 3] {
+            fn split(value: f64, tail: f64) -> [Self; 2] {
                 // Drop the low half of the fraction, so that whole multiples stay exact.
                 let high = $type::from_bits((value as $type).to_bits() & $mask);
-                let rest = value - f64::from(high);
-                let middle = $type::from_bits((rest as $type).to_bits() & $mask);
-                [high, middle, (rest - f64::from(middle) + tail) as $type]
+                [high, (value - f64::from(high) + tail) as $type]
             }
 
             fn real(value: f64) -> Self {

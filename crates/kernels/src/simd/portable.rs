@@ -71,6 +71,11 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
+            fn sqrt(self) -> Self {
+                Self(self.0.map($type::sqrt))
+            }
+
+            #[inline(always)]
             fn max(self, other: Self) -> Self {
                 Self(std::array::from_fn(|k| if self.0[k] > other.0[k] { self.0[k] } else { other.0[k] }))
             }

@@ -1,0 +1,158 @@
+//! Which element a type symbol or an atom label stands for.
+
+use super::formula::{Formula, capitalised};
+use crate::Species;
+
+/// An element and what had to be assumed for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reading {
+    pub(crate) species: Species,
+    /// Deuterium or tritium.
+    pub(crate) is_isotope: bool,
+    /// A two-letter and a one-letter element are possible.
+    pub(crate) is_ambiguous: bool,
+    /// The name stands for a group with hydrogen: water, hydroxyl, ammonium.
+    pub(crate) has_hydrogen: bool,
+}
+
+impl Reading {
+    fn plain(species: Species) -> Self {
+        Self { species, is_isotope: false, is_ambiguous: false, has_hydrogen: false }
+    }
+
+    fn isotope() -> Option<Self> {
+        Some(Self { is_isotope: true, ..Self::plain(Species::from_symbol("H")?) })
+    }
+}
+
+fn leading_letters(text: &str) -> &str {
+    let text = text.trim_start();
+    &text[..text.bytes().take_while(u8::is_ascii_alphabetic).count()]
+}
+
+/// The element of `_atom_site_type_symbol`: `Ti`, `TI`, `Ti4+`, `O-2`, `D`.
+pub(crate) fn from_type_symbol(text: &str, formula: Option<&Formula>) -> Option<Reading> {
+    let letters = leading_letters(text);
+    if matches!(letters, "D" | "d" | "T" | "t") {
+        return Reading::isotope();
+    }
+    // NH4 is not nihonium.
+    if letters.eq_ignore_ascii_case("nh") {
+        return None;
+    }
+    let species = capitalised(letters)?;
+    // NO3, PO4: digits without a charge after two capitals. The formula tells a radical from an element.
+    let rest = text.trim_start()[letters.len()..].trim_end();
+    let is_group = letters.len() == 2
+        && letters.bytes().all(|byte| byte.is_ascii_uppercase())
+        && !rest.is_empty()
+        && rest.bytes().all(|byte| byte.is_ascii_digit());
+    if is_group && formula.is_some_and(|formula| !formula.contains(species)) {
+        return None;
+    }
+    Some(Reading::plain(species))
+}
+
+/// The element of an atom label: `Fe1`, `NA+`, `OW2`, `HO1`, `Wat`.
+///
+/// A label is read as its first two letters or its first one. Where both are elements, the one in the declared
+/// formula wins; then a small second letter, or a label of exactly two letters, means two letters.
+pub(crate) fn from_label(text: &str, formula: Option<&Formula>) -> Option<Reading> {
+    let letters = leading_letters(text);
+    let upper = letters.to_ascii_uppercase();
+    let element = |symbol: &str| Species::from_symbol(symbol);
+    match upper.as_str() {
+        "D" | "T" => {
+            // `T` is a tetrahedral site in minerals without hydrogen.
+            let hydrogen = element("H")?;
+            let possible = formula.is_none_or(|formula| formula.has_isotope || formula.contains(hydrogen));
+            return Reading::isotope().filter(|_| possible);
+        }
+        // A vacancy, unless there is vanadium.
+        "VA" | "VAC" if formula.is_some_and(|formula| element("V").is_some_and(|v| !formula.contains(v))) => {
+            return None;
+        }
+        "WAT" | "WA" | "HOH" | "OH" | "OW" => {
+            return Some(Reading { has_hydrogen: true, ..Reading::plain(element("O")?) });
+        }
+        "NH" => return Some(Reading { has_hydrogen: true, ..Reading::plain(element("N")?) }),
+        _ => {}
+    }
+    let rest = &text.trim_start()[letters.len()..];
+    let has_hydrogen = upper == "O" && rest.starts_with("-H");
+    let one = letters.get(..1).and_then(capitalised);
+    let two = letters.get(..2).and_then(capitalised);
+    let (Some(long), Some(short)) = (two, one) else {
+        // `D1a`, `Dn1`: only with deuterium in the formula.
+        let isotope = upper.starts_with('D') && two.is_none() && formula.is_some_and(|formula| formula.has_isotope);
+        if isotope {
+            return Reading::isotope();
+        }
+        return Some(Reading { has_hydrogen, ..Reading::plain(two.or(one)?) });
+    };
+    if let Some(formula) = formula {
+        match (formula.contains(long), formula.contains(short)) {
+            (true, false) => return Some(Reading::plain(long)),
+            (false, true) => return Some(Reading { has_hydrogen, ..Reading::plain(short) }),
+            _ => {}
+        }
+    }
+    let second_is_small = letters.as_bytes()[1].is_ascii_lowercase();
+    let is_charged = letters.len() == 2 && rest.contains(['+', '-']);
+    let species = if second_is_small || letters.len() == 2 { long } else { short };
+    Some(Reading { is_ambiguous: !second_is_small && !is_charged, ..Reading::plain(species) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn label(text: &str, formula: &str) -> Option<(&'static str, bool)> {
+        let formula = (!formula.is_empty()).then(|| Formula::parse(formula, 1));
+        from_label(text, formula.as_ref()).map(|reading| (reading.species.symbol(), reading.is_ambiguous))
+    }
+
+    #[test]
+    fn type_symbols_are_read_in_any_case_and_with_charges() {
+        for (text, symbol) in
+            [("Ti", "Ti"), ("TI", "Ti"), ("ti", "Ti"), ("Ti4+", "Ti"), ("O-2", "O"), ("Ti0+", "Ti"), ("D", "H")]
+        {
+            assert_eq!(from_type_symbol(text, None).unwrap().species.symbol(), symbol);
+        }
+        assert!(from_type_symbol("D1+", None).unwrap().is_isotope);
+        for text in ["Wat", "OH", "NH4", "Xx", "Va", "", "1H", "?", "M", "é"] {
+            assert_eq!(from_type_symbol(text, None), None, "{text}");
+        }
+        assert_eq!(from_type_symbol("NO3", Some(&Formula::parse("Na N O3", 1))), None);
+    }
+
+    #[test]
+    fn labels_are_read_with_the_help_of_the_formula() {
+        for (text, formula, symbol) in [
+            ("Fe1", "", "Fe"),
+            ("NA+", "", "Na"),
+            ("OW1", "", "O"),
+            ("HW1a", "", "H"),
+            ("Fe_2", "", "Fe"),
+            ("IN", "In Sb", "In"),
+            ("HO1", "C H4 O", "H"),
+            ("CD2", "C2 H6", "C"),
+            ("CAB", "C2 H6", "C"),
+            ("SiT1", "", "Si"),
+            ("OBR", "", "O"),
+            ("KA", "", "K"),
+            ("Wat", "", "O"),
+            ("O-H2", "V O3 H2", "O"),
+            ("D1", "D2 O", "H"),
+            ("NH4", "", "N"),
+        ] {
+            assert_eq!(label(text, formula), Some((symbol, false)), "{text}");
+        }
+        assert_eq!(label("CA1", ""), Some(("Ca", true)));
+        assert_eq!(label("CO1", ""), Some(("Co", true)));
+        assert_eq!(label("CAB", ""), Some(("C", true)));
+        for (text, formula) in [("T1", "Si O2"), ("M2", ""), ("Q", ""), ("", ""), ("1", ""), ("Va", "Ti O2")] {
+            assert_eq!(label(text, formula), None, "{text}");
+        }
+    }
+}

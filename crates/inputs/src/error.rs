@@ -1,0 +1,79 @@
+//! What keeps the input from being enumerated at all. Single bad entries are failures, not errors.
+
+use std::io;
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// Why a source cannot be enumerated, or a manifest not be read or written.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum InputError {
+    /// A file or folder cannot be opened or read.
+    #[error("cannot read `{}`", path.display())]
+    Read {
+        /// What was to be read.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A file cannot be written.
+    #[error("cannot write `{}`", path.display())]
+    Write {
+        /// What was to be written.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A list without paths, or a folder without CIF files.
+    #[error("`{}` names no structures: expected {expected}", path.display())]
+    NoStructures {
+        /// The list, folder or table.
+        path: PathBuf,
+        /// What a source of its kind holds.
+        expected: &'static str,
+    },
+    /// A table without the column of the CIF texts.
+    #[error(
+        "table `{}` has no column {wanted}; its columns are: {}. Name one with --cif-column", path.display(),
+        columns.join(", ")
+    )]
+    NoColumn {
+        /// The table.
+        path: PathBuf,
+        /// What was looked for.
+        wanted: String,
+        /// What is there.
+        columns: Vec<String>,
+    },
+    /// A table that cannot be parsed.
+    #[error("table `{}` cannot be parsed", path.display())]
+    Table {
+        /// The table.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: csv::Error,
+    },
+    /// A manifest that this version does not understand, or a damaged one.
+    #[error("manifest `{}`, line {line}: {cause}. Start a new run from the original input", path.display())]
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// From 1.
+        line: u64,
+        /// What is wrong.
+        cause: &'static str,
+    },
+}
+
+impl InputError {
+    pub(crate) fn read(path: impl Into<PathBuf>, source: io::Error) -> Self {
+        Self::Read { path: path.into(), source }
+    }
+
+    pub(crate) fn write(path: impl Into<PathBuf>, source: io::Error) -> Self {
+        Self::Write { path: path.into(), source }
+    }
+}

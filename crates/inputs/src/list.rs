@@ -1,0 +1,119 @@
+//! List files.
+
+use crate::InputError;
+use crate::escape::os_string;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+/// How many entries decide where the relative paths of a list start.
+const SAMPLE: usize = 256;
+
+/// The paths of a list, in its order.
+pub(crate) fn read_list(list: &Path, root: Option<&Path>, mut visit: impl FnMut(PathBuf)) -> Result<(), InputError> {
+    let fail = |error| InputError::read(list, error);
+    let root = match root {
+        Some(root) => root.to_owned(),
+        None => {
+            let mut sample = Vec::new();
+            each_path(list, |path| {
+                if path.is_relative() {
+                    sample.push(path);
+                }
+                sample.len() < SAMPLE
+            })
+            .map_err(fail)?;
+            find_root(list, &sample)
+        }
+    };
+    let mut n_paths = 0u64;
+    each_path(list, |path| {
+        n_paths += 1;
+        // `join` keeps an absolute path as it is.
+        visit(root.join(path));
+        true
+    })
+    .map_err(fail)?;
+    if n_paths == 0 {
+        return Err(InputError::NoStructures { path: list.into(), expected: "one path a line" });
+    }
+    Ok(())
+}
+
+/// Line by line, until `visit` says that it has enough. Lines may end in LF, CR LF or CR.
+fn each_path(list: &Path, mut visit: impl FnMut(PathBuf) -> bool) -> std::io::Result<()> {
+    let mut reader = BufReader::new(File::open(list)?);
+    let (mut text, mut is_first) = (Vec::new(), true);
+    loop {
+        text.clear();
+        if reader.read_until(b'\n', &mut text)? == 0 {
+            return Ok(());
+        }
+        let mut rest = text.as_slice();
+        if std::mem::take(&mut is_first) {
+            rest = rest.strip_prefix(b"\xef\xbb\xbf").unwrap_or(rest);
+        }
+        for line in rest.split(|byte| *byte == b'\r').map(<[u8]>::trim_ascii) {
+            if !line.is_empty() && line[0] != b'#' && !visit(os_string(line.to_vec()).into()) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The folder from which relative paths start; empty for the current folder.
+fn find_root(list: &Path, paths: &[PathBuf]) -> PathBuf {
+    let beside = list.parent().map(Path::to_owned).unwrap_or_default();
+    let above = beside.join("..");
+    let candidates = [beside.clone(), PathBuf::new(), above];
+    let mut found = [0usize; 3];
+    for path in paths {
+        for (candidate, count) in candidates.iter().zip(&mut found) {
+            *count += usize::from(candidate.join(path).exists());
+        }
+    }
+    let most = found.into_iter().max().unwrap_or(0);
+    let first = found.iter().position(|count| *count == most).unwrap_or(0);
+    let root = &candidates[first];
+    // `lists/../bulk/x.cif` reads better as `bulk/x.cif`.
+    if first == 2 {
+        beside.parent().filter(|_| beside.file_name().is_some()).map_or(root.clone(), Path::to_owned)
+    } else {
+        root.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(list: &Path, root: Option<&Path>) -> Vec<PathBuf> {
+        let mut paths = Vec::new();
+        read_list(list, root, |path| paths.push(path)).unwrap();
+        paths
+    }
+
+    #[test]
+    fn untidy_lists_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let list = folder.path().join("x.list");
+        std::fs::write(&list, b"\xef\xbb\xbfa b.cif\r\n\n  c.cif \t\n# no\n  # no\n/d.cif\r\xff.cif").unwrap();
+        let at = |bytes: &[u8]| folder.path().join(os_string(bytes.to_vec()));
+        assert_eq!(read(&list, None), [at(b"a b.cif"), at(b"c.cif"), "/d.cif".into(), at(b"\xff.cif")]);
+        assert_eq!(read(&list, Some(Path::new("/r")))[1], Path::new("/r/c.cif"));
+        std::fs::write(&list, "# nothing\n").unwrap();
+        assert!(matches!(read_list(&list, None, drop), Err(InputError::NoStructures { .. })));
+    }
+
+    #[test]
+    fn paths_may_start_from_the_folder_above_the_list() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("lists")).unwrap();
+        std::fs::write(folder.path().join("a.cif"), "").unwrap();
+        let list = folder.path().join("lists/x.list");
+        std::fs::write(&list, "missing.cif\na.cif\n").unwrap();
+        assert_eq!(read(&list, None), [folder.path().join("missing.cif"), folder.path().join("a.cif")]);
+        std::fs::write(folder.path().join("lists/a.cif"), "").unwrap();
+        assert_eq!(read(&list, None)[1], folder.path().join("lists/a.cif"));
+    }
+}

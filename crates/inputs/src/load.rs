@@ -1,0 +1,40 @@
+//! From a locator to a structure.
+
+use crate::Locator;
+use mlip_atoms::Structure;
+use mlip_atoms::cif::{CifError, CifOptions, CifWarning, parse_cif};
+use mlip_tasks::{Failure, FailureKind};
+
+/// Reads and parses one entry.
+///
+/// # Errors
+/// When the text cannot be read, or is refused by the CIF reader: a row of `failures.csv`.
+pub fn load(locator: &Locator, options: &CifOptions) -> Result<(Structure, Vec<CifWarning>), Failure> {
+    let bytes = locator.read()?;
+    let parsed = parse_cif(&bytes, options).map_err(as_failure)?;
+    Ok((parsed.structure, parsed.warnings))
+}
+
+fn as_failure(error: CifError) -> Failure {
+    let CifError { class, line, message, hint } = error;
+    Failure { kind: FailureKind::Cif(class.to_string()), line, message: format!("{message}; {hint}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_file_is_a_failure_with_class_line_cause_and_remedy() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.cif");
+        std::fs::write(&path, "data_x\n_cell_length_a 1,5\nloop_\n_atom_site_fract_x\n0\n").unwrap();
+        let failure = load(&Locator::File { path }, &CifOptions::default()).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Cif("bad_number".into()));
+        assert_eq!(failure.line, Some(2));
+        assert_eq!(
+            failure.message,
+            "_cell_length_a is \"1,5\", which is not a finite number; write decimal points, not commas"
+        );
+    }
+}

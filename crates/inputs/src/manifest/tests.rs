@@ -1,0 +1,113 @@
+use super::*;
+use proptest::prelude::*;
+
+fn file(path: impl Into<PathBuf>) -> Locator {
+    Locator::File { path: path.into() }
+}
+
+fn cell(path: &str, row: u64, column: u32) -> Locator {
+    Locator::CsvCell { path: path.into(), row, byte_offset: row * 100, column }
+}
+
+/// Through a file and back.
+fn reread(manifest: &Manifest) -> Manifest {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("inputs.manifest");
+    manifest.write(&path).unwrap();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "a partial file was left");
+    Manifest::read(&path).unwrap()
+}
+
+fn check(entries: &[(String, Locator)]) {
+    let mut manifest = Manifest::default();
+    for (id, locator) in entries {
+        manifest.push(id, locator);
+    }
+    for manifest in [&manifest, &reread(&manifest)] {
+        assert_eq!(manifest.len(), entries.len());
+        for (index, (id, locator)) in entries.iter().enumerate() {
+            let entry = manifest.get(index).unwrap();
+            assert_eq!((&entry.id, &entry.locator), (id, locator), "entry {index}");
+        }
+        assert_eq!(manifest.get(entries.len()), None);
+        assert_eq!(manifest.iter().count(), entries.len());
+    }
+    assert_eq!(manifest.digest(), reread(&manifest).digest());
+}
+
+#[test]
+fn odd_paths_survive() {
+    let odd = [
+        "a b.cif",
+        "näme.cif",
+        "new\nline\t.cif",
+        "..",
+        "a/",
+        "",
+        "/",
+        "./x.cif",
+        "a//b.cif",
+        "\\x41.cif",
+        "d/../e.cif",
+    ];
+    let mut entries: Vec<_> = odd.iter().map(|path| (file_id(Path::new(path)), file(*path))).collect();
+    entries.push(("other id".into(), file("a b.cif")));
+    entries.push(("x".into(), file(os_string(b"q\xff\r/\xfe.cif".to_vec()))));
+    entries.push(("r\t1".into(), cell("t\n.csv", 1, 2)));
+    entries.push(("r2".into(), cell("t\n.csv", 2, 3)));
+    check(&entries);
+}
+
+#[test]
+fn every_entry_of_a_long_manifest_is_found() {
+    let entries: Vec<_> = (0..200).map(|k| (format!("s{k}"), file(format!("folder{}/s{k}.cif", k / 50)))).collect();
+    check(&entries);
+}
+
+#[test]
+fn an_entry_of_a_folder_takes_little_memory() {
+    let mut manifest = Manifest::default();
+    for k in 0..100_000 {
+        manifest.push(&format!("mp-{k}"), &file(format!("/a/long/folder/name/that/is/stored/once/mp-{k}.cif")));
+    }
+    let bytes = manifest.lines.capacity() + 8 * manifest.marks.capacity();
+    assert!(bytes < 100_000 * 40, "{bytes}");
+}
+
+#[test]
+fn damage_is_reported_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m");
+    for (text, line) in [
+        ("", 1),
+        ("mlip-batch inputs 2\n", 1),
+        ("mlip-batch inputs 1\nf\t0\tx.cif\n", 2),
+        ("mlip-batch inputs 1\nd\ta\nf\t0\tx.cif\nf\t0\ty", 4),
+        ("mlip-batch inputs 1\nd\ta\nd\ta\n", 3),
+        ("mlip-batch inputs 1\nwhat\n", 2),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        match Manifest::read(&path) {
+            Err(InputError::Manifest { line: got, .. }) => assert_eq!(got, line, "{text:?}"),
+            other => panic!("{text:?}: {other:?}"),
+        }
+    }
+}
+
+proptest! {
+    // Each case syncs a file to the disk.
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_entries_survive(list in prop::collection::vec((".{0,12}", prop::collection::vec(1u8.., 0..12), any::<bool>()), 0..80)) {
+        let entries: Vec<_> = list
+            .into_iter()
+            .enumerate()
+            .map(|(k, (id, path, is_row))| {
+                let locator = if is_row { cell("t.csv", k as u64, 1) } else { file(os_string(path)) };
+                (id, locator)
+            })
+            .collect();
+        check(&entries);
+    }
+}

@@ -1,0 +1,90 @@
+//! What the command line names.
+
+use crate::InputError;
+use std::path::{Path, PathBuf};
+
+/// One input of the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Source {
+    /// A text file with one path a line.
+    ///
+    /// Blank lines and lines that start with `#` are skipped, blanks and CR at the ends of a line are ignored. All
+    /// relative paths of a list start from one folder: `root` where given; else the folder of the list, the current
+    /// folder or the folder above the list's, whichever has most of the first 256 entries (the first of these on a
+    /// tie). Every line is an entry, whatever it names: a missing file or a folder becomes a failure record.
+    List {
+        /// The list.
+        path: PathBuf,
+        /// Where its relative paths start.
+        root: Option<PathBuf>,
+    },
+    /// A folder: every `*.cif` below it, in any case, in the bytewise order of the paths.
+    ///
+    /// Hidden files and folders (`.name`) are skipped; links are followed, each folder is visited once.
+    Directory {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A single CIF.
+    Cif {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A table, comma separated or (`.tsv`) tab separated, with a CIF text in one column.
+    Csv {
+        /// The table.
+        path: PathBuf,
+        /// The column of the texts; without it `cif`, `structure` or `cif_string`, in any case.
+        cif_column: Option<String>,
+        /// The column of the ids; without it `structure_id`, `material_id`, `id`, `name` or `mat_id`, in any case;
+        /// without any of them the number of the row.
+        id_column: Option<String>,
+    },
+}
+
+impl Source {
+    /// What a path on the command line means: a folder, `*.cif`, `*.csv` or `*.tsv`; anything else is a list.
+    ///
+    /// # Errors
+    /// When there is nothing at this path.
+    pub fn from_path(path: impl Into<PathBuf>) -> Result<Self, InputError> {
+        let path = path.into();
+        let metadata = std::fs::metadata(&path).map_err(|error| InputError::read(&path, error))?;
+        let extension = path.extension().map(|text| text.to_string_lossy().to_ascii_lowercase());
+        Ok(match extension.as_deref() {
+            _ if metadata.is_dir() => Self::Directory { path },
+            Some("cif" | "mcif") => Self::Cif { path },
+            Some("csv" | "tsv") => Self::Csv { path, cif_column: None, id_column: None },
+            _ => Self::List { path, root: None },
+        })
+    }
+
+    /// The file or folder.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::List { path, .. } | Self::Directory { path } | Self::Cif { path } | Self::Csv { path, .. } => path,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_says_what_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, "").unwrap();
+            Source::from_path(path).unwrap()
+        };
+        assert!(matches!(at("a.CIF"), Source::Cif { .. }));
+        assert!(matches!(at("a.csv"), Source::Csv { .. }));
+        assert!(matches!(at("a.list"), Source::List { .. }));
+        assert!(matches!(at("a"), Source::List { .. }));
+        assert!(matches!(Source::from_path(folder.path()), Ok(Source::Directory { .. })));
+        assert!(matches!(Source::from_path(folder.path().join("no")), Err(InputError::Read { .. })));
+    }
+}
