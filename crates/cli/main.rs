@@ -1,2 +1,51 @@
-//! The `mlip-batch` program.
-fn main() {}
+//! `mlip-batch`: the composition root. Knows models, ranks, files and flags; computes nothing.
+//!
+//! Module order: `error`, `exit_code`, `args`, `potentials` ← `settings` ← `commands`.
+
+mod args;
+mod commands;
+mod error;
+mod exit_code;
+mod potentials;
+mod settings;
+
+use args::{Args, Command};
+use clap::{CommandFactory, Parser};
+use error::Complaint;
+use exit_code::ExitCode;
+use std::path::Path;
+
+fn main() -> std::process::ExitCode {
+    let args = Args::parse();
+    let command = match args.command {
+        Some(command) => command,
+        None if Path::new("job.toml").is_file() => Command::Run(Box::new(args::RunArgs::of_job("job.toml"))),
+        None => {
+            // Help is what was asked for by asking for nothing; a closed pipe is nobody's error.
+            let _ = Args::command().print_long_help();
+            return ExitCode::Usage.into();
+        }
+    };
+    let prepared = prepare(&command).map_err(|complaint| complaint.spoken_by_one());
+    match prepared.and_then(|()| commands::dispatch(command)) {
+        Ok(code) => code.into(),
+        Err(complaint) => {
+            complaint.tell();
+            complaint.code().into()
+        }
+    }
+}
+
+/// Sizes the thread pools of the tensor library, which by default take the whole node.
+fn prepare(command: &Command) -> Result<(), Complaint> {
+    let threads = settings::threads_per_mlip(command)?.to_string();
+    for variable in ["RAYON_NUM_THREADS", "CANDLE_NUM_THREADS"] {
+        // SAFETY: this is the first thing that main does after reading its arguments: no other
+        // thread exists yet that could read the environment.
+        #[expect(unsafe_code, reason = "the pools are sized by the environment only")]
+        unsafe {
+            std::env::set_var(variable, &threads);
+        }
+    }
+    Ok(())
+}

@@ -1,1 +1,46 @@
-//! TODO
+//! One rank's life: plan, compute, journal, gather.
+//!
+//! Module order, each using only those before it:
+//! `source`, `config`, `budget`, `plan`, `memory`, `signals` ← `protocol` ← `error` ← `journal`, `queue`, `cache`
+//! ← `evaluate` ← `team` ← `worker` ← `pool` ← `coordinator` ← `progress` ← `rank`, `root` ← `setup` ← `gather`
+//! ← `run` ← `estimate`.
+//!
+//! Every rank has one main thread, which talks to the others and decides, and workers, which read
+//! and compute. The root is a rank like the others whose main thread also coordinates.
+
+mod budget;
+mod cache;
+mod config;
+mod coordinator;
+mod error;
+mod estimate;
+mod evaluate;
+mod gather;
+mod journal;
+mod memory;
+mod plan;
+mod pool;
+mod progress;
+mod protocol;
+mod queue;
+mod rank;
+mod root;
+mod run;
+mod setup;
+mod signals;
+mod source;
+mod team;
+mod worker;
+
+pub use budget::{Machine, NoThreads, Share, ThreadBudget, ThreadRequest, shares};
+pub use config::{Physics, PotentialConfig, Resources, RunConfig};
+pub use error::RunError;
+pub use estimate::{Estimate, estimate};
+pub use gather::{provenance, report_plan, rows};
+pub use memory::{Resident, machine_bytes};
+pub use plan::{Item, Planner};
+pub use protocol::{End, ProtocolError};
+pub use run::{Engine, Finish, RootPart, execute};
+pub use setup::Setup;
+pub use signals::Signals;
+pub use source::{CifSource, Loaded, StructureSource};

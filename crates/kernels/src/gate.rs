@@ -31,33 +31,73 @@ impl<V: Vector, const N: usize> Mask<V, N> {
     #[inline(always)]
     pub fn new(width: usize) -> Self {
         assert!(width <= N * V::LANES, "a row of {width} in {N} vectors");
-        let one = V::Scalar::real(1.0);
-        let lanes = std::array::from_fn(|k| {
-            let inside = width.saturating_sub(k * V::LANES).min(V::LANES);
-            V::load_padded(&[one; 16][..inside], 0, V::Scalar::default())
-        });
-        Self { lanes, inverse_width: V::splat(V::Scalar::real(1.0 / width as f64)) }
+        let mut ones = [V::Scalar::default(); MAX_WIDTH];
+        ones[..width].fill(V::Scalar::real(1.0));
+        Self { lanes: load(&ones), inverse_width: V::splat(V::Scalar::real(1.0 / width as f64)) }
     }
 }
+
+/// The widest row.
+pub const MAX_WIDTH: usize = 64;
+
+// Loops, not closures: a closure is a function of its own, compiled for the oldest processor.
 
 /// A row as vectors, zero beyond its end.
 #[inline(always)]
 pub fn load<V: Vector, const N: usize>(row: &[V::Scalar]) -> [V; N] {
-    std::array::from_fn(|k| V::load_padded(row, k * V::LANES, V::Scalar::default()))
+    let zero = V::Scalar::default();
+    let mut lanes = [V::splat(zero); N];
+    if row.len() == N * V::LANES {
+        for k in 0..N {
+            lanes[k] = V::load(&row[k * V::LANES..]);
+        }
+    } else {
+        for k in 0..N {
+            lanes[k] = V::load_padded(row, k * V::LANES, zero);
+        }
+    }
+    lanes
 }
 
 /// Vectors into a row; lanes beyond its end are dropped.
 #[inline(always)]
 pub fn store<V: Vector, const N: usize>(lanes: [V; N], row: &mut [V::Scalar]) {
-    for (k, lanes) in lanes.into_iter().enumerate() {
-        lanes.store_padded(row, k * V::LANES);
+    if row.len() == N * V::LANES {
+        for k in 0..N {
+            lanes[k].store(&mut row[k * V::LANES..]);
+        }
+    } else {
+        for k in 0..N {
+            lanes[k].store_padded(row, k * V::LANES);
+        }
     }
 }
 
-/// Lane by lane.
+/// Sum, lane by lane.
 #[inline(always)]
-pub fn each<V: Vector, const N: usize>(a: [V; N], b: [V; N], function: impl Fn(V, V) -> V) -> [V; N] {
-    std::array::from_fn(|k| function(a[k], b[k]))
+pub fn add<V: Vector, const N: usize>(mut a: [V; N], b: [V; N]) -> [V; N] {
+    for k in 0..N {
+        a[k] = a[k].add(b[k]);
+    }
+    a
+}
+
+/// Product, lane by lane.
+#[inline(always)]
+pub fn multiply<V: Vector, const N: usize>(mut a: [V; N], b: [V; N]) -> [V; N] {
+    for k in 0..N {
+        a[k] = a[k].mul(b[k]);
+    }
+    a
+}
+
+/// Product with a number.
+#[inline(always)]
+fn scale<V: Vector, const N: usize>(mut a: [V; N], factor: V) -> [V; N] {
+    for k in 0..N {
+        a[k] = a[k].mul(factor);
+    }
+    a
 }
 
 /// Sum over the row, in every lane.
@@ -80,26 +120,41 @@ struct Normal<V, const N: usize> {
 #[inline(always)]
 fn normalise<V: Vector, const N: usize>(row: [V; N], mask: &Mask<V, N>) -> Normal<V, N> {
     let mean = total(row).mul(mask.inverse_width);
-    let centered = each(row, mask.lanes, |x, inside| x.sub(mean).mul(inside));
-    let variance = total(each(centered, centered, V::mul)).mul(mask.inverse_width);
+    let mut centered = row;
+    for k in 0..N {
+        centered[k] = row[k].sub(mean).mul(mask.lanes[k]);
+    }
+    let variance = total(multiply(centered, centered)).mul(mask.inverse_width);
     let one = V::splat(V::Scalar::real(1.0));
     let inverse_deviation = one.div(variance.add(V::splat(V::Scalar::real(EPSILON))).sqrt());
-    Normal { lanes: centered.map(|x| x.mul(inverse_deviation)), inverse_deviation }
+    Normal { lanes: scale(centered, inverse_deviation), inverse_deviation }
 }
 
 /// Turns `∂E/∂normal` into `∂E/∂row`.
 #[inline(always)]
-fn normalise_backward<V: Vector, const N: usize>(gradient: [V; N], normal: Normal<V, N>, mask: &Mask<V, N>) -> [V; N] {
+fn normalise_backward<V: Vector, const N: usize>(
+    mut gradient: [V; N],
+    normal: Normal<V, N>,
+    mask: &Mask<V, N>,
+) -> [V; N] {
     let mean = total(gradient).mul(mask.inverse_width);
-    let product = total(each(gradient, normal.lanes, V::mul)).mul(mask.inverse_width);
-    each(gradient, normal.lanes, |g, x| g.sub(mean).sub(x.mul(product)).mul(normal.inverse_deviation))
+    let product = total(multiply(gradient, normal.lanes)).mul(mask.inverse_width);
+    for k in 0..N {
+        let centered = gradient[k].sub(mean).sub(normal.lanes[k].mul(product));
+        gradient[k] = centered.mul(normal.inverse_deviation);
+    }
+    gradient
 }
 
 impl<T: Real> LayerNorm<T> {
     #[inline(always)]
     fn apply<V: Vector<Scalar = T>, const N: usize>(&self, normal: &Normal<V, N>) -> [V; N] {
         let (scale, offset): ([V; N], [V; N]) = (load(&self.scale), load(&self.offset));
-        std::array::from_fn(|k| normal.lanes[k].mul_add(scale[k], offset[k]))
+        let mut row = normal.lanes;
+        for k in 0..N {
+            row[k] = row[k].mul_add(scale[k], offset[k]);
+        }
+        row
     }
 
     /// `norm(row)`
@@ -116,7 +171,7 @@ impl<T: Real> LayerNorm<T> {
         gradient: [V; N],
         mask: &Mask<V, N>,
     ) -> [V; N] {
-        normalise_backward(each(gradient, load(&self.scale), V::mul), normalise(row, mask), mask)
+        normalise_backward(multiply(gradient, load(&self.scale)), normalise(row, mask), mask)
     }
 }
 
@@ -148,9 +203,12 @@ impl<T: Real> Gate<T> {
         gate: [V; N],
         mask: &Mask<V, N>,
     ) -> [V; N] {
-        let (core, gate) = (self.core.forward(core, mask), self.gate.forward(gate, mask));
+        let (mut value, gate) = (self.core.forward(core, mask), self.gate.forward(gate, mask));
         // c · s(c) · s(g) with one division. An overflow of the product gives 0, which is right to rounding.
-        each(core, gate, |c, g| c.div(one_plus_exp_minus(c).mul(one_plus_exp_minus(g))))
+        for k in 0..N {
+            value[k] = value[k].div(one_plus_exp_minus(value[k]).mul(one_plus_exp_minus(gate[k])));
+        }
+        value
     }
 
     /// Value and gradient of [`forward`](Self::forward) for `gradient = ∂E/∂value`.
@@ -205,17 +263,13 @@ pub fn silu_slope<V: Vector>(x: V) -> V {
     s.mul(x.mul_add(one.sub(s), one))
 }
 
-/// Calls `$function::<V, N>($arguments)` for the smallest supported `N` that holds rows of this width.
+/// Calls `$function::<V, N>($arguments)` with the `N` that holds rows of up to [`MAX_WIDTH`].
 macro_rules! with_vectors {
-    ($vector:ident, $width:expr, $function:ident($($argument:expr),* $(,)?)) => {
-        match usize::div_ceil($width, $vector::LANES) {
-            1 => $function::<$vector, 1>($($argument),*),
-            2 => $function::<$vector, 2>($($argument),*),
-            3..=4 => $function::<$vector, 4>($($argument),*),
-            5..=8 => $function::<$vector, 8>($($argument),*),
-            9..=16 => $function::<$vector, 16>($($argument),*),
-            17..=64 => $function::<$vector, 64>($($argument),*),
-            vectors => panic!("a row of {vectors} vectors is wider than this kernel was made for"),
+    ($vector:ident, $function:ident($($argument:expr),* $(,)?)) => {
+        match $vector::LANES {
+            16 => $function::<$vector, 4>($($argument),*),
+            8 => $function::<$vector, 8>($($argument),*),
+            _ => $function::<$vector, 16>($($argument),*),
         }
     };
 }

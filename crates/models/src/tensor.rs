@@ -1,16 +1,12 @@
 //! Between candle's tensors and slices.
 
-use candle_core::{CpuStorage, Device, Layout, Result, Shape, Tensor, WithDType, bail};
+use candle_core::{CpuStorage, Device, Layout, Result, Shape, Storage, Tensor, bail};
 use mlip_kernels::simd::Real;
 
 /// Numbers into candle's storage.
-pub(crate) trait Storage: Real {
-    fn storage(values: Vec<Self>) -> CpuStorage {
-        <Self as WithDType>::to_cpu_storage_owned(values)
-    }
+pub(crate) fn storage<T: Real>(values: Vec<T>) -> CpuStorage {
+    T::to_cpu_storage_owned(values)
 }
-
-impl<T: Real> Storage for T {}
 
 /// The numbers of a contiguous argument of a custom operation.
 pub(crate) fn contiguous<'a, T: Real>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
@@ -26,7 +22,7 @@ pub(crate) fn with_values<T: Real, R>(tensor: &Tensor, visit: impl FnOnce(&[T]) 
     let tensor = tensor.contiguous()?;
     let (storage, layout) = tensor.storage_and_layout();
     match &*storage {
-        candle_core::Storage::Cpu(storage) => Ok(visit(contiguous::<T>(storage, layout)?)),
+        Storage::Cpu(storage) => Ok(visit(contiguous::<T>(storage, layout)?)),
         _ => bail!("expected a tensor on the CPU"),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::forward::{first_layer, second_layer};
 use super::{BLOCK, GatedMessages, Rows, Saved};
-use crate::gate::{Mask, each, load, silu_slope, store, with_vectors};
+use crate::gate::{Mask, add, load, multiply, silu_slope, store, with_vectors};
 use crate::simd::{Kernel, Real, Vector};
 
 /// From `∂E/∂out` to the gradients of the tables and of the own features. Weights are constant and get none.
@@ -37,7 +37,7 @@ impl<T: Real> Kernel<T> for Backward<'_, '_, T> {
 
     #[inline(always)]
     fn run<V: Vector<Scalar = T>>(self) {
-        with_vectors!(V, self.layer.width, run(self))
+        with_vectors!(V, run(self))
     }
 }
 
@@ -46,14 +46,21 @@ fn run<V: Vector, const N: usize>(backward: Backward<'_, '_, V::Scalar>) {
     let Backward { layer, rows, gradient, saved, tables, own } = backward;
     let (w, zero) = (layer.width, V::Scalar::default());
     let mask = Mask::<V, N>::new(w);
-    let block = || vec![zero; BLOCK * 2 * w];
-    let mut scratch = Scratch { z: block(), hidden: block(), y: block(), dy: block(), dz: block() };
+    let block = vec![zero; BLOCK * 2 * w];
+    let mut scratch =
+        Scratch { z: block.clone(), hidden: block.clone(), y: block.clone(), dy: block.clone(), dz: block };
     for first in (0..rows.count).step_by(BLOCK) {
         let n = BLOCK.min(rows.count - first);
         recall::<V, N>(layer, &rows, saved, first, n, &mut scratch);
         let Scratch { z, y, dy, dz, .. } = &mut scratch;
-        let y = saved.map_or(&y[..], |saved| &saved.y[first * 2 * w..]);
-        let z = if layer.keeps_z() { saved.map_or(&z[..], |saved| &saved.z[first * 2 * w..]) } else { &z[..] };
+        let y = match saved {
+            Some(saved) => &saved.y[first * 2 * w..],
+            None => &y[..],
+        };
+        let z = match saved {
+            Some(saved) if layer.keeps_z() => &saved.z[first * 2 * w..],
+            _ => &z[..],
+        };
         // Without a hidden layer y is z.
         let into = if layer.hidden.is_some() { &mut *dy } else { &mut *dz };
         for (r, (y, dy)) in (first..first + n).zip(y.chunks_exact(2 * w).zip(into.chunks_exact_mut(2 * w))) {
@@ -64,7 +71,11 @@ fn run<V: Vector, const N: usize>(backward: Backward<'_, '_, V::Scalar>) {
             hidden.core.backward.multiply_add::<V>(dy, 2 * w, n, dz, 2 * w);
             hidden.gate.backward.multiply_add::<V>(&dy[w..], 2 * w, n, &mut dz[w..], 2 * w);
             for (z, dz) in z.chunks_exact(w).zip(dz.chunks_exact_mut(w)).take(2 * n) {
-                store(each(load::<V, N>(z), load(dz), |z, dz| silu_slope(z).mul(dz)), dz);
+                let (z, mut lanes): ([V; N], [V; N]) = (load(z), load(dz));
+                for k in 0..N {
+                    lanes[k] = lanes[k].mul(silu_slope(z[k]));
+                }
+                store(lanes, dz);
             }
         }
         if let Some(matrix) = &layer.own {
@@ -77,7 +88,7 @@ fn run<V: Vector, const N: usize>(backward: Backward<'_, '_, V::Scalar>) {
                 let at = source.index[r] as usize * stride + source.offset;
                 let to = &mut tables[source.table][at..at + 2 * w];
                 for (to, dz) in to.chunks_exact_mut(w).zip(dz.chunks_exact(w)) {
-                    store(each(load::<V, N>(to), load(dz), V::add), to);
+                    store(add::<V, N>(load(to), load(dz)), to);
                 }
             }
         }
@@ -126,21 +137,21 @@ fn message_row<V: Vector, const N: usize>(
     let gradient: [V; N] = load(&gradient[rows.target(r) * w..][..w]);
     let mut upstream = gradient;
     for weight in rows.weights {
-        upstream = each(upstream, load(rows.pick(weight, r, w)), V::mul);
+        upstream = multiply(upstream, load(rows.pick(weight, r, w)));
     }
     let slopes = layer.gate.backward(load(&y[..w]), load(&y[w..]), upstream, mask);
     let (core, gate) = dy.split_at_mut(w);
     store(slopes.core, core);
     store(slopes.gate, gate);
     for (k, weight) in rows.weights.iter().enumerate() {
-        let mut product = each(slopes.value, gradient, V::mul);
+        let mut product = multiply(slopes.value, gradient);
         for (other, factor) in rows.weights.iter().enumerate() {
             if other != k {
-                product = each(product, load(rows.pick(factor, r, w)), V::mul);
+                product = multiply(product, load(rows.pick(factor, r, w)));
             }
         }
         let at = weight.index[r] as usize * rows.tables[weight.table].stride + weight.offset;
         let to = &mut tables[weight.table][at..at + w];
-        store(each(product, load(to), V::add), to);
+        store(add(product, load(to)), to);
     }
 }

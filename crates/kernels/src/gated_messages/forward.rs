@@ -1,7 +1,7 @@
 //! Values.
 
 use super::{BLOCK, GatedMessages, Rows, Saved};
-use crate::gate::{Mask, each, load, silu, store, with_vectors};
+use crate::gate::{Mask, add, load, multiply, silu, store, with_vectors};
 use crate::simd::{Kernel, Real, Vector};
 
 /// Adds the messages of all rows to `out`.
@@ -21,7 +21,7 @@ impl<T: Real> Kernel<T> for Forward<'_, T> {
 
     #[inline(always)]
     fn run<V: Vector<Scalar = T>>(self) {
-        with_vectors!(V, self.layer.width, run(self))
+        with_vectors!(V, run(self))
     }
 }
 
@@ -58,10 +58,10 @@ fn run<V: Vector, const N: usize>(forward: Forward<'_, V::Scalar>) {
         for (r, y) in (first..).zip(y.chunks_exact(2 * w)) {
             let mut message: [V; N] = layer.gate.forward(load(&y[..w]), load(&y[w..]), &mask);
             for weight in rows.weights {
-                message = each(message, load(rows.pick(weight, r, w)), V::mul);
+                message = multiply(message, load(rows.pick(weight, r, w)));
             }
             let out = &mut out[rows.target(r) * w..][..w];
-            store(each(message, load(out), V::add), out);
+            store(add(message, load(out)), out);
         }
     }
 }
@@ -77,14 +77,16 @@ pub(super) fn first_layer<V: Vector, const N: usize>(
 ) {
     let w = layer.width;
     for (r, z) in (first..first + n).zip(z.chunks_exact_mut(2 * w)) {
-        let (core, gate) = z.split_at_mut(w);
-        for (half, z) in [core, gate].into_iter().enumerate() {
-            let mut sum: [V; N] = [V::splat(V::Scalar::default()); N];
-            for source in rows.sources {
-                sum = each(sum, load(&rows.pick(source, r, 2 * w)[half * w..][..w]), V::add);
-            }
-            store(sum, z);
+        let mut core: [V; N] = [V::splat(V::Scalar::default()); N];
+        let mut gate = core;
+        for source in rows.sources {
+            let (of_core, of_gate) = rows.pick(source, r, 2 * w).split_at(w);
+            core = add(core, load(of_core));
+            gate = add(gate, load(of_gate));
         }
+        let (core_row, gate_row) = z.split_at_mut(w);
+        store(core, core_row);
+        store(gate, gate_row);
     }
     if let Some(own) = &layer.own {
         let depth = own.forward.depth();
@@ -103,8 +105,11 @@ pub(super) fn second_layer<V: Vector, const N: usize>(
     let Some(hidden) = &layer.hidden else { return };
     let w = layer.width;
     for z in z.chunks_exact_mut(w).take(2 * n) {
-        let lanes: [V; N] = load(z);
-        store(lanes.map(silu), z);
+        let mut lanes: [V; N] = load(z);
+        for lanes in &mut lanes {
+            *lanes = silu(*lanes);
+        }
+        store(lanes, z);
     }
     for y in y.chunks_exact_mut(2 * w).take(n) {
         y.copy_from_slice(&hidden.bias);

@@ -114,8 +114,10 @@ impl Vector for F32 {
         }
         for k in 0..depth {
             // SAFETY: k < depth and row < ROWS, and the lengths were checked for these above.
-            let right: [__m256; 2] =
-                std::array::from_fn(|v| unsafe { _mm256_loadu_ps(strip.as_ptr().add((k * 2 + v) * Self::LANES)) });
+            let mut right = [Self::splat(0.0).0; 2];
+            for (v, right) in right.iter_mut().enumerate() {
+                *right = unsafe { _mm256_loadu_ps(strip.as_ptr().add((k * 2 + v) * Self::LANES)) };
+            }
             for (row, sums) in sums.iter_mut().enumerate() {
                 let factor = unsafe { _mm256_set1_ps(*left.get_unchecked(row * stride + k)) };
                 for (sum, right) in sums.iter_mut().zip(right) {
@@ -242,8 +244,10 @@ impl Vector for F64 {
         }
         for k in 0..depth {
             // SAFETY: k < depth and row < ROWS, and the lengths were checked for these above.
-            let right: [__m256d; 2] =
-                std::array::from_fn(|v| unsafe { _mm256_loadu_pd(strip.as_ptr().add((k * 2 + v) * Self::LANES)) });
+            let mut right = [Self::splat(0.0).0; 2];
+            for (v, right) in right.iter_mut().enumerate() {
+                *right = unsafe { _mm256_loadu_pd(strip.as_ptr().add((k * 2 + v) * Self::LANES)) };
+            }
             for (row, sums) in sums.iter_mut().enumerate() {
                 let factor = unsafe { _mm256_set1_pd(*left.get_unchecked(row * stride + k)) };
                 for (sum, right) in sums.iter_mut().zip(right) {

@@ -110,8 +110,10 @@ impl Vector for F32 {
         }
         for k in 0..depth {
             // SAFETY: k < depth and row < ROWS, and the lengths were checked for these above.
-            let right: [__m512; 4] =
-                std::array::from_fn(|v| unsafe { _mm512_loadu_ps(strip.as_ptr().add((k * 4 + v) * Self::LANES)) });
+            let mut right = [Self::splat(0.0).0; 4];
+            for (v, right) in right.iter_mut().enumerate() {
+                *right = unsafe { _mm512_loadu_ps(strip.as_ptr().add((k * 4 + v) * Self::LANES)) };
+            }
             for (row, sums) in sums.iter_mut().enumerate() {
                 let factor = unsafe { _mm512_set1_ps(*left.get_unchecked(row * stride + k)) };
                 for (sum, right) in sums.iter_mut().zip(right) {
@@ -235,8 +237,10 @@ impl Vector for F64 {
         }
         for k in 0..depth {
             // SAFETY: k < depth and row < ROWS, and the lengths were checked for these above.
-            let right: [__m512d; 4] =
-                std::array::from_fn(|v| unsafe { _mm512_loadu_pd(strip.as_ptr().add((k * 4 + v) * Self::LANES)) });
+            let mut right = [Self::splat(0.0).0; 4];
+            for (v, right) in right.iter_mut().enumerate() {
+                *right = unsafe { _mm512_loadu_pd(strip.as_ptr().add((k * 4 + v) * Self::LANES)) };
+            }
             for (row, sums) in sums.iter_mut().enumerate() {
                 let factor = unsafe { _mm512_set1_pd(*left.get_unchecked(row * stride + k)) };
                 for (sum, right) in sums.iter_mut().zip(right) {

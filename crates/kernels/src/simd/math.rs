@@ -9,6 +9,11 @@ const LN_2_TAIL: f64 = 2.319_046_813_846_299_6e-17;
 /// π less its nearest `f64`.
 const PI_TAIL: f64 = 1.224_646_799_147_353_2e-16;
 
+/// Of x^(2k+1) in the sine's power series.
+const fn coefficient(k: usize) -> f64 {
+    inverse_factorial(2 * k + 1) * if k % 2 == 0 { 1.0 } else { -1.0 }
+}
+
 #[inline(always)]
 fn constant<V: Vector>(value: f64) -> V {
     V::splat(V::Scalar::real(value))
@@ -80,7 +85,6 @@ fn alternating_sine<V: Vector>(x: V, turns: V, sign: V) -> V {
     let r = minus.mul_add(V::splat(low), r);
     let square = r.mul(r);
     let terms = V::Scalar::SIN_TERMS;
-    let coefficient = |k: usize| inverse_factorial(2 * k + 1) * if k % 2 == 0 { 1.0 } else { -1.0 };
     let mut sum = constant::<V>(coefficient(terms - 1));
     for k in (1..terms - 1).rev() {
         sum = sum.mul_add(square, constant(coefficient(k)));

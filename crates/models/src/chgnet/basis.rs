@@ -3,23 +3,18 @@
 use super::config::Config;
 use super::graph::Graph;
 use super::packed::BasisWeights;
-use crate::tensor::{Storage, contiguous, output, with_values};
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use mlip_kernels::basis::{FourierBasis, SineBasis, SinePoint, fourier_backward};
 use mlip_kernels::gated_messages::Both;
 use mlip_kernels::simd::Real;
-use std::sync::Arc;
 
 /// Bond angles are computed from cosines shrunk by this, so that their arc cosine has a slope everywhere.
 pub(super) const COSINE_SHRINK: f64 = 1.0 - 1e-6;
 
 /// `[n_pairs, 3] → [n_pairs, 3 d]`: bond features, weights of the atom graph, weights of the bond graph.
-pub(super) struct BondBasis<T> {
-    pub(super) weights: Arc<BasisWeights<T>>,
-    pub(super) graph: Arc<Graph>,
-    pub(super) atom_cutoff: f64,
-    pub(super) bond_cutoff: f64,
-    pub(super) exponent: f64,
+pub(super) struct BondBasis<'a, T> {
+    pub(super) weights: &'a BasisWeights<T>,
+    pub(super) graph: &'a Graph,
+    pub(super) config: &'a Config,
 }
 
 /// The smooth envelope of DimeNet, `1 - (p+1)(p+2)/2 x^p + p(p+2) x^(p+1) - p(p+1)/2 x^(p+2)`, and its slope by x.
@@ -46,20 +41,10 @@ fn sine_point<T: Real>(distance: f64, cutoff: f64, exponent: f64) -> SinePoint<T
     }
 }
 
-impl<T: Real> BondBasis<T> {
-    pub(super) fn new(weights: Arc<BasisWeights<T>>, graph: Arc<Graph>, config: &Config) -> Self {
-        Self {
-            weights,
-            graph,
-            atom_cutoff: config.atom_graph_cutoff,
-            bond_cutoff: config.bond_graph_cutoff,
-            exponent: config.cutoff_coeff,
-        }
-    }
-
+impl<T: Real> BondBasis<'_, T> {
     /// Values (and slopes) of one basis for these distances.
     fn expand(&self, distances: &[f64], frequencies: &[T], cutoff: f64, slopes: bool) -> (Vec<T>, Vec<T>) {
-        let points = distances.iter().map(|d| sine_point(*d, cutoff, self.exponent)).collect::<Vec<_>>();
+        let points = distances.iter().map(|d| sine_point(*d, cutoff, self.config.cutoff_coeff)).collect::<Vec<_>>();
         let n = points.len() * frequencies.len();
         let mut values = vec![T::default(); n];
         let mut slope_values = vec![T::default(); if slopes { n } else { 0 }];
@@ -72,16 +57,16 @@ impl<T: Real> BondBasis<T> {
         self.graph.bonds.iter().map(|pair| distances[*pair as usize]).collect()
     }
 
-    fn values(&self, vectors: &[f64]) -> Vec<T> {
+    pub(super) fn values(&self, vectors: &[f64]) -> Vec<T> {
         let weights = &self.weights;
         let distances = lengths(vectors);
         let width = weights.bond_graph.forward.width();
         let mut out = vec![T::default(); distances.len() * 3 * width];
-        let (atom, _) = self.expand(&distances, &weights.atom_graph_frequencies, self.atom_cutoff, false);
+        let (atom, _) = self.expand(&distances, &weights.atom_graph_frequencies, self.config.atom_graph_cutoff, false);
         let depth = weights.atom_graph.forward.depth();
         weights.atom_graph.forward.multiply_add_strided(&atom, depth, distances.len(), &mut out, 3 * width);
         let short = self.bond_distances(&distances);
-        let (bond, _) = self.expand(&short, &weights.bond_graph_frequencies, self.bond_cutoff, false);
+        let (bond, _) = self.expand(&short, &weights.bond_graph_frequencies, self.config.bond_graph_cutoff, false);
         let mut rows = vec![T::default(); short.len() * width];
         weights.bond_graph.forward.multiply_add_all(&bond, &mut rows);
         for (pair, row) in self.graph.bonds.iter().zip(rows.chunks_exact(width)) {
@@ -100,20 +85,22 @@ impl<T: Real> BondBasis<T> {
         rows.map(|(g, s)| g.iter().zip(s).map(|(g, s)| g.wide() * s.wide()).sum::<f64>() / cutoff).collect()
     }
 
-    fn gradient(&self, vectors: &[f64], gradient: &[T]) -> Vec<f64> {
+    /// `∂E/∂vectors` from `∂E/∂values`, `[n_pairs, 3]`.
+    pub(super) fn gradient(&self, vectors: &[f64], gradient: &[T]) -> Vec<f64> {
         let weights = &self.weights;
         let distances = lengths(vectors);
         let width = weights.bond_graph.forward.width();
-        let (_, slopes) = self.expand(&distances, &weights.atom_graph_frequencies, self.atom_cutoff, true);
-        let mut by_distance = self.slope(&weights.atom_graph, &slopes, self.atom_cutoff, gradient, 3 * width);
+        let (_, slopes) = self.expand(&distances, &weights.atom_graph_frequencies, self.config.atom_graph_cutoff, true);
+        let mut by_distance =
+            self.slope(&weights.atom_graph, &slopes, self.config.atom_graph_cutoff, gradient, 3 * width);
         let short = self.bond_distances(&distances);
-        let (_, slopes) = self.expand(&short, &weights.bond_graph_frequencies, self.bond_cutoff, true);
+        let (_, slopes) = self.expand(&short, &weights.bond_graph_frequencies, self.config.bond_graph_cutoff, true);
         let rows = self.graph.bonds.iter();
         let compact = rows
             .flat_map(|pair| &gradient[*pair as usize * 3 * width + 2 * width..][..width])
             .copied()
             .collect::<Vec<_>>();
-        let of_bonds = self.slope(&weights.bond_graph, &slopes, self.bond_cutoff, &compact, width);
+        let of_bonds = self.slope(&weights.bond_graph, &slopes, self.config.bond_graph_cutoff, &compact, width);
         for (pair, slope) in self.graph.bonds.iter().zip(of_bonds) {
             by_distance[*pair as usize] += slope;
         }
@@ -126,28 +113,10 @@ fn lengths(vectors: &[f64]) -> Vec<f64> {
     vectors.chunks_exact(3).map(|v| (v[0] * v[0] + v[1] * v[1] + v[2] * v[2]).sqrt()).collect()
 }
 
-impl<T: Real> CustomOp1 for BondBasis<T> {
-    fn name(&self) -> &'static str {
-        "chgnet-bond-basis"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let values = self.values(contiguous::<f64>(storage, layout)?);
-        let n_pairs = self.graph.pairs.len();
-        let shape = Shape::from((n_pairs, values.len() / n_pairs.max(1)));
-        Ok((T::storage(values), shape))
-    }
-
-    fn bwd(&self, vectors: &Tensor, _bonds: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        let values = with_values::<f64, _>(vectors, |v| with_values::<T, _>(gradient, |g| self.gradient(v, g)))??;
-        output(values, vectors.shape()).map(Some)
-    }
-}
-
 /// `[n_pairs, 3] → [n_angles, d]`
-pub(super) struct AngleBasis<T> {
-    pub(super) weights: Arc<BasisWeights<T>>,
-    pub(super) graph: Arc<Graph>,
+pub(super) struct AngleBasis<'a, T> {
+    pub(super) weights: &'a BasisWeights<T>,
+    pub(super) graph: &'a Graph,
 }
 
 /// One angle: cosine between the two bonds (with the orientation in which they leave the center) and θ.
@@ -158,7 +127,7 @@ struct Angle {
     vectors: [[f64; 3]; 2],
 }
 
-impl<T: Real> AngleBasis<T> {
+impl<T: Real> AngleBasis<'_, T> {
     fn angles<'a>(&'a self, vectors: &'a [f64]) -> impl Iterator<Item = Angle> + 'a {
         let angles = &self.graph.angles;
         (0..self.graph.n_angles()).map(move |k| {
@@ -183,12 +152,19 @@ impl<T: Real> AngleBasis<T> {
         values
     }
 
-    fn gradient(&self, vectors: &[f64], gradient: &[T]) -> Vec<f64> {
+    pub(super) fn values(&self, vectors: &[f64]) -> Vec<T> {
+        let matrix = &self.weights.angle.forward;
+        let mut values = vec![T::default(); self.graph.n_angles() * matrix.width()];
+        matrix.multiply_add_all(&self.basis(vectors), &mut values);
+        values
+    }
+
+    /// Adds to `out`, `∂E/∂vectors` `[n_pairs, 3]`, what comes from `∂E/∂values`.
+    pub(super) fn add_gradient(&self, vectors: &[f64], gradient: &[T], out: &mut [f64]) {
         let basis = self.basis(vectors);
         let mut inner = vec![T::default(); basis.len()];
         self.weights.angle.backward.multiply_add_all(gradient, &mut inner);
         let by_theta = fourier_backward(&self.weights.angle_frequencies, &basis, &inner);
-        let mut out = vec![0.0; vectors.len()];
         let angles = &self.graph.angles;
         for (k, (angle, by_theta)) in self.angles(vectors).zip(by_theta).enumerate() {
             let shrunk = angle.cosine * COSINE_SHRINK;
@@ -205,25 +181,5 @@ impl<T: Real> AngleBasis<T> {
                 }
             }
         }
-        out
-    }
-}
-
-impl<T: Real> CustomOp1 for AngleBasis<T> {
-    fn name(&self) -> &'static str {
-        "chgnet-angle-basis"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let basis = self.basis(contiguous::<f64>(storage, layout)?);
-        let matrix = &self.weights.angle.forward;
-        let mut values = vec![T::default(); self.graph.n_angles() * matrix.width()];
-        matrix.multiply_add_all(&basis, &mut values);
-        Ok((T::storage(values), Shape::from((self.graph.n_angles(), matrix.width()))))
-    }
-
-    fn bwd(&self, vectors: &Tensor, _angles: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        let values = with_values::<f64, _>(vectors, |v| with_values::<T, _>(gradient, |g| self.gradient(v, g)))??;
-        output(values, vectors.shape()).map(Some)
     }
 }

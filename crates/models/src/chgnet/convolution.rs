@@ -1,15 +1,24 @@
 //! The three layers: messages between atoms, between bonds, and to angles.
 //!
-//! Bonds travel as rows `(features | weights of the atom graph | weights of the bond graph)`, so that a
-//! layer has at most three inputs: atoms `[n_atoms, d]`, bonds `[n_pairs, 3 d]`, angles `[n_angles, d]`.
+//! Each updates its features in place; the backward pass turns the gradients by the updated features
+//! into those by the features before, in place too.
 
 use super::graph::Graph;
 use super::packed::Layer;
-use crate::tensor::{Storage, contiguous, output, with_values};
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
 use mlip_kernels::gated_messages::{Backward, Forward, Gather, Rows, Saved, Table};
 use mlip_kernels::simd::Real;
-use std::sync::{Arc, Mutex, PoisonError};
+
+/// Features as they pass through the layers, or gradients by them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Features<T> {
+    /// `[n_atoms, d]`
+    pub(super) atoms: Vec<T>,
+    /// `[n_pairs, 3 d]`: features, weights of the atom graph, weights of the bond graph. The weights
+    /// never change, so a layer finds all it needs of bonds in one table.
+    pub(super) bonds: Vec<T>,
+    /// `[n_angles, d]`
+    pub(super) angles: Vec<T>,
+}
 
 /// What a layer updates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,56 +33,44 @@ pub(super) enum Update {
 pub(super) enum Keep {
     /// No gradient is wanted.
     Nothing,
-    /// Projections only; messages are made again. For structures whose messages would not fit.
-    Projections,
+    /// The input of the messages, which are made again. For structures whose messages would not fit.
+    Input,
     /// All that is costly to make again.
     Messages,
 }
 
 /// One layer over one graph.
-pub(super) struct Convolution<T> {
+pub(super) struct Convolution<'a, T> {
     pub(super) update: Update,
-    pub(super) layer: Arc<Layer<T>>,
-    pub(super) graph: Arc<Graph>,
-    pub(super) keep: Keep,
-    kept: Mutex<Kept<T>>,
+    pub(super) layer: &'a Layer<T>,
+    pub(super) graph: &'a Graph,
 }
 
-#[derive(Default)]
-struct Kept<T> {
+/// What the forward pass leaves for the backward pass.
+pub(super) struct Kept<T> {
     projections: Projections<T>,
+    /// Angle features before the layer, where messages are to be made again from them.
+    angles: Vec<T>,
     messages: Option<Saved<T>>,
 }
 
 /// First linear map of atoms and of bonds.
-#[derive(Default)]
 struct Projections<T> {
     nodes: Vec<T>,
     bonds: Vec<T>,
-}
-
-struct Gradients<T> {
-    atoms: Vec<T>,
-    bonds: Vec<T>,
-    angles: Vec<T>,
 }
 
 const NODES: usize = 0;
 const BONDS: usize = 1;
 const WEIGHTS: usize = 2;
 
-impl<T: Real> Convolution<T> {
-    pub(super) fn new(update: Update, layer: Arc<Layer<T>>, graph: Arc<Graph>, keep: Keep) -> Self {
-        let kept = Kept { projections: Projections { nodes: Vec::new(), bonds: Vec::new() }, messages: None };
-        Self { update, layer, graph, keep, kept: Mutex::new(kept) }
-    }
-
+impl<T: Real> Convolution<'_, T> {
     fn width(&self) -> usize {
         self.layer.messages.width
     }
 
     fn project(&self, atoms: &[T], bonds: &[T]) -> Projections<T> {
-        let (d, layer) = (self.width(), &self.layer);
+        let (d, layer) = (self.width(), self.layer);
         let mut nodes = layer.node_bias.repeat(self.graph.n_atoms());
         layer.nodes.forward.multiply_add_all(atoms, &mut nodes);
         let width = layer.bonds.forward.width();
@@ -107,7 +104,7 @@ impl<T: Real> Convolution<T> {
         angles: &[T],
         visit: impl FnOnce(Rows<'_, T>) -> R,
     ) -> R {
-        let (d, graph) = (self.width(), &self.graph);
+        let (d, graph) = (self.width(), self.graph);
         let tables = [
             Table { values: projections.nodes.as_slice(), stride: self.layer.nodes.forward.width() },
             Table { values: projections.bonds.as_slice(), stride: self.layer.bonds.forward.width() },
@@ -143,80 +140,62 @@ impl<T: Real> Convolution<T> {
         })
     }
 
-    fn forward(&self, atoms: &[T], bonds: &[T], angles: &[T]) -> Vec<T> {
-        let (d, layer) = (self.width(), &self.layer);
-        let projections = self.project(atoms, bonds);
+    pub(super) fn forward(&self, features: &mut Features<T>, keep: Keep) -> Option<Kept<T>> {
+        let (d, layer) = (self.width(), self.layer);
+        let projections = self.project(&features.atoms, &features.bonds);
+        let of_angles = self.update != Update::Atoms;
+        let angles = if keep == Keep::Input && of_angles { features.angles.clone() } else { Vec::new() };
         let mut saved = Saved::default();
         let mut sums = match self.update {
-            Update::Atoms => vec![T::default(); atoms.len()],
+            Update::Atoms => vec![T::default(); features.atoms.len()],
             Update::Bonds => vec![T::default(); self.graph.bonds.len() * d],
-            Update::Angles => angles.to_vec(),
+            Update::Angles => features.angles.clone(),
         };
-        self.with_rows(&projections, bonds, angles, |rows| {
-            let saved = (self.keep == Keep::Messages).then_some(&mut saved);
+        self.with_rows(&projections, &features.bonds, &features.angles, |rows| {
+            let saved = (keep == Keep::Messages).then_some(&mut saved);
             let set = layer.nodes.forward.set();
             T::run(Forward { layer: &layer.messages, rows, out: &mut sums, saved }, set);
         });
-        if self.keep != Keep::Nothing {
-            let messages = (self.keep == Keep::Messages).then_some(saved);
-            *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Kept { projections, messages };
-        }
-        let Some(out) = &layer.out else { return sums };
-        match self.update {
-            Update::Bonds => {
+        match (self.update, &layer.out) {
+            (Update::Atoms, Some(out)) => out.forward.multiply_add_all(&sums, &mut features.atoms),
+            (Update::Bonds, Some(out)) => {
                 let mut change = vec![T::default(); sums.len()];
                 out.forward.multiply_add_all(&sums, &mut change);
-                let mut updated = bonds.to_vec();
-                add_rows(&mut updated, 3 * d, &self.graph.bonds, &change, d);
-                updated
+                add_rows(&mut features.bonds, 3 * d, &self.graph.bonds, &change, d);
             }
-            _ => {
-                let mut updated = atoms.to_vec();
-                out.forward.multiply_add_all(&sums, &mut updated);
-                updated
-            }
+            _ => features.angles = sums,
         }
+        let messages = (keep == Keep::Messages).then_some(saved);
+        (keep != Keep::Nothing).then_some(Kept { projections, angles, messages })
     }
 
-    fn backward(&self, bonds: &[T], angles: &[T], gradient: &[T]) -> Gradients<T> {
-        let (d, layer, graph) = (self.width(), &self.layer, &self.graph);
-        let kept = std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner));
+    /// `bonds`: those of the forward pass; their weights, which no layer changes, are read.
+    pub(super) fn backward(&self, kept: &Kept<T>, bonds: &[T], gradients: &mut Features<T>) {
+        let (d, layer, graph) = (self.width(), self.layer, self.graph);
         let zeros = |n: usize| vec![T::default(); n];
-        let mut gradients =
-            Gradients { atoms: zeros(graph.n_atoms() * d), bonds: zeros(bonds.len()), angles: zeros(angles.len()) };
-        // The update adds to what was there: its gradient passes on.
+        // The update adds to what was there: its gradient passes on, and goes into the messages too.
         let upstream = match self.update {
-            Update::Atoms => {
-                gradients.atoms.copy_from_slice(gradient);
-                gradient.to_vec()
-            }
-            Update::Bonds => {
-                gradients.bonds.copy_from_slice(gradient);
-                self.short_features(gradient)
-            }
-            Update::Angles => {
-                gradients.angles.copy_from_slice(gradient);
-                gradient.to_vec()
-            }
+            Update::Atoms => &gradients.atoms,
+            Update::Bonds => &self.short_features(&gradients.bonds),
+            Update::Angles => &gradients.angles,
         };
         let sums = match &layer.out {
             Some(out) => {
                 let mut sums = zeros(upstream.len());
-                out.backward.multiply_add_all(&upstream, &mut sums);
+                out.backward.multiply_add_all(upstream, &mut sums);
                 sums
             }
-            None => upstream,
+            None => upstream.clone(),
         };
         let mut nodes = zeros(kept.projections.nodes.len());
         let mut projected = zeros(kept.projections.bonds.len());
-        self.with_rows(&kept.projections, bonds, angles, |rows| {
-            let mut tables = [&mut nodes[..], &mut projected[..], &mut gradients.bonds[..]];
+        self.with_rows(&kept.projections, bonds, &kept.angles, |rows| {
             let backward = Backward {
                 layer: &layer.messages,
                 rows,
                 gradient: &sums,
                 saved: kept.messages.as_ref(),
-                tables: &mut tables,
+                tables: &mut [&mut nodes, &mut projected, &mut gradients.bonds],
                 own: &mut gradients.angles,
             };
             T::run(backward, layer.nodes.forward.set());
@@ -224,19 +203,13 @@ impl<T: Real> Convolution<T> {
         layer.nodes.backward.multiply_add_all(&nodes, &mut gradients.atoms);
         if self.update == Update::Atoms {
             let width = layer.bonds.forward.width();
-            layer.bonds.backward.multiply_add_strided(
-                &projected,
-                width,
-                graph.pairs.len(),
-                &mut gradients.bonds,
-                3 * d,
-            );
+            let rows = graph.pairs.len();
+            layer.bonds.backward.multiply_add_strided(&projected, width, rows, &mut gradients.bonds, 3 * d);
         } else {
             let mut short = zeros(graph.bonds.len() * d);
             layer.bonds.backward.multiply_add_all(&projected, &mut short);
             add_rows(&mut gradients.bonds, 3 * d, &graph.bonds, &short, d);
         }
-        gradients
     }
 }
 
@@ -246,66 +219,5 @@ fn add_rows<T: Real>(to: &mut [T], stride: usize, index: &[u32], rows: &[T], wid
         for (to, from) in to[*at as usize * stride..][..width].iter_mut().zip(row) {
             *to += *from;
         }
-    }
-}
-
-/// The update of atoms needs no angles.
-impl<T: Real> CustomOp2 for Convolution<T> {
-    fn name(&self) -> &'static str {
-        "chgnet-atom-convolution"
-    }
-
-    fn cpu_fwd(&self, s1: &CpuStorage, l1: &Layout, s2: &CpuStorage, l2: &Layout) -> Result<(CpuStorage, Shape)> {
-        let values = self.forward(contiguous(s1, l1)?, contiguous(s2, l2)?, &[]);
-        Ok((T::storage(values), l1.shape().clone()))
-    }
-
-    fn bwd(
-        &self,
-        atoms: &Tensor,
-        bonds: &Tensor,
-        _updated: &Tensor,
-        gradient: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let gradients = with_values(bonds, |b| with_values(gradient, |g| self.backward(b, &[], g)))??;
-        Ok((Some(output(gradients.atoms, atoms.shape())?), Some(output(gradients.bonds, bonds.shape())?)))
-    }
-}
-
-/// The updates of bonds and angles.
-impl<T: Real> CustomOp3 for Convolution<T> {
-    fn name(&self) -> &'static str {
-        "chgnet-bond-convolution"
-    }
-
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-        s3: &CpuStorage,
-        l3: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let values = self.forward(contiguous(s1, l1)?, contiguous(s2, l2)?, contiguous(s3, l3)?);
-        let shape = if self.update == Update::Bonds { l2.shape() } else { l3.shape() };
-        Ok((T::storage(values), shape.clone()))
-    }
-
-    fn bwd(
-        &self,
-        atoms: &Tensor,
-        bonds: &Tensor,
-        angles: &Tensor,
-        _updated: &Tensor,
-        gradient: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let gradients =
-            with_values(bonds, |b| with_values(angles, |a| with_values(gradient, |g| self.backward(b, a, g))))???;
-        Ok((
-            Some(output(gradients.atoms, atoms.shape())?),
-            Some(output(gradients.bonds, bonds.shape())?),
-            Some(output(gradients.angles, angles.shape())?),
-        ))
     }
 }

@@ -4,7 +4,7 @@
 //! charge-informed atomistic modelling", Nat. Mach. Intell. 5, 1031 (2023), doi:10.1038/s42256-023-00716-3.
 //! Upstream: PyPI `chgnet` 0.4.2, `chgnet/model/{model,layers,encoders,functions,basis}.py`, `chgnet/graph/`.
 //!
-//! Module order: `config` ← `parameters`, `graph` ← `packed` ← `basis`, `convolution`, `readout` ← `model` ← `potential`.
+//! Module order: `config` ← `parameters`, `graph` ← `packed` ← `basis`, `convolution`, `readout` ← `network` ← `model` ← `potential`.
 //! `composite` is the same network in plain candle operations: the oracle in tests, and what runs on other devices.
 
 mod basis;
@@ -13,6 +13,7 @@ mod config;
 mod convolution;
 mod graph;
 mod model;
+mod network;
 mod packed;
 mod parameters;
 mod potential;

@@ -1,129 +1,116 @@
-//! The network, layer by layer.
+//! The network as candle sees it.
 
-use super::basis::{AngleBasis, BondBasis};
-use super::convolution::{Convolution, Keep, Update};
+use super::convolution::Keep;
 use super::graph::Graph;
-use super::packed::{BasisWeights, Layer, Packed, ReadoutWeights};
-use super::parameters::Parameters;
-use super::readout::Readout;
-use candle_core::{Device, Tensor, Var};
+use super::network::{Network, Pass};
+use crate::tensor::{contiguous, output, storage, with_values};
+use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor, Var};
 use mlip_atoms::{Deadline, PredictError};
-use mlip_kernels::simd::{InstructionSet, Real};
-use std::sync::Arc;
+use mlip_kernels::simd::Real;
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// CHGNet in one precision, for the CPU.
-pub(super) struct Model<T> {
-    pub(super) parameters: Arc<Parameters>,
-    basis: Arc<BasisWeights<T>>,
-    atom_convolutions: Vec<Arc<Layer<T>>>,
-    bond_convolutions: Vec<Arc<Layer<T>>>,
-    angle_updates: Vec<Arc<Layer<T>>>,
-    readout: Arc<ReadoutWeights<T>>,
-    bytes: u64,
+/// `vectors [n_pairs, 3] → site energies [n_atoms]`, on the CPU.
+struct SiteEnergies<T> {
+    network: Arc<Network<T>>,
+    graph: Arc<Graph>,
+    keep: Keep,
+    deadline: Deadline,
+    shared: Arc<Shared<T>>,
 }
 
-/// What a forward pass yields.
-pub(super) struct Output {
+/// What an operation hands on beside its result.
+struct Shared<T> {
+    /// From the forward to the backward pass.
+    pass: Mutex<Option<Pass<T>>>,
+    /// Why the operation stopped, where it was told to.
+    stopped: Mutex<Option<PredictError>>,
+}
+
+/// What a prediction is made of.
+pub(super) struct Evaluation<T> {
     /// `[n_atoms]`, eV, without the reference energies of atoms.
-    pub(super) sites: Tensor,
-    /// `[n_atoms, d]` before the last convolution: what upstream calls `atom_fea`.
-    pub(super) features: Tensor,
+    pub(super) sites: Vec<T>,
+    /// `[n_atoms, d]` before the last convolution.
+    pub(super) features: Vec<T>,
+    /// `∂E/∂vectors`, `[n_pairs, 3]` row-major, eV/Å; empty where it was not asked for.
+    pub(super) gradient: Vec<f64>,
 }
 
-/// Why a forward pass ended early.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<T: Real> SiteEnergies<T> {
+    /// Notes why the network stopped, for candle's error type holds text only.
+    fn note<R>(&self, outcome: std::result::Result<R, PredictError>) -> Result<R> {
+        outcome.map_err(|error| {
+            let message = error.to_string();
+            *lock(&self.shared.stopped) = Some(error);
+            candle_core::Error::Msg(message)
+        })
+    }
+}
+
+impl<T: Real> CustomOp1 for SiteEnergies<T> {
+    fn name(&self) -> &'static str {
+        "chgnet"
+    }
+
+    fn cpu_fwd(&self, vectors: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let vectors = contiguous::<f64>(vectors, layout)?;
+        let pass = self.note(self.network.forward(&self.graph, vectors, self.keep, &self.deadline))?;
+        let sites = pass.sites.clone();
+        *lock(&self.shared.pass) = Some(pass);
+        let n_atoms = sites.len();
+        Ok((storage(sites), Shape::from(n_atoms)))
+    }
+
+    fn bwd(&self, vectors: &Tensor, _sites: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        let Some(pass) = lock(&self.shared.pass).take() else {
+            candle_core::bail!("the backward pass needs its forward pass, once");
+        };
+        let out = with_values::<f64, _>(vectors, |vectors| {
+            with_values::<T, _>(gradient, |sites| {
+                self.note(self.network.backward(&self.graph, vectors, pass, sites, &self.deadline))
+            })
+        })???;
+        output(out, vectors.shape()).map(Some)
+    }
+}
+
+/// Evaluates the network and, unless `keep` is [`Keep::Nothing`], its gradient.
+pub(super) fn evaluate<T: Real>(
+    network: &Arc<Network<T>>,
+    graph: &Arc<Graph>,
+    keep: Keep,
+    deadline: &Deadline,
+) -> std::result::Result<Evaluation<T>, Stopped> {
+    let shared = Arc::new(Shared { pass: Mutex::new(None), stopped: Mutex::new(None) });
+    let (network, graph, deadline) = (network.clone(), graph.clone(), *deadline);
+    let operation = SiteEnergies { network, graph: graph.clone(), keep, deadline, shared: shared.clone() };
+    let run = || -> Result<Evaluation<T>> {
+        let values = graph.pairs.iter().flat_map(|pair| pair.vector).collect::<Vec<_>>();
+        let vectors = Var::from_tensor(&Tensor::from_vec(values, (graph.pairs.len(), 3), &Device::Cpu)?)?;
+        let sites = vectors.apply_op1(operation)?;
+        let features = lock(&shared.pass).as_mut().map(|pass| std::mem::take(&mut pass.features)).unwrap_or_default();
+        let mut gradient = Vec::new();
+        if keep != Keep::Nothing {
+            let gradients = sites.sum_all()?.backward()?;
+            if let Some(by_vectors) = gradients.get(&vectors) {
+                gradient = by_vectors.flatten_all()?.to_vec1()?;
+            }
+        }
+        Ok(Evaluation { sites: sites.to_vec1()?, features, gradient })
+    };
+    run().map_err(|error| match lock(&shared.stopped).take() {
+        Some(reason) => Stopped::Predict(reason),
+        None => Stopped::Tensor(error),
+    })
+}
+
+/// Why an evaluation ended early.
 #[derive(Debug)]
 pub(super) enum Stopped {
     Tensor(candle_core::Error),
     Predict(PredictError),
-}
-
-impl From<candle_core::Error> for Stopped {
-    fn from(error: candle_core::Error) -> Self {
-        Self::Tensor(error)
-    }
-}
-
-impl From<PredictError> for Stopped {
-    fn from(error: PredictError) -> Self {
-        Self::Predict(error)
-    }
-}
-
-impl<T: Real> Model<T> {
-    pub(super) fn new(parameters: Arc<Parameters>, set: InstructionSet) -> Self {
-        let packed = Packed::<T>::pack(&parameters, set);
-        let bytes = packed.bytes();
-        let share = |layers: Vec<_>| layers.into_iter().map(Arc::new).collect();
-        Self {
-            parameters,
-            basis: Arc::new(packed.basis),
-            atom_convolutions: share(packed.atom_convolutions),
-            bond_convolutions: share(packed.bond_convolutions),
-            angle_updates: share(packed.angle_updates),
-            readout: Arc::new(packed.readout),
-            bytes,
-        }
-    }
-
-    /// Bytes of weights.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// `vectors`: `[n_pairs, 3]`, Å, in `f64`.
-    pub(super) fn forward(
-        &self,
-        graph: &Arc<Graph>,
-        vectors: &Tensor,
-        keep: Keep,
-        deadline: &Deadline,
-    ) -> Result<Output, Stopped> {
-        let config = &self.parameters.config;
-        let mut atoms = self.embed(graph)?;
-        let mut bonds = vectors.apply_op1(BondBasis::new(self.basis.clone(), graph.clone(), config))?;
-        let has_angles = graph.n_angles() > 0;
-        let mut angles = if has_angles {
-            vectors.apply_op1(AngleBasis { weights: self.basis.clone(), graph: graph.clone() })?
-        } else {
-            Tensor::zeros((0, config.width()), bonds.dtype(), &Device::Cpu)?
-        };
-        let layer = |update, weights: &Arc<Layer<T>>| Convolution::new(update, weights.clone(), graph.clone(), keep);
-        let last = self.atom_convolutions.len() - 1;
-        let mut features = atoms.clone();
-        for (t, weights) in self.atom_convolutions.iter().enumerate() {
-            deadline.check()?;
-            if t == last {
-                features = atoms.clone();
-            }
-            atoms = atoms.apply_op2(&bonds, layer(Update::Atoms, weights))?;
-            if !has_angles {
-                continue;
-            }
-            if let Some(weights) = self.bond_convolutions.get(t) {
-                deadline.check()?;
-                bonds = atoms.apply_op3(&bonds, &angles, layer(Update::Bonds, weights))?;
-            }
-            if let Some(weights) = self.angle_updates.get(t) {
-                angles = atoms.apply_op3(&bonds, &angles, layer(Update::Angles, weights))?;
-            }
-        }
-        let sites = atoms.apply_op1(Readout { weights: self.readout.clone(), width: config.width() })?;
-        Ok(Output { sites, features })
-    }
-
-    /// `∂E/∂vectors`, `[n_pairs, 3]` row-major, eV/Å.
-    pub(super) fn gradient(output: &Output, vectors: &Var) -> candle_core::Result<Vec<f64>> {
-        let gradients = output.sites.sum_all()?.backward()?;
-        match gradients.get(vectors) {
-            Some(gradient) => gradient.flatten_all()?.to_vec1::<f64>(),
-            None => Ok(vec![0.0; vectors.elem_count()]),
-        }
-    }
-
-    fn embed(&self, graph: &Graph) -> candle_core::Result<Tensor> {
-        let d = self.parameters.config.width();
-        let row = |element: &u32| &self.parameters.atom_embedding[*element as usize * d..][..d];
-        let values = graph.element.iter().flat_map(row).map(|x| T::real(*x)).collect::<Vec<_>>();
-        Tensor::from_vec(values, (graph.n_atoms(), d), &Device::Cpu)
-    }
 }

@@ -2,11 +2,11 @@
 
 use super::convolution::Keep;
 use super::graph::{Graph, Isolated};
-use super::model::{Model, Output, Stopped};
+use super::model::{Evaluation, Stopped, evaluate};
+use super::network::Network;
 use super::parameters::{N_ELEMENTS, Parameters};
 use super::{Config, UnsupportedConfig};
 use crate::weights::{Weights, WeightsError};
-use candle_core::{DType, Device, Tensor, Var};
 use mlip_atoms::gradient::PairGradient;
 use mlip_atoms::prediction::AtomFeatures;
 use mlip_atoms::{Deadline, Potential, PotentialId, Precision, PredictError, Prediction, Request, Species, Structure};
@@ -28,8 +28,8 @@ pub struct Chgnet {
 }
 
 enum AnyModel {
-    F32(Model<f32>),
-    F64(Model<f64>),
+    F32(Arc<Network<f32>>),
+    F64(Arc<Network<f64>>),
 }
 
 /// Why CHGNet cannot be loaded.
@@ -78,8 +78,8 @@ impl Chgnet {
         let id =
             PotentialId { name: "chgnet".into(), checkpoint: checkpoint.into(), digest: weights.digest(), precision };
         let model = match precision {
-            Precision::F32 => AnyModel::F32(Model::new(parameters.clone(), set)),
-            Precision::F64 => AnyModel::F64(Model::new(parameters.clone(), set)),
+            Precision::F32 => AnyModel::F32(Arc::new(Network::new(parameters.clone(), set))),
+            Precision::F64 => AnyModel::F64(Arc::new(Network::new(parameters.clone(), set))),
         };
         Ok(Self { id, parameters, model })
     }
@@ -112,29 +112,21 @@ impl Chgnet {
 
     fn run<T: Real>(
         &self,
-        model: &Model<T>,
+        network: &Arc<Network<T>>,
         graph: &Arc<Graph>,
         request: Request,
         deadline: &Deadline,
     ) -> Result<Prediction, Stopped> {
-        let values = graph.pairs.iter().flat_map(|pair| pair.vector).collect::<Vec<_>>();
-        let vectors = Var::from_tensor(&Tensor::from_vec(values, (graph.pairs.len(), 3), &Device::Cpu)?)?;
         let keep = match request.forces {
             false => Keep::Nothing,
-            true if kept_bytes::<T>(graph, &self.parameters.config) > KEPT_BYTES => Keep::Projections,
+            true if kept_bytes::<T>(graph, &self.parameters.config) > KEPT_BYTES => Keep::Input,
             true => Keep::Messages,
         };
-        let output = if request.forces {
-            model.forward(graph, vectors.as_tensor(), keep, deadline)?
-        } else {
-            model.forward(graph, &vectors.as_detached_tensor(), keep, deadline)?
-        };
-        let mut prediction = self.prediction(graph, &output, request)?;
+        let evaluation = evaluate(network, graph, keep, deadline)?;
+        let mut prediction = self.prediction(graph, &evaluation, request);
         if request.forces {
-            deadline.check()?;
-            let slopes = Model::<T>::gradient(&output, &vectors)?;
             let mut gradient = PairGradient::new(graph.n_atoms());
-            for (pair, g) in graph.pairs.iter().zip(slopes.chunks_exact(3)) {
+            for (pair, g) in graph.pairs.iter().zip(evaluation.gradient.chunks_exact(3)) {
                 gradient.add(pair, [g[0], g[1], g[2]]);
             }
             prediction.stress = Some(gradient.stress(graph.volume));
@@ -144,22 +136,22 @@ impl Chgnet {
     }
 
     /// Energy, magnetic moments and features; sums in `f64`.
-    fn prediction(&self, graph: &Graph, output: &Output, request: Request) -> candle_core::Result<Prediction> {
+    fn prediction<T: Real>(&self, graph: &Graph, evaluation: &Evaluation<T>, request: Request) -> Prediction {
         let p = &self.parameters;
-        let sites = output.sites.to_dtype(DType::F64)?.to_vec1::<f64>()?;
-        let references = graph.element.iter().map(|element| p.atom_reference[*element as usize]);
-        let energy = sites.iter().sum::<f64>() + references.sum::<f64>();
-        let features = output.features.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?;
         let width = p.config.width();
-        let moment = |row: &[f64]| {
-            (p.site_wise.bias[0] + row.iter().zip(&p.site_wise.weight).map(|(x, w)| x * w).sum::<f64>()).abs()
+        let sites = evaluation.sites.iter().map(|energy| energy.wide()).sum::<f64>();
+        let references = graph.element.iter().map(|element| p.atom_reference[*element as usize]).sum::<f64>();
+        let moment = |row: &[T]| {
+            let sum = row.iter().zip(&p.site_wise.weight).map(|(x, w)| x.wide() * w).sum::<f64>();
+            (p.site_wise.bias[0] + sum).abs()
         };
-        Ok(Prediction {
-            energy,
-            magmoms: Some(features.chunks_exact(width).map(moment).collect()),
-            atom_features: request.atom_features.then_some(AtomFeatures { width, values: features }),
+        let values = || evaluation.features.iter().map(|x| x.wide()).collect();
+        Prediction {
+            energy: sites + references,
+            magmoms: Some(evaluation.features.chunks_exact(width).map(moment).collect()),
+            atom_features: request.atom_features.then(|| AtomFeatures { width, values: values() }),
             ..Prediction::default()
-        })
+        }
     }
 }
 

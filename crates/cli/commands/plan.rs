@@ -1,0 +1,56 @@
+//! `plan`: a dry run.
+
+use super::attempt::load;
+use crate::args::PlanArgs;
+use crate::error::Complaint;
+use crate::exit_code::ExitCode;
+use crate::settings::Settings;
+use mlip_driver::{CifSource, Engine, Machine, ThreadBudget, ThreadRequest, estimate};
+use std::fmt::Write;
+use std::sync::Arc;
+
+/// Reads everything, computes nothing.
+pub(crate) fn plan(args: &PlanArgs) -> Result<ExitCode, Complaint> {
+    let settings = Settings::of_plan(args)?;
+    let manifest = mlip_inputs::enumerate(&settings.inputs()?)?;
+    let potentials =
+        settings.models.iter().map(|spec| load(spec, settings.precision)).collect::<Result<Vec<_>, _>>()?;
+    let names: Vec<String> = potentials.iter().map(|potential| potential.id().name.clone()).collect();
+    let engine = Engine { potentials, source: Arc::new(CifSource { frame: settings.frame }) };
+    let cores = Machine::look("").available;
+    let request = ThreadRequest {
+        structure_workers: settings.resources.structure_workers,
+        mlip_workers: settings.resources.mlip_workers,
+        threads_per_mlip: settings.resources.threads_per_mlip,
+        cpus_per_task: None,
+    };
+    let ranks = args.ranks.max(1);
+    let budget = ThreadBudget::resolve(request, (cores / ranks).max(1), names.len())
+        .map_err(|error| Complaint::from_error(&error).usage())?;
+    let found = estimate(&manifest, &engine, cores, ranks, budget.structure_workers.get());
+    let mut text = String::new();
+    writeln!(text, "entries     {}", found.entries)?;
+    writeln!(text, "structures  {} ({} distinct)", found.structures, found.distinct)?;
+    for (class, count) in &found.unreadable {
+        writeln!(text, "unreadable  {count} {class}")?;
+    }
+    if let Some([least, median, most]) = found.atoms {
+        writeln!(text, "atoms       {least} to {most}, median {median}")?;
+    }
+    for (name, cost) in names.iter().zip(&found.cost_s) {
+        writeln!(text, "cost        {cost:.1} s on one core for {name}")?;
+    }
+    writeln!(text, "ranks       {ranks}, each {budget}")?;
+    writeln!(text, "shards      {}", found.shards)?;
+    writeln!(text, "time        {:.1} s, perfectly balanced", found.wall_s)?;
+    let in_flight = (budget.structure_workers.get() * budget.mlip_workers.get()) as u64;
+    writeln!(
+        text,
+        "memory      {:.0} MB a rank at most: weights {:.0} MB, largest evaluation {:.0} MB, {in_flight} in flight",
+        (found.weight_bytes + in_flight * found.largest_bytes) as f64 / 1e6,
+        found.weight_bytes as f64 / 1e6,
+        found.largest_bytes as f64 / 1e6
+    )?;
+    super::print(&text)?;
+    Ok(ExitCode::Success)
+}

@@ -1,0 +1,103 @@
+//! `run`: begins a run.
+
+use super::attempt::{MANIFEST, Prepared, attempt, load, lock_options};
+use super::resume;
+use crate::args::RunArgs;
+use crate::error::Complaint;
+use crate::exit_code::ExitCode;
+use crate::settings::Settings;
+use mlip_atoms::Potential;
+use mlip_driver::{Physics, PotentialConfig, RunConfig};
+use mlip_inputs::Manifest;
+use mlip_store::{RunId, RunLock};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Begins a run, or with `--resume` goes on with one.
+pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Complaint> {
+    attempt(&args.attempt, || prepare(args))
+}
+
+fn prepare(args: &RunArgs) -> Result<Prepared, Complaint> {
+    let settings = Settings::of_run(args)?;
+    let run_dir = std::path::absolute(&settings.out)?;
+    let exists = run_dir.join("run.toml").is_file();
+    if exists && !args.resume {
+        let name = settings.out.display();
+        return Err(Complaint::new(format!("`{name}` holds a run already"))
+            .hint(format!(
+                "go on with it: mlip-batch resume {name} (or add --resume); or name another folder with --out"
+            ))
+            .usage());
+    }
+    let (potentials, configs) = load_models(&settings)?;
+    let physics = Physics { frame: settings.frame, forces: settings.forces, potentials: configs };
+    if exists {
+        return resume::reopen(&run_dir, args.attempt.force, |config| {
+            if let Some(changes) = config.physics.changes(&physics) {
+                return Err(resume::refuse(&changes));
+            }
+            config.physics = physics;
+            config.resources = settings.resources;
+            Ok((potentials, settings.strict))
+        });
+    }
+    begin(&run_dir, args.attempt.force, physics, potentials, settings)
+}
+
+type Loaded = (Vec<Arc<dyn Potential>>, Vec<PotentialConfig>);
+
+fn load_models(settings: &Settings) -> Result<Loaded, Complaint> {
+    let mut names = HashSet::new();
+    let (mut potentials, mut configs) = (Vec::new(), Vec::new());
+    for spec in &settings.models {
+        let potential = load(spec, settings.precision)?;
+        if !names.insert(potential.id().name.clone()) {
+            return Err(Complaint::new(format!("the potential `{}` is named twice", potential.id().name)).usage());
+        }
+        let file = spec.file.as_ref().map(std::path::absolute).transpose()?;
+        configs.push(PotentialConfig::new(potential.id(), file));
+        potentials.push(potential);
+    }
+    Ok((potentials, configs))
+}
+
+fn begin(
+    run_dir: &Path,
+    force: bool,
+    physics: Physics,
+    potentials: Vec<Arc<dyn Potential>>,
+    settings: Settings,
+) -> Result<Prepared, Complaint> {
+    let sources = settings.inputs()?;
+    let manifest = mlip_inputs::enumerate(&sources)?;
+    if settings.strict {
+        check_all(&manifest)?;
+    }
+    std::fs::create_dir_all(run_dir).map_err(|error| {
+        Complaint::from_error(&error).while_doing(format!("cannot create the run folder `{}`", run_dir.display()))
+    })?;
+    let lock = RunLock::acquire(run_dir, lock_options(force))?;
+    let config = RunConfig {
+        run: RunId::draw().to_string(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        folder: std::env::current_dir()?,
+        physics,
+        resources: settings.resources,
+    };
+    manifest.write(&run_dir.join(MANIFEST))?;
+    // Last: a folder with this file is a run.
+    mlip_store::write_run_file(run_dir, &config)?;
+    tracing::info!("{} entries, run folder {}", manifest.len(), run_dir.display());
+    Ok(Prepared { run_dir: PathBuf::from(run_dir), config, manifest, lock, potentials, strict: settings.strict })
+}
+
+/// `--strict`: every entry must be there before work starts.
+fn check_all(manifest: &Manifest) -> Result<(), Complaint> {
+    let missing: Vec<String> =
+        manifest.iter().filter_map(|entry| entry.locator.check().err()).map(|failure| failure.message).collect();
+    let Some(first) = missing.first() else { return Ok(()) };
+    Err(Complaint::new(format!("{} of {} entries cannot be read, and --strict is set", missing.len(), manifest.len()))
+        .hint(first.clone()))
+}

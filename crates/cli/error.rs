@@ -1,0 +1,91 @@
+//! What is said to a person when a command cannot do its work.
+
+use crate::exit_code::ExitCode;
+use std::error::Error;
+
+/// An error with what to do about it.
+#[derive(Debug)]
+pub(crate) struct Complaint {
+    message: String,
+    causes: Vec<String>,
+    hint: Option<String>,
+    code: ExitCode,
+    silent: bool,
+}
+
+impl Complaint {
+    /// A sentence.
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), causes: Vec::new(), hint: None, code: ExitCode::Error, silent: false }
+    }
+
+    /// An error and its causes.
+    pub(crate) fn from_error(error: &(dyn Error + 'static)) -> Self {
+        let mut complaint = Self::new(error.to_string());
+        let mut source = error.source();
+        while let Some(cause) = source {
+            complaint.causes.push(cause.to_string());
+            source = cause.source();
+        }
+        complaint
+    }
+
+    /// Another rank tells of it.
+    pub(crate) fn silent() -> Self {
+        Self { silent: true, ..Self::new("") }
+    }
+
+    /// Said by one of several processes that all meet the same error.
+    pub(crate) fn spoken_by_one(mut self) -> Self {
+        self.silent |= !mlip_ranks::speaks_first(|name| std::env::var(name).ok());
+        self
+    }
+
+    /// What was tried; the error becomes its cause.
+    pub(crate) fn while_doing(mut self, what: impl Into<String>) -> Self {
+        self.causes.insert(0, std::mem::replace(&mut self.message, what.into()));
+        self
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The caller made a mistake.
+    pub(crate) fn usage(mut self) -> Self {
+        self.code = ExitCode::Usage;
+        self
+    }
+
+    /// Everything in a line, for a message to another rank.
+    pub(crate) fn in_one_line(&self) -> String {
+        std::iter::once(&self.message).chain(&self.causes).cloned().collect::<Vec<_>>().join(": ")
+    }
+
+    /// What the process exits with.
+    pub(crate) fn code(&self) -> ExitCode {
+        self.code
+    }
+
+    /// Says it on stderr.
+    pub(crate) fn tell(&self) {
+        if self.silent {
+            return;
+        }
+        eprintln!("error: {}", self.message);
+        for cause in &self.causes {
+            eprintln!("  cause: {cause}");
+        }
+        if let Some(hint) = &self.hint {
+            eprintln!("  hint: {hint}");
+        }
+    }
+}
+
+impl<E: Error + 'static> From<E> for Complaint {
+    fn from(error: E) -> Self {
+        Self::from_error(&error)
+    }
+}

@@ -1,0 +1,348 @@
+//! What the root knows and decides: survey, plan, hand out. Knows no clock and sends no message
+//! itself, so it is tested without either.
+
+use crate::plan::{Item, Planner};
+use crate::protocol::{Answer, Assignment, Order, Report, Tally, ToRead, Treatment, Work};
+use mlip_atoms::PotentialId;
+use mlip_inputs::{Locator, Manifest};
+use mlip_ranks::Rank;
+use mlip_store::{CrashPolicy, Ledger, RetryFailed, StructureDigest, TaskKey, TaskState};
+use std::collections::HashSet;
+use std::error::Error;
+
+/// Entries in one order to read, at most; the first orders of a rank are shorter, so that its first
+/// result comes soon.
+const LONGEST_READ: u64 = 64;
+const FIRST_READ: u64 = 4;
+
+/// A rank with less than this left for each worker is given more, seconds of predicted time:
+/// longer than a question and its answer take between sleeping main threads.
+pub(crate) const LOW_WATER_S: f64 = 0.05;
+
+/// Time that a structure takes whatever its potentials cost (reading, journal), seconds.
+const OVERHEAD_S: f32 = 2e-5;
+
+/// What to repeat, what to give up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Policy {
+    pub(crate) retry: RetryFailed,
+    pub(crate) crashes: CrashPolicy,
+}
+
+/// How a structure is to be treated.
+#[derive(Debug)]
+pub(super) struct Treatments {
+    digest: StructureDigest,
+    work: Vec<Work>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct RankState {
+    workers: usize,
+    reads_out: usize,
+    reads_given: u32,
+    given: u64,
+    given_cost: f64,
+    tally: Tally,
+    tasted: bool,
+}
+
+impl RankState {
+    fn structures_out(&self) -> u64 {
+        self.given.saturating_sub(self.tally.structures)
+    }
+
+    fn cost_out(&self) -> f64 {
+        self.given_cost - self.tally.cost
+    }
+}
+
+/// Totals of the run, for people.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Totals {
+    /// Entries of the list.
+    pub(crate) entries: u64,
+    /// Entries read so far.
+    pub(crate) surveyed: u64,
+    /// Entries that are no structure.
+    pub(crate) unreadable: u64,
+    /// Evaluations that earlier attempts have recorded.
+    pub(crate) recorded: u64,
+    /// Evaluations of this attempt: known so far.
+    pub(crate) evaluations: u64,
+    /// Evaluations of this attempt that ended.
+    pub(crate) finished: u64,
+    /// Evaluations among them that failed.
+    pub(crate) failed: u64,
+    /// Evaluations in flight.
+    pub(crate) in_flight: u64,
+    /// Predicted time of the structures known so far, seconds on one core.
+    pub(crate) cost: f64,
+    /// Part of it that is done.
+    pub(crate) cost_done: f64,
+    /// Largest resident set of a rank, bytes.
+    pub(crate) peak_bytes: u64,
+}
+
+/// The root's view of the run.
+pub(crate) struct Coordinator {
+    entries: Manifest,
+    next_entry: u64,
+    surveyed: u64,
+    unreadable: u64,
+    recorded: u64,
+    evaluations: u64,
+    cost: f64,
+    ledger: Ledger,
+    policy: Policy,
+    ids: Vec<PotentialId>,
+    settings: String,
+    seen: HashSet<StructureDigest>,
+    pub(super) planner: Planner<Treatments>,
+    suspects: Vec<Item<Treatments>>,
+    pub(super) ranks: Vec<RankState>,
+}
+
+type Trouble = Box<dyn Error + Send + Sync>;
+
+impl Coordinator {
+    /// `workers` are the structure workers of each rank.
+    pub(crate) fn new(
+        entries: Manifest,
+        ledger: Ledger,
+        policy: Policy,
+        ids: Vec<PotentialId>,
+        settings: String,
+        workers: &[usize],
+    ) -> Self {
+        let ranks = workers.iter().map(|workers| RankState { workers: *workers, ..RankState::default() }).collect();
+        Self {
+            entries,
+            next_entry: 0,
+            surveyed: 0,
+            unreadable: 0,
+            recorded: 0,
+            evaluations: 0,
+            cost: 0.0,
+            ledger,
+            policy,
+            ids,
+            settings,
+            seen: HashSet::new(),
+            planner: Planner::new(workers.len(), workers.iter().sum()),
+            suspects: Vec::new(),
+            ranks,
+        }
+    }
+
+    fn n_entries(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    fn locator(&self, entry: u64) -> Result<Locator, Trouble> {
+        let found = usize::try_from(entry).ok().and_then(|position| self.entries.get(position));
+        Ok(found.ok_or_else(|| format!("the input list has no entry {entry} any more"))?.locator)
+    }
+
+    /// Takes in what a rank reports; what follows from it at once.
+    pub(crate) fn hear(&mut self, from: Rank, report: &Report) -> Result<Vec<(Rank, Order)>, Trouble> {
+        let mut orders = Vec::new();
+        match report {
+            Report::Read(answers) => {
+                if let Some(rank) = self.ranks.get_mut(from.index()) {
+                    rank.reads_out = rank.reads_out.saturating_sub(1);
+                }
+                let mut items = answers.iter().filter_map(|answer| self.plan_for(answer)).collect::<Vec<_>>();
+                if let Some(order) = self.taste(from, &mut items)? {
+                    orders.push((from, order));
+                }
+                items.into_iter().for_each(|item| self.planner.push(from, item));
+            }
+            Report::Progress(tally) => {
+                if let Some(rank) = self.ranks.get_mut(from.index()) {
+                    rank.tally = *tally;
+                }
+            }
+            _ => {}
+        }
+        Ok(orders)
+    }
+
+    /// What is left to do for a surveyed entry.
+    fn plan_for(&mut self, answer: &Answer) -> Option<Item<Treatments>> {
+        self.surveyed += 1;
+        let Some((digest, costs)) = &answer.structure else {
+            self.unreadable += 1;
+            return None;
+        };
+        if !self.seen.insert(*digest) {
+            return None;
+        }
+        let (mut work, mut cost) = (Vec::new(), 0.0);
+        let (mut suspected, mut suspected_cost) = (Vec::new(), 0.0);
+        for (potential, (id, predicted)) in (0u16..).zip(self.ids.iter().zip(costs)) {
+            let key = TaskKey::new(*digest, id, &self.settings);
+            let (treatment, alone) = match self.ledger.state(&key, self.policy.retry, self.policy.crashes) {
+                TaskState::Recorded => {
+                    self.recorded += 1;
+                    continue;
+                }
+                TaskState::Runnable { alone, ended_before } => (Treatment::Evaluate { ended_before }, alone),
+                TaskState::Quarantined { deaths } => (Treatment::Quarantine { deaths }, false),
+            };
+            if alone {
+                suspected.push(Work { potential, treatment });
+                suspected_cost += predicted;
+            } else {
+                work.push(Work { potential, treatment });
+                cost += predicted;
+            }
+        }
+        let entry = answer.entry;
+        let mut item = |work: Vec<Work>, cost: f32| {
+            let cost = if cost.is_finite() { cost.max(0.0) + OVERHEAD_S } else { OVERHEAD_S };
+            self.evaluations += work.len() as u64;
+            self.cost += f64::from(cost);
+            Item { entry, cost, work: Treatments { digest: *digest, work } }
+        };
+        // One potential at a time: a death then names its cause.
+        for one in suspected {
+            let suspect = item(vec![one], suspected_cost);
+            self.suspects.push(suspect);
+        }
+        (!work.is_empty()).then(|| item(work, cost))
+    }
+
+    /// While the survey goes on, a rank computes the cheapest structures of its first entries: a
+    /// first result within a moment tells that all is well.
+    fn taste(&mut self, rank: Rank, items: &mut Vec<Item<Treatments>>) -> Result<Option<Order>, Trouble> {
+        let Some(state) = self.ranks.get_mut(rank.index()) else { return Ok(None) };
+        if state.tasted || items.is_empty() {
+            return Ok(None);
+        }
+        state.tasted = true;
+        items.sort_by(|a, b| b.cost.total_cmp(&a.cost).then(b.entry.cmp(&a.entry)));
+        let first = items.split_off(items.len().saturating_sub(state.workers));
+        self.assign(rank, first, false).map(Some)
+    }
+
+    /// What every rank that runs low is to do next.
+    pub(crate) fn deal(&mut self) -> Result<Vec<(Rank, Order)>, Trouble> {
+        let mut orders = Vec::new();
+        for index in 0..self.ranks.len() {
+            let rank = Rank::from_index(index);
+            while let Some(order) = self.next_read(index)? {
+                orders.push((rank, order));
+            }
+            while self.next_entry == self.n_entries() && self.runs_low(index) {
+                let scarce = self.is_scarce();
+                let limit = if scarce { self.free_workers(index) } else { usize::MAX };
+                let shard = self.planner.next_shard(rank, limit);
+                if shard.is_empty() {
+                    break;
+                }
+                orders.push((rank, self.assign(rank, shard, false)?));
+            }
+        }
+        if let Some(order) = self.next_suspect()? {
+            orders.push(order);
+        }
+        Ok(orders)
+    }
+
+    fn next_read(&mut self, index: usize) -> Result<Option<Order>, Trouble> {
+        let left = self.n_entries() - self.next_entry;
+        let Some(rank) = self.ranks.get_mut(index) else { return Ok(None) };
+        if left == 0 || rank.reads_out > rank.workers {
+            return Ok(None);
+        }
+        let length = (FIRST_READ << rank.reads_given.min(10)).min(LONGEST_READ).min(left);
+        rank.reads_given += 1;
+        rank.reads_out += 1;
+        let range = self.next_entry..self.next_entry + length;
+        self.next_entry += length;
+        let read = |entry| self.locator(entry).map(|locator| ToRead { entry, locator });
+        Ok(Some(Order::Read(range.map(read).collect::<Result<_, _>>()?)))
+    }
+
+    /// Whether so little is left that no rank should hoard.
+    fn is_scarce(&self) -> bool {
+        let workers: usize = self.ranks.iter().map(|rank| rank.workers).sum();
+        self.planner.remaining() < 2 * workers
+    }
+
+    fn free_workers(&self, index: usize) -> usize {
+        self.ranks.get(index).map_or(0, |rank| rank.workers.saturating_sub(rank.structures_out() as usize))
+    }
+
+    fn runs_low(&self, index: usize) -> bool {
+        let Some(rank) = self.ranks.get(index) else { return false };
+        if self.planner.remaining() == 0 {
+            return false;
+        }
+        let cheap = rank.cost_out() < LOW_WATER_S * rank.workers as f64;
+        if self.is_scarce() {
+            return self.free_workers(index) > 0;
+        }
+        cheap || rank.structures_out() < 2 * rank.workers as u64
+    }
+
+    /// A suspect goes when nothing else is in flight anywhere: a death then accuses nobody else.
+    fn next_suspect(&mut self) -> Result<Option<(Rank, Order)>, Trouble> {
+        if !self.is_idle() {
+            return Ok(None);
+        }
+        let Some(suspect) = self.suspects.pop() else { return Ok(None) };
+        let order = self.assign(Rank::ROOT, vec![suspect], true)?;
+        Ok(Some((Rank::ROOT, order)))
+    }
+
+    fn assign(&mut self, rank: Rank, shard: Vec<Item<Treatments>>, alone: bool) -> Result<Order, Trouble> {
+        let mut assignments = Vec::with_capacity(shard.len());
+        for Item { entry, cost, work: Treatments { digest, work } } in shard {
+            let locator = self.locator(entry)?;
+            if let Some(state) = self.ranks.get_mut(rank.index()) {
+                state.given += 1;
+                state.given_cost += f64::from(cost);
+            }
+            assignments.push(Assignment { entry, locator, digest, cost, work, alone });
+        }
+        Ok(Order::Compute(assignments))
+    }
+
+    /// Nothing is in flight, and but for suspects nothing is left.
+    fn is_idle(&self) -> bool {
+        self.next_entry == self.n_entries()
+            && self.surveyed == self.n_entries()
+            && self.planner.remaining() == 0
+            && self.ranks.iter().all(|rank| rank.structures_out() == 0)
+    }
+
+    /// Whether all is done.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.suspects.is_empty() && self.is_idle()
+    }
+
+    /// For people.
+    pub(crate) fn totals(&self) -> Totals {
+        let sum = |field: fn(&Tally) -> u64| self.ranks.iter().map(|rank| field(&rank.tally)).sum();
+        Totals {
+            entries: self.n_entries(),
+            surveyed: self.surveyed,
+            unreadable: self.unreadable,
+            recorded: self.recorded,
+            evaluations: self.evaluations,
+            finished: sum(|tally| tally.finished),
+            failed: sum(|tally| tally.failed),
+            in_flight: sum(|tally| tally.in_flight.into()),
+            cost: self.cost,
+            cost_done: self.ranks.iter().map(|rank| rank.tally.cost).sum(),
+            peak_bytes: self.ranks.iter().map(|rank| rank.tally.peak_bytes).max().unwrap_or(0),
+        }
+    }
+
+    /// The input list and the ledger of earlier attempts, for the report.
+    pub(crate) fn into_parts(self) -> (Manifest, Ledger) {
+        (self.entries, self.ledger)
+    }
+}

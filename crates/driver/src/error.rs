@@ -1,0 +1,23 @@
+//! Why an attempt does not end well.
+
+use crate::protocol::ProtocolError;
+use mlip_store::StoreError;
+use thiserror::Error;
+
+/// Why an attempt ended before its time.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The run folder cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Ranks do not understand each other.
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+    /// Something on one of the ranks.
+    #[error("{0}")]
+    Broken(String),
+    /// Another rank has the error and tells of it.
+    #[error("another rank could not go on")]
+    Elsewhere,
+}

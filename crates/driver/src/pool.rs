@@ -1,0 +1,112 @@
+//! The threads of a rank. No other place starts any.
+
+use crate::budget::ThreadBudget;
+use crate::team::{Desk, EvaluationThreads, Team};
+use crate::worker::{Event, Shared, with_causes, work};
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// The workers of a rank and the thread that syncs its journal.
+pub(crate) struct Pool {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) events: Receiver<Event>,
+    threads: Vec<JoinHandle<()>>,
+    stop: Arc<Stop>,
+}
+
+#[derive(Default)]
+struct Stop {
+    stopped: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Pool {
+    /// Starts all threads of the budget.
+    pub(crate) fn start(shared: Arc<Shared>, budget: &ThreadBudget, sync_every: Duration) -> io::Result<Self> {
+        let (sender, events) = channel();
+        let stop = Arc::new(Stop::default());
+        let mut pool = Self { shared, events, threads: Vec::new(), stop };
+        for number in 0..budget.structure_workers.get() {
+            pool.start_worker(number, budget, sender.clone())?;
+        }
+        pool.start_sync(sync_every, sender)?;
+        Ok(pool)
+    }
+
+    fn spawn(&mut self, name: String, life: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        self.threads.push(std::thread::Builder::new().name(name).spawn(life)?);
+        Ok(())
+    }
+
+    fn start_worker(&mut self, number: usize, budget: &ThreadBudget, events: Sender<Event>) -> io::Result<()> {
+        let desk = (budget.mlip_workers.get() > 1).then(|| Arc::new(Desk::default()));
+        for assistant in 1..budget.mlip_workers.get() {
+            let Some(desk) = desk.clone() else { break };
+            let threads = evaluation_threads(budget.threads_per_mlip)?;
+            let shared = self.shared.clone();
+            self.spawn(format!("mlip-{number}-{assistant}"), move || desk.assist(&shared.evaluator, &threads))?;
+        }
+        let team = Team::new(desk, evaluation_threads(budget.threads_per_mlip)?);
+        let shared = self.shared.clone();
+        self.spawn(format!("structure-{number}"), move || work(&shared, &team, &events))
+    }
+
+    fn start_sync(&mut self, every: Duration, events: Sender<Event>) -> io::Result<()> {
+        let (shared, stop) = (self.shared.clone(), self.stop.clone());
+        self.spawn("journal-sync".into(), move || {
+            let mut stopped = stop.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+            while !*stopped {
+                stopped = stop.changed.wait_timeout(stopped, every).unwrap_or_else(PoisonError::into_inner).0;
+                let handle = match shared.evaluator.journal.sync_handle() {
+                    Ok(Some(handle)) => handle,
+                    Ok(None) => return,
+                    Err(error) => {
+                        let _ = events.send(Event::Broken(with_causes(&error)));
+                        return;
+                    }
+                };
+                if !*stopped && let Err(error) = handle.sync() {
+                    let _ = events.send(Event::Broken(with_causes(&error)));
+                    return;
+                }
+            }
+        })
+    }
+
+    /// Lets all threads end. Those that still compute when `patient` is false are left to themselves:
+    /// native code cannot be interrupted, and the process is about to exit.
+    pub(crate) fn end(&mut self, patient: bool) {
+        self.shared.queue.close();
+        *self.stop.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.stop.changed.notify_all();
+        for thread in self.threads.drain(..) {
+            if patient || thread.is_finished() {
+                // A worker catches the panics of its jobs; one of its own was reported on stderr.
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+/// A pool for the threads of one evaluation; the calling thread alone needs none.
+fn evaluation_threads(threads: NonZeroUsize) -> io::Result<EvaluationThreads> {
+    if threads.get() == 1 {
+        return Ok(EvaluationThreads::new(None));
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build().map_err(io::Error::other)?;
+    Ok(EvaluationThreads::new(Some(pool)))
+}
+
+/// Runs the same work on so many threads; returns when all have ended.
+pub(crate) fn in_parallel(threads: usize, work: impl Fn() + Sync) {
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(&work);
+        }
+        work();
+    });
+}

@@ -1,0 +1,156 @@
+//! What ranks say to each other. Encoded with postcard; all ranks run the same program.
+
+use crate::budget::{Machine, Share};
+use mlip_inputs::Locator;
+use mlip_store::report::Fetched;
+use mlip_store::{Location, StructureDigest};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// First words of every rank, gathered by the root.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Hello {
+    pub(crate) machine: Machine,
+    /// What this rank found in its part of the earlier journals ([`mlip_store::Ledger::to_bytes`]),
+    /// or why it cannot take part.
+    pub(crate) ledger: Result<Vec<u8>, String>,
+}
+
+/// The root's answer: the share of each rank, or why the run cannot begin.
+pub(crate) type Welcome = Result<Vec<Share>, String>;
+
+/// An entry to be read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ToRead {
+    pub(crate) entry: u64,
+    pub(crate) locator: Locator,
+}
+
+/// What to do with one potential of a structure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Treatment {
+    /// Evaluate it; it ended (and failed) so often before.
+    Evaluate { ended_before: u32 },
+    /// Record it as crashed without another evaluation.
+    Quarantine { deaths: u32 },
+}
+
+/// One potential of a structure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Work {
+    pub(crate) potential: u16,
+    pub(crate) treatment: Treatment,
+}
+
+/// A structure with what is to be done for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Assignment {
+    pub(crate) entry: u64,
+    pub(crate) locator: Locator,
+    /// What the survey read; a file that reads differently now was changed meanwhile.
+    pub(crate) digest: StructureDigest,
+    pub(crate) cost: f32,
+    pub(crate) work: Vec<Work>,
+    /// Whether nothing else is in flight in the whole run.
+    pub(crate) alone: bool,
+}
+
+/// From the root to a rank.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Order {
+    /// Read these entries.
+    Read(Vec<ToRead>),
+    /// Compute these structures, in this order.
+    Compute(Vec<Assignment>),
+    /// Begin nothing more; finish what is in flight, but not for longer than the drain limit.
+    Drain,
+    /// Nothing is left: close the journal, and send its ledger.
+    Close,
+    /// Send the records at these places of the own journal.
+    Fetch(Vec<Location>),
+    /// The end.
+    Leave(End),
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum End {
+    /// Everything is computed and reported.
+    Complete,
+    /// A signal came: the rest is left for `resume`.
+    Drained,
+    /// A rank could not go on.
+    Failed,
+}
+
+/// What a surveyed entry turned out to be, as the plan needs it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Answer {
+    pub(crate) entry: u64,
+    /// Digest, and cost by potential; `None` for an entry that failed.
+    pub(crate) structure: Option<(StructureDigest, Vec<f32>)>,
+}
+
+/// How far a rank is: totals of this attempt.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Tally {
+    /// Structures that are done with.
+    pub(crate) structures: u64,
+    /// Sum of their predicted costs, seconds.
+    pub(crate) cost: f64,
+    /// Evaluations that ended.
+    pub(crate) finished: u64,
+    /// Evaluations among them that failed.
+    pub(crate) failed: u64,
+    /// Evaluations in flight.
+    pub(crate) in_flight: u32,
+    /// Sum of wall times, seconds.
+    pub(crate) busy_s: f64,
+    /// Largest resident set so far, bytes.
+    pub(crate) peak_bytes: u64,
+}
+
+/// From a rank to the root.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Report {
+    /// Entries that were read: one answer an entry of one order.
+    Read(Vec<Answer>),
+    /// Structures were done with.
+    Progress(Tally),
+    /// A signal asks for the end.
+    Signal,
+    /// The rank cannot go on.
+    Broken(String),
+    /// Closed: last totals, and the ledger of the own journal or why it could not be closed.
+    Closed(Tally, Result<Vec<u8>, String>),
+    /// Answer to [`Order::Fetch`].
+    Fetched(Result<Vec<Fetched>, String>),
+}
+
+/// All that travels on the work channel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Message {
+    /// To a rank.
+    Order(Order),
+    /// To the root.
+    Report(Report),
+}
+
+/// A message that cannot be read: ranks of different builds.
+#[derive(Debug, Error)]
+#[error("a message between ranks cannot be {action}; do all ranks run the same build of mlip-batch?")]
+pub struct ProtocolError {
+    action: &'static str,
+    source: postcard::Error,
+}
+
+/// Bytes of a message.
+pub(crate) fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, ProtocolError> {
+    postcard::to_stdvec(message).map_err(|source| ProtocolError { action: "encoded", source })
+}
+
+/// Reads [`encode`].
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ProtocolError> {
+    postcard::from_bytes(bytes).map_err(|source| ProtocolError { action: "read", source })
+}

@@ -1,0 +1,202 @@
+//! The life of one rank between its first and its last order.
+
+use crate::budget::ThreadBudget;
+use crate::coordinator::LOW_WATER_S;
+use crate::memory::Resident;
+use crate::pool::Pool;
+use crate::protocol::{Order, Report, Tally};
+use crate::signals::Signals;
+use crate::worker::{Event, Shared, with_causes};
+use mlip_store::report::JournalRecords;
+use mlip_store::{Frame, Ledger, Location, MemorySample};
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Longest time between two reports of progress, when there is any.
+const REPORT_EVERY: Duration = Duration::from_millis(200);
+
+/// What a rank needs to know of its run.
+#[derive(Debug, Clone)]
+pub(crate) struct Circumstances {
+    pub(crate) run_dir: PathBuf,
+    pub(crate) budget: ThreadBudget,
+    pub(crate) begin: Instant,
+    pub(crate) sample_every: Duration,
+    pub(crate) sync_every: Duration,
+    pub(crate) drain_limit: Duration,
+    pub(crate) weight_bytes: u64,
+}
+
+/// The main thread's side of a rank.
+pub(crate) struct RankLife {
+    circumstances: Circumstances,
+    pool: Pool,
+    signals: Signals,
+    signaled: bool,
+    drain_until: Option<Instant>,
+    closed: Option<Ledger>,
+    abandoned: bool,
+    sampled: Option<Instant>,
+    reported: Tally,
+    reported_at: Instant,
+}
+
+impl RankLife {
+    pub(crate) fn begin(shared: Shared, circumstances: Circumstances, signals: Signals) -> std::io::Result<Self> {
+        let pool = Pool::start(Arc::new(shared), &circumstances.budget, circumstances.sync_every)?;
+        Ok(Self {
+            circumstances,
+            pool,
+            signals,
+            signaled: false,
+            drain_until: None,
+            closed: None,
+            abandoned: false,
+            sampled: None,
+            reported: Tally::default(),
+            reported_at: Instant::now(),
+        })
+    }
+
+    /// Whether threads were left to themselves: the process must exit, not return.
+    pub(crate) fn has_abandoned_threads(&self) -> bool {
+        self.abandoned
+    }
+
+    /// Does what the root orders; what there is to report at once.
+    pub(crate) fn obey(&mut self, order: Order) -> Option<Report> {
+        let queue = &self.pool.shared.queue;
+        match order {
+            Order::Read(entries) => queue.push_read(entries),
+            Order::Compute(assignments) => queue.push_compute(assignments),
+            Order::Drain => {
+                queue.close();
+                self.drain_until.get_or_insert_with(|| Instant::now() + self.circumstances.drain_limit);
+            }
+            Order::Close => return self.close(),
+            Order::Fetch(locations) => return Some(Report::Fetched(self.fetch(&locations))),
+            Order::Leave(_) => {}
+        }
+        None
+    }
+
+    fn fetch(&self, locations: &[Location]) -> Result<Vec<mlip_store::report::Fetched>, String> {
+        let ledger = self.closed.as_ref().ok_or("records were asked for before the journal was closed")?;
+        let mut records = JournalRecords::new(&self.circumstances.run_dir, ledger);
+        records.read(locations).map_err(|error| with_causes(&error))
+    }
+
+    /// Looks after the rank; what there is to report.
+    pub(crate) fn tick(&mut self) -> Vec<Report> {
+        let mut reports: Vec<Report> = Vec::new();
+        while let Ok(event) = self.pool.events.try_recv() {
+            reports.push(report_of(event));
+        }
+        if !self.signaled && self.signals.is_asked() {
+            self.signaled = true;
+            reports.push(Report::Signal);
+        } else if self.signaled {
+            self.signals.is_asked();
+        }
+        if self.closed.is_some() {
+            return reports;
+        }
+        let sample_every = self.circumstances.sample_every;
+        if self.sampled.is_none_or(|at| at.elapsed() >= sample_every)
+            && let Err(message) = self.sample()
+        {
+            reports.push(Report::Broken(message));
+        }
+        reports.extend(self.progress());
+        if let Some(until) = self.drain_until
+            && (self.pool.shared.queue.is_idle() || Instant::now() >= until)
+        {
+            reports.extend(self.close());
+        }
+        reports
+    }
+
+    /// Waits for workers or for the end of the pause.
+    pub(crate) fn wait(&self, pause: Duration) -> Option<Report> {
+        self.pool.events.recv_timeout(pause).ok().map(report_of)
+    }
+
+    fn tally(&self) -> Tally {
+        let shared = &self.pool.shared;
+        let mut tally = *shared.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        tally.in_flight = shared.evaluator.in_flight.load(Ordering::Relaxed);
+        tally
+    }
+
+    /// The root hears of progress when the rank runs low, otherwise now and then.
+    fn progress(&mut self) -> Option<Report> {
+        let tally = self.tally();
+        if tally.structures == self.reported.structures {
+            return None;
+        }
+        let workers = self.circumstances.budget.structure_workers.get();
+        let backlog = self.pool.shared.queue.backlog();
+        let low = backlog.structures < 2 * workers || backlog.cost < LOW_WATER_S * workers as f64;
+        if !low && self.reported_at.elapsed() < REPORT_EVERY {
+            return None;
+        }
+        self.report_of_progress(tally)
+    }
+
+    fn report_of_progress(&mut self, mut tally: Tally) -> Option<Report> {
+        tally.peak_bytes = self.reported.peak_bytes;
+        if self.reported_at.elapsed() >= REPORT_EVERY || tally.peak_bytes == 0 {
+            tally.peak_bytes = Resident::sample().peak_bytes;
+        }
+        self.reported_at = Instant::now();
+        self.reported = tally;
+        Some(Report::Progress(tally))
+    }
+
+    fn sample(&mut self) -> Result<(), String> {
+        self.sampled = Some(Instant::now());
+        let (resident, tally) = (Resident::sample(), self.tally());
+        let sample = MemorySample {
+            time_s: self.circumstances.begin.elapsed().as_secs_f64(),
+            resident_bytes: resident.now_bytes,
+            peak_bytes: resident.peak_bytes,
+            weight_bytes: self.circumstances.weight_bytes,
+            in_flight: tally.in_flight,
+            finished: tally.finished,
+            busy_s: tally.busy_s,
+        };
+        self.pool.shared.evaluator.journal.append(&Frame::Memory(sample)).map_err(|error| with_causes(&error))
+    }
+
+    /// Ends the workers and the journal; once.
+    fn close(&mut self) -> Option<Report> {
+        let idle = self.pool.shared.queue.is_idle();
+        let last = self.sample();
+        let progress = self.tally();
+        self.pool.end(idle);
+        self.abandoned |= !idle;
+        let closed = last.and_then(|()| match self.pool.shared.evaluator.journal.close() {
+            Ok(Some(ledger)) => {
+                let bytes = ledger.to_bytes();
+                self.closed = Some(ledger);
+                bytes.map_err(|error| with_causes(&error))
+            }
+            Ok(None) => Err("the journal was closed before".to_owned()),
+            Err(error) => Err(with_causes(&error)),
+        });
+        if self.closed.is_none() {
+            // A journal that cannot be closed must not be tried again.
+            self.closed = Some(Ledger::default());
+        }
+        Some(Report::Closed(progress, closed))
+    }
+}
+
+fn report_of(event: Event) -> Report {
+    match event {
+        Event::Read(answers) => Report::Read(answers),
+        Event::Broken(message) => Report::Broken(message),
+    }
+}

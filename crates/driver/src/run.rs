@@ -1,0 +1,252 @@
+//! One attempt of a run, from its first to its last message: set up → survey → compute → gather → report.
+
+use crate::budget::{Share, ThreadBudget, ThreadRequest};
+use crate::cache::StructureCache;
+use crate::coordinator::{Coordinator, Policy};
+use crate::error::RunError;
+use crate::evaluate::Evaluator;
+use crate::gather::report;
+use crate::journal::SharedJournal;
+use crate::memory::{MemoryGate, machine_bytes};
+use crate::progress::Progress;
+use crate::protocol::{End, Message, Order, ProtocolError, Report, Tally, decode, encode};
+use crate::queue::Queue;
+use crate::rank::{Circumstances, RankLife};
+use crate::root::Root;
+use crate::setup::{Setup, exchange_workers, greet};
+use crate::signals::Signals;
+use crate::source::StructureSource;
+use crate::worker::{Shared, with_causes};
+use mlip_atoms::Potential;
+use mlip_inputs::Manifest;
+use mlip_ranks::{Channel, Communicator, Pause, Rank};
+use mlip_store::report::ReportCounts;
+use mlip_store::{CrashPolicy, JournalHeader, RetryFailed, RunLock};
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// What only the root has.
+pub struct RootPart {
+    /// The input list.
+    pub entries: Manifest,
+    /// The right to work in the run folder.
+    pub lock: RunLock,
+    /// Failures to be repeated.
+    pub retry: RetryFailed,
+    /// Without a bar or lines of progress.
+    pub quiet: bool,
+}
+
+/// What every rank computes with.
+pub struct Engine {
+    /// In the order of the settings.
+    pub potentials: Vec<Arc<dyn Potential>>,
+    /// Reads entries.
+    pub source: Arc<dyn StructureSource>,
+}
+
+/// How an attempt ended on this rank.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finish {
+    /// How it ended.
+    pub end: End,
+    /// Counts and files of the report: on the root, when complete.
+    pub report: Option<(ReportCounts, Vec<PathBuf>)>,
+    /// Evaluations still run on threads that nobody waits for: the caller must exit the process.
+    pub abandoned_threads: bool,
+}
+
+/// Runs one attempt; every rank calls it with the same setup.
+///
+/// # Errors
+/// When a rank cannot go on. All ranks end then; what was computed is in the journals.
+pub fn execute(
+    ranks: &mut dyn Communicator,
+    setup: &Setup,
+    root: Option<RootPart>,
+    engine: Result<Engine, String>,
+    signals: Signals,
+) -> Result<Finish, RunError> {
+    let begin = Instant::now();
+    let engine = engine.and_then(|engine| check(&engine, setup).map(|()| engine));
+    let (share, ledger) = greet(ranks, setup, engine.as_ref().err())?;
+    // Without an engine the greeting has failed on all ranks.
+    let engine = engine.map_err(RunError::Broken)?;
+    let prepared = prepare(ranks, setup, share, engine, begin, signals);
+    let workers = exchange_workers(ranks, prepared.as_ref().map(|(workers, _)| *workers).map_err(Clone::clone))?;
+    let (_, life) = prepared.map_err(RunError::Broken)?;
+    let root = root.map(|part| {
+        let physics = &setup.config.physics;
+        let max_crashes = setup.config.resources.max_crashes;
+        let policy = Policy { retry: part.retry, crashes: CrashPolicy { max_crashes } };
+        let (ids, settings) = (physics.potential_ids(), physics.settings());
+        let coordinator = Coordinator::new(part.entries, ledger, policy, ids, settings, &workers);
+        Root::new(coordinator, part.lock, Progress::new(begin, part.quiet), ranks.size())
+    });
+    let mut life = life;
+    let mut root = root;
+    let end = live(ranks, root.as_mut(), &mut life)?;
+    let report = match root {
+        Some(root) => conclude(ranks, setup, root, end)?,
+        None if end == End::Failed => return Err(RunError::Elsewhere),
+        None => None,
+    };
+    Ok(Finish { end, report, abandoned_threads: life.has_abandoned_threads() })
+}
+
+fn check(engine: &Engine, setup: &Setup) -> Result<(), String> {
+    let expected = setup.config.physics.potential_ids();
+    let found: Vec<_> = engine.potentials.iter().map(|potential| potential.id().clone()).collect();
+    if found == expected {
+        return Ok(());
+    }
+    Err(format!(
+        "loaded {found:?}, but the run computes with {expected:?}; is every node reading the same checkpoint files?"
+    ))
+}
+
+fn prepare(
+    ranks: &mut dyn Communicator,
+    setup: &Setup,
+    share: Share,
+    engine: Engine,
+    begin: Instant,
+    signals: Signals,
+) -> Result<(usize, RankLife), String> {
+    let (physics, resources) = (&setup.config.physics, &setup.config.resources);
+    let request = ThreadRequest {
+        structure_workers: resources.structure_workers,
+        mlip_workers: resources.mlip_workers,
+        threads_per_mlip: resources.threads_per_mlip,
+        cpus_per_task: std::env::var("SLURM_CPUS_PER_TASK").ok().and_then(|text| text.parse().ok()),
+    };
+    let budget =
+        ThreadBudget::resolve(request, share.cores, physics.potentials.len()).map_err(|error| error.to_string())?;
+    if ranks.is_root() {
+        tracing::info!("attempt {}: {} ranks, each {budget}", setup.attempt, ranks.size());
+        if budget.is_oversubscribed() {
+            tracing::warn!("{} threads were asked for on {} cores of a rank", budget.threads(), budget.cores);
+        }
+    }
+    let header = JournalHeader {
+        run: setup.run_id().map_err(|error| error.to_string())?,
+        attempt: setup.attempt,
+        rank: ranks.rank().0,
+        n_ranks: Rank::from_index(ranks.size()).0,
+        host: ranks.host().to_owned(),
+        started_unix_s: setup.started_unix_s,
+    };
+    let journal = SharedJournal::create(&setup.run_dir, &header).map_err(|error| with_causes(&error))?;
+    let limit = resources.memory_bytes.unwrap_or_else(|| machine_bytes() / share.local_size as u64);
+    let weight_bytes = engine.potentials.iter().map(|potential| potential.weight_bytes()).sum();
+    let shared = Shared {
+        evaluator: Evaluator {
+            ids: physics.potential_ids(),
+            potentials: engine.potentials,
+            settings: physics.settings(),
+            request: physics.request(),
+            timeout: resources.timeout_s.map(seconds),
+            gate: MemoryGate::new(limit.saturating_sub(weight_bytes)),
+            journal,
+            in_flight: AtomicU32::new(0),
+        },
+        source: engine.source,
+        queue: Queue::default(),
+        cache: StructureCache::default(),
+        tally: Mutex::new(Tally::default()),
+    };
+    let circumstances = Circumstances {
+        run_dir: setup.run_dir.clone(),
+        budget,
+        begin,
+        sample_every: seconds(resources.sample_s),
+        sync_every: seconds(resources.sync_s),
+        drain_limit: seconds(resources.drain_s),
+        weight_bytes,
+    };
+    let life = RankLife::begin(shared, circumstances, signals)
+        .map_err(|error| format!("cannot start the threads of the budget ({budget}): {error}"))?;
+    Ok((budget.structure_workers.get(), life))
+}
+
+/// Settings are in seconds; what no clock can count means a very long time.
+fn seconds(value: f64) -> Duration {
+    Duration::try_from_secs_f64(value).unwrap_or(Duration::from_secs(u32::MAX.into()))
+}
+
+/// Exchanges orders and reports until the root says that it is over.
+fn live(ranks: &mut dyn Communicator, mut root: Option<&mut Root>, life: &mut RankLife) -> Result<End, RunError> {
+    let mut pause = Pause::new();
+    loop {
+        let mut active = false;
+        while let Some((from, bytes)) = ranks.try_receive(Channel::Work) {
+            active = true;
+            match decode(&bytes)? {
+                Message::Order(Order::Leave(end)) => return Ok(end),
+                Message::Order(order) => {
+                    if let Some(report) = life.obey(order) {
+                        tell(ranks, report)?;
+                    }
+                }
+                Message::Report(report) => {
+                    if let Some(root) = &mut root {
+                        let orders = root.hear(from, report);
+                        give(ranks, orders)?;
+                    }
+                }
+            }
+        }
+        for report in life.tick() {
+            active = true;
+            tell(ranks, report)?;
+        }
+        if let Some(root) = &mut root {
+            let orders = root.tick();
+            active |= !orders.is_empty();
+            give(ranks, orders)?;
+            if let Some(end) = root.ended() {
+                return Ok(end);
+            }
+        }
+        if active {
+            pause.reset();
+        }
+        // Even in the busiest times: workers need the core more than this loop does.
+        if let Some(report) = life.wait(pause.take()) {
+            pause.reset();
+            tell(ranks, report)?;
+        }
+    }
+}
+
+fn tell(ranks: &mut dyn Communicator, report: Report) -> Result<(), ProtocolError> {
+    let message = encode(&Message::Report(report))?;
+    ranks.send(Rank::ROOT, Channel::Work, message);
+    Ok(())
+}
+
+fn give(ranks: &mut dyn Communicator, orders: Vec<(Rank, Order)>) -> Result<(), ProtocolError> {
+    for (rank, order) in orders {
+        let message = encode(&Message::Order(order))?;
+        ranks.send(rank, Channel::Work, message);
+    }
+    Ok(())
+}
+
+/// On the root: writes the report if all is complete, and lets the others go.
+fn conclude(ranks: &mut dyn Communicator, setup: &Setup, mut root: Root, end: End) -> Result<Written, RunError> {
+    let trouble = root.trouble();
+    let result = match (end, trouble) {
+        (End::Complete, _) => report(ranks, setup, root).map(Some),
+        (End::Drained, _) => Ok(None),
+        (End::Failed, message) => Err(RunError::Broken(message.unwrap_or_else(|| "a rank could not go on".into()))),
+    };
+    let end = if result.is_err() { End::Failed } else { end };
+    let others = (1..ranks.size()).map(|index| (Rank::from_index(index), Order::Leave(end))).collect();
+    give(ranks, others)?;
+    result
+}
+
+type Written = Option<(ReportCounts, Vec<PathBuf>)>;

@@ -1,0 +1,146 @@
+//! How ranks come together at the begin of an attempt.
+
+use crate::budget::{Machine, Share, shares};
+use crate::config::RunConfig;
+use crate::error::RunError;
+use crate::protocol::{Hello, Welcome, decode, encode};
+use crate::worker::with_causes;
+use mlip_ranks::{Communicator, Rank};
+use mlip_store::journal::JournalFile;
+use mlip_store::{Ledger, LedgerBuilder, RunId, StoreError};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What all ranks know of an attempt: decided by the root, given to everybody.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Setup {
+    /// The run folder.
+    pub run_dir: PathBuf,
+    /// The settings in force.
+    pub config: RunConfig,
+    /// Number of this attempt, from 1.
+    pub attempt: u32,
+    /// When it began, seconds since 1970.
+    pub started_unix_s: u64,
+    /// Journals of earlier attempts: attempt, rank, file, bytes.
+    journals: Vec<(u32, u32, PathBuf, u64)>,
+}
+
+impl Setup {
+    /// A new attempt in this run folder.
+    ///
+    /// # Errors
+    /// When the journals of earlier attempts cannot be listed.
+    pub fn new(run_dir: PathBuf, config: RunConfig) -> Result<Self, StoreError> {
+        let attempts = mlip_store::journal::Attempts::list(&run_dir)?;
+        for stranger in &attempts.unknown {
+            tracing::warn!("`{}` is not a journal; left alone", stranger.display());
+        }
+        let started_unix_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let attempt = attempts.next();
+        let journals =
+            attempts.files.into_iter().map(|file| (file.attempt, file.rank, file.path, file.bytes)).collect();
+        Ok(Self { run_dir, config, attempt, started_unix_s, journals })
+    }
+
+    /// Gives everybody the root's setup; `None` on the other ranks. A root that has no setup to give
+    /// says so with [`Setup::call_off`].
+    ///
+    /// # Errors
+    /// When the root has called the run off.
+    pub fn share(self_at_root: Option<&Self>, ranks: &mut dyn Communicator) -> Result<Self, RunError> {
+        let word: Vec<u8> = match self_at_root {
+            Some(setup) => encode(&Some(setup))?,
+            None => Vec::new(),
+        };
+        decode::<Option<Self>>(&ranks.broadcast(word))?.ok_or(RunError::Elsewhere)
+    }
+
+    /// Tells everybody that there will be no run.
+    pub fn call_off(ranks: &mut dyn Communicator) {
+        if let Ok(word) = encode(&None::<Self>) {
+            ranks.broadcast(word);
+        }
+    }
+
+    pub(crate) fn run_id(&self) -> Result<RunId, RunError> {
+        RunId::parse(&self.config.run)
+            .ok_or_else(|| RunError::Broken(format!("`{}` in run.toml is not the identity of a run", self.config.run)))
+    }
+
+    /// This rank's part of the earlier journals: by size, so that all ranks read about as much.
+    fn scan(&self, rank: Rank, size: usize) -> Result<Vec<u8>, RunError> {
+        let run = self.run_id()?;
+        let mut builder = LedgerBuilder::new();
+        let mut loads = vec![0u64; size];
+        for (attempt, writer, path, bytes) in &self.journals {
+            let lightest = (0..size).min_by_key(|index| loads.get(*index).copied()).unwrap_or(0);
+            loads[lightest] += bytes + 4096;
+            if lightest == rank.index() {
+                let file = JournalFile { attempt: *attempt, rank: *writer, path: path.clone(), bytes: *bytes };
+                builder.scan(&file, run)?;
+            }
+        }
+        Ok(builder.finish().to_bytes()?)
+    }
+}
+
+/// Everybody introduces itself and brings its part of the earlier journals. Answers this rank's share of
+/// its machine; on the root also the ledger of all journals.
+pub(crate) fn greet(
+    ranks: &mut dyn Communicator,
+    setup: &Setup,
+    trouble: Option<&String>,
+) -> Result<(Share, Ledger), RunError> {
+    let ledger = match trouble {
+        Some(message) => Err(message.clone()),
+        None => setup.scan(ranks.rank(), ranks.size()).map_err(|error| with_causes(&error)),
+    };
+    let hello = Hello { machine: Machine::look(ranks.host()), ledger };
+    let hellos = ranks.gather(encode(&hello)?);
+    let mut builder = LedgerBuilder::new();
+    let mut machines = Vec::new();
+    let mut trouble = None;
+    for (rank, bytes) in hellos.iter().enumerate() {
+        let hello: Hello = decode(bytes)?;
+        machines.push(hello.machine);
+        match hello.ledger {
+            Ok(bytes) => builder.absorb(Ledger::from_bytes(&bytes)?),
+            Err(message) => {
+                trouble.get_or_insert(format!("rank {rank}: {message}"));
+            }
+        }
+    }
+    let welcome: Welcome = match trouble {
+        Some(message) => Err(message),
+        None => Ok(shares(&machines)),
+    };
+    let shares: Welcome = decode(&ranks.broadcast(encode(&welcome)?))?;
+    let shares = shares.map_err(|message| elsewhere(ranks, message))?;
+    let share = shares.get(ranks.rank().index()).copied();
+    let share = share.ok_or_else(|| RunError::Broken("this rank was not greeted".into()))?;
+    Ok((share, builder.finish()))
+}
+
+/// The root tells of an error; the others end quietly.
+fn elsewhere(ranks: &dyn Communicator, message: String) -> RunError {
+    if ranks.is_root() { RunError::Broken(message) } else { RunError::Elsewhere }
+}
+
+/// The structure workers of all ranks, by rank.
+pub(crate) fn exchange_workers(
+    ranks: &mut dyn Communicator,
+    own: Result<usize, String>,
+) -> Result<Vec<usize>, RunError> {
+    let all = ranks.gather(encode(&own)?);
+    let all = all.iter().enumerate().map(|(rank, bytes)| {
+        decode::<Result<usize, String>>(bytes)
+            .map_err(|error| with_causes(&error))
+            .and_then(|own| own)
+            .map_err(|message| format!("rank {rank}: {message}"))
+    });
+    let all: Result<Vec<usize>, String> = all.collect();
+    let all: Result<Vec<usize>, String> = decode(&ranks.broadcast(encode(&all)?))?;
+    all.map_err(|message| elsewhere(ranks, message))
+}

@@ -1,0 +1,39 @@
+//! Where structures come from, as orchestration sees it.
+
+use mlip_atoms::cif::CifOptions;
+use mlip_atoms::{Frame, Structure};
+use mlip_inputs::Locator;
+use mlip_tasks::Failure;
+
+/// A structure, and what its reader remarked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// The structure.
+    pub structure: Structure,
+    /// Class and sentence of each warning.
+    pub warnings: Vec<(String, String)>,
+}
+
+/// Reads entries. Shared by all workers of a rank.
+pub trait StructureSource: Send + Sync {
+    /// The structure behind a locator.
+    ///
+    /// # Errors
+    /// A failure record when there is no structure that can be computed.
+    fn load(&self, locator: &Locator) -> Result<Loaded, Failure>;
+}
+
+/// Reads CIFs.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CifSource {
+    /// Cartesian axes of the cells.
+    pub frame: Frame,
+}
+
+impl StructureSource for CifSource {
+    fn load(&self, locator: &Locator) -> Result<Loaded, Failure> {
+        let (structure, warnings) = mlip_inputs::load(locator, &CifOptions { frame: self.frame })?;
+        let warnings = warnings.into_iter().map(|warning| (warning.class.to_string(), warning.message)).collect();
+        Ok(Loaded { structure, warnings })
+    }
+}

@@ -1,0 +1,185 @@
+//! Runs of made-up structures, for tests.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use mlip_atoms::lennard_jones::{LennardJones, LennardJonesParameters};
+use mlip_atoms::{Frame, Lattice, Potential, Species, Structure};
+use mlip_driver::{
+    Engine, Finish, Loaded, Physics, PotentialConfig, Resources, RootPart, RunConfig, RunError, Setup, Signals,
+    StructureSource, execute,
+};
+use mlip_inputs::{Locator, Manifest};
+use mlip_ranks::{Communicator, ThreadRanks};
+use mlip_store::run_lock::LockOptions;
+use mlip_store::{RetryFailed, RunLock};
+use mlip_tasks::{Failure, FailureKind};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Makes structures from numbers: `cell-17` is always the same crystal.
+pub(crate) struct MadeUp;
+
+impl StructureSource for MadeUp {
+    fn load(&self, locator: &Locator) -> Result<Loaded, Failure> {
+        let name = locator.to_string();
+        let number: u64 = name.rsplit('-').next().and_then(|digits| digits.parse().ok()).unwrap_or(0);
+        if name.starts_with("missing") {
+            return Err(Failure {
+                kind: FailureKind::Unreadable,
+                line: None,
+                message: format!("`{name}` is not there"),
+            });
+        }
+        let warnings = if number.is_multiple_of(5) {
+            vec![("example".into(), "a number that is divisible by five".into())]
+        } else {
+            vec![]
+        };
+        Ok(Loaded { structure: crystal(number), warnings })
+    }
+}
+
+/// One to eight atoms in a distorted cube.
+pub(crate) fn crystal(number: u64) -> Structure {
+    let random = |k: u64| {
+        let mut x = number.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(k.wrapping_mul(0xD1B5_4A32_D192_ED03)) | 1;
+        x ^= x >> 31;
+        x = x.wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        (x >> 11) as f64 / (1u64 << 53) as f64
+    };
+    let n_atoms = 1 + number % 8;
+    let a = 3.6 * (n_atoms as f64).cbrt();
+    let lengths = [a + random(1), a + random(2), a + random(3)];
+    let lattice = Lattice::from_parameters(lengths, [88.0, 91.0 + random(4), 90.0], Frame::Pymatgen).unwrap();
+    let half = |bit: u64| 0.5 * bit as f64;
+    let sites = (0..n_atoms)
+        .map(|site| [half(site & 1), half(site >> 1 & 1), half(site >> 2 & 1)].map(|x| x + 0.05 * random(10 + site)));
+    let species = vec![Species::from_atomic_number(1 + (number % 90) as u8).unwrap(); n_atoms as usize];
+    Structure::new(lattice, species, sites.collect()).unwrap()
+}
+
+/// A list of crystals; every 13th is missing, every 11th repeats the one before.
+pub(crate) fn manifest(n: u64) -> Manifest {
+    let mut manifest = Manifest::default();
+    for number in 0..n {
+        let name = match number {
+            _ if number % 13 == 12 => format!("missing-{number}"),
+            _ if number % 11 == 10 => format!("cell-{}", number - 1),
+            _ => format!("cell-{number}"),
+        };
+        manifest.push(&format!("s{number}"), &Locator::File { path: name.into() });
+    }
+    manifest
+}
+
+/// Two Lennard-Jones potentials that differ.
+pub(crate) fn two_potentials() -> Vec<Arc<dyn Potential>> {
+    let soft = LennardJones::new(LennardJonesParameters::default());
+    let stiff = Renamed::new("stiff", LennardJonesParameters { epsilon: 0.02, sigma: 2.9, cutoff: 5.0 });
+    vec![Arc::new(soft), Arc::new(stiff)]
+}
+
+/// Lennard-Jones under another name.
+pub(crate) struct Renamed {
+    inner: LennardJones,
+    id: mlip_atoms::PotentialId,
+}
+
+impl Renamed {
+    pub(crate) fn new(name: &str, parameters: LennardJonesParameters) -> Self {
+        let inner = LennardJones::new(parameters);
+        let id = mlip_atoms::PotentialId { name: name.into(), ..inner.id().clone() };
+        Self { inner, id }
+    }
+}
+
+impl Potential for Renamed {
+    fn id(&self) -> &mlip_atoms::PotentialId {
+        &self.id
+    }
+
+    fn supports(&self, species: Species) -> bool {
+        self.inner.supports(species)
+    }
+
+    fn cost(&self, structure: &Structure) -> f64 {
+        self.inner.cost(structure)
+    }
+
+    fn weight_bytes(&self) -> u64 {
+        0
+    }
+
+    fn working_bytes(&self, structure: &Structure) -> u64 {
+        self.inner.working_bytes(structure)
+    }
+
+    fn predict(
+        &self,
+        structures: &[&Structure],
+        request: mlip_atoms::Request,
+        deadline: &mlip_atoms::Deadline,
+    ) -> Vec<Result<mlip_atoms::Prediction, mlip_atoms::PredictError>> {
+        self.inner.predict(structures, request, deadline)
+    }
+}
+
+/// How a test runs.
+#[derive(Clone)]
+pub(crate) struct Trial {
+    pub(crate) potentials: Vec<Arc<dyn Potential>>,
+    pub(crate) n_entries: u64,
+    pub(crate) resources: Resources,
+    pub(crate) retry: RetryFailed,
+    pub(crate) signals: Signals,
+}
+
+impl Trial {
+    pub(crate) fn new(n_entries: u64) -> Self {
+        Self {
+            potentials: two_potentials(),
+            n_entries,
+            resources: Resources { structure_workers: Some(2), ..Resources::default() },
+            retry: RetryFailed::No,
+            signals: Signals::default(),
+        }
+    }
+
+    pub(crate) fn config(&self) -> RunConfig {
+        let potentials = self.potentials.iter().map(|p| PotentialConfig::new(p.id(), None)).collect();
+        RunConfig {
+            run: "17".repeat(16),
+            version: "test".into(),
+            folder: ".".into(),
+            physics: Physics { frame: Frame::Pymatgen, forces: true, potentials },
+            resources: self.resources.clone(),
+        }
+    }
+
+    /// One attempt with these ranks; the root's answer.
+    pub(crate) fn run(&self, ranks: usize, run_dir: &Path) -> Result<Finish, RunError> {
+        std::fs::create_dir_all(run_dir).unwrap();
+        ThreadRanks::run(ranks, |mut rank| self.life(&mut rank, run_dir)).remove(0)
+    }
+
+    pub(crate) fn life(&self, rank: &mut dyn Communicator, run_dir: &Path) -> Result<Finish, RunError> {
+        let at_root = rank.is_root().then(|| Setup::new(run_dir.to_owned(), self.config()).unwrap());
+        let setup = Setup::share(at_root.as_ref(), rank)?;
+        let root = rank.is_root().then(|| RootPart {
+            entries: manifest(self.n_entries),
+            lock: RunLock::acquire(run_dir, LockOptions::default()).unwrap(),
+            retry: self.retry,
+            quiet: true,
+        });
+        let engine = Engine { potentials: self.potentials.clone(), source: Arc::new(MadeUp) };
+        execute(rank, &setup, root, Ok(engine), self.signals.clone())
+    }
+}
+
+/// The tables that must not depend on how a run went.
+pub(crate) fn tables(run_dir: &Path) -> Vec<(String, String)> {
+    ["energies.csv", "forces.csv", "ensemble.csv", "failures.csv", "warnings.csv"]
+        .iter()
+        .map(|name| ((*name).to_owned(), std::fs::read_to_string(run_dir.join("report").join(name)).unwrap()))
+        .collect()
+}

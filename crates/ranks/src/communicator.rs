@@ -1,0 +1,202 @@
+//! What a rank can say to the others.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Number of a process in its run, from 0. Rank 0 coordinates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Rank(pub u32);
+
+impl Rank {
+    /// The coordinator.
+    pub const ROOT: Self = Self(0);
+
+    /// As an index into lists with one element a rank.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The rank with this index in such a list.
+    ///
+    /// Runs have far fewer than 2^32 ranks; a larger index saturates.
+    pub fn from_index(index: usize) -> Self {
+        Self(u32::try_from(index).unwrap_or(u32::MAX))
+    }
+}
+
+impl fmt::Display for Rank {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// Two streams of messages that do not mix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Channel {
+    /// The work protocol.
+    Work,
+    /// Collective operations: used by the methods of [`Communicator`] only.
+    Collective,
+}
+
+impl Channel {
+    /// Position in lists with one element a channel.
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// A waiting time that grows while nothing happens.
+///
+/// Polling ranks sleep between looks: at first a millisecond at most, later more, because 64 idle
+/// ranks on two cores that wake a thousand times a second would take a fifth of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Pause {
+    next: Duration,
+}
+
+impl Pause {
+    const FIRST: Duration = Duration::from_micros(200);
+    /// Longest pause; bounds the time to an answer of an idle rank.
+    pub const LONGEST: Duration = Duration::from_millis(8);
+
+    /// Starts short.
+    pub fn new() -> Self {
+        Self { next: Self::FIRST }
+    }
+
+    /// Something happened: start short again.
+    pub fn reset(&mut self) {
+        self.next = Self::FIRST;
+    }
+
+    /// How long to wait now. Up to one millisecond it doubles, after that it grows by an eighth.
+    pub fn take(&mut self) -> Duration {
+        let now = self.next;
+        let grown = if now < Duration::from_millis(1) { now * 2 } else { now + now / 8 };
+        self.next = grown.min(Self::LONGEST);
+        now
+    }
+
+    /// Waits on the calling thread.
+    pub fn sleep(&mut self) {
+        std::thread::sleep(self.take());
+    }
+}
+
+impl Default for Pause {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The ranks of a run, seen from one of them. Used by the main thread of a rank only.
+///
+/// Messages between two ranks on one channel arrive in the order in which they were sent.
+/// Collective operations are called by every rank in the same order.
+pub trait Communicator {
+    /// This rank.
+    fn rank(&self) -> Rank;
+
+    /// Number of ranks.
+    fn size(&self) -> usize;
+
+    /// Name of the machine that this rank runs on.
+    fn host(&self) -> &str;
+
+    /// Sends a message of any size. Never waits for the receiver to be ready to *use* it: while a
+    /// large message is under way, what arrives is received and kept, so that two ranks may send to
+    /// each other at the same time. A rank may send to itself.
+    fn send(&mut self, to: Rank, channel: Channel, bytes: Vec<u8>);
+
+    /// The next message, if one has arrived, and who sent it.
+    fn try_receive(&mut self, channel: Channel) -> Option<(Rank, Vec<u8>)>;
+
+    /// Ends the processes of all ranks at once.
+    fn abort(&self, code: i32) -> !;
+
+    /// Whether this rank coordinates.
+    fn is_root(&self) -> bool {
+        self.rank() == Rank::ROOT
+    }
+
+    /// Waits for the next message of a collective operation.
+    #[doc(hidden)]
+    fn wait_collective(&mut self) -> (Rank, Vec<u8>) {
+        let mut pause = Pause::new();
+        loop {
+            if let Some(message) = self.try_receive(Channel::Collective) {
+                return message;
+            }
+            pause.sleep();
+        }
+    }
+
+    /// Gives every rank the root's bytes; returns them.
+    fn broadcast(&mut self, bytes: Vec<u8>) -> Vec<u8> {
+        if !self.is_root() {
+            return self.wait_collective().1;
+        }
+        for index in 1..self.size() {
+            self.send(Rank::from_index(index), Channel::Collective, bytes.clone());
+        }
+        bytes
+    }
+
+    /// Brings everyone's bytes to the root, by rank; the others get an empty list. Nobody returns
+    /// before the root has heard everybody.
+    fn gather(&mut self, bytes: Vec<u8>) -> Vec<Vec<u8>> {
+        let all = self.collect(bytes);
+        self.broadcast(Vec::new());
+        all
+    }
+
+    /// [`gather`](Self::gather) without the answer of the root, which the caller must give: a rank
+    /// that went on at once could be heard twice before another was heard.
+    #[doc(hidden)]
+    fn collect(&mut self, bytes: Vec<u8>) -> Vec<Vec<u8>> {
+        if !self.is_root() {
+            self.send(Rank::ROOT, Channel::Collective, bytes);
+            return Vec::new();
+        }
+        let mut all = vec![Vec::new(); self.size()];
+        all[0] = bytes;
+        for _ in 1..self.size() {
+            let (from, bytes) = self.wait_collective();
+            all[from.index()] = bytes;
+        }
+        all
+    }
+
+    /// Whether all ranks say `true`. Nobody returns before everybody called it.
+    fn agree(&mut self, ok: bool) -> bool {
+        let votes = self.collect(vec![u8::from(ok)]);
+        let all = votes.iter().all(|vote| vote == &[1]);
+        self.broadcast(vec![u8::from(all)]) == [1]
+    }
+
+    /// Nobody returns before everybody called it.
+    fn barrier(&mut self) {
+        self.agree(true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_their_limit_and_start_again() {
+        let mut pause = Pause::new();
+        let first = pause.take();
+        let mut last = first;
+        for _ in 0..100 {
+            let next = pause.take();
+            assert!(next >= last);
+            last = next;
+        }
+        assert_eq!(last, Pause::LONGEST);
+        pause.reset();
+        assert_eq!(pause.take(), first);
+    }
+}

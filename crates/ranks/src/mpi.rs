@@ -1,0 +1,143 @@
+//! Ranks as MPI processes.
+
+use crate::{Channel, Communicator, Pause, Rank};
+use mpi::datatype::Equivalence as _;
+use mpi::environment::{Threading, Universe};
+use mpi::point_to_point::{Destination as _, Source as _};
+use mpi::topology::{Communicator as _, SimpleCommunicator};
+use std::collections::VecDeque;
+
+/// Longer messages travel in pieces: MPI counts with 32 bits, and a piece is what a receiver must
+/// allocate at once.
+const PIECE_BYTES: usize = 4 << 20;
+
+/// Exit code of a job that ends because a rank panicked.
+const PANIC_CODE: i32 = 101;
+
+/// A process of an MPI job. Only the main thread calls MPI (`MPI_THREAD_FUNNELED`).
+pub struct MpiRanks {
+    inbox: [VecDeque<(Rank, Vec<u8>)>; 2],
+    /// By source and channel: pieces received so far.
+    partial: Vec<[Vec<u8>; 2]>,
+    rank: Rank,
+    size: usize,
+    host: String,
+    world: SimpleCommunicator,
+    /// Finalizes MPI when it goes: last, after all that uses it.
+    _universe: Universe,
+}
+
+/// Tag of a piece: the channel, and whether another piece follows.
+fn tag(channel: Channel, more: bool) -> i32 {
+    (channel.index() as i32) * 2 + i32::from(more)
+}
+
+impl MpiRanks {
+    /// Starts MPI; `None` if it was started before.
+    pub fn start() -> Option<Self> {
+        let (universe, _threading) = mpi::initialize_with_threading(Threading::Funneled)?;
+        let world = universe.world();
+        let rank = Rank(u32::try_from(world.rank()).unwrap_or(0));
+        let size = usize::try_from(world.size()).unwrap_or(1);
+        let host = mpi::environment::processor_name().unwrap_or_else(|_| "unknown".into());
+        abort_when_this_thread_panics();
+        let partial = (0..size).map(|_| Default::default()).collect();
+        Some(Self { inbox: Default::default(), partial, rank, size, host, world, _universe: universe })
+    }
+
+    /// Takes in what has arrived; whether anything had.
+    fn receive_arrived(&mut self) -> bool {
+        let mut any = false;
+        while let Some((message, status)) = self.world.any_process().immediate_matched_probe() {
+            any = true;
+            let length = usize::try_from(status.count(u8::equivalent_datatype())).unwrap_or(0);
+            let mut bytes = vec![0u8; length];
+            message.matched_receive_into(&mut bytes[..]);
+            self.keep(Rank(u32::try_from(status.source_rank()).unwrap_or(0)), status.tag(), bytes);
+        }
+        any
+    }
+
+    fn keep(&mut self, from: Rank, tag: i32, bytes: Vec<u8>) {
+        let channel = usize::from(tag >= 2);
+        let partial = &mut self.partial[from.index()][channel];
+        if partial.is_empty() {
+            *partial = bytes;
+        } else {
+            partial.extend_from_slice(&bytes);
+        }
+        if tag % 2 == 0 {
+            let whole = std::mem::take(partial);
+            self.inbox[channel].push_back((from, whole));
+        }
+    }
+}
+
+/// A panic on the main thread would unwind into `MPI_Finalize` and hang the whole job. Panics of
+/// workers are caught by the pool and become records.
+fn abort_when_this_thread_panics() {
+    let main = std::thread::current().id();
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        before(panic);
+        if std::thread::current().id() == main {
+            SimpleCommunicator::world().abort(PANIC_CODE);
+        }
+    }));
+}
+
+impl Communicator for MpiRanks {
+    fn rank(&self) -> Rank {
+        self.rank
+    }
+
+    fn size(&self) -> usize {
+        self.size
+    }
+
+    fn host(&self) -> &str {
+        &self.host
+    }
+
+    fn send(&mut self, to: Rank, channel: Channel, bytes: Vec<u8>) {
+        if to == self.rank {
+            self.inbox[channel.index()].push_back((to, bytes));
+            return;
+        }
+        let mut rest = bytes.as_slice();
+        loop {
+            let (piece, after) = rest.split_at(rest.len().min(PIECE_BYTES));
+            let world = SimpleCommunicator::world();
+            let process = world.process_at_rank(i32::try_from(to.0).unwrap_or(0));
+            // Small pieces leave at once. For large ones MPI waits for the receiver, which may be
+            // waiting for us in the same place: so receive meanwhile.
+            mpi::request::scope(|scope| {
+                let mut request = process.immediate_send_with_tag(scope, piece, tag(channel, !after.is_empty()));
+                let mut pause = Pause::new();
+                while let Err(unfinished) = request.test() {
+                    request = unfinished;
+                    if self.receive_arrived() {
+                        pause.reset();
+                    } else {
+                        pause.sleep();
+                    }
+                }
+            });
+            rest = after;
+            if rest.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn try_receive(&mut self, channel: Channel) -> Option<(Rank, Vec<u8>)> {
+        if self.inbox[channel.index()].is_empty() {
+            self.receive_arrived();
+        }
+        self.inbox[channel.index()].pop_front()
+    }
+
+    fn abort(&self, code: i32) -> ! {
+        self.world.abort(code)
+    }
+}

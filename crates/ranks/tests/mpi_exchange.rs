@@ -1,0 +1,64 @@
+//! Real MPI processes exchange messages. Started without a launcher the program starts itself under
+//! `mpirun`; it says why when it cannot.
+
+use mlip_ranks::{Channel, Launch, Pause, Rank};
+use std::process::{Command, ExitCode};
+
+/// Longer than several pieces, and not a multiple of one.
+const LARGE: usize = 21_000_003;
+
+fn main() -> ExitCode {
+    let launch = Launch::detect(|name| std::env::var(name).ok());
+    if launch != Launch::Alone {
+        exchange(launch);
+        return ExitCode::SUCCESS;
+    }
+    for size in ["2", "3", "5"] {
+        let program = std::env::current_exe().expect("the path of this test");
+        let status = Command::new("mpirun")
+            .args(["--oversubscribe", "-n", size])
+            .arg(program)
+            .env("OMPI_ALLOW_RUN_AS_ROOT", "1")
+            .env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
+            .status();
+        match status {
+            Err(error) => {
+                eprintln!("skipped: mpirun cannot be started ({error})");
+                return ExitCode::SUCCESS;
+            }
+            Ok(status) if !status.success() => {
+                eprintln!("FAILED: mpirun -n {size}: {status}");
+                return ExitCode::FAILURE;
+            }
+            Ok(_) => eprintln!("mpirun -n {size}: ok"),
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// Every rank sends a large and a small message to every rank, itself included, all at the same
+/// time; then everybody agrees.
+fn exchange(launch: Launch) {
+    let mut ranks = mlip_ranks::start(launch, "unused".into()).expect("MPI starts");
+    let (me, size) = (ranks.rank(), ranks.size());
+    for to in 0..size {
+        ranks.send(Rank::from_index(to), Channel::Work, vec![me.0 as u8; LARGE]);
+        ranks.send(Rank::from_index(to), Channel::Work, vec![me.0 as u8, 7]);
+    }
+    let mut heard = vec![0; size];
+    let mut pause = Pause::new();
+    while heard.iter().sum::<usize>() < 2 * size {
+        let Some((from, bytes)) = ranks.try_receive(Channel::Work) else {
+            pause.sleep();
+            continue;
+        };
+        let expected = if heard[from.index()] == 0 { vec![from.0 as u8; LARGE] } else { vec![from.0 as u8, 7] };
+        assert!(bytes == expected, "rank {me} got {} bytes from {from}", bytes.len());
+        heard[from.index()] += 1;
+    }
+    assert_eq!(ranks.broadcast(vec![5; 10]), [5; 10]);
+    let hosts = ranks.gather(ranks.host().as_bytes().to_vec());
+    assert_eq!(hosts.len(), if me == Rank::ROOT { size } else { 0 });
+    assert!(!ranks.agree(me.index() + 1 != size));
+    ranks.barrier();
+}

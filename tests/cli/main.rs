@@ -1,0 +1,11 @@
+//! The program as a person or a script meets it.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod interrupted;
+mod threads;
+mod usage;
+mod whole;

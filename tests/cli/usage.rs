@@ -1,0 +1,113 @@
+//! Mistakes are named, with what to do about them.
+
+use crate::support::{crystals, program, run, said};
+
+#[test]
+fn without_a_command_and_a_job_file_there_is_help() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(&[], folder.path());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("mpirun -n 64 mlip-batch run"));
+}
+
+#[test]
+fn help_documents_the_exit_codes() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = String::from_utf8(run(&["--help"], folder.path()).stdout).unwrap();
+    for code in ["\n   0  ", "\n   1  ", "\n   2  ", "\n   3  ", "\n  75  "] {
+        assert!(text.contains(code), "{text}");
+    }
+}
+
+#[test]
+fn an_unknown_potential_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    crystals(folder.path(), 1, 1);
+    let output = run(&["run", "--cifs", "cifs", "--model", "nonsense"], folder.path());
+    assert_eq!(output.status.code(), Some(2));
+    let text = said(&output);
+    assert!(text.starts_with("error: ") && text.contains("`nonsense`") && text.contains("\n  hint: "), "{text}");
+    assert!(!folder.path().join("RUN").exists());
+}
+
+#[test]
+fn a_missing_input_is_an_error_with_a_cause() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(&["run", "--cifs", "nowhere", "--model", "lennard-jones"], folder.path());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("nowhere") && said(&output).contains("\n  cause: "), "{}", said(&output));
+    let output = run(&["run", "--model", "lennard-jones"], folder.path());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("--cifs"), "{}", said(&output));
+}
+
+#[test]
+fn a_run_is_not_begun_twice_in_one_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    crystals(folder.path(), 2, 1);
+    let arguments = ["run", "--cifs", "cifs", "--model", "lennard-jones", "--out", "RUN"];
+    assert_eq!(run(&arguments, folder.path()).status.code(), Some(0));
+    let again = run(&arguments, folder.path());
+    assert_eq!(again.status.code(), Some(2));
+    assert!(said(&again).contains("mlip-batch resume RUN"), "{}", said(&again));
+    let resumed = run(&[&arguments[..], &["--resume"]].concat(), folder.path());
+    assert_eq!(resumed.status.code(), Some(0), "{}", said(&resumed));
+}
+
+#[test]
+fn changed_physics_is_refused_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    crystals(folder.path(), 2, 1);
+    let arguments = ["run", "--cifs", "cifs", "--model", "lennard-jones", "--out", "RUN"];
+    assert_eq!(run(&arguments, folder.path()).status.code(), Some(0));
+    let changed = run(&[&arguments[..], &["--resume", "--frame", "ase"]].concat(), folder.path());
+    assert_eq!(changed.status.code(), Some(2));
+    assert!(said(&changed).contains("frame was Pymatgen and would become Ase"), "{}", said(&changed));
+}
+
+#[test]
+fn a_folder_without_a_run_cannot_be_resumed_or_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    for command in ["resume", "status", "report"] {
+        let output = run(&[command, "nowhere"], folder.path());
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert!(said(&output).contains("run.toml"), "{}", said(&output));
+    }
+}
+
+#[test]
+fn the_potentials_that_are_known_are_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(&["models"], folder.path());
+    assert!(String::from_utf8_lossy(&output.stdout).contains("lennard-jones"));
+}
+
+#[cfg(not(feature = "mpi"))]
+#[test]
+fn a_build_without_mpi_refuses_to_be_one_of_many() {
+    let folder = tempfile::tempdir().unwrap();
+    crystals(folder.path(), 1, 1);
+    let mut command = program();
+    command.args(["run", "--cifs", "cifs", "--model", "lennard-jones"]).current_dir(folder.path());
+    let output = command.env("OMPI_COMM_WORLD_SIZE", "4").env("OMPI_COMM_WORLD_RANK", "0").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("--features mpi"), "{}", said(&output));
+}
+
+#[test]
+fn a_folder_in_use_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    crystals(folder.path(), 2, 1);
+    let arguments = ["run", "--cifs", "cifs", "--model", "lennard-jones", "--out", "RUN"];
+    assert_eq!(run(&arguments, folder.path()).status.code(), Some(0));
+    let run_dir = folder.path().join("RUN");
+    let lock = mlip_store::RunLock::acquire(&run_dir, mlip_store::run_lock::LockOptions::default()).unwrap();
+    let refused = run(&["resume", "RUN"], folder.path());
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(said(&refused).contains("in use by process"), "{}", said(&refused));
+    let status = run(&["status", "RUN"], folder.path());
+    assert!(String::from_utf8_lossy(&status.stdout).contains("going on"));
+    drop(lock);
+    assert_eq!(run(&["resume", "RUN"], folder.path()).status.code(), Some(0));
+    let _ = program;
+}
