@@ -1,29 +1,14 @@
-//! From a name to a potential.
+//! Potentials as the command line names them: `NAME` or `NAME=FILE`.
 
-use mlip_atoms::lennard_jones::{LennardJones, LennardJonesParameters};
-use mlip_atoms::{Potential, Precision};
 use std::path::PathBuf;
-use std::sync::Arc;
-use thiserror::Error;
 
-/// A potential as the command line names it.
+/// A potential, and the checkpoint it is to be loaded from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ModelSpec {
     /// Its name.
     pub(crate) name: String,
-    /// Its checkpoint.
+    /// Its checkpoint; without one, the weights in the program.
     pub(crate) file: Option<PathBuf>,
-}
-
-/// Why there is no such potential.
-#[derive(Debug, Error)]
-pub(crate) enum LoadError {
-    /// Not in the list of `mlip-batch models`.
-    #[error("there is no potential `{0}`")]
-    Unknown(String),
-    /// Its weights cannot be used.
-    #[error("cannot load chgnet")]
-    Chgnet(#[from] mlip_models::chgnet::LoadError),
 }
 
 impl ModelSpec {
@@ -34,21 +19,4 @@ impl ModelSpec {
             None => Self { name: text.into(), file: None },
         }
     }
-}
-
-/// Loads a potential with its weights.
-pub(crate) fn load(spec: &ModelSpec, precision: Precision) -> Result<Arc<dyn Potential>, LoadError> {
-    match spec.name.as_str() {
-        "lennard-jones" => Ok(Arc::new(LennardJones::new(LennardJonesParameters::default()))),
-        "chgnet" if spec.file.is_none() => Ok(Arc::new(mlip_models::chgnet::Chgnet::built_in(precision)?)),
-        _ => Err(LoadError::Unknown(spec.name.clone())),
-    }
-}
-
-/// Name, and what it is.
-pub(crate) fn known() -> &'static [(&'static str, &'static str)] {
-    &[
-        ("chgnet", "CHGNet 0.3.0, weights built in"),
-        ("lennard-jones", "Lennard-Jones with argon's parameters for all elements, f64, no weights; for tests"),
-    ]
 }

@@ -3,7 +3,7 @@
 use crate::args::AttemptArgs;
 use crate::error::Complaint;
 use crate::exit_code::ExitCode;
-use crate::potentials::{self, ModelSpec};
+use crate::potentials::ModelSpec;
 use mlip_atoms::Potential;
 use mlip_driver::{CifSource, End, Engine, Finish, RootPart, RunConfig, RunError, Setup, Signals, execute};
 use mlip_inputs::Manifest;
@@ -143,7 +143,7 @@ pub(super) fn load_all(config: &RunConfig) -> Result<Vec<Arc<dyn Potential>>, Co
 
 /// Loads one potential, or says what could be loaded instead.
 pub(super) fn load(spec: &ModelSpec, precision: mlip_atoms::Precision) -> Result<Arc<dyn Potential>, Complaint> {
-    potentials::load(spec, precision).map_err(|error| {
+    mlip_models::registry::load(&spec.name, spec.file.as_deref(), precision).map_err(|error| {
         Complaint::from_error(&error).hint("`mlip-batch models` lists the potentials that this program knows").usage()
     })
 }

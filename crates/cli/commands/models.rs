@@ -2,13 +2,23 @@
 
 use crate::error::Complaint;
 use crate::exit_code::ExitCode;
-use crate::potentials;
+use mlip_atoms::Precision;
+use mlip_models::registry::{self, REGISTRY};
 
-/// Lists the potentials.
+/// Lists the potentials, and the digest of the weights in the program.
 pub(crate) fn models() -> Result<ExitCode, Complaint> {
     let mut text = String::new();
-    for (name, what) in potentials::known() {
-        text.push_str(&format!("{name:<16} {what}\n"));
+    for entry in REGISTRY {
+        text.push_str(&format!("{}\n    {}\n", entry.name, entry.about));
+        match entry.built_in {
+            Some(weights) => {
+                let potential = registry::load(entry.name, None, Precision::default())
+                    .map_err(|error| Complaint::from_error(&error))?;
+                text.push_str(&format!("    built in: {weights}, digest {}\n", potential.id().digest));
+            }
+            None => text.push_str("    built in: nothing; name a file: --model NAME=FILE\n"),
+        }
+        text.push_str(&format!("    files: {}\n    licence: {}\n", entry.files, entry.licence));
     }
     super::print(&text)?;
     Ok(ExitCode::Success)

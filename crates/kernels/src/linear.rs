@@ -75,12 +75,8 @@ impl<T: Real> Matrix<T> {
         (self.strips.len() * size_of::<T>()) as u64
     }
 
-    /// `out += left · self` for `rows` rows; row r of `left` begins at `r · stride`, of `out` at `r · out_stride`.
-    ///
-    /// An element is summed over `depth` in ascending order, whatever the tile: its value does not
-    /// depend on the number of rows.
     #[inline(always)]
-    pub fn multiply_add<V: Vector<Scalar = T>>(
+    fn multiply_add<V: Vector<Scalar = T>>(
         &self,
         left: &[T],
         stride: usize,
@@ -133,7 +129,11 @@ impl<T: Real> Matrix<T> {
         self.multiply_add_strided(left, self.depth, left.len() / self.depth, out, self.width);
     }
 
-    /// [`multiply_add`](Self::multiply_add) with the instruction set it was packed for.
+    /// `out += left · self` for `rows` rows; row r of `left` begins at `r · stride`, of `out` at `r · out_stride`.
+    ///
+    /// An element is summed over `depth` in ascending order, whatever the tile: its value does not
+    /// depend on the number of rows. A call of its own, not inlined: the tiles are long code.
+    #[inline(never)]
     pub fn multiply_add_strided(&self, left: &[T], stride: usize, rows: usize, out: &mut [T], out_stride: usize) {
         struct Run<'a, T> {
             matrix: &'a Matrix<T>,

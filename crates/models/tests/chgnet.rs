@@ -109,3 +109,50 @@ fn single_precision_equals_upstream_to_its_rounding() {
     assert_eq!(compare(&Chgnet::built_in(Precision::F32).unwrap(), REAL, ROUNDED), 23);
     assert_eq!(compare(&tiny(Precision::F32), TINY, ROUNDED), 12);
 }
+
+/// Upstream's own file and its conversion hold the same weights.
+#[test]
+fn upstreams_file_and_safetensors_are_the_same_potential() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/chgnet/chgnet_tiny.pth.tar");
+    let native = Chgnet::from_file(&path, Precision::F64).unwrap();
+    assert_eq!(native.id().digest, tiny(Precision::F64).id().digest);
+    assert_eq!(native.id().checkpoint, "chgnet_tiny.pth.tar");
+    assert_eq!(compare(&native, TINY, EXACT), 12);
+}
+
+#[test]
+fn a_result_does_not_depend_on_what_is_in_the_batch() {
+    let potential = Chgnet::built_in(Precision::F32).unwrap();
+    let structures =
+        golden::read(REAL).iter().filter(|g| g.f64.error.is_none()).map(Golden::structure).collect::<Vec<_>>();
+    let together = potential.predict(&structures.iter().collect::<Vec<_>>(), ALL, &Deadline::NONE);
+    for (structure, expected) in structures.iter().zip(together).step_by(5) {
+        assert_eq!(potential.predict(&[structure], ALL, &Deadline::NONE).remove(0), expected);
+    }
+}
+
+#[test]
+fn what_was_not_asked_for_is_not_computed() {
+    let potential = tiny(Precision::F64);
+    let golden = &golden::read(TINY)[1];
+    let request = Request { forces: false, atom_features: false };
+    let energy = potential.predict(&[&golden.structure()], request, &Deadline::NONE).remove(0).unwrap();
+    assert_eq!((energy.forces.len(), energy.stress, energy.atom_features), (0, None, None));
+    assert!((energy.energy - golden.f64.energy).abs() < 1e-9);
+}
+
+#[test]
+fn an_evaluation_ends_at_its_deadline() {
+    let golden = &golden::read(REAL)[7];
+    let deadline = Deadline::after(std::time::Duration::from_micros(200));
+    let error = Chgnet::built_in(Precision::F64).unwrap().predict(&[&golden.structure()], ALL, &deadline).remove(0);
+    assert!(matches!(error, Err(PredictError::Timeout { .. })), "{error:?}");
+}
+
+#[test]
+fn elements_beyond_the_embedding_are_refused() {
+    let mut golden = golden::read(REAL).remove(0);
+    golden.numbers[0] = 95;
+    let error = predict(&tiny(Precision::F32), &golden).unwrap_err();
+    assert_eq!(error.to_string(), "chgnet does not cover the element Am");
+}

@@ -68,8 +68,8 @@ fn run<V: Vector, const N: usize>(backward: Backward<'_, '_, V::Scalar>) {
         }
         if let Some(hidden) = &layer.hidden {
             dz[..n * 2 * w].fill(zero);
-            hidden.core.backward.multiply_add::<V>(dy, 2 * w, n, dz, 2 * w);
-            hidden.gate.backward.multiply_add::<V>(&dy[w..], 2 * w, n, &mut dz[w..], 2 * w);
+            hidden.core.backward.multiply_add_strided(dy, 2 * w, n, dz, 2 * w);
+            hidden.gate.backward.multiply_add_strided(&dy[w..], 2 * w, n, &mut dz[w..], 2 * w);
             for (z, dz) in z.chunks_exact(w).zip(dz.chunks_exact_mut(w)).take(2 * n) {
                 let (z, mut lanes): ([V; N], [V; N]) = (load(z), load(dz));
                 for k in 0..N {
@@ -80,7 +80,7 @@ fn run<V: Vector, const N: usize>(backward: Backward<'_, '_, V::Scalar>) {
         }
         if let Some(matrix) = &layer.own {
             let depth = matrix.forward.depth();
-            matrix.backward.multiply_add::<V>(dz, 2 * w, n, &mut own[first * depth..], depth);
+            matrix.backward.multiply_add_strided(dz, 2 * w, n, &mut own[first * depth..], depth);
         }
         for source in rows.sources {
             let stride = rows.tables[source.table].stride;

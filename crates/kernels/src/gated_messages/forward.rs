@@ -90,7 +90,7 @@ pub(super) fn first_layer<V: Vector, const N: usize>(
     }
     if let Some(own) = &layer.own {
         let depth = own.forward.depth();
-        own.forward.multiply_add::<V>(&rows.own[first * depth..], depth, n, z, 2 * w);
+        own.forward.multiply_add_strided(&rows.own[first * depth..], depth, n, z, 2 * w);
     }
 }
 
@@ -114,6 +114,6 @@ pub(super) fn second_layer<V: Vector, const N: usize>(
     for y in y.chunks_exact_mut(2 * w).take(n) {
         y.copy_from_slice(&hidden.bias);
     }
-    hidden.core.forward.multiply_add::<V>(z, 2 * w, n, y, 2 * w);
-    hidden.gate.forward.multiply_add::<V>(&z[w..], 2 * w, n, &mut y[w..], 2 * w);
+    hidden.core.forward.multiply_add_strided(z, 2 * w, n, y, 2 * w);
+    hidden.gate.forward.multiply_add_strided(&z[w..], 2 * w, n, &mut y[w..], 2 * w);
 }

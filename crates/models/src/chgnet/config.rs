@@ -1,5 +1,6 @@
 //! Hyperparameters.
 
+use mlip_kernels::gate::MAX_WIDTH;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -108,9 +109,14 @@ impl Config {
         let checks = [
             ("n_conv", self.n_conv >= 2, "at least 2"),
             ("num_angular", self.num_angular % 2 == 1, "an odd number"),
-            ("atom_fea_dim", self.atom_fea_dim > 0, "a positive number"),
+            ("atom_fea_dim", (1..=MAX_WIDTH).contains(&self.atom_fea_dim), "from 1 to 64"),
             ("bond_graph_cutoff", self.bond_graph_cutoff <= self.atom_graph_cutoff, "at most atom_graph_cutoff"),
-            ("mlp_hidden_dims", !self.mlp_hidden_dims.is_empty(), "at least one layer"),
+            (
+                "mlp_hidden_dims",
+                !self.mlp_hidden_dims.is_empty()
+                    && self.mlp_hidden_dims.iter().all(|width| (1..=MAX_WIDTH).contains(width)),
+                "at least one layer, of widths from 1 to 64",
+            ),
         ];
         for (name, fits, expected) in checks {
             if !fits {

@@ -4,10 +4,11 @@
 //! charge-informed atomistic modelling", Nat. Mach. Intell. 5, 1031 (2023), doi:10.1038/s42256-023-00716-3.
 //! Upstream: PyPI `chgnet` 0.4.2, `chgnet/model/{model,layers,encoders,functions,basis}.py`, `chgnet/graph/`.
 //!
-//! Module order: `config` ← `parameters`, `graph` ← `packed` ← `basis`, `convolution`, `readout` ← `network` ← `model` ← `potential`.
+//! Module order: `config` ← `parameters`, `checkpoint`, `graph` ← `packed` ← `basis`, `convolution`, `readout` ← `network` ← `model` ← `potential`.
 //! `composite` is the same network in plain candle operations: the oracle in tests, and what runs on other devices.
 
 mod basis;
+mod checkpoint;
 mod composite;
 mod config;
 mod convolution;

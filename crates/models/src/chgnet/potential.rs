@@ -1,5 +1,6 @@
 //! CHGNet as a [`Potential`].
 
+use super::checkpoint::{self, TorchError};
 use super::convolution::Keep;
 use super::graph::{Graph, Isolated};
 use super::model::{Evaluation, Stopped, evaluate};
@@ -11,6 +12,7 @@ use mlip_atoms::gradient::PairGradient;
 use mlip_atoms::prediction::AtomFeatures;
 use mlip_atoms::{Deadline, Potential, PotentialId, Precision, PredictError, Prediction, Request, Species, Structure};
 use mlip_kernels::simd::{InstructionSet, Real};
+use std::path::Path;
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -42,6 +44,12 @@ pub enum LoadError {
     /// Another architecture.
     #[error("hyperparameter {0}")]
     Config(#[from] UnsupportedConfig),
+    /// The file cannot be read.
+    #[error("the file cannot be read")]
+    Io(#[from] std::io::Error),
+    /// Upstream's file cannot be used.
+    #[error(transparent)]
+    Torch(TorchError),
     /// The hyperparameters cannot be read.
     #[error("the hyperparameters (`model_args`) cannot be read: {0}")]
     Arguments(String),
@@ -56,15 +64,27 @@ impl Chgnet {
         Self::from_safetensors(BUILT_IN, "chgnet-0.3.0 (built in)", precision)
     }
 
+    /// From upstream's `.pth.tar`, or from a `.safetensors` file whose metadata hold `model_args` (JSON).
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is not CHGNet 0.3.0.
+    pub fn from_file(path: &Path, precision: Precision) -> Result<Self, LoadError> {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let contents = if path.extension().is_some_and(|extension| extension == "safetensors") {
+            checkpoint::from_safetensors(&std::fs::read(path)?)?
+        } else {
+            checkpoint::from_torch(path)?
+        };
+        Self::new(contents.config, &contents.weights, &name, precision)
+    }
+
     /// From a safetensors file whose metadata hold `model_args` (JSON).
     ///
     /// # Errors
     /// When it is none, or not CHGNet 0.3.0.
     pub fn from_safetensors(bytes: &[u8], checkpoint: &str, precision: Precision) -> Result<Self, LoadError> {
-        let (weights, metadata) = Weights::from_safetensors(bytes)?;
-        let arguments = metadata.get("model_args").ok_or_else(|| LoadError::Arguments("not in the metadata".into()))?;
-        let config = serde_json::from_str(arguments).map_err(|error| LoadError::Arguments(error.to_string()))?;
-        Self::new(config, &weights, checkpoint, precision)
+        let contents = checkpoint::from_safetensors(bytes)?;
+        Self::new(contents.config, &contents.weights, checkpoint, precision)
     }
 
     /// From hyperparameters and weights.

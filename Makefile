@@ -1,0 +1,43 @@
+# mlip-batch: the few commands a newcomer needs. `make` lists them.
+
+# What a cluster's own MPI may need to be told: make demo MPIRUN="mpirun --mca pml ucx"
+MPIRUN ?= mpirun
+CARGO ?= cargo
+export MPIRUN CARGO
+
+.PHONY: help setup build demo test lint bench clean
+
+help:
+	@echo 'make demo    install what is missing, build, compute 50 real crystals on 2 MPI ranks, show the tables'
+	@echo 'make test    all tests: unit tests, mpirun, Slurm; says what was skipped and why'
+	@echo 'make build   the program with MPI: target/release/mlip-batch'
+	@echo 'make lint    formatting and clippy'
+	@echo 'make bench   benchmarks'
+	@echo 'make clean   what was built and computed here'
+	@echo
+	@echo 'MLIP_NO_INSTALL=1 forbids installing: what is missing is named instead.'
+
+setup:
+	@scripts/setup.sh build
+
+build: setup
+	@scripts/cargo.sh build --release --features mpi
+
+demo: build
+	@scripts/demo.sh
+
+test:
+	@scripts/setup.sh test
+	@scripts/test.sh
+
+lint:
+	@scripts/setup.sh build
+	@scripts/cargo.sh fmt --all --check
+	@scripts/cargo.sh clippy --workspace --all-targets --features mpi -- -D warnings
+
+bench: setup
+	@scripts/cargo.sh bench --workspace --features mpi
+
+clean:
+	@scripts/cargo.sh clean
+	rm -rf runs/demo

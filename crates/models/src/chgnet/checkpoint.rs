@@ -1,0 +1,60 @@
+//! Upstream's own file, and safetensors.
+
+use super::Config;
+use super::potential::LoadError;
+use crate::weights::Weights;
+use mlip_checkpoint::pickle::View;
+use mlip_checkpoint::{Checkpoint, CheckpointError, Value};
+use std::path::Path;
+
+/// Hyperparameters and weights of a checkpoint.
+pub(super) struct Contents {
+    pub(super) config: Config,
+    pub(super) weights: Weights,
+}
+
+/// From safetensors whose metadata hold `model_args` as JSON.
+pub(super) fn from_safetensors(bytes: &[u8]) -> Result<Contents, LoadError> {
+    let (weights, metadata) = Weights::from_safetensors(bytes)?;
+    let arguments = metadata
+        .get("model_args")
+        .ok_or_else(|| LoadError::Arguments("the metadata of the safetensors file have no `model_args`".into()))?;
+    let config = serde_json::from_str(arguments).map_err(|error| LoadError::Arguments(error.to_string()))?;
+    Ok(Contents { config, weights })
+}
+
+/// From upstream's `.pth.tar`: a torch archive with `model: {state_dict, model_args}`.
+pub(super) fn from_torch(path: &Path) -> Result<Contents, LoadError> {
+    let checkpoint = Checkpoint::open(path, &[]).map_err(LoadError::Torch)?;
+    let named = |problem| LoadError::Torch(checkpoint.error(problem));
+    let model = checkpoint.root().field("model").map_err(named)?;
+    let arguments = json(model.field("model_args").map_err(named)?);
+    let config = serde_json::from_value(arguments).map_err(|error| LoadError::Arguments(error.to_string()))?;
+    let mut weights = Weights::default();
+    for (name, value) in model.field("state_dict").map_err(named)?.entries() {
+        let Some(name) = name.as_str() else { continue };
+        let tensor = value.tensor().map_err(named)?;
+        let values = checkpoint.read_f64(&tensor).map_err(LoadError::Torch)?;
+        weights.insert(name.into(), tensor.shape.clone(), values);
+    }
+    Ok(Contents { config, weights })
+}
+
+/// Plain data of a pickle as JSON; what is not plain becomes null.
+fn json(value: Value<'_>) -> serde_json::Value {
+    match value.view() {
+        View::Bool(found) => found.into(),
+        View::Int(found) => found.into(),
+        View::Float(found) => found.into(),
+        View::Text(found) => found.into(),
+        View::List | View::Tuple => value.items().map(json).collect(),
+        View::Dict => {
+            let entries = value.entries().filter_map(|(name, value)| Some((name.as_str()?.to_owned(), json(value))));
+            serde_json::Value::Object(entries.collect())
+        }
+        _ => serde_json::Value::Null,
+    }
+}
+
+/// Re-exported for the error type.
+pub(super) type TorchError = CheckpointError;

@@ -1,0 +1,35 @@
+#!/usr/bin/env python3
+"""Writes a table of small crystals, no two of them equal: rock salts with lattices of their own.
+
+usage: many_crystals.py COUNT > TABLE.csv
+"""
+
+import csv
+import sys
+
+ELEMENTS = ["LiF", "LiCl", "NaF", "NaCl", "KF", "KCl", "MgO", "CaO"]
+
+
+def cif(index):
+    pair = ELEMENTS[index % len(ELEMENTS)]
+    second = max(i for i, letter in enumerate(pair) if letter.isupper())
+    lines = [f"data_{pair}"]
+    lines += [f"_cell_length_{axis} {2.8 + index * 1e-5:.5f}" for axis in "abc"]
+    lines += [f"_cell_angle_{angle} 60" for angle in ("alpha", "beta", "gamma")]
+    lines += ["_symmetry_space_group_name_H-M 'P 1'", "loop_", "_atom_site_type_symbol"]
+    lines += [f"_atom_site_fract_{axis}" for axis in "xyz"]
+    lines += [f"{pair[:second]} 0 0 0", f"{pair[second:]} 0.5 0.5 0.5", ""]
+    return "\n".join(lines)
+
+
+def main(count):
+    table = csv.writer(sys.stdout, lineterminator="\n")
+    table.writerow(["id", "cif"])
+    for index in range(count):
+        table.writerow([f"crystal-{index:07d}", cif(index)])
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(int(sys.argv[1]))

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# All tests, and at the end what was skipped and why. Exits with 1 if one failed.
+#
+# Data that tests may use when it is there: MLIP_CIF_DIR (a corpus of CIFs with expected structures),
+# MLIP_REFERENCE_DIR (reference results of upstream's programs). tests/README.md says what they hold.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+. scripts/mpi.sh
+
+target=${CARGO_TARGET_DIR:-target}
+mkdir -p "$target"
+log=$target/test.log
+: >"$log"
+failed=()
+
+# One build serves everything: the profile of tests, in which overflow and debug assertions are checked.
+step() { # NAME COMMAND...
+    local name=$1 begin=$SECONDS
+    shift
+    echo "== $name"
+    "$@" 2>&1 | tee -a "$log"
+    if [ "${PIPESTATUS[0]}" != 0 ]; then failed+=("$name"); fi
+    echo "== $name: $((SECONDS - begin)) s"
+}
+
+step "build" scripts/cargo.sh test --workspace --features mpi --no-run
+step "cargo test" scripts/cargo.sh test --workspace --features mpi --no-fail-fast -- --show-output
+# Every job file and preset that comes with the program must be one that it understands.
+presets() {
+    local file
+    for file in jobs/*.toml configs/*/*.toml; do
+        "$target/debug/mlip-batch" plan "$file" --cifs tests/fixtures/cifs --model lennard-jones >/dev/null || {
+            echo "$file is refused"
+            return 1
+        }
+    done
+}
+step "jobs and configs" presets
+step "Slurm" tests/slurm/requeue.sh "$target/debug/mlip-batch"
+
+echo
+skipped=$(sed -n 's/^ *\(skipped: .*\)/\1/p' "$log" | sort | uniq -c | sed 's/^ *\([0-9]*\) skipped: \(.*\)/  \2 (\1 times)/; s/ (1 times)$//')
+if [ -n "$skipped" ]; then
+    echo "skipped:"
+    echo "$skipped"
+else
+    echo "nothing was skipped"
+fi
+if [ ${#failed[@]} -gt 0 ]; then
+    echo "FAILED: $(IFS=,; echo "${failed[*]}"); everything that was printed is in $log"
+    exit 1
+fi
+echo "all tests passed; everything that was printed is in $log"
