@@ -88,7 +88,7 @@ pub(crate) struct HowArgs {
     /// Potentials at once for one structure [default: 1]
     #[arg(long, value_name = "N", env = "MLIP_MAX_MLIP_WORKERS")]
     pub(crate) max_mlip_workers: Option<usize>,
-    /// Threads inside one evaluation [default: 1]
+    /// Threads inside one evaluation; CHGNet and Lennard-Jones gain nothing from more than one [default: 1]
     #[arg(long, value_name = "N", env = "MLIP_THREADS_PER_MLIP")]
     pub(crate) threads_per_mlip: Option<usize>,
     /// Give up an evaluation after so many seconds
