@@ -27,8 +27,8 @@ impl PairGradient {
         for a in 0..3 {
             self.forces[pair.i as usize][a] += g[a];
             self.forces[pair.j as usize][a] -= g[a];
-            for b in 0..3 {
-                self.strain[a][b] += pair.vector[a] * g[b];
+            for (sum, g) in self.strain[a].iter_mut().zip(g) {
+                *sum += pair.vector[a] * g;
             }
         }
     }

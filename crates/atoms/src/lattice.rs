@@ -80,7 +80,7 @@ impl Lattice {
         let (bc, ca, ab) = (cross(b, c), cross(c, a), cross(a, b));
         let determinant = dot(a, bc);
         // A volume below 1e-6 of the box with the same lengths is rounding, not a cell.
-        if !(determinant.abs() > 1e-6 * norm(a) * norm(b) * norm(c)) {
+        if determinant.is_nan() || determinant.abs() <= 1e-6 * norm(a) * norm(b) * norm(c) {
             return Err(LatticeError::Flat);
         }
         let mut inverse = [[0.0; 3]; 3];
@@ -110,7 +110,7 @@ impl Lattice {
         let (sa, sb, sg) = (sine(angles[0]), sine(angles[1]), sine(angles[2]));
         // Squared volume of the unit-length cell.
         let squared = 1.0 - ca * ca - cb * cb - cg * cg + 2.0 * ca * cb * cg;
-        if !(squared > 1e-12) {
+        if squared.is_nan() || squared <= 1e-12 {
             return Err(LatticeError::Flat);
         }
         let height = squared.sqrt();

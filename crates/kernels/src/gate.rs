@@ -5,6 +5,8 @@
 //! A row is held in `N` vectors. Where its width is not a multiple of the lanes, lanes beyond its
 //! end are zero, and a [`Mask`] keeps them out of the moments.
 
+#![expect(clippy::needless_range_loop, reason = "one index runs through several arrays of vectors")]
+
 use crate::simd::{Real, Vector, math};
 
 /// Added to the variance, as PyTorch's `LayerNorm` does by default.

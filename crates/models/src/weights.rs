@@ -88,16 +88,6 @@ impl Weights {
         Ok(&tensor.values)
     }
 
-    /// Whether there is a tensor of this name.
-    pub fn contains(&self, name: &str) -> bool {
-        self.tensors.contains_key(name)
-    }
-
-    /// Names in alphabetical order.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.tensors.keys().map(String::as_str)
-    }
-
     /// blake3 over names, shapes and values: the same weights have the same digest, whatever file they came from.
     pub fn digest(&self) -> String {
         let mut hasher = blake3::Hasher::new();

@@ -93,8 +93,8 @@ pub(super) fn pairs(structure: &Structure, cutoff: f64) -> Vec<Pair> {
         place[*atom as usize] = sorted;
     }
     let mut found = Vec::new();
-    for i in 0..structure.n_atoms() {
-        let center: [f64; 3] = std::array::from_fn(|axis| grid.positions[axis][place[i]]);
+    for (i, place) in place.into_iter().enumerate() {
+        let center: [f64; 3] = std::array::from_fn(|axis| grid.positions[axis][place]);
         let bin = grid.bin_of[i];
         let steps = |k: usize| (bin[k] - grid.reach[k])..=(bin[k] + grid.reach[k]);
         for a in steps(0) {

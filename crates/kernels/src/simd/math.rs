@@ -11,7 +11,7 @@ const PI_TAIL: f64 = 1.224_646_799_147_353_2e-16;
 
 /// Of x^(2k+1) in the sine's power series.
 const fn coefficient(k: usize) -> f64 {
-    inverse_factorial(2 * k + 1) * if k % 2 == 0 { 1.0 } else { -1.0 }
+    inverse_factorial(2 * k + 1) * if k.is_multiple_of(2) { 1.0 } else { -1.0 }
 }
 
 #[inline(always)]

@@ -5,7 +5,8 @@
 //! Upstream: PyPI `chgnet` 0.4.2, `chgnet/model/{model,layers,encoders,functions,basis}.py`, `chgnet/graph/`.
 //!
 //! Module order: `config` ← `parameters`, `checkpoint`, `graph` ← `packed` ← `basis`, `convolution`, `readout` ← `network` ← `model` ← `potential`.
-//! `composite` is the same network in plain candle operations: the oracle in tests, and what runs on other devices.
+//! `composite` (of `parameters`, `graph`) is the same network in plain candle operations: the oracle in tests, and
+//! what runs on other devices.
 
 mod basis;
 mod checkpoint;
@@ -19,6 +20,8 @@ mod packed;
 mod parameters;
 mod potential;
 mod readout;
+#[cfg(test)]
+mod tests;
 
 pub use config::{Config, UnsupportedConfig};
 pub use parameters::Parameters;

@@ -114,3 +114,9 @@ pub(super) enum Stopped {
     Tensor(candle_core::Error),
     Predict(PredictError),
 }
+
+impl From<candle_core::Error> for Stopped {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Tensor(error)
+    }
+}

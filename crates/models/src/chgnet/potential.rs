@@ -1,6 +1,7 @@
 //! CHGNet as a [`Potential`].
 
 use super::checkpoint::{self, TorchError};
+use super::composite::Composite;
 use super::convolution::Keep;
 use super::graph::{Graph, Isolated};
 use super::model::{Evaluation, Stopped, evaluate};
@@ -8,6 +9,7 @@ use super::network::Network;
 use super::parameters::{N_ELEMENTS, Parameters};
 use super::{Config, UnsupportedConfig};
 use crate::weights::{Weights, WeightsError};
+use candle_core::Device;
 use mlip_atoms::gradient::PairGradient;
 use mlip_atoms::prediction::AtomFeatures;
 use mlip_atoms::{Deadline, Potential, PotentialId, Precision, PredictError, Prediction, Request, Species, Structure};
@@ -29,9 +31,11 @@ pub struct Chgnet {
     model: AnyModel,
 }
 
+/// The routes to the same numbers.
 enum AnyModel {
     F32(Arc<Network<f32>>),
     F64(Arc<Network<f64>>),
+    Composite(Box<Composite>),
 }
 
 /// Why CHGNet cannot be loaded.
@@ -53,6 +57,9 @@ pub enum LoadError {
     /// The hyperparameters cannot be read.
     #[error("the hyperparameters (`model_args`) cannot be read: {0}")]
     Arguments(String),
+    /// The device has no room for the weights, or is not there.
+    #[error("the weights cannot be put onto the device: {0}")]
+    Device(#[source] candle_core::Error),
 }
 
 impl Chgnet {
@@ -104,6 +111,20 @@ impl Chgnet {
         Ok(Self { id, parameters, model })
     }
 
+    /// The same potential in plain candle operations: any device; the oracle of the fast route.
+    ///
+    /// The fast route, which is what the constructors give, runs on the CPU only. This one runs on any
+    /// device with double precision (CPU, CUDA), takes several times the time and memory of the
+    /// fast route on the CPU, and agrees with it to rounding.
+    ///
+    /// # Errors
+    /// When the weights cannot be put onto the device.
+    pub fn with_composite(mut self, device: &Device) -> Result<Self, LoadError> {
+        let composite = Composite::new(&self.parameters, self.id.precision, device).map_err(LoadError::Device)?;
+        self.model = AnyModel::Composite(Box::new(composite));
+        Ok(self)
+    }
+
     fn evaluate(
         &self,
         structure: &Structure,
@@ -121,6 +142,9 @@ impl Chgnet {
         let outcome = match &self.model {
             AnyModel::F32(model) => self.run(model, &graph, request, deadline),
             AnyModel::F64(model) => self.run(model, &graph, request, deadline),
+            AnyModel::Composite(model) => model
+                .evaluate(&graph, request.forces, deadline)
+                .map(|evaluation| self.prediction(&graph, &evaluation, request)),
         };
         outcome.map_err(|stopped| match stopped {
             Stopped::Predict(error) => error,
@@ -143,19 +167,10 @@ impl Chgnet {
             true => Keep::Messages,
         };
         let evaluation = evaluate(network, graph, keep, deadline)?;
-        let mut prediction = self.prediction(graph, &evaluation, request);
-        if request.forces {
-            let mut gradient = PairGradient::new(graph.n_atoms());
-            for (pair, g) in graph.pairs.iter().zip(evaluation.gradient.chunks_exact(3)) {
-                gradient.add(pair, [g[0], g[1], g[2]]);
-            }
-            prediction.stress = Some(gradient.stress(graph.volume));
-            prediction.forces = gradient.forces;
-        }
-        Ok(prediction)
+        Ok(self.prediction(graph, &evaluation, request))
     }
 
-    /// Energy, magnetic moments and features; sums in `f64`.
+    /// Everything that was asked for; sums in `f64`.
     fn prediction<T: Real>(&self, graph: &Graph, evaluation: &Evaluation<T>, request: Request) -> Prediction {
         let p = &self.parameters;
         let width = p.config.width();
@@ -166,12 +181,21 @@ impl Chgnet {
             (p.site_wise.bias[0] + sum).abs()
         };
         let values = || evaluation.features.iter().map(|x| x.wide()).collect();
-        Prediction {
+        let mut prediction = Prediction {
             energy: sites + references,
             magmoms: Some(evaluation.features.chunks_exact(width).map(moment).collect()),
             atom_features: request.atom_features.then(|| AtomFeatures { width, values: values() }),
             ..Prediction::default()
+        };
+        if request.forces {
+            let mut gradient = PairGradient::new(graph.n_atoms());
+            for (pair, g) in graph.pairs.iter().zip(evaluation.gradient.chunks_exact(3)) {
+                gradient.add(pair, [g[0], g[1], g[2]]);
+            }
+            prediction.stress = Some(gradient.stress(graph.volume));
+            prediction.forces = gradient.forces;
         }
+        prediction
     }
 }
 
@@ -200,6 +224,7 @@ impl Potential for Chgnet {
         match &self.model {
             AnyModel::F32(model) => model.bytes(),
             AnyModel::F64(model) => model.bytes(),
+            AnyModel::Composite(model) => model.bytes(),
         }
     }
 
@@ -210,7 +235,12 @@ impl Potential for Chgnet {
             Precision::F64 => 8.0,
         };
         let row = 2.0 * self.parameters.config.width() as f64 * scalar;
-        let kept = self.parameters.config.n_conv as f64 * row * (edges + 3.0 * angles);
+        let n_conv = self.parameters.config.n_conv as f64;
+        if let AnyModel::Composite(_) = self.model {
+            // Candle keeps every intermediate, and as many gradients: about 40 rows an edge, 70 an angle.
+            return (n_conv * row * (40.0 * edges + 70.0 * angles)) as u64;
+        }
+        let kept = n_conv * row * (edges + 3.0 * angles);
         // Projections and gradients of bonds, of angles, and of atoms.
         let rest = row * (12.0 * edges + 6.0 * angles + 40.0 * structure.n_atoms() as f64);
         (kept.min(KEPT_BYTES as f64) + rest) as u64

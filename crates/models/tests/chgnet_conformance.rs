@@ -1,0 +1,108 @@
+//! CHGNet's forces, stress and symmetries, and its two routes against each other.
+
+mod conformance;
+mod golden;
+
+use candle_core::Device;
+use mlip_atoms::{Deadline, Precision, Request, Structure};
+use mlip_models::chgnet::Chgnet;
+
+const REAL: &str = include_str!("chgnet/goldens_0.3.0.json");
+const TINY: &str = include_str!("chgnet/goldens_tiny.json");
+const TINY_WEIGHTS: &[u8] = include_bytes!("chgnet/chgnet_tiny.safetensors");
+
+fn real() -> Chgnet {
+    Chgnet::built_in(Precision::F64).unwrap()
+}
+
+fn tiny() -> Chgnet {
+    Chgnet::from_safetensors(TINY_WEIGHTS, "tiny", Precision::F64).unwrap()
+}
+
+/// Runs a check on both sets of weights.
+fn check(names: &[&str], check: impl Fn(&Chgnet, &Structure)) {
+    for (potential, json) in [(real(), REAL), (tiny(), TINY)] {
+        for name in names {
+            check(&potential, &golden::named(json, name).structure());
+        }
+    }
+}
+
+/// Off their symmetric places; cells of one atom to a molecule in a box.
+const SLOPES: &[&str] = &["srtio3_rattled", "triclinic_skewed", "diamond_rattled", "h2o_box"];
+const SYMMETRIES: &[&str] =
+    &["srtio3_rattled", "triclinic_skewed", "tio2_outside_cell", "cu_fcc_1atom", "mg_hcp", "h2o_box"];
+
+#[test]
+fn forces_are_slopes_of_the_energy() {
+    check(SLOPES, |potential, structure| conformance::forces_are_slopes_of_the_energy(potential, structure));
+}
+
+#[test]
+fn stress_is_the_slope_of_the_energy() {
+    check(SLOPES, |potential, structure| conformance::stress_is_the_slope_of_the_energy(potential, structure));
+}
+
+#[test]
+fn a_rotation_turns_forces_and_stress() {
+    check(SYMMETRIES, |potential, structure| conformance::a_rotation_turns_forces_and_stress(potential, structure));
+}
+
+#[test]
+fn translations_change_nothing() {
+    check(SYMMETRIES, |potential, structure| conformance::translations_change_nothing(potential, structure));
+}
+
+#[test]
+fn a_permutation_permutes_the_results() {
+    check(SYMMETRIES, |potential, structure| conformance::a_permutation_permutes_the_results(potential, structure));
+}
+
+#[test]
+fn a_supercell_is_its_cell_twice() {
+    check(SYMMETRIES, |potential, structure| conformance::a_supercell_is_its_cell_twice(potential, structure));
+}
+
+#[test]
+fn the_choice_of_lattice_vectors_changes_nothing() {
+    check(SYMMETRIES, |potential, structure| {
+        conformance::the_choice_of_lattice_vectors_changes_nothing(potential, structure);
+    });
+}
+
+/// Nothing but vector operations of candle: what an accelerator would run.
+#[test]
+fn the_composite_route_gives_the_predictions_of_the_fast_route() {
+    use mlip_atoms::Potential;
+    let request = Request { forces: true, atom_features: true };
+    for (fast, composite, json) in [
+        (real(), real().with_composite(&Device::Cpu).unwrap(), REAL),
+        (tiny(), tiny().with_composite(&Device::Cpu).unwrap(), TINY),
+    ] {
+        assert_eq!(fast.id(), composite.id());
+        for name in SYMMETRIES {
+            let structure = golden::named(json, name).structure();
+            let [a, b] = [&fast, &composite]
+                .map(|potential| potential.predict(&[&structure], request, &Deadline::NONE).remove(0).unwrap());
+            conformance::assert_close("energy", &[a.energy], &[b.energy], 1e-10);
+            conformance::assert_close("forces", &a.forces.concat(), &b.forces.concat(), 1e-9);
+            conformance::assert_close("stress", &a.stress.unwrap(), &b.stress.unwrap(), 1e-9);
+            conformance::assert_close("moments", &a.magmoms.unwrap(), &b.magmoms.unwrap(), 1e-9);
+            let (a, b) = (a.atom_features.unwrap().values, b.atom_features.unwrap().values);
+            conformance::assert_close("features", &a, &b, 1e-9);
+        }
+    }
+}
+
+#[test]
+fn the_composite_route_computes_the_energy_alone_and_ends_at_its_deadline() {
+    use mlip_atoms::{Potential, PredictError};
+    let composite = tiny().with_composite(&Device::Cpu).unwrap();
+    let golden = golden::named(TINY, "srtio3_rattled");
+    let request = Request { forces: false, atom_features: false };
+    let energy = composite.predict(&[&golden.structure()], request, &Deadline::NONE).remove(0).unwrap();
+    assert!(energy.forces.is_empty() && (energy.energy - golden.f64.energy).abs() < 1e-9);
+    let deadline = Deadline::after(std::time::Duration::ZERO);
+    let error = composite.predict(&[&golden.structure()], request, &deadline).remove(0);
+    assert!(matches!(error, Err(PredictError::Timeout { .. })), "{error:?}");
+}
