@@ -1,7 +1,6 @@
 //! CHGNet on one core: energy, forces, stress and magnetic moments of 2, 8, 28 and 64 atoms, in single precision.
 
-// The goldens are read by the tests' own code, which unwraps.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 
 #[path = "../tests/golden/mod.rs"]
 mod golden;

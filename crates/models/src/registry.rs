@@ -20,8 +20,11 @@ pub struct Entry {
     pub files: &'static str,
     /// Licence of the weights.
     pub licence: &'static str,
-    load: fn(Option<&Path>, Precision) -> Result<Arc<dyn Potential>, Cause>,
+    load: Load,
 }
+
+/// From a file, or with the weights in the program.
+type Load = fn(Option<&Path>, Precision) -> Result<Arc<dyn Potential>, Cause>;
 
 /// All of them.
 pub static REGISTRY: &[Entry] = &[
@@ -62,7 +65,7 @@ pub enum LoadError {
         file: Option<PathBuf>,
         /// Why.
         #[source]
-        cause: Cause,
+        cause: Box<Cause>,
     },
 }
 
@@ -92,7 +95,7 @@ pub fn load(name: &str, file: Option<&Path>, precision: Precision) -> Result<Arc
     (entry.load)(file, precision).map_err(|cause| LoadError::Checkpoint {
         name: name.into(),
         file: file.map(Path::to_path_buf),
-        cause,
+        cause: Box::new(cause),
     })
 }
 

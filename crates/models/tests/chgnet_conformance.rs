@@ -1,5 +1,7 @@
 //! CHGNet's forces, stress and symmetries, and its two routes against each other.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod conformance;
 mod golden;
 

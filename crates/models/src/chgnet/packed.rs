@@ -76,7 +76,7 @@ impl<T: Real> Layer<T> {
         // Output columns: for each part, core and gate side by side.
         let parts = |parts: &[Part]| {
             both(d, parts.len() * 2 * d, set, |c, k| {
-                let branch = if c / d % 2 == 0 { core } else { gate };
+                let branch = if (c / d).is_multiple_of(2) { core } else { gate };
                 branch.weight[(c % d) * branch.inputs + parts[c / (2 * d)].0 * d + k]
             })
         };

@@ -1,5 +1,7 @@
 //! What only the inside can compare: graphs, gradients by pairs, routes through the same network.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[path = "../../tests/golden/mod.rs"]
 mod golden;
 
