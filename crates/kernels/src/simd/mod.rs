@@ -14,6 +14,8 @@ mod avx2;
 mod avx512;
 pub mod math;
 mod portable;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 use std::fmt::Debug;
 use std::sync::OnceLock;
