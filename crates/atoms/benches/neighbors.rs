@@ -1,4 +1,4 @@
-//! The neighbor search: 64 atoms of rattled rock salt at 6 Å, about 5,600 edges, and 8 copies of them.
+//! The neighbor search: 64 atoms of rattled rock salt at 6 Å, about 5,600 edges, and 512 atoms.
 
 #![allow(clippy::unwrap_used, reason = "the crystal is a constant")]
 

@@ -72,7 +72,7 @@ fn the_choice_of_lattice_vectors_changes_nothing() {
     });
 }
 
-/// Nothing but vector operations of candle: what an accelerator would run.
+/// The composite is plain candle operations: what an accelerator would run.
 #[test]
 fn the_composite_route_gives_the_predictions_of_the_fast_route() {
     use mlip_atoms::Potential;

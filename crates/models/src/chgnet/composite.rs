@@ -1,7 +1,7 @@
 //! The network in plain candle operations, differentiated by candle: the oracle of the fast route.
 //!
 //! It follows the paper layer by layer and shares nothing with the kernels but the weights. Rows are
-//! gathered and joined, not split into parts, so it takes several times the time and memory.
+//! gathered and joined, not split into parts, and every intermediate is kept: slow, large and simple.
 
 use super::basis::COSINE_SHRINK;
 use super::graph::Graph;

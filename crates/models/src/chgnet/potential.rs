@@ -114,8 +114,8 @@ impl Chgnet {
     /// The same potential in plain candle operations: any device; the oracle of the fast route.
     ///
     /// The fast route, which is what the constructors give, runs on the CPU only. This one runs on any
-    /// device with double precision (CPU, CUDA), takes several times the time and memory of the
-    /// fast route on the CPU, and agrees with it to rounding.
+    /// device with double precision (CPU, CUDA) and agrees with the fast one to rounding. On the CPU it
+    /// takes more than ten times as long, and several times the memory.
     ///
     /// # Errors
     /// When the weights cannot be put onto the device.
@@ -237,8 +237,8 @@ impl Potential for Chgnet {
         let row = 2.0 * self.parameters.config.width() as f64 * scalar;
         let n_conv = self.parameters.config.n_conv as f64;
         if let AnyModel::Composite(_) = self.model {
-            // Candle keeps every intermediate, and as many gradients: about 40 rows an edge, 70 an angle.
-            return (n_conv * row * (40.0 * edges + 70.0 * angles)) as u64;
+            // Candle keeps every intermediate. Measured: 24 rows an edge, 36 an angle; a quarter more, for safety.
+            return (n_conv * row * (30.0 * edges + 45.0 * angles)) as u64;
         }
         let kept = n_conv * row * (edges + 3.0 * angles);
         // Projections and gradients of bonds, of angles, and of atoms.
