@@ -62,6 +62,21 @@ pub(crate) struct WhatArgs {
     /// Floating-point type of the evaluations [default: f32]
     #[arg(long, value_enum, env = "MLIP_DTYPE")]
     pub(crate) dtype: Option<Dtype>,
+    /// Head of a MACE checkpoint with several
+    #[arg(long, value_name = "NAME", env = "MLIP_HEAD")]
+    pub(crate) head: Option<String>,
+    /// Task of a UMA checkpoint [default: omat]
+    #[arg(long, value_name = "NAME", env = "MLIP_TASK")]
+    pub(crate) task: Option<String>,
+    /// Total charge that UMA is told, elementary charges [default: 0]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, env = "MLIP_CHARGE")]
+    pub(crate) charge: Option<i32>,
+    /// Spin multiplicity that UMA is told [default: that of the task]
+    #[arg(long, value_name = "N", env = "MLIP_SPIN")]
+    pub(crate) spin: Option<i32>,
+    /// MACE's radial networks themselves instead of their tables: slower, the same to 1e-8 eV/atom
+    #[arg(long)]
+    pub(crate) exact_radial: bool,
     /// Cartesian axes of cells given by lengths and angles [default: pymatgen]
     #[arg(long, value_enum, env = "MLIP_FRAME")]
     pub(crate) frame: Option<FrameName>,

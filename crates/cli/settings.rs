@@ -4,7 +4,7 @@
 use crate::args::{Command, HowArgs, PlanArgs, RunArgs, WhatArgs};
 use crate::error::Complaint;
 use crate::potentials::ModelSpec;
-use mlip_atoms::{Frame, Precision};
+use mlip_atoms::{Frame, LoadOptions, Precision};
 use mlip_driver::{Resources, RunConfig};
 use mlip_inputs::Source;
 use serde::Deserialize;
@@ -20,6 +20,12 @@ pub(crate) struct JobFile {
     models: Vec<String>,
     /// `f32` or `f64`.
     dtype: Option<Precision>,
+    /// Settings of single potentials.
+    head: Option<String>,
+    task: Option<String>,
+    charge: Option<i32>,
+    spin: Option<i32>,
+    exact_radial: bool,
     /// `pymatgen` or `ase`.
     frame: Option<Frame>,
     /// Whether forces and stress are computed.
@@ -48,7 +54,7 @@ pub(crate) struct JobFile {
 pub(crate) struct Settings {
     pub(crate) sources: Vec<PathBuf>,
     pub(crate) models: Vec<ModelSpec>,
-    pub(crate) precision: Precision,
+    pub(crate) options: LoadOptions,
     pub(crate) frame: Frame,
     pub(crate) forces: bool,
     pub(crate) out: PathBuf,
@@ -191,7 +197,14 @@ impl Settings {
         Ok(Self {
             sources: if what.cifs.is_empty() { job.cifs } else { what.cifs.clone() },
             models,
-            precision: what.dtype.map(Precision::from).or(job.dtype).unwrap_or_default(),
+            options: LoadOptions {
+                precision: what.dtype.map(Precision::from).or(job.dtype).unwrap_or_default(),
+                head: what.head.clone().or(job.head),
+                task: what.task.clone().or(job.task),
+                charge: what.charge.or(job.charge),
+                spin: what.spin.or(job.spin),
+                exact_radial: what.exact_radial || job.exact_radial,
+            },
             frame: what.frame.map(Frame::from).or(job.frame).unwrap_or_default(),
             forces: !what.no_forces && job.forces.unwrap_or(true),
             out: job.out.unwrap_or_else(|| "RUN".into()),
@@ -201,6 +214,24 @@ impl Settings {
             cif_column: what.cif_column.clone().or(job.cif_column),
             id_column: what.id_column.clone().or(job.id_column),
         })
+    }
+
+    /// Refuses a setting that none of the potentials has.
+    pub(crate) fn check_options(&self) -> Result<(), Complaint> {
+        let takes = |option: &str| {
+            let entries = self.models.iter().filter_map(|spec| mlip_models::registry::find(&spec.name));
+            entries.into_iter().any(|entry| entry.takes.contains(&option))
+        };
+        for option in mlip_models::registry::given(&self.options) {
+            if !takes(option) {
+                return Err(Complaint::new(format!(
+                    "--{option} is given, but none of the potentials has that setting"
+                ))
+                .hint("`mlip-batch models` says which potential has which settings")
+                .usage());
+            }
+        }
+        Ok(())
     }
 
     /// What the input paths mean.
@@ -246,14 +277,14 @@ mod tests {
         let settings = Settings::of_run(&args).unwrap();
         assert_eq!(settings.sources, [folder.path().join("a")]);
         assert_eq!(settings.models[0].file, Some(folder.path().join("m.model")));
-        assert_eq!(settings.precision, Precision::F64);
+        assert_eq!(settings.options.precision, Precision::F64);
         assert_eq!(settings.resources.timeout_s, Some(3.0));
         assert_eq!(settings.out, Path::new("RUN"));
         args.what.dtype = Some(Dtype::F32);
         args.how.timeout = Some(1.0);
         args.what.cifs = vec!["b".into()];
         let settings = Settings::of_run(&args).unwrap();
-        assert_eq!(settings.precision, Precision::F32);
+        assert_eq!(settings.options.precision, Precision::F32);
         assert_eq!(settings.resources.timeout_s, Some(1.0));
         assert_eq!(settings.sources, [PathBuf::from("b")]);
     }

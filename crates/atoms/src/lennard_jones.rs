@@ -39,6 +39,7 @@ impl LennardJones {
                 checkpoint: format!("epsilon {epsilon} eV, sigma {sigma} A, cutoff {cutoff} A"),
                 digest: format!("{:016x}{:016x}{:016x}", epsilon.to_bits(), sigma.to_bits(), cutoff.to_bits()),
                 precision: Precision::F64,
+                settings: String::new(),
             },
             parameters,
         }

@@ -26,6 +26,36 @@ impl fmt::Display for Precision {
     }
 }
 
+/// How a potential is to be loaded. A setting that a potential does not have is an error of its loader.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LoadOptions {
+    /// Precision of the evaluation.
+    pub precision: Precision,
+    /// Head of a checkpoint with several (MACE).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
+    /// Task of a checkpoint with several (UMA): `omat`, `omol`, …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// Total charge, elementary charges (UMA).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub charge: Option<i32>,
+    /// Spin multiplicity (UMA).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spin: Option<i32>,
+    /// The radial networks themselves instead of their tables (MACE).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub exact_radial: bool,
+}
+
+impl LoadOptions {
+    /// Nothing but a precision.
+    pub fn with_precision(precision: Precision) -> Self {
+        Self { precision, ..Self::default() }
+    }
+}
+
 /// What makes two evaluations the same physics: part of every task key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,6 +68,9 @@ pub struct PotentialId {
     pub digest: String,
     /// Precision of the evaluation.
     pub precision: Precision,
+    /// The choices that change its numbers, in one fixed wording: `head=default`; empty where there are none.
+    #[serde(default)]
+    pub settings: String,
 }
 
 /// What is wanted beside the energy. Nothing else is computed.

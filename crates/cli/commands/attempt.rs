@@ -4,7 +4,7 @@ use crate::args::AttemptArgs;
 use crate::error::Complaint;
 use crate::exit_code::ExitCode;
 use crate::potentials::ModelSpec;
-use mlip_atoms::Potential;
+use mlip_atoms::{LoadOptions, Potential};
 use mlip_driver::{CifSource, End, Engine, Finish, RootPart, RunConfig, RunError, Setup, Signals, execute};
 use mlip_inputs::Manifest;
 use mlip_ranks::{Communicator, Launch};
@@ -136,14 +136,14 @@ pub(super) fn load_all(config: &RunConfig) -> Result<Vec<Arc<dyn Potential>>, Co
     specs
         .map(|potential| {
             let spec = ModelSpec { name: potential.name.clone(), file: potential.file.clone() };
-            load(&spec, potential.precision)
+            load(&spec, &potential.options)
         })
         .collect()
 }
 
 /// Loads one potential, or says what could be loaded instead.
-pub(super) fn load(spec: &ModelSpec, precision: mlip_atoms::Precision) -> Result<Arc<dyn Potential>, Complaint> {
-    mlip_models::registry::load(&spec.name, spec.file.as_deref(), precision).map_err(|error| {
+pub(super) fn load(spec: &ModelSpec, options: &LoadOptions) -> Result<Arc<dyn Potential>, Complaint> {
+    mlip_models::registry::load(&spec.name, spec.file.as_deref(), options).map_err(|error| {
         Complaint::from_error(&error).hint("`mlip-batch models` lists the potentials that this program knows").usage()
     })
 }

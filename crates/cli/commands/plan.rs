@@ -13,8 +13,7 @@ use std::sync::Arc;
 pub(crate) fn plan(args: &PlanArgs) -> Result<ExitCode, Complaint> {
     let settings = Settings::of_plan(args)?;
     let manifest = mlip_inputs::enumerate(&settings.inputs()?)?;
-    let potentials =
-        settings.models.iter().map(|spec| load(spec, settings.precision)).collect::<Result<Vec<_>, _>>()?;
+    let potentials = settings.models.iter().map(|spec| load(spec, &settings.options)).collect::<Result<Vec<_>, _>>()?;
     let names: Vec<String> = potentials.iter().map(|potential| potential.id().name.clone()).collect();
     let engine = Engine { potentials, source: Arc::new(CifSource { frame: settings.frame }) };
     let cores = Machine::look("").available;

@@ -24,7 +24,7 @@ pub(crate) fn resume(args: &ResumeArgs) -> Result<ExitCode, Complaint> {
             let potentials = load_all(config)?;
             let mut loaded = config.physics.clone();
             for (known, potential) in loaded.potentials.iter_mut().zip(&potentials) {
-                *known = mlip_driver::PotentialConfig::new(potential.id(), known.file.take());
+                *known = mlip_driver::PotentialConfig::new(potential.id(), known.file.take(), known.options.clone());
             }
             match config.physics.changes(&loaded) {
                 Some(changes) => Err(refuse(&changes)),

@@ -51,13 +51,14 @@ type Loaded = (Vec<Arc<dyn Potential>>, Vec<PotentialConfig>);
 fn load_models(settings: &Settings) -> Result<Loaded, Complaint> {
     let mut names = HashSet::new();
     let (mut potentials, mut configs) = (Vec::new(), Vec::new());
+    settings.check_options()?;
     for spec in &settings.models {
-        let potential = load(spec, settings.precision)?;
+        let potential = load(spec, &settings.options)?;
         if !names.insert(potential.id().name.clone()) {
             return Err(Complaint::new(format!("the potential `{}` is named twice", potential.id().name)).usage());
         }
         let file = spec.file.as_ref().map(std::path::absolute).transpose()?;
-        configs.push(PotentialConfig::new(potential.id(), file));
+        configs.push(PotentialConfig::new(potential.id(), file, settings.options.clone()));
         potentials.push(potential);
     }
     Ok((potentials, configs))

@@ -1,6 +1,6 @@
 //! What a run is: decided once, stored in `RUN/run.toml`, the same for all ranks and attempts.
 
-use mlip_atoms::{Frame, PotentialId, Precision, Request};
+use mlip_atoms::{Frame, LoadOptions, PotentialId, Request};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -42,11 +42,14 @@ pub struct PotentialConfig {
     pub checkpoint: String,
     /// Digest of the weights.
     pub digest: String,
-    /// Precision of the evaluation.
-    pub precision: Precision,
+    /// The choices that change its numbers, in one fixed wording.
+    #[serde(default)]
+    pub settings: String,
     /// Checkpoint file; none for built-in weights. It may move: the digest tells.
     #[serde(default)]
     pub file: Option<PathBuf>,
+    /// How it is loaded.
+    pub options: LoadOptions,
 }
 
 /// All that decides time and memory, not numbers.
@@ -94,13 +97,14 @@ impl Default for Resources {
 
 impl PotentialConfig {
     /// Of a loaded potential.
-    pub fn new(id: &PotentialId, file: Option<PathBuf>) -> Self {
+    pub fn new(id: &PotentialId, file: Option<PathBuf>, options: LoadOptions) -> Self {
         Self {
             name: id.name.clone(),
             checkpoint: id.checkpoint.clone(),
             digest: id.digest.clone(),
-            precision: id.precision,
+            settings: id.settings.clone(),
             file,
+            options: LoadOptions { precision: id.precision, ..options },
         }
     }
 
@@ -110,7 +114,8 @@ impl PotentialConfig {
             name: self.name.clone(),
             checkpoint: self.checkpoint.clone(),
             digest: self.digest.clone(),
-            precision: self.precision,
+            precision: self.options.precision,
+            settings: self.settings.clone(),
         }
     }
 }
@@ -149,8 +154,13 @@ impl Physics {
             changes.push(format!("the potentials were {} and would become {}", names(self), names(wanted)));
         } else {
             for (old, new) in self.potentials.iter().zip(&wanted.potentials) {
-                if old.precision != new.precision {
-                    changes.push(format!("{} ran in {} and would run in {}", old.name, old.precision, new.precision));
+                let (was, would) = (old.options.precision, new.options.precision);
+                if was != would {
+                    changes.push(format!("{} ran in {was} and would run in {would}", old.name));
+                }
+                if old.settings != new.settings {
+                    let (was, would) = (&old.settings, &new.settings);
+                    changes.push(format!("{} ran with `{was}` and would run with `{would}`", old.name));
                 }
                 if old.digest != new.digest {
                     changes.push(format!(
@@ -176,14 +186,16 @@ fn short(digest: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mlip_atoms::Precision;
 
     fn physics() -> Physics {
         let potential = PotentialConfig {
             name: "chgnet".into(),
             checkpoint: "chgnet-0.3.0 (built in)".into(),
             digest: "0123456789abcdef".into(),
-            precision: Precision::F32,
+            settings: String::new(),
             file: None,
+            options: LoadOptions::default(),
         };
         Physics { frame: Frame::Pymatgen, forces: true, potentials: vec![potential] }
     }
@@ -205,7 +217,12 @@ mod tests {
         assert!(said(|p| p.frame = Frame::Ase).contains("frame was Pymatgen and would become Ase"));
         assert!(said(|p| p.forces = false).contains("forces were computed and would be left out"));
         assert!(
-            said(|p| p.potentials[0].precision = Precision::F64).contains("chgnet ran in f32 and would run in f64")
+            said(|p| p.potentials[0].options.precision = Precision::F64)
+                .contains("chgnet ran in f32 and would run in f64")
+        );
+        assert!(
+            said(|p| p.potentials[0].settings = "head=b".into())
+                .contains("chgnet ran with `` and would run with `head=b`")
         );
         assert!(said(|p| p.potentials[0].digest = "ffff".into()).contains("digest 0123456789ab"));
         assert!(said(|p| p.potentials.clear()).contains("potentials were chgnet and would become "));

@@ -2,7 +2,7 @@
 
 use crate::chgnet::{self, Chgnet};
 use mlip_atoms::lennard_jones::{LennardJones, LennardJonesParameters};
-use mlip_atoms::{Potential, Precision};
+use mlip_atoms::{LoadOptions, Potential};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
@@ -12,6 +12,10 @@ use thiserror::Error;
 pub struct Entry {
     /// Its name on the command line and in the CSVs.
     pub name: &'static str,
+    /// Other names that users type; the CSVs show the one that was typed.
+    pub aliases: &'static [&'static str],
+    /// Settings that it has, named as the flags are: `head`, `task`, …
+    pub takes: &'static [&'static str],
     /// What it is, in a sentence.
     pub about: &'static str,
     /// What weights it runs with when no file is named; `None` where a file is needed.
@@ -23,13 +27,25 @@ pub struct Entry {
     load: Load,
 }
 
-/// From a file, or with the weights in the program.
-type Load = fn(Option<&Path>, Precision) -> Result<Arc<dyn Potential>, Cause>;
+/// What was asked for.
+#[derive(Debug, Clone, Copy)]
+struct Selection<'a> {
+    /// The name as it was typed: the entry's own or an alias.
+    name: &'a str,
+    /// The checkpoint; without one, the weights in the program.
+    file: Option<&'a Path>,
+    /// Only settings that the entry has are set.
+    options: &'a LoadOptions,
+}
+
+type Load = fn(Selection) -> Result<Arc<dyn Potential>, Cause>;
 
 /// All of them.
 pub static REGISTRY: &[Entry] = &[
     Entry {
         name: "chgnet",
+        aliases: &[],
+        takes: &[],
         about: "CHGNet 0.3.0: energy, forces, stress, magnetic moments; H to Pu, PBE(+U) of the Materials Project",
         built_in: Some("chgnet-0.3.0"),
         files: "upstream's `.pth.tar` (in the PyPI package `chgnet`, chgnet/pretrained/0.3.0), or safetensors with `model_args`",
@@ -38,6 +54,8 @@ pub static REGISTRY: &[Entry] = &[
     },
     Entry {
         name: "lennard-jones",
+        aliases: &[],
+        takes: &[],
         about: "Lennard-Jones with argon's parameters for every element, f64; for smoke jobs and tests",
         built_in: Some("epsilon 0.0104 eV, sigma 3.4 A, cutoff 6 A"),
         files: "none",
@@ -81,32 +99,58 @@ pub enum Cause {
     Weightless,
 }
 
-/// The entry of this name.
+/// The entry of this name or alias.
 pub fn find(name: &str) -> Option<&'static Entry> {
-    REGISTRY.iter().find(|entry| entry.name == name)
+    REGISTRY.iter().find(|entry| entry.name == name || entry.aliases.contains(&name))
+}
+
+/// The settings of single potentials that are set, named as the flags are.
+pub fn given(options: &LoadOptions) -> impl Iterator<Item = &'static str> {
+    let LoadOptions { precision: _, head, task, charge, spin, exact_radial } = options;
+    let set = [
+        ("head", head.is_some()),
+        ("task", task.is_some()),
+        ("charge", charge.is_some()),
+        ("spin", spin.is_some()),
+        ("exact-radial", *exact_radial),
+    ];
+    set.into_iter().filter_map(|(name, set)| set.then_some(name))
+}
+
+/// `options` without the settings that the entry does not have: they are meant for other potentials of the run.
+fn own(entry: &Entry, options: &LoadOptions) -> LoadOptions {
+    let takes = |option| entry.takes.contains(&option);
+    LoadOptions {
+        precision: options.precision,
+        head: options.head.clone().filter(|_| takes("head")),
+        task: options.task.clone().filter(|_| takes("task")),
+        charge: options.charge.filter(|_| takes("charge")),
+        spin: options.spin.filter(|_| takes("spin")),
+        exact_radial: options.exact_radial && takes("exact-radial"),
+    }
 }
 
 /// Loads a potential, from `file` or with the weights in the program.
 ///
 /// # Errors
 /// When there is no such potential, or its checkpoint cannot be used.
-pub fn load(name: &str, file: Option<&Path>, precision: Precision) -> Result<Arc<dyn Potential>, LoadError> {
+pub fn load(name: &str, file: Option<&Path>, options: &LoadOptions) -> Result<Arc<dyn Potential>, LoadError> {
     let entry = find(name).ok_or_else(|| LoadError::Unknown { name: name.into() })?;
-    (entry.load)(file, precision).map_err(|cause| LoadError::Checkpoint {
+    (entry.load)(Selection { name, file, options: &own(entry, options) }).map_err(|cause| LoadError::Checkpoint {
         name: name.into(),
         file: file.map(Path::to_path_buf),
         cause: Box::new(cause),
     })
 }
 
-fn load_chgnet(file: Option<&Path>, precision: Precision) -> Result<Arc<dyn Potential>, Cause> {
+fn load_chgnet(Selection { file, options, .. }: Selection) -> Result<Arc<dyn Potential>, Cause> {
     Ok(Arc::new(match file {
-        Some(file) => Chgnet::from_file(file, precision)?,
-        None => Chgnet::built_in(precision)?,
+        Some(file) => Chgnet::from_file(file, options.precision)?,
+        None => Chgnet::built_in(options.precision)?,
     }))
 }
 
-fn load_lennard_jones(file: Option<&Path>, _precision: Precision) -> Result<Arc<dyn Potential>, Cause> {
+fn load_lennard_jones(Selection { file, .. }: Selection) -> Result<Arc<dyn Potential>, Cause> {
     match file {
         Some(_) => Err(Cause::Weightless),
         None => Ok(Arc::new(LennardJones::new(LennardJonesParameters::default()))),

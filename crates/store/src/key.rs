@@ -42,9 +42,10 @@ impl TaskKey {
     /// `settings` is the canonical text of all that changes the result beside structure and potential.
     pub fn new(structure: StructureDigest, potential: &PotentialId, settings: &str) -> Self {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(b"mlip-batch task 1");
+        hasher.update(b"mlip-batch task 2");
         hasher.update(&structure.0);
-        for text in [potential.name.as_str(), &potential.digest, &potential.precision.to_string(), settings] {
+        let precision = potential.precision.to_string();
+        for text in [potential.name.as_str(), &potential.digest, &precision, &potential.settings, settings] {
             hasher.update(&(text.len() as u64).to_le_bytes());
             hasher.update(text.as_bytes());
         }

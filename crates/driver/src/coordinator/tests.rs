@@ -16,7 +16,13 @@ fn coordinator(n_entries: u64, workers: &[usize]) -> Coordinator {
     for entry in 0..n_entries {
         entries.push(&format!("s{entry}"), &Locator::File { path: format!("{entry}.cif").into() });
     }
-    let id = PotentialId { name: "p".into(), checkpoint: "none".into(), digest: "0".into(), precision: Precision::F64 };
+    let id = PotentialId {
+        name: "p".into(),
+        checkpoint: "none".into(),
+        digest: "0".into(),
+        precision: Precision::F64,
+        settings: String::new(),
+    };
     let policy = Policy { retry: RetryFailed::No, crashes: CrashPolicy::default() };
     Coordinator::new(entries, Ledger::default(), policy, vec![id], "settings".into(), workers)
 }

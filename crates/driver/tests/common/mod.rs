@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use mlip_atoms::lennard_jones::{LennardJones, LennardJonesParameters};
-use mlip_atoms::{Frame, Lattice, Potential, Species, Structure};
+use mlip_atoms::{Frame, Lattice, LoadOptions, Potential, Species, Structure};
 use mlip_driver::{
     Engine, Finish, Loaded, Physics, PotentialConfig, Resources, RootPart, RunConfig, RunError, Setup, Signals,
     StructureSource, execute,
@@ -146,7 +146,8 @@ impl Trial {
     }
 
     pub(crate) fn config(&self) -> RunConfig {
-        let potentials = self.potentials.iter().map(|p| PotentialConfig::new(p.id(), None)).collect();
+        let potentials =
+            self.potentials.iter().map(|p| PotentialConfig::new(p.id(), None, LoadOptions::default())).collect();
         RunConfig {
             run: "17".repeat(16),
             version: "test".into(),

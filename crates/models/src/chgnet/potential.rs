@@ -102,8 +102,13 @@ impl Chgnet {
         config.validate()?;
         let parameters = Arc::new(Parameters::from_weights(config, weights)?);
         let set = InstructionSet::detect();
-        let id =
-            PotentialId { name: "chgnet".into(), checkpoint: checkpoint.into(), digest: weights.digest(), precision };
+        let id = PotentialId {
+            name: "chgnet".into(),
+            checkpoint: checkpoint.into(),
+            digest: weights.digest(),
+            precision,
+            settings: String::new(),
+        };
         let model = match precision {
             Precision::F32 => AnyModel::F32(Arc::new(Network::new(parameters.clone(), set))),
             Precision::F64 => AnyModel::F64(Arc::new(Network::new(parameters.clone(), set))),

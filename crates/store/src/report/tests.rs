@@ -17,6 +17,7 @@ fn potential(name: &str) -> PotentialId {
         checkpoint: format!("{name} 1, built in"),
         digest: "00ff".to_owned(),
         precision: Precision::F64,
+        settings: String::new(),
     }
 }
 
