@@ -1,13 +1,16 @@
 //! Custom tensor operations for the models: fast on the CPU, with the instruction set chosen at run time.
 //!
-//! Module order: `simd` ← `linear` ← `gate` ← `rows`, `gated_messages`.
+//! Module order: `simd` ← `linear` ← `gate` ← `rows`, `gated_messages`; `simd` ← `edge_products`, `spline`, `symmetric_contraction`.
 //!
 //! Kernels start no threads and read no environment but the instruction set; parallelism is that of
 //! the rayon pool the caller runs in. Every sum has a fixed order, so results do not depend on it.
 
 pub mod basis;
+pub mod edge_products;
 pub mod gate;
 pub mod gated_messages;
 pub mod linear;
 pub mod rows;
 pub mod simd;
+pub mod spline;
+pub mod symmetric_contraction;

@@ -1,0 +1,64 @@
+//! Messages to their receivers.
+
+use super::{DirectedEdge, EdgeProducts, Path, with_dimensions};
+use crate::simd::{Kernel, Real, Vector};
+
+pub(super) struct Forward<'a, T> {
+    pub(super) products: &'a EdgeProducts,
+    pub(super) edges: &'a [DirectedEdge],
+    pub(super) couplings: &'a [T],
+    pub(super) radial: &'a [T],
+    pub(super) features: &'a [T],
+    pub(super) messages: &'a mut [T],
+}
+
+impl<T: Real> Kernel<T> for Forward<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector<Scalar = T>>(self) {
+        let Self { products, edges, couplings, radial, features, messages } = self;
+        let (n_couplings, channels) = (products.n_couplings, products.channels);
+        for (edge, couplings) in edges.iter().zip(couplings.chunks_exact(n_couplings)) {
+            let weights = &radial[edge.radial as usize * products.radial_width()..][..products.radial_width()];
+            let x = &features[edge.sender as usize * products.feature_width()..][..products.feature_width()];
+            let out = &mut messages[edge.receiver as usize * products.message_width()..][..products.message_width()];
+            for (path, weights) in products.paths.iter().zip(weights.chunks_exact(channels)) {
+                let coupling = &couplings[path.coupling..][..path.d1 * path.d3];
+                with_dimensions!(path, path_forward::<V>(path, coupling, weights, x, out));
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn path_forward<V: Vector, const D1: usize, const D3: usize>(
+    path: &Path,
+    coupling: &[V::Scalar],
+    weights: &[V::Scalar],
+    x: &[V::Scalar],
+    out: &mut [V::Scalar],
+) {
+    let channels = weights.len();
+    let x = &x[path.feature * channels..][..D1 * channels];
+    let (row, rows) = (path.stride * channels, (D3 - 1) * path.stride * channels + channels);
+    let out = &mut out[path.message * channels..][..rows];
+    let coupling = &coupling[..D1 * D3];
+    let mut at = 0;
+    while at < channels {
+        let w = V::load(&weights[at..]);
+        let mut weighted = [w; D1];
+        for m1 in 0..D1 {
+            weighted[m1] = w.mul(V::load(&x[m1 * channels + at..]));
+        }
+        for m3 in 0..D3 {
+            let out = &mut out[m3 * row + at..];
+            let mut sum = V::load(out);
+            for m1 in 0..D1 {
+                sum = weighted[m1].mul_add(V::splat(coupling[m1 * D3 + m3]), sum);
+            }
+            sum.store(out);
+        }
+        at += V::LANES;
+    }
+}
