@@ -1,6 +1,6 @@
 //! Custom tensor operations for the models: fast on the CPU, with the instruction set chosen at run time.
 //!
-//! Module order: `simd` ← `linear` ← `gate` ← `rows`, `gated_messages`; `simd` ← `edge_products`, `spline`, `symmetric_contraction`.
+//! Module order: `simd` ← `linear` ← `gate` ← `rows`, `gated_messages`; `simd` ← `silu`, `edge_products`, `spline`, `symmetric_contraction`.
 //!
 //! Kernels start no threads and read no environment but the instruction set; parallelism is that of
 //! the rayon pool the caller runs in. Every sum has a fixed order, so results do not depend on it.
@@ -11,6 +11,7 @@ pub mod gate;
 pub mod gated_messages;
 pub mod linear;
 pub mod rows;
+pub mod silu;
 pub mod simd;
 pub mod spline;
 pub mod symmetric_contraction;

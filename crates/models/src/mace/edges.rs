@@ -1,0 +1,309 @@
+//! The sum over neighbors: paths, couplings, radial weights, and the kernel that streams over edges.
+
+use super::config::{Config, LayerConfig};
+use super::file::{FileError, ModelFile};
+use super::graph::Graph;
+use super::harmonics::{N_HARMONICS, couplings};
+use super::linear::Rows;
+use super::parameters::Channels;
+use super::radial::{Basis, RadialNetwork, Scratch};
+use super::element_radial::ElementRadial;
+use mlip_atoms::neighbors::Pair;
+use mlip_atoms::{Deadline, PredictError};
+use mlip_kernels::edge_products::{DirectedEdge, EdgeProducts, Given, Gradients, Path};
+use mlip_kernels::simd::{InstructionSet, Real};
+
+/// Pairs whose radial weights are held at once: they stay in the second-level cache.
+const BLOCK: usize = 16;
+/// Blocks between two looks at the deadline.
+const BLOCKS_A_LOOK: usize = 64;
+
+/// Basis functions of all pairs and their derivatives; empty where a table makes them needless.
+pub(super) struct BasisRows<T> {
+    width: usize,
+    values: Vec<T>,
+    slopes: Vec<T>,
+}
+
+impl<T: Real> BasisRows<T> {
+    pub(super) fn new(basis: &Basis, graph: &Graph<T>) -> Self {
+        let width = basis.len();
+        let (mut values, mut slopes) = (Vec::new(), Vec::new());
+        values.reserve(graph.pairs.len() * width);
+        slopes.reserve(graph.pairs.len() * width);
+        let (mut row, mut slope_row) = (vec![0.0; width], vec![0.0; width]);
+        for pair in &graph.pairs {
+            basis.evaluate(pair.distance, graph.numbers_of(pair), &mut row, &mut slope_row);
+            values.extend(row.iter().map(|x| T::real(*x)));
+            slopes.extend(slope_row.iter().map(|x| T::real(*x)));
+        }
+        Self { width, values, slopes }
+    }
+
+    pub(super) fn none() -> Self {
+        Self { width: 0, values: Vec::new(), slopes: Vec::new() }
+    }
+
+    pub(super) fn of(&self, pairs: std::ops::Range<usize>) -> (&[T], &[T]) {
+        let range = pairs.start * self.width..pairs.end * self.width;
+        (&self.values[range.clone()], &self.slopes[range])
+    }
+}
+
+/// Where radial weights come from.
+pub(super) enum Radial<T> {
+    /// A function of the distance (and, with a transform, of the two elements, whichever sends).
+    Shared(RadialNetwork<T>),
+    /// A network that tells sender and receiver apart.
+    Directed(ElementRadial<T>),
+}
+
+/// Derivatives of the energy by what pairs are made of.
+pub(super) struct PairDerivatives {
+    /// eV/Å, one a pair.
+    pub(super) by_distance: Vec<f64>,
+    /// eV, one row a pair.
+    pub(super) by_harmonics: Vec<[f64; N_HARMONICS]>,
+}
+
+impl PairDerivatives {
+    pub(super) fn new(n_pairs: usize) -> Self {
+        Self { by_distance: vec![0.0; n_pairs], by_harmonics: vec![[0.0; N_HARMONICS]; n_pairs] }
+    }
+}
+
+/// Sends features of one layer along the edges.
+pub(super) struct Edges<T> {
+    products: EdgeProducts,
+    pub(super) radial: Radial<T>,
+    /// (coupling, harmonic, coefficient)
+    terms: Vec<(u16, u16, T)>,
+    /// By coupling: the sign that it takes where the edge turns round.
+    parity: Vec<T>,
+    /// Of the messages: for each l3, rows of all paths side by side.
+    pub(super) rows: Rows,
+    /// Paths to each l3.
+    pub(super) n_paths: Vec<usize>,
+}
+
+/// What of the network an evaluation carries from layer to layer.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'a, T> {
+    pub(super) graph: &'a Graph<T>,
+    pub(super) basis: &'a Basis,
+    pub(super) rows: &'a BasisRows<T>,
+    pub(super) deadline: &'a Deadline,
+}
+
+/// The arrays of a block of pairs.
+struct Block<T> {
+    edges: Vec<DirectedEdge>,
+    couplings: Vec<T>,
+    weights: Vec<T>,
+    slopes: Vec<T>,
+    scratch: Scratch<T>,
+}
+
+impl<T: Real> Edges<T> {
+    pub(super) fn read(
+        file: &ModelFile,
+        number: usize,
+        config: &Config,
+        layer: &LayerConfig,
+        channels: Channels,
+        (basis, exact, set): (&Basis, bool, InstructionSet),
+    ) -> Result<Self, FileError> {
+        // Upstream's order: by l1, l2, l3 as they are found, then sorted by l3, which keeps that order among equals.
+        let mut found = Vec::new();
+        for l1 in 0..=layer.edge.lmax() {
+            for l2 in 0..=config.max_ell {
+                for l3 in (l1.abs_diff(l2)..=(l1 + l2).min(layer.target.lmax())).step_by(2) {
+                    found.push((l1, l2, l3));
+                }
+            }
+        }
+        found.sort_by_key(|(.., l3)| *l3);
+        let mut n_paths = vec![0; layer.target.0.len()];
+        found.iter().for_each(|(.., l3)| n_paths[*l3] += 1);
+        let rows = Rows::new(&n_paths.iter().map(|n| n * channels.padded).collect::<Vec<_>>());
+
+        let (mut paths, mut terms, mut parity, mut seen) = (Vec::new(), Vec::new(), Vec::new(), vec![0; n_paths.len()]);
+        for (l1, l2, l3) in found {
+            let (d1, d3, coupling) = (2 * l1 + 1, 2 * l3 + 1, parity.len());
+            let message = rows.at(l3, 0) / channels.padded + seen[l3];
+            paths.push(Path { d1, d3, feature: l1 * l1, message, stride: n_paths[l3], coupling });
+            seen[l3] += 1;
+            for (m1, m2, m3, value) in couplings(l1, l2, l3) {
+                let value = T::real(value * (d3 as f64).sqrt());
+                terms.push(((coupling + m1 * d3 + m3) as u16, (l2 * l2 + m2) as u16, value));
+            }
+            let sign = T::real(if l2.is_multiple_of(2) { 1.0 } else { -1.0 });
+            parity.extend(std::iter::repeat_n(sign, d1 * d3));
+        }
+        let place = super::linear::padded(channels.upstream, channels.padded);
+        let columns: Vec<_> = (0..paths.len() * channels.padded).map(place).collect();
+        let radial = if layer.interaction == super::config::Interaction::NonLinear {
+            Radial::Directed(ElementRadial::read(file, number, config, &columns, set)?)
+        } else {
+            let widths = &layer.radial_widths;
+            Radial::Shared(RadialNetwork::read(file, number, widths, &columns, basis, exact, set)?)
+        };
+        let feature_rows = (layer.edge.lmax() + 1) * (layer.edge.lmax() + 1);
+        let products = EdgeProducts::new(paths, channels.padded, feature_rows, rows.stride / channels.padded, set);
+        Ok(Self { products, radial, terms, parity, rows, n_paths })
+    }
+
+    /// Whether it works without basis functions.
+    pub(super) fn is_tabulated(&self) -> bool {
+        matches!(&self.radial, Radial::Shared(network) if network.is_tabulated())
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        match &self.radial {
+            Radial::Shared(network) => network.bytes(),
+            Radial::Directed(network) => network.bytes(),
+        }
+    }
+
+    /// The sums over neighbors of all atoms.
+    pub(super) fn forward(&self, context: Context<'_, T>, features: &[T]) -> Result<Vec<T>, PredictError> {
+        let mut messages = self.rows.zeros(context.graph.n_atoms());
+        self.blocks(context, false, |block, _| {
+            self.products.forward(&block.edges, &block.couplings, &block.weights, features, &mut messages);
+        })?;
+        Ok(messages)
+    }
+
+    /// From `∂E/∂messages` to those by pairs and, if asked for, by features.
+    pub(super) fn backward(
+        &self,
+        context: Context<'_, T>,
+        features: &[T],
+        messages: &[T],
+        mut by_features: Option<&mut [T]>,
+        derivatives: &mut PairDerivatives,
+    ) -> Result<(), PredictError> {
+        let n = self.parity.len();
+        let mut by_couplings = vec![T::default(); 2 * BLOCK * n];
+        let mut by_distance = vec![T::default(); 2 * BLOCK];
+        self.blocks(context, true, |block, pairs| {
+            let given = Given {
+                couplings: &block.couplings,
+                radial: &block.weights,
+                radial_slopes: &block.slopes,
+                features,
+                messages,
+            };
+            let gradients = Gradients {
+                features: by_features.as_deref_mut(),
+                couplings: &mut by_couplings,
+                distances: &mut by_distance,
+            };
+            self.products.backward(&block.edges, given, gradients);
+            for (index, pair) in pairs.enumerate() {
+                let both = &by_distance[2 * index..][..2];
+                derivatives.by_distance[pair] += both[0].wide() + both[1].wide();
+                let (there, back) = by_couplings[2 * index * n..][..2 * n].split_at(n);
+                let row = &mut derivatives.by_harmonics[pair];
+                for (coupling, harmonic, value) in &self.terms {
+                    let k = usize::from(*coupling);
+                    let both = there[k].wide() + self.parity[k].wide() * back[k].wide();
+                    row[usize::from(*harmonic)] += value.wide() * both;
+                }
+            }
+        })
+    }
+
+    /// Calls `visit` with block after block, in order.
+    fn blocks(
+        &self,
+        context: Context<'_, T>,
+        with_slopes: bool,
+        mut visit: impl FnMut(&Block<T>, std::ops::Range<usize>),
+    ) -> Result<(), PredictError> {
+        let rows_a_pair = match &self.radial {
+            Radial::Shared(_) => 1,
+            Radial::Directed(_) => 2,
+        };
+        let width = self.products.radial_width();
+        let n = self.parity.len();
+        let mut block = Block {
+            edges: Vec::with_capacity(2 * BLOCK),
+            couplings: vec![T::default(); 2 * BLOCK * n],
+            weights: vec![T::default(); rows_a_pair * BLOCK * width],
+            slopes: vec![T::default(); if with_slopes { rows_a_pair * BLOCK * width } else { 0 }],
+            scratch: Scratch::default(),
+        };
+        let n_pairs = context.graph.pairs.len();
+        for (number, start) in (0..n_pairs).step_by(BLOCK).enumerate() {
+            if number % BLOCKS_A_LOOK == 0 {
+                context.deadline.check()?;
+            }
+            let pairs = start..(start + BLOCK).min(n_pairs);
+            block.edges.clear();
+            for (index, pair) in context.graph.pairs[pairs.clone()].iter().enumerate() {
+                let radial = (rows_a_pair * index) as u32;
+                block.edges.push(DirectedEdge { sender: pair.i, receiver: pair.j, radial });
+                let radial = radial + rows_a_pair as u32 - 1;
+                block.edges.push(DirectedEdge { sender: pair.j, receiver: pair.i, radial });
+                let harmonics = &context.graph.harmonics[(start + index) * N_HARMONICS..][..N_HARMONICS];
+                self.couple(harmonics, &mut block.couplings[2 * index * n..][..2 * n]);
+            }
+            self.weigh(context, pairs.clone(), with_slopes, &mut block);
+            visit(&block, pairs);
+        }
+        Ok(())
+    }
+
+    /// Couplings of both edges of a pair.
+    fn couple(&self, harmonics: &[T], couplings: &mut [T]) {
+        let (there, back) = couplings.split_at_mut(self.parity.len());
+        there.fill(T::default());
+        for (coupling, harmonic, value) in &self.terms {
+            there[usize::from(*coupling)] += *value * harmonics[usize::from(*harmonic)];
+        }
+        for ((back, there), sign) in back.iter_mut().zip(&*there).zip(&self.parity) {
+            *back = *sign * *there;
+        }
+    }
+
+    fn weigh(&self, context: Context<'_, T>, pairs: std::ops::Range<usize>, with_slopes: bool, block: &mut Block<T>) {
+        let width = self.products.radial_width();
+        let graph_pairs = &context.graph.pairs[pairs.clone()];
+        let Block { weights, slopes, scratch, .. } = block;
+        let n_rows = graph_pairs.len() * weights.len() / (BLOCK * width);
+        let weights = &mut weights[..n_rows * width];
+        let slopes = if with_slopes { &mut slopes[..n_rows * width] } else { &mut [] };
+        let (basis, basis_slopes) = context.rows.of(pairs);
+        match &self.radial {
+            Radial::Shared(network) if network.is_tabulated() => {
+                let distances = graph_pairs.iter().map(|pair| pair.distance);
+                network.tabulated(distances, weights, with_slopes.then_some(&mut *slopes));
+            }
+            Radial::Shared(network) if with_slopes => {
+                network.values_and_slopes(basis, basis_slopes, scratch, weights, slopes);
+            }
+            Radial::Shared(network) => network.values(basis, scratch, weights),
+            Radial::Directed(network) => {
+                network.weights(context, graph_pairs, (basis, basis_slopes), weights, slopes);
+            }
+        }
+        let n_each = n_rows / graph_pairs.len().max(1);
+        for (index, pair) in graph_pairs.iter().enumerate() {
+            let range = index * n_each * width..(index + 1) * n_each * width;
+            cut_off(context.basis, pair, &mut weights[range.clone()], slopes.get_mut(range));
+        }
+    }
+}
+
+/// Multiplies by the cutoff where the basis does not.
+fn cut_off<T: Real>(basis: &Basis, pair: &Pair, weights: &mut [T], slopes: Option<&mut [T]>) {
+    let Some((cut, cut_slope)) = basis.outer_cutoff(pair.distance) else { return };
+    let (cut, cut_slope) = (T::real(cut), T::real(cut_slope));
+    if let Some(slopes) = slopes {
+        for (slope, weight) in slopes.iter_mut().zip(&*weights) {
+            *slope = *slope * cut + *weight * cut_slope;
+        }
+    }
+    weights.iter_mut().for_each(|weight| *weight = *weight * cut);
+}

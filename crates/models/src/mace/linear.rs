@@ -1,0 +1,173 @@
+//! Linear maps between features, l by l: e3nn's `Linear`, and its tensor product with one-hot elements.
+
+use mlip_kernels::linear::Matrix;
+use mlip_kernels::simd::{InstructionSet, Real};
+
+/// Where the numbers of an atom lie: for each l its 2l + 1 components, each a row of some width.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Rows {
+    /// Numbers an atom.
+    pub(super) stride: usize,
+    /// For each l: where its first row begins, and how wide its rows are.
+    blocks: Vec<(usize, usize)>,
+}
+
+impl Rows {
+    /// Rows of these widths, for l from 0.
+    pub(super) fn new(widths: &[usize]) -> Self {
+        let mut stride = 0;
+        let blocks = widths.iter().enumerate().map(|(l, width)| {
+            let start = stride;
+            stride += (2 * l + 1) * width;
+            (start, *width)
+        });
+        let blocks = blocks.collect();
+        Self { stride, blocks }
+    }
+
+    /// Features with the same channels for each l up to `lmax`.
+    pub(super) fn features(lmax: usize, channels: usize) -> Self {
+        Self::new(&vec![channels; lmax + 1])
+    }
+
+    /// Numbers of so many atoms, all zero.
+    pub(super) fn zeros<T: Real>(&self, n_atoms: usize) -> Vec<T> {
+        vec![T::default(); n_atoms * self.stride]
+    }
+
+    /// Width of the rows of l.
+    pub(super) fn width(&self, l: usize) -> usize {
+        self.blocks.get(l).map_or(0, |block| block.1)
+    }
+
+    /// Where row (l, m) begins.
+    pub(super) fn at(&self, l: usize, m: usize) -> usize {
+        self.blocks[l].0 + m * self.blocks[l].1
+    }
+}
+
+/// A matrix and its transpose, packed.
+pub(super) struct TwoWay<T> {
+    pub(super) forward: Matrix<T>,
+    pub(super) backward: Matrix<T>,
+}
+
+impl<T: Real> TwoWay<T> {
+    pub(super) fn pack(
+        depth: usize,
+        width: usize,
+        set: InstructionSet,
+        element: impl Fn(usize, usize) -> f64,
+    ) -> Self {
+        Self {
+            forward: Matrix::pack(depth, width, set, |k, c| T::real(element(k, c))),
+            backward: Matrix::pack(width, depth, set, |k, c| T::real(element(c, k))),
+        }
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.forward.bytes() + self.backward.bytes()
+    }
+}
+
+/// How columns of upstream's weights lie in padded rows: `place(k)` is upstream's index of number k, if it has one.
+pub(super) fn padded(channels: usize, padded: usize) -> impl Fn(usize) -> Option<usize> + Copy {
+    move |k| {
+        let (block, channel) = (k / padded, k % padded);
+        (channel < channels).then_some(block * channels + channel)
+    }
+}
+
+/// One matrix for each l.
+pub(super) struct Linear<T> {
+    matrices: Vec<TwoWay<T>>,
+    from: Rows,
+    to: Rows,
+}
+
+impl<T: Real> Linear<T> {
+    /// `matrices[l]` maps the rows of l in `from` to those in `to`.
+    pub(super) fn new(matrices: Vec<TwoWay<T>>, from: Rows, to: Rows) -> Self {
+        Self { matrices, from, to }
+    }
+
+    /// Adds the image of `input` to `output`.
+    pub(super) fn forward(&self, input: &[T], output: &mut [T]) {
+        let n_atoms = input.len() / self.from.stride;
+        for (l, matrix) in self.matrices.iter().enumerate() {
+            for m in 0..2 * l + 1 {
+                let (from, to) = (&input[self.from.at(l, m)..], &mut output[self.to.at(l, m)..]);
+                matrix.forward.multiply_add_strided(from, self.from.stride, n_atoms, to, self.to.stride);
+            }
+        }
+    }
+
+    /// Adds to the gradient of the input what comes from that of the output.
+    pub(super) fn backward(&self, output: &[T], input: &mut [T]) {
+        let n_atoms = input.len() / self.from.stride;
+        for (l, matrix) in self.matrices.iter().enumerate() {
+            for m in 0..2 * l + 1 {
+                let (from, to) = (&output[self.to.at(l, m)..], &mut input[self.from.at(l, m)..]);
+                matrix.backward.multiply_add_strided(from, self.to.stride, n_atoms, to, self.from.stride);
+            }
+        }
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.matrices.iter().map(TwoWay::bytes).sum()
+    }
+}
+
+/// One matrix for each element and l.
+pub(super) struct ElementLinear<T> {
+    elements: Vec<Linear<T>>,
+}
+
+impl<T: Real> ElementLinear<T> {
+    /// One map an element.
+    pub(super) fn new(elements: Vec<Linear<T>>) -> Self {
+        Self { elements }
+    }
+
+    /// Adds the image of `input` to `output`, atom by atom.
+    pub(super) fn forward(&self, elements: &[u16], input: &[T], output: &mut [T]) {
+        let Some(Linear { from, to, .. }) = self.elements.first() else { return };
+        let atoms = input.chunks_exact(from.stride).zip(output.chunks_exact_mut(to.stride));
+        for (element, (input, output)) in elements.iter().zip(atoms) {
+            self.elements[usize::from(*element)].forward(input, output);
+        }
+    }
+
+    /// Adds to the gradient of the input what comes from that of the output.
+    pub(super) fn backward(&self, elements: &[u16], output: &[T], input: &mut [T]) {
+        let Some(Linear { from, to, .. }) = self.elements.first() else { return };
+        let atoms = output.chunks_exact(to.stride).zip(input.chunks_exact_mut(from.stride));
+        for (element, (output, input)) in elements.iter().zip(atoms) {
+            self.elements[usize::from(*element)].backward(output, input);
+        }
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.elements.iter().map(Linear::bytes).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_each_l_follow_each_other() {
+        let rows = Rows::new(&[32, 48]);
+        assert_eq!((rows.stride, rows.at(0, 0), rows.at(1, 0), rows.at(1, 2)), (32 + 144, 0, 32, 128));
+        let place = padded(3, 16);
+        assert_eq!([place(0), place(2), place(3), place(16), place(18), place(19)], [
+            Some(0),
+            Some(2),
+            None,
+            Some(3),
+            Some(5),
+            None
+        ]);
+    }
+}

@@ -1,0 +1,36 @@
+//! MACE: message passing with products of neighbors' densities (I. Batatia et al., NeurIPS 2022, arXiv:2206.07697),
+//! and the foundation models made with it (arXiv:2401.00096).
+//!
+//! A structure becomes a graph of directed edges (`graph`, `harmonics`). Each layer sends features along edges
+//! (`edges`, with weights from `radial`), mixes and normalises the sums over neighbors (`interaction`), raises them
+//! to products of up to three (`product`), and reads energies of atoms from the scalars (`readout`). The gradient
+//! by pair vectors goes the same way back (`network`). Weights are frozen, so none of them has a gradient.
+//!
+//! Channels lie side by side and are padded to whole vectors; components (l, m) follow each other in rows.
+//!
+//! Module order: `irreps` ← `config` ← `file`; `harmonics` ← `graph`; `linear` ← `parameters`; `radial`, `zbl`,
+//! `element_radial` ← `edges` ← `interaction`; `product`, `readout` ← `network` ← `potential`.
+
+mod config;
+mod edges;
+mod element_radial;
+mod file;
+mod gate;
+mod graph;
+mod harmonics;
+mod interaction;
+mod irreps;
+mod linear;
+mod network;
+mod parameters;
+mod potential;
+mod product;
+mod radial;
+mod readout;
+mod zbl;
+
+pub use config::{Config, Interaction, LayerConfig, Unsupported};
+pub use file::{FileError, ModelFile};
+pub use irreps::Irreps;
+pub use network::Descriptors;
+pub use potential::{LoadError, Mace};

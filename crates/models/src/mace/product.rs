@@ -1,0 +1,161 @@
+//! The product basis: symmetric contractions with weights of the element, a linear map, the skip connection.
+
+use super::config::{Config, LayerConfig};
+use super::file::{FileError, ModelFile};
+use super::linear::{Linear, Rows};
+use super::parameters::{Channels, linear};
+use mlip_kernels::simd::{InstructionSet, Real};
+use mlip_kernels::symmetric_contraction::{Coefficients, Polynomials};
+use std::collections::BTreeMap;
+
+/// One layer's.
+pub(super) struct Product<T> {
+    polynomials: Polynomials,
+    /// One an element, or one for all.
+    coefficients: Vec<Coefficients<T>>,
+    linear: Linear<T>,
+    /// Of what goes in.
+    messages: Rows,
+    /// Of what comes out.
+    features: Rows,
+}
+
+/// Entries of upstream's `U` matrices this small are rounding: they vanish by symmetry.
+const NOTHING: f64 = 1e-10;
+
+/// A monomial's coefficient: (path, number) pairs, to be multiplied by the weights of the paths.
+type Paths = Vec<(usize, f64)>;
+
+/// The contractions to one l and their weights.
+struct Contraction {
+    /// For each component and monomial, the paths of its degree.
+    monomials: Vec<BTreeMap<Vec<u16>, Paths>>,
+    /// By degree - 1: `[elements, paths, channels]`.
+    weights: Vec<Vec<f64>>,
+    n_paths: Vec<usize>,
+}
+
+impl Contraction {
+    fn read(file: &ModelFile, prefix: &str, l: usize, order: usize, n_inputs: usize) -> Result<Self, FileError> {
+        let mut monomials = vec![BTreeMap::<Vec<u16>, BTreeMap<usize, f64>>::new(); 2 * l + 1];
+        let (mut weights, mut n_paths) = (Vec::new(), Vec::new());
+        for degree in 1..=order {
+            let name = format!("{prefix}U_matrix_{degree}");
+            let n = file.shape(&name)?.last().copied().unwrap_or(0);
+            let n_tuples = n_inputs.pow(degree as u32);
+            let u = file.read(&name, (2 * l + 1) * n_tuples * n)?;
+            for (index, row) in u.chunks_exact(n.max(1)).enumerate() {
+                if row.iter().all(|x| x.abs() < NOTHING) {
+                    continue;
+                }
+                let (component, tuple) = (index / n_tuples, index % n_tuples);
+                let digit = |place: usize| (tuple / n_inputs.pow(place as u32) % n_inputs) as u16;
+                let mut monomial: Vec<u16> = (0..degree).map(digit).collect();
+                monomial.sort_unstable();
+                let paths = monomials[component].entry(monomial).or_default();
+                for (path, value) in row.iter().enumerate().filter(|(_, value)| value.abs() >= NOTHING) {
+                    *paths.entry(path).or_default() += value;
+                }
+            }
+            let name = match order - degree {
+                0 => format!("{prefix}weights_max"),
+                below => format!("{prefix}weights.{}", below - 1),
+            };
+            let count = file.shape(&name)?.iter().product();
+            weights.push(file.read(&name, count)?);
+            n_paths.push(n);
+        }
+        let kept = |paths: BTreeMap<usize, f64>| -> Paths {
+            paths.into_iter().filter(|(_, value)| value.abs() >= NOTHING).collect()
+        };
+        let monomials = monomials.into_iter().map(|component| {
+            let kept = component.into_iter().map(|(monomial, paths)| (monomial, kept(paths)));
+            kept.filter(|(_, paths)| !paths.is_empty()).collect()
+        });
+        Ok(Self { monomials: monomials.collect(), weights, n_paths })
+    }
+}
+
+impl<T: Real> Product<T> {
+    pub(super) fn read(
+        file: &ModelFile,
+        number: usize,
+        config: &Config,
+        layer: &LayerConfig,
+        channels: Channels,
+        set: InstructionSet,
+    ) -> Result<Self, FileError> {
+        let n_inputs = (config.max_ell + 1) * (config.max_ell + 1);
+        let contractions = layer.correlation.iter().enumerate().map(|(l, order)| {
+            let prefix = format!("products.{number}.symmetric_contractions.contractions.{l}.");
+            Contraction::read(file, &prefix, l, *order, n_inputs)
+        });
+        let contractions = contractions.collect::<Result<Vec<_>, _>>()?;
+        let components = || contractions.iter().flat_map(|one| one.monomials.iter().map(move |terms| (one, terms)));
+        let outputs = components().map(|(_, terms)| terms.keys().cloned().collect()).collect::<Vec<Vec<Vec<u16>>>>();
+        let (polynomials, places) = Polynomials::new(n_inputs, &outputs);
+        let n_elements = if config.agnostic_product { 1 } else { config.atomic_numbers.len() };
+        let n = channels.upstream;
+        let mut coefficients = Vec::with_capacity(n_elements);
+        for element in 0..n_elements {
+            let mut terms = vec![0.0; polynomials.n_terms() * n];
+            for ((one, monomials), places) in components().zip(&places) {
+                for ((monomial, paths), place) in monomials.iter().zip(places) {
+                    let degree = monomial.len() - 1;
+                    for (path, value) in paths {
+                        let weights = &one.weights[degree][(element * one.n_paths[degree] + path) * n..][..n];
+                        let to = &mut terms[place * n..][..n];
+                        to.iter_mut().zip(weights).for_each(|(term, weight)| *term += value * weight);
+                    }
+                }
+            }
+            let term = |term: usize, channel: usize| if channel < n { terms[term * n + channel] } else { 0.0 };
+            coefficients.push(polynomials.pack(channels.padded, set, term));
+        }
+        let features = Rows::features(layer.product.lmax(), channels.padded);
+        let name = format!("products.{number}.linear.weight");
+        Ok(Self {
+            polynomials,
+            coefficients,
+            linear: linear(file, &name, &layer.product.0, &layer.product.0, channels, channels, set)?,
+            messages: Rows::features(config.max_ell, channels.padded),
+            features,
+        })
+    }
+
+    fn of(&self, element: u16) -> &Coefficients<T> {
+        &self.coefficients[usize::from(element).min(self.coefficients.len() - 1)]
+    }
+
+    /// The contractions alone, before the linear map.
+    pub(super) fn contract(&self, elements: &[u16], messages: &[T]) -> Vec<T> {
+        let mut contracted = self.features.zeros(elements.len());
+        let atoms = messages.chunks_exact(self.messages.stride).zip(contracted.chunks_exact_mut(self.features.stride));
+        for (element, (messages, contracted)) in elements.iter().zip(atoms) {
+            self.polynomials.forward(self.of(*element), messages, contracted);
+        }
+        contracted
+    }
+
+    /// Adds the product of the messages to `features`.
+    pub(super) fn forward(&self, elements: &[u16], messages: &[T], features: &mut [T]) {
+        self.linear.forward(&self.contract(elements, messages), features);
+    }
+
+    /// `∂E/∂messages` from `∂E/∂features`.
+    pub(super) fn backward(&self, elements: &[u16], messages: &[T], features: &[T]) -> Vec<T> {
+        let mut contracted = self.features.zeros(elements.len());
+        self.linear.backward(features, &mut contracted);
+        let mut gradient = self.messages.zeros(elements.len());
+        let atoms = messages.chunks_exact(self.messages.stride).zip(contracted.chunks_exact(self.features.stride));
+        let atoms = atoms.zip(gradient.chunks_exact_mut(self.messages.stride));
+        for (element, ((messages, contracted), gradient)) in elements.iter().zip(atoms) {
+            self.polynomials.backward(self.of(*element), messages, contracted, gradient);
+        }
+        gradient
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.coefficients.iter().map(Coefficients::bytes).sum::<u64>() + self.linear.bytes()
+    }
+}

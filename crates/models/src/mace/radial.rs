@@ -1,0 +1,306 @@
+//! Radial functions: Bessel functions under a polynomial cutoff, and the network that makes weights of them.
+//!
+//! All of it depends on the distance alone, once the two elements are known. So derivatives by the distance are
+//! carried forward beside the values, and no transposed network is needed.
+
+use super::config::Config;
+use super::file::{FileError, ModelFile};
+use mlip_kernels::linear::Matrix;
+use mlip_kernels::silu::{silu, silu_with_slopes};
+use mlip_kernels::simd::{InstructionSet, Real};
+use mlip_kernels::spline::{Place, SplineTable};
+
+/// e3nn's factor behind a silu, which makes its second moment one under normal arguments.
+pub(super) const SILU_NORM: f64 = 1.679_176_792_398_942;
+
+/// `u(r) = 1 - (p+1)(p+2)/2 t^p + p(p+2) t^(p+1) - p(p+1)/2 t^(p+2)`, t = r / cutoff, and its derivative by r; zero
+/// from the cutoff on. Source: J. Gasteiger et al., ICLR 2020 (DimeNet), eq. 8.
+pub(super) fn envelope(r: f64, cutoff: f64, p: f64) -> (f64, f64) {
+    if r >= cutoff { (0.0, 0.0) } else { envelope_polynomial(r / cutoff, cutoff, p) }
+}
+
+fn envelope_polynomial(t: f64, cutoff: f64, p: f64) -> (f64, f64) {
+    let (a, b, c) = ((p + 1.0) * (p + 2.0) / 2.0, p * (p + 2.0), p * (p + 1.0) / 2.0);
+    let power = t.powi(p as i32);
+    let value = 1.0 - power * (a - t * (b - t * c));
+    let slope = -t.powi(p as i32 - 1) * (a * p - t * (b * (p + 1.0) - t * c * (p + 2.0)));
+    (value, slope / cutoff)
+}
+
+/// `1 / (1 + a y^q / (1 + y^(q - p)))`, y = r / r0, r0 the mean of two covalent radii.
+struct Agnesi {
+    a: f64,
+    q: f64,
+    p: f64,
+    /// By atomic number, Å.
+    radii: Vec<f64>,
+}
+
+impl Agnesi {
+    fn value_and_slope(&self, r: f64, (u, v): (u8, u8)) -> (f64, f64) {
+        let radius = |z: u8| self.radii.get(usize::from(z)).copied().unwrap_or(f64::NAN);
+        let r0 = 0.5 * (radius(u) + radius(v));
+        let y = r / r0;
+        let (above, below) = (self.a * y.powf(self.q), 1.0 + y.powf(self.q - self.p));
+        let ratio = above / below;
+        let value = 1.0 / (1.0 + ratio);
+        let slope = (self.q * above / y - ratio * (self.q - self.p) * (below - 1.0) / y) / below;
+        (value, -value * value * slope / r0)
+    }
+}
+
+/// The basis.
+pub(super) struct Basis {
+    pub(super) r_max: f64,
+    exponent: f64,
+    frequencies: Vec<f64>,
+    prefactor: f64,
+    transform: Option<Agnesi>,
+    apply_cutoff: bool,
+}
+
+impl Basis {
+    pub(super) fn read(file: &ModelFile) -> Result<Self, FileError> {
+        let config = &file.config;
+        let name = |name: &str| format!("radial_embedding.{name}");
+        let transform = |name: &str| file.number(&format!("radial_embedding.distance_transform.{name}"));
+        let radii = "radial_embedding.distance_transform.covalent_radii";
+        Ok(Self {
+            r_max: file.number(&name("cutoff_fn.r_max"))?,
+            exponent: config.cutoff_exponent,
+            frequencies: file.read(&name("bessel_fn.bessel_weights"), config.n_bessel)?,
+            prefactor: file.number(&name("bessel_fn.prefactor"))?,
+            transform: if config.agnesi {
+                let n = file.shape(radii)?.iter().product();
+                let radii = file.read(radii, n)?;
+                Some(Agnesi { a: transform("a")?, q: transform("q")?, p: transform("p")?, radii })
+            } else {
+                None
+            },
+            apply_cutoff: config.apply_cutoff,
+        })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.frequencies.len()
+    }
+
+    /// Whether the basis is a function of the distance alone, whatever the elements.
+    fn is_universal(&self) -> bool {
+        self.transform.is_none() && self.apply_cutoff
+    }
+
+    /// The cutoff, where it multiplies the radial weights instead of the basis.
+    pub(super) fn outer_cutoff(&self, r: f64) -> Option<(f64, f64)> {
+        (!self.apply_cutoff).then(|| envelope(r, self.r_max, self.exponent))
+    }
+
+    /// Values and derivatives by r at a distance between two elements.
+    pub(super) fn evaluate(&self, r: f64, elements: (u8, u8), values: &mut [f64], slopes: &mut [f64]) {
+        let cutoff = if self.apply_cutoff { envelope(r, self.r_max, self.exponent) } else { (1.0, 0.0) };
+        let (x, by_r) = match &self.transform {
+            Some(agnesi) => agnesi.value_and_slope(r, elements),
+            None => (r, 1.0),
+        };
+        self.bessel(x, by_r, cutoff, values, slopes);
+    }
+
+    /// The same without a transform, continued smoothly beyond both ends.
+    fn evaluate_smooth(&self, r: f64, values: &mut [f64], slopes: &mut [f64]) {
+        let cutoff = envelope_polynomial(r / self.r_max, self.r_max, self.exponent);
+        self.bessel(r, 1.0, cutoff, values, slopes);
+    }
+
+    fn bessel(&self, x: f64, by_r: f64, cutoff: (f64, f64), values: &mut [f64], slopes: &mut [f64]) {
+        for ((frequency, value), slope) in self.frequencies.iter().zip(values).zip(slopes) {
+            let angle = frequency * x;
+            let (wave, wave_slope) = if angle.abs() < 1e-3 {
+                let square = angle * angle;
+                (frequency * (1.0 - square / 6.0), frequency * frequency * angle * (-1.0 / 3.0 + square / 30.0))
+            } else {
+                let (sin, cos) = angle.sin_cos();
+                (sin / x, (frequency * cos - sin / x) / x)
+            };
+            *value = self.prefactor * wave * cutoff.0;
+            *slope = self.prefactor * (wave_slope * by_r * cutoff.0 + wave * cutoff.1);
+        }
+    }
+}
+
+/// The fully connected network from the basis to the weights of all paths: silu between layers, no biases.
+pub(super) struct RadialNetwork<T> {
+    layers: Vec<Matrix<T>>,
+    table: Option<SplineTable<T>>,
+    width: usize,
+    set: InstructionSet,
+}
+
+/// Steps of the table over the cutoff. With 10 Bessel functions the shortest wave is 0.2 of it.
+const TABLE_STEPS: usize = 192;
+
+/// Numbers that a block of pairs needs on the way.
+#[derive(Default)]
+pub(super) struct Scratch<T> {
+    values: [Vec<T>; 2],
+    slopes: [Vec<T>; 2],
+}
+
+impl<T: Real> RadialNetwork<T> {
+    /// `columns[c]`: which output of upstream's network column c is; `None` for padding.
+    pub(super) fn read(
+        file: &ModelFile,
+        layer: usize,
+        widths: &[usize],
+        columns: &[Option<usize>],
+        basis: &Basis,
+        exact: bool,
+        set: InstructionSet,
+    ) -> Result<Self, FileError> {
+        let mut network = Self { layers: Vec::new(), table: None, width: columns.len(), set };
+        let mut wide = RadialNetwork::<f64> { layers: Vec::new(), table: None, width: columns.len(), set };
+        for (k, pair) in widths.windows(2).enumerate() {
+            let (depth, width) = (pair[0], pair[1]);
+            let name = format!("interactions.{layer}.conv_tp_weights.layer{k}.weight");
+            let weights = file.read(&name, depth * width)?;
+            // The factor behind a silu goes into the layer behind it.
+            let scale = if k == 0 { 1.0 } else { SILU_NORM } / (depth as f64).sqrt();
+            let last = k + 2 == widths.len();
+            let n_columns = if last { columns.len() } else { width };
+            let element = |row: usize, column: usize| {
+                let column = if last { columns[column] } else { Some(column) };
+                column.map_or(0.0, |column| scale * weights[row * width + column])
+            };
+            network.layers.push(Matrix::pack(depth, n_columns, set, |row, column| T::real(element(row, column))));
+            wide.layers.push(Matrix::pack(depth, n_columns, set, element));
+        }
+        if basis.is_universal() && !exact {
+            let (mut values, mut slopes) = (vec![0.0; basis.len()], vec![0.0; basis.len()]);
+            let mut scratch = Scratch::default();
+            network.table = Some(SplineTable::build(basis.r_max, TABLE_STEPS, columns.len(), |r, row| {
+                basis.evaluate_smooth(r, &mut values, &mut slopes);
+                wide.values(&values, &mut scratch, row);
+            }));
+        }
+        Ok(network)
+    }
+
+    /// Numbers in a row of weights.
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Whether it needs no basis functions.
+    pub(super) fn is_tabulated(&self) -> bool {
+        self.table.is_some()
+    }
+
+    /// Bytes in memory.
+    pub(super) fn bytes(&self) -> u64 {
+        self.layers.iter().map(Matrix::bytes).sum::<u64>() + self.table.as_ref().map_or(0, SplineTable::bytes)
+    }
+
+    /// Weights of rows of the basis.
+    pub(super) fn values(&self, basis: &[T], scratch: &mut Scratch<T>, out: &mut [T]) {
+        let Some((last, hidden)) = self.layers.split_last() else { return };
+        let [input, output] = &mut scratch.values;
+        input.clear();
+        input.extend_from_slice(basis);
+        for layer in hidden {
+            advance(layer, input, output);
+            silu(output);
+            std::mem::swap(input, output);
+        }
+        out.fill(T::default());
+        last.multiply_add_all(input, out);
+    }
+
+    /// Weights and their derivatives by the distance, from those of the basis.
+    pub(super) fn values_and_slopes(
+        &self,
+        basis: &[T],
+        basis_slopes: &[T],
+        scratch: &mut Scratch<T>,
+        values: &mut [T],
+        slopes: &mut [T],
+    ) {
+        let Some((last, hidden)) = self.layers.split_last() else { return };
+        let Scratch { values: [input, output], slopes: [slope_input, slope_output] } = scratch;
+        input.clear();
+        input.extend_from_slice(basis);
+        slope_input.clear();
+        slope_input.extend_from_slice(basis_slopes);
+        for layer in hidden {
+            advance(layer, input, output);
+            advance(layer, slope_input, slope_output);
+            silu_with_slopes(output, slope_output);
+            std::mem::swap(input, output);
+            std::mem::swap(slope_input, slope_output);
+        }
+        values.fill(T::default());
+        slopes.fill(T::default());
+        last.multiply_add_all(input, values);
+        last.multiply_add_all(slope_input, slopes);
+    }
+
+    /// Weights from the table, one row a distance. Does nothing without a table.
+    pub(super) fn tabulated(&self, distances: impl Iterator<Item = f64>, values: &mut [T], slopes: Option<&mut [T]>) {
+        let Some(table) = &self.table else { return };
+        let places = distances.map(|r| table.place(r));
+        let rows = values.chunks_exact_mut(self.width);
+        match slopes {
+            None => places.zip(rows).for_each(|(place, row): (Place, _)| table.values(&place, row, self.set)),
+            Some(slopes) => {
+                for ((place, row), slopes) in places.zip(rows).zip(slopes.chunks_exact_mut(self.width)) {
+                    table.values_and_slopes(&place, row, slopes, self.set);
+                }
+            }
+        }
+    }
+}
+
+fn advance<T: Real>(layer: &Matrix<T>, input: &[T], output: &mut Vec<T>) {
+    output.clear();
+    output.resize(input.len() / layer.depth() * layer.width(), T::default());
+    layer.multiply_add_all(input, output);
+}
+
+/// The density of neighbors: `tanh((f · w)²)`, summed at the receiver.
+pub(super) struct Density {
+    weights: Vec<f64>,
+}
+
+impl Density {
+    pub(super) fn read(file: &ModelFile, layer: usize, config: &Config) -> Result<Self, FileError> {
+        let n = config.n_bessel;
+        let weights = file.read(&format!("interactions.{layer}.density_fn.layer0.weight"), n)?;
+        Ok(Self { weights: weights.iter().map(|w| w / (n as f64).sqrt()).collect() })
+    }
+
+    /// Value and derivative by r of one edge.
+    pub(super) fn value_and_slope<T: Real>(&self, basis: &[T], slopes: &[T]) -> (f64, f64) {
+        let dot = |row: &[T]| row.iter().zip(&self.weights).map(|(f, w)| f.wide() * w).sum::<f64>();
+        let (u, slope) = (dot(basis), dot(slopes));
+        let value = (u * u).tanh();
+        (value, (1.0 - value * value) * 2.0 * u * slope)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_envelope_and_the_transform_have_the_slopes_that_they_say() {
+        let agnesi = Agnesi { a: 1.0805, q: 0.9183, p: 4.5791, radii: vec![0.0, 0.31, 1.2] };
+        let slope = |f: &dyn Fn(f64) -> f64, r: f64| {
+            (8.0 * (f(r + 1e-3) - f(r - 1e-3)) - (f(r + 2e-3) - f(r - 2e-3))) / 12e-3
+        };
+        for r in [0.5, 1.7, 3.0, 4.4] {
+            let found = envelope(r, 5.0, 5.0).1;
+            assert!((found - slope(&|r| envelope(r, 5.0, 5.0).0, r)).abs() < 1e-10);
+            let found = agnesi.value_and_slope(r, (1, 2)).1;
+            assert!((found - slope(&|r| agnesi.value_and_slope(r, (1, 2)).0, r)).abs() < 1e-9);
+        }
+        assert_eq!(envelope(5.0, 5.0, 5.0), (0.0, 0.0));
+    }
+}

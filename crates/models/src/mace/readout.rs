@@ -1,0 +1,97 @@
+//! From the scalars of a layer to energies of atoms.
+
+use super::file::{FileError, ModelFile};
+use super::linear::{TwoWay, padded};
+use super::parameters::Channels;
+use super::radial::SILU_NORM;
+use mlip_kernels::silu::{silu, silu_with_slopes};
+use mlip_kernels::simd::{InstructionSet, Real};
+
+/// The column of one head.
+pub(super) enum Readout<T> {
+    /// A dot product; the weights are padded.
+    Linear(Vec<f64>),
+    /// A hidden layer with silu, then a dot product.
+    Network {
+        /// To the hidden layer.
+        hidden: TwoWay<T>,
+        /// From it.
+        weights: Vec<f64>,
+    },
+}
+
+impl<T: Real> Readout<T> {
+    pub(super) fn read(
+        file: &ModelFile,
+        number: usize,
+        nonlinear: bool,
+        (head, n_heads): (usize, usize),
+        channels: Channels,
+        set: InstructionSet,
+    ) -> Result<Self, FileError> {
+        let n = channels.upstream;
+        let place = padded(n, channels.padded);
+        let norm = 1.0 / (n as f64).sqrt();
+        if !nonlinear {
+            let weights = file.read(&format!("readouts.{number}.linear.weight"), n * n_heads)?;
+            let weight = |k: usize| place(k).map_or(0.0, |k| norm * weights[k * n_heads + head]);
+            return Ok(Self::Linear((0..channels.padded).map(weight).collect()));
+        }
+        let name = |k: usize| format!("readouts.{number}.linear_{k}.weight");
+        let width = file.shape(&name(1))?.iter().product::<usize>() / n;
+        let first = file.read(&name(1), n * width)?;
+        let second = file.read(&name(2), width * n_heads)?;
+        // Each head has its own slice of the hidden layer.
+        let (own, start) = (width / n_heads, head * (width / n_heads));
+        let hidden = TwoWay::pack(channels.padded, own, set, |k, c| {
+            place(k).map_or(0.0, |k| norm * first[k * width + start + c])
+        });
+        let scale = SILU_NORM / (width as f64).sqrt();
+        let weights = (0..own).map(|c| scale * second[(start + c) * n_heads + head]).collect();
+        Ok(Self::Network { hidden, weights })
+    }
+
+    /// Adds each atom's energy. Its scalars are the first numbers of its `stride` in `features`.
+    pub(super) fn forward(&self, features: &[T], stride: usize, energies: &mut [f64]) {
+        for (atom, energy) in features.chunks_exact(stride).zip(energies) {
+            *energy += match self {
+                Self::Linear(weights) => dot(atom, weights),
+                Self::Network { hidden, weights } => {
+                    let mut row = vec![T::default(); weights.len()];
+                    hidden.forward.multiply_add_strided(atom, stride, 1, &mut row, weights.len());
+                    silu(&mut row);
+                    dot(&row, weights)
+                }
+            };
+        }
+    }
+
+    /// Adds `∂(sum of energies)/∂features`.
+    pub(super) fn backward(&self, features: &[T], stride: usize, gradient: &mut [T]) {
+        for (atom, gradient) in features.chunks_exact(stride).zip(gradient.chunks_exact_mut(stride)) {
+            match self {
+                Self::Linear(weights) => {
+                    gradient.iter_mut().zip(weights).for_each(|(g, w)| *g += T::real(*w));
+                }
+                Self::Network { hidden, weights } => {
+                    let mut row = vec![T::default(); weights.len()];
+                    hidden.forward.multiply_add_strided(atom, stride, 1, &mut row, weights.len());
+                    let mut by_row = weights.iter().map(|w| T::real(*w)).collect::<Vec<_>>();
+                    silu_with_slopes(&mut row, &mut by_row);
+                    hidden.backward.multiply_add_strided(&by_row, weights.len(), 1, gradient, stride);
+                }
+            }
+        }
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        match self {
+            Self::Linear(weights) => 8 * weights.len() as u64,
+            Self::Network { hidden, weights } => hidden.bytes() + 8 * weights.len() as u64,
+        }
+    }
+}
+
+fn dot<T: Real>(row: &[T], weights: &[f64]) -> f64 {
+    row.iter().zip(weights).map(|(x, w)| x.wide() * w).sum()
+}
