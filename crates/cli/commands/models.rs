@@ -27,6 +27,12 @@ pub(crate) fn models() -> Result<ExitCode, Complaint> {
         }
         text.push_str(&format!("    files: {}\n    licence: {}\n", entry.files, entry.licence));
     }
+    text.push_str("\npublished MACE models (--model mace=NAME)\n");
+    for model in mlip_models::mace::RELEASED {
+        let here = registry::places(model).into_iter().find(|place| place.is_file());
+        let here = here.map_or_else(|| "not on this machine".to_owned(), |place| place.display().to_string());
+        text.push_str(&format!("{}\n    {here}\n    {}\n    licence: {}\n", model.name, model.url, model.licence));
+    }
     super::print(&text)?;
     Ok(ExitCode::Success)
 }

@@ -1,6 +1,7 @@
 //! From names to potentials.
 
 use crate::chgnet::{self, Chgnet};
+use crate::mace::{self, Mace, RELEASED, Released};
 use mlip_atoms::lennard_jones::{LennardJones, LennardJonesParameters};
 use mlip_atoms::{LoadOptions, Potential};
 use std::path::{Path, PathBuf};
@@ -53,6 +54,17 @@ pub static REGISTRY: &[Entry] = &[
         load: load_chgnet,
     },
     Entry {
+        name: "mace",
+        aliases: &[],
+        takes: &["head", "exact-radial"],
+        about: "MACE foundation models of the MACE-MP family, and any MACE with energies of the same blocks: energy, forces, stress",
+        built_in: None,
+        files: "upstream's `.model`, or the name of a published model that lies in $MLIP_CHECKPOINTS or in upstream's cache: \
+                --model mace=medium-mpa-0",
+        licence: "that of the file; see below",
+        load: load_mace,
+    },
+    Entry {
         name: "lennard-jones",
         aliases: &[],
         takes: &[],
@@ -94,6 +106,27 @@ pub enum Cause {
     /// CHGNet's.
     #[error(transparent)]
     Chgnet(#[from] chgnet::LoadError),
+    /// MACE's.
+    #[error(transparent)]
+    Mace(#[from] mace::LoadError),
+    /// No weights were named.
+    #[error("it has no built-in weights: name a file (--model {name}=FILE) or one of {choices}")]
+    NoFile {
+        /// Of the potential.
+        name: String,
+        /// Published models.
+        choices: String,
+    },
+    /// A published model is not on this machine.
+    #[error("`{model}` is not on this machine; looked for {looked}; get it with: curl -LO {url}")]
+    NotHere {
+        /// Upstream's name.
+        model: &'static str,
+        /// Where it would lie.
+        looked: String,
+        /// Where upstream publishes it.
+        url: &'static str,
+    },
     /// A file was given to a potential without weights.
     #[error("it has no weights and takes no file")]
     Weightless,
@@ -148,6 +181,34 @@ fn load_chgnet(Selection { file, options, .. }: Selection) -> Result<Arc<dyn Pot
         Some(file) => Chgnet::from_file(file, options.precision)?,
         None => Chgnet::built_in(options.precision)?,
     }))
+}
+
+fn load_mace(Selection { name, file, options }: Selection) -> Result<Arc<dyn Potential>, Cause> {
+    let choices = || RELEASED.iter().map(|model| model.name).collect::<Vec<_>>().join(", ");
+    let file = file.ok_or_else(|| Cause::NoFile { name: name.into(), choices: choices() })?;
+    // A name may have become a path: job files and `resume` know files only.
+    let released = file.file_name().and_then(|name| Released::find(name.to_str()?)).filter(|_| !file.exists());
+    let path = match released {
+        None => file.to_path_buf(),
+        Some(model) => on_this_machine(model)?,
+    };
+    Ok(Arc::new(Mace::from_file(&path, name, options)?))
+}
+
+fn on_this_machine(model: &'static Released) -> Result<PathBuf, Cause> {
+    let places = places(model);
+    let shown = || places.iter().map(|place| place.display().to_string()).collect::<Vec<_>>().join(", ");
+    let found = places.iter().find(|place| place.is_file()).cloned();
+    found.ok_or_else(|| Cause::NotHere { model: model.name, looked: shown(), url: model.url })
+}
+
+/// Where a published MACE model may lie on this machine: `$MLIP_CHECKPOINTS` (folders), upstream's cache.
+pub fn places(model: &Released) -> Vec<PathBuf> {
+    let folders = std::env::var_os("MLIP_CHECKPOINTS");
+    let folders = folders.iter().flat_map(std::env::split_paths).collect::<Vec<_>>();
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
+    model.places(&folders, cache.as_deref())
 }
 
 fn load_lennard_jones(Selection { file, .. }: Selection) -> Result<Arc<dyn Potential>, Cause> {

@@ -3,12 +3,12 @@
 //! `component` normalisation: Σ_m Y_lm² = 2l + 1. The polar axis is y: l = 1 is √3 (x, y, z).
 
 /// The largest l.
-pub const LMAX: usize = 3;
+pub(super) const LMAX: usize = 3;
 /// Harmonics up to [`LMAX`].
-pub const N_HARMONICS: usize = (LMAX + 1) * (LMAX + 1);
+pub(super) const N_HARMONICS: usize = (LMAX + 1) * (LMAX + 1);
 
 /// All harmonics of a unit vector; those of l begin at l².
-pub fn harmonics([x, y, z]: [f64; 3]) -> [f64; N_HARMONICS] {
+pub(super) fn harmonics([x, y, z]: [f64; 3]) -> [f64; N_HARMONICS] {
     let [s3, s5, s7, s15] = [3.0_f64, 5.0, 7.0, 15.0].map(f64::sqrt);
     let [s42, s70, s105] = [42.0_f64, 70.0, 105.0].map(f64::sqrt);
     let (x2, y2, z2) = (x * x, y * y, z * z);
@@ -33,7 +33,7 @@ pub fn harmonics([x, y, z]: [f64; 3]) -> [f64; N_HARMONICS] {
 }
 
 /// `Σ g · ∂Y/∂(x, y, z)` of the polynomials above; its part along the vector means nothing.
-pub fn gradient([x, y, z]: [f64; 3], g: &[f64; N_HARMONICS]) -> [f64; 3] {
+pub(super) fn gradient([x, y, z]: [f64; 3], g: &[f64; N_HARMONICS]) -> [f64; 3] {
     let [s3, s5, s7, s15] = [3.0_f64, 5.0, 7.0, 15.0].map(f64::sqrt);
     let [s42, s70, s105] = [42.0_f64, 70.0, 105.0].map(f64::sqrt);
     let (x2, y2, z2) = (x * x, y * y, z * z);
@@ -68,13 +68,13 @@ pub fn gradient([x, y, z]: [f64; 3], g: &[f64; N_HARMONICS]) -> [f64; 3] {
 }
 
 /// A coefficient that is not zero: components of the three l, value.
-pub type Coefficient = (usize, usize, usize, f64);
+pub(super) type Coefficient = (usize, usize, usize, f64);
 
 /// Couplings of l1 and l2 to l3 where l1 + l2 + l3 is even, with unit norm: e3nn's `wigner_3j`.
 ///
 /// Such couplings are the integrals of three harmonics over the sphere, normalised; e3nn's have their sign.
 /// The integrals are exact: Gauss-Legendre along the polar axis, even steps around it.
-pub fn couplings(l1: usize, l2: usize, l3: usize) -> Vec<Coefficient> {
+pub(super) fn couplings(l1: usize, l2: usize, l3: usize) -> Vec<Coefficient> {
     let (d1, d2, d3) = (2 * l1 + 1, 2 * l2 + 1, 2 * l3 + 1);
     let mut integrals = vec![0.0; d1 * d2 * d3];
     for (direction, weight) in quadrature() {

@@ -27,6 +27,7 @@ mod potential;
 mod product;
 mod radial;
 mod readout;
+mod released;
 mod zbl;
 
 pub use config::{Config, Interaction, LayerConfig, Unsupported};
@@ -34,3 +35,4 @@ pub use file::{FileError, ModelFile};
 pub use irreps::Irreps;
 pub use network::Descriptors;
 pub use potential::{LoadError, Mace};
+pub use released::{RELEASED, Released};
