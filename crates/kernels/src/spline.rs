@@ -160,8 +160,7 @@ fn basis(t: f64) -> ([f64; 6], [f64; 6]) {
     let outer = |x: f64| x.powi(5) / 120.0;
     let outer_slope = |x: f64| x.powi(4) / 24.0;
     let values = [outer(u), inner(t), centre(t), centre(u), inner(u), outer(t)];
-    let slopes =
-        [-outer_slope(u), inner_slope(t), centre_slope(t), -centre_slope(u), -inner_slope(u), outer_slope(t)];
+    let slopes = [-outer_slope(u), inner_slope(t), centre_slope(t), -centre_slope(u), -inner_slope(u), outer_slope(t)];
     (values, slopes)
 }
 

@@ -65,8 +65,7 @@ impl Case {
             for (number, path) in p.paths.iter().enumerate() {
                 for (c, m3) in (0..p.channels).flat_map(|c| (0..path.d3).map(move |m3| (c, m3))) {
                     let x = |m1| {
-                        self.features
-                            [(edge.sender as usize * p.feature_rows + path.feature + m1) * p.channels + c]
+                        self.features[(edge.sender as usize * p.feature_rows + path.feature + m1) * p.channels + c]
                     };
                     let sum: f64 = (0..path.d1).map(|m1| couplings[path.coupling + m1 * path.d3 + m3] * x(m1)).sum();
                     let weight = self.radial[(edge.radial as usize * p.paths.len() + number) * p.channels + c];

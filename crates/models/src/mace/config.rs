@@ -160,7 +160,9 @@ impl Config {
             if layer.target.channels() != layer.product.channels() {
                 return refuse(place("the product's irreps_out"), &layer.product, "as many channels as the messages");
             }
-            if layer.correlation.len() != layer.product.0.len() || layer.correlation.iter().any(|n| !(1..=3).contains(n)) {
+            if layer.correlation.len() != layer.product.0.len()
+                || layer.correlation.iter().any(|n| !(1..=3).contains(n))
+            {
                 return refuse(place("correlation"), &layer.correlation, "correlation 1, 2 or 3");
             }
             if layer.radial_widths.len() < 2 {

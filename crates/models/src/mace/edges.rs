@@ -1,13 +1,13 @@
 //! The sum over neighbors: paths, couplings, radial weights, and the kernel that streams over edges.
 
 use super::config::{Config, LayerConfig};
+use super::element_radial::ElementRadial;
 use super::file::{FileError, ModelFile};
 use super::graph::Graph;
 use super::harmonics::{N_HARMONICS, couplings};
 use super::linear::Rows;
 use super::parameters::Channels;
 use super::radial::{Basis, RadialNetwork, Scratch};
-use super::element_radial::ElementRadial;
 use mlip_atoms::neighbors::Pair;
 use mlip_atoms::{Deadline, PredictError};
 use mlip_kernels::edge_products::{DirectedEdge, EdgeProducts, Given, Gradients, Path};
@@ -134,6 +134,9 @@ impl<T: Real> Edges<T> {
             paths.push(Path { d1, d3, feature: l1 * l1, message, stride: n_paths[l3], coupling });
             seen[l3] += 1;
             for (m1, m2, m3, value) in couplings(l1, l2, l3) {
+                // Upstream saves the couplings with the weights, rounded as they are; those with a scalar are no table.
+                let rounded = file.is_single() && l1 * l2 * l3 > 0;
+                let value = if rounded { f64::from(value as f32) } else { value };
                 let value = T::real(value * (d3 as f64).sqrt());
                 terms.push(((coupling + m1 * d3 + m3) as u16, (l2 * l2 + m2) as u16, value));
             }

@@ -69,6 +69,11 @@ impl ModelFile {
         Ok(Self { checkpoint, tensors, config })
     }
 
+    /// Whether it holds weights in single precision.
+    pub fn is_single(&self) -> bool {
+        self.tensors.get("r_max").is_some_and(|tensor| tensor.dtype == mlip_checkpoint::DType::F32)
+    }
+
     /// Whether there is a tensor of this name.
     pub fn has(&self, name: &str) -> bool {
         self.tensors.contains_key(name)
@@ -205,12 +210,15 @@ impl Reader<'_> {
             return Err(self.unsupported("the radial basis", bessel.describe(), "a BesselBasis"));
         }
         let modules = self.named(root.field("_modules"))?;
-        let agnesi = match self.module(root, "radial_embedding")?.get("_modules").and_then(|m| m.get("distance_transform")) {
-            None => false,
-            Some(value) if value.is_none() => false,
-            Some(value) if short(value.class().unwrap_or_default()) == "AgnesiTransform" => true,
-            Some(value) => return Err(self.unsupported("the distance transform", value.describe(), "none, or Agnesi's")),
-        };
+        let agnesi =
+            match self.module(root, "radial_embedding")?.get("_modules").and_then(|m| m.get("distance_transform")) {
+                None => false,
+                Some(value) if value.is_none() => false,
+                Some(value) if short(value.class().unwrap_or_default()) == "AgnesiTransform" => true,
+                Some(value) => {
+                    return Err(self.unsupported("the distance transform", value.describe(), "none, or Agnesi's"));
+                }
+            };
         let heads = match root.get("heads") {
             Some(list) => list.items().filter_map(|head| head.as_str().map(str::to_owned)).collect(),
             None => vec!["Default".to_owned()],
@@ -221,7 +229,8 @@ impl Reader<'_> {
             r_max: self.numbers("r_max")?[0],
             atomic_numbers: numbers.iter().map(|z| *z as u8).collect(),
             heads,
-            max_ell: self.scalar(self.named(self.module(root, "spherical_harmonics")?.field("_lmax"))?, "_lmax")? as usize,
+            max_ell: self.scalar(self.named(self.module(root, "spherical_harmonics")?.field("_lmax"))?, "_lmax")?
+                as usize,
             cutoff_exponent: self.numbers("radial_embedding.cutoff_fn.p")?[0],
             n_bessel: self.numbers(basis)?.len(),
             apply_cutoff: flag("apply_cutoff", true),
@@ -248,7 +257,8 @@ impl Reader<'_> {
                 "RealAgnostic, Residual, Density, DensityResidual or ResidualNonLinear interaction blocks",
             )
         })?;
-        let irreps = |name: &str| self.irreps(self.named(block.field(name))?, &format!("{name} of interaction {number}"));
+        let irreps =
+            |name: &str| self.irreps(self.named(block.field(name))?, &format!("{name} of interaction {number}"));
         let node_feats = irreps("node_feats_irreps")?;
         let edge = match block.get("edge_irreps") {
             Some(value) if !value.is_none() => self.irreps(value, &format!("edge_irreps of interaction {number}"))?,
@@ -259,9 +269,9 @@ impl Reader<'_> {
         let contraction = self.module(product, "symmetric_contractions")?;
         let place = format!("irreps_out of product {number}");
         let contractions = self.named(self.module(contraction, "contractions")?.field("_modules"))?;
-        let correlation = contractions.entries().map(|(_, one)| {
-            Ok(self.scalar(self.named(one.field("correlation"))?, "correlation")? as usize)
-        });
+        let correlation = contractions
+            .entries()
+            .map(|(_, one)| Ok(self.scalar(self.named(one.field("correlation"))?, "correlation")? as usize));
         let readout = self.module(root, &format!("readouts.{number}"))?;
         let nonlinear_readout = match short(readout.class().unwrap_or_default()) {
             "LinearReadoutBlock" => false,

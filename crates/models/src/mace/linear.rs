@@ -53,12 +53,7 @@ pub(super) struct TwoWay<T> {
 }
 
 impl<T: Real> TwoWay<T> {
-    pub(super) fn pack(
-        depth: usize,
-        width: usize,
-        set: InstructionSet,
-        element: impl Fn(usize, usize) -> f64,
-    ) -> Self {
+    pub(super) fn pack(depth: usize, width: usize, set: InstructionSet, element: impl Fn(usize, usize) -> f64) -> Self {
         Self {
             forward: Matrix::pack(depth, width, set, |k, c| T::real(element(k, c))),
             backward: Matrix::pack(width, depth, set, |k, c| T::real(element(c, k))),
@@ -161,13 +156,9 @@ mod tests {
         let rows = Rows::new(&[32, 48]);
         assert_eq!((rows.stride, rows.at(0, 0), rows.at(1, 0), rows.at(1, 2)), (32 + 144, 0, 32, 128));
         let place = padded(3, 16);
-        assert_eq!([place(0), place(2), place(3), place(16), place(18), place(19)], [
-            Some(0),
-            Some(2),
-            None,
-            Some(3),
-            Some(5),
-            None
-        ]);
+        assert_eq!(
+            [place(0), place(2), place(3), place(16), place(18), place(19)],
+            [Some(0), Some(2), None, Some(3), Some(5), None]
+        );
     }
 }

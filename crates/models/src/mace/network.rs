@@ -75,7 +75,12 @@ struct Step<T> {
 }
 
 impl<T: Real> Network<T> {
-    pub(super) fn read(file: &ModelFile, head: usize, exact_radial: bool, set: InstructionSet) -> Result<Self, FileError> {
+    pub(super) fn read(
+        file: &ModelFile,
+        head: usize,
+        exact_radial: bool,
+        set: InstructionSet,
+    ) -> Result<Self, FileError> {
         let config = &file.config;
         let (n_elements, n_heads) = (config.atomic_numbers.len(), config.heads.len());
         let basis = Basis::read(file)?;

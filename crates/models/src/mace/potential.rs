@@ -163,10 +163,8 @@ impl Mace {
     ) -> Result<(Evaluation, Option<PairGradient>), PredictError> {
         deadline.check()?;
         let element = |species: &Species| {
-            self.elements[usize::from(species.atomic_number())].ok_or_else(|| PredictError::UnsupportedSpecies {
-                potential: self.id.name.clone(),
-                species: *species,
-            })
+            self.elements[usize::from(species.atomic_number())]
+                .ok_or_else(|| PredictError::UnsupportedSpecies { potential: self.id.name.clone(), species: *species })
         };
         let elements = structure.species().iter().map(element).collect::<Result<Vec<_>, _>>()?;
         match &self.network {

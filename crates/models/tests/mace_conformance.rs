@@ -1,0 +1,59 @@
+//! What every potential must obey, for MACE.
+
+#![allow(clippy::unwrap_used, reason = "clippy recognizes tests, but not their helper functions")]
+
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+mod conformance;
+
+use mlip_atoms::{Lattice, LoadOptions, Precision, Species, Structure};
+use mlip_models::mace::Mace;
+use std::path::Path;
+
+/// Every block, in double precision.
+fn potentials() -> Vec<Mace> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mace");
+    [
+        ("tiny_mp0", None),
+        ("density_zbl_agnesi", None),
+        ("two_heads", Some("pbe_d3")),
+        ("plain_l012", None),
+        ("mh1_style", None),
+    ]
+    .into_iter()
+    .map(|(name, head): (&str, Option<&str>)| {
+        let head = head.map(str::to_owned);
+        let options = LoadOptions { precision: Precision::F64, head, ..LoadOptions::default() };
+        Mace::from_file(&folder.join(format!("{name}/{name}.model")), name, &options).unwrap()
+    })
+    .collect()
+}
+
+/// Strontium titanate without any symmetry left, in a skewed cell.
+fn crystal() -> Structure {
+    let lattice = Lattice::from_vectors([[3.9, 0.1, -0.2], [0.3, 4.0, 0.15], [-0.1, 0.25, 3.8]]).unwrap();
+    let species = [38, 22, 8, 8, 8].map(|z| Species::from_atomic_number(z).unwrap()).to_vec();
+    let fractional =
+        vec![[0.01, -0.02, 0.03], [0.52, 0.49, 0.47], [0.5, 0.53, 0.02], [0.48, 0.01, 0.51], [-0.03, 0.5, 0.46]];
+    Structure::new(lattice, species, fractional).unwrap()
+}
+
+macro_rules! checks {
+    ($($name:ident),* $(,)?) => {$(
+        #[test]
+        fn $name() {
+            for potential in potentials() {
+                conformance::$name(&potential, &crystal());
+            }
+        }
+    )*};
+}
+
+checks! {
+    forces_are_slopes_of_the_energy,
+    stress_is_the_slope_of_the_energy,
+    a_rotation_turns_forces_and_stress,
+    translations_change_nothing,
+    a_permutation_permutes_the_results,
+    a_supercell_is_its_cell_twice,
+    the_choice_of_lattice_vectors_changes_nothing,
+}
