@@ -71,14 +71,17 @@ impl<T: Real> SplineTable<T> {
 
     /// All functions at a place.
     pub fn values(&self, place: &Place, out: &mut [T], set: InstructionSet) {
-        T::run(Sum { rows: self.six(place), factors: place.values, width: self.width, out }, set);
+        let factors = [place.values, [0.0; 6]];
+        T::run(
+            Sum::<_, false> { rows: self.six(place), factors, width: self.width, values: out, slopes: &mut [] },
+            set,
+        );
     }
 
     /// All functions and their derivatives at a place.
     pub fn values_and_slopes(&self, place: &Place, values: &mut [T], slopes: &mut [T], set: InstructionSet) {
-        let rows = self.six(place);
-        T::run(Sum { rows, factors: place.values, width: self.width, out: values }, set);
-        T::run(Sum { rows, factors: place.slopes, width: self.width, out: slopes }, set);
+        let factors = [place.values, place.slopes];
+        T::run(Sum::<_, true> { rows: self.six(place), factors, width: self.width, values, slopes }, set);
     }
 
     fn six(&self, place: &Place) -> &[T] {
@@ -86,31 +89,57 @@ impl<T: Real> SplineTable<T> {
     }
 }
 
-struct Sum<'a, T> {
+struct Sum<'a, T, const SLOPES: bool> {
     rows: &'a [T],
-    factors: [f64; 6],
+    /// For values, for slopes.
+    factors: [[f64; 6]; 2],
     width: usize,
-    out: &'a mut [T],
+    values: &'a mut [T],
+    slopes: &'a mut [T],
 }
 
-impl<T: Real> Kernel<T> for Sum<'_, T> {
+impl<T: Real, const SLOPES: bool> Kernel<T> for Sum<'_, T, SLOPES> {
     type Output = ();
     #[inline(always)]
     fn run<V: Vector<Scalar = T>>(self) {
-        let Self { rows, factors, width, out } = self;
-        let mut factor = [V::splat(T::default()); 6];
+        let Self { rows, factors, width, values, slopes } = self;
+        let zero = V::splat(T::default());
+        let mut factor = [[zero; 6]; 2];
+        let mut row: [&[T]; 6] = [&[]; 6];
         for k in 0..6 {
-            factor[k] = V::splat(T::real(factors[k]));
+            factor[0][k] = V::splat(T::real(factors[0][k]));
+            factor[1][k] = V::splat(T::real(factors[1][k]));
+            row[k] = &rows[k * width..][..width];
         }
-        let mut at = 0;
-        while at < width {
-            let mut sum = V::splat(T::default());
+        let values = &mut values[..width];
+        let slopes = if SLOPES { &mut slopes[..width] } else { slopes };
+        let (mut at, mut end) = (0, V::LANES);
+        while end <= width {
+            let (mut value, mut slope) = (zero, zero);
             for k in 0..6 {
-                let row = V::load_padded(&rows[k * width..][..width], at, T::default());
-                sum = row.mul_add(factor[k], sum);
+                let lanes = V::load(&row[k][at..end]);
+                value = lanes.mul_add(factor[0][k], value);
+                if SLOPES {
+                    slope = lanes.mul_add(factor[1][k], slope);
+                }
             }
-            sum.store_padded(out, at);
-            at += V::LANES;
+            value.store(&mut values[at..end]);
+            if SLOPES {
+                slope.store(&mut slopes[at..end]);
+            }
+            (at, end) = (end, end + V::LANES);
+        }
+        if at < width {
+            let (mut value, mut slope) = (zero, zero);
+            for k in 0..6 {
+                let lanes = V::load_padded(row[k], at, T::default());
+                value = lanes.mul_add(factor[0][k], value);
+                slope = lanes.mul_add(factor[1][k], slope);
+            }
+            value.store_padded(values, at);
+            if SLOPES {
+                slope.store_padded(slopes, at);
+            }
         }
     }
 }

@@ -38,6 +38,9 @@ struct Second {
     n_thirds: u16,
 }
 
+/// The most inputs: spherical harmonics up to l = 3. They are held side by side while a chunk of channels is computed.
+pub const MAX_INPUTS: usize = 16;
+
 /// Coefficients of one element, laid out for the vectors of one instruction set.
 #[derive(Debug, Clone)]
 pub struct Coefficients<T> {
@@ -52,6 +55,7 @@ impl Polynomials {
     ///
     /// Returns, beside the polynomials, where the coefficient of each monomial goes: `places[output][monomial]`.
     pub fn new(n_inputs: usize, outputs: &[Vec<Vec<u16>>]) -> (Self, Vec<Vec<usize>>) {
+        assert!(n_inputs <= MAX_INPUTS, "at most {MAX_INPUTS} inputs, not {n_inputs}");
         let (mut nested, mut thirds, mut places, mut n_terms) = (Vec::new(), Vec::new(), Vec::new(), 0);
         for monomials in outputs {
             let mut tree: BTreeMap<u16, BTreeMap<u16, Vec<u16>>> = BTreeMap::new();
@@ -154,6 +158,7 @@ impl<T: Real> Kernel<T> for Forward<'_, T> {
         while at < channels {
             let mut terms = coefficients.values[at * n_terms..][..n_terms * V::LANES].chunks_exact(V::LANES);
             let mut thirds = polynomials.thirds.iter();
+            let inputs = load_all::<V>(inputs, polynomials.n_inputs, channels, at);
             for (number, firsts) in polynomials.outputs.iter().enumerate() {
                 let mut sum = V::splat(T::default());
                 for first in firsts {
@@ -162,11 +167,11 @@ impl<T: Real> Kernel<T> for Forward<'_, T> {
                         let mut innermost = next::<V>(&mut terms);
                         for third in thirds.by_ref().take(usize::from(second.n_thirds)) {
                             let term = next::<V>(&mut terms);
-                            innermost = term.mul_add(input::<V>(inputs, *third, channels, at), innermost);
+                            innermost = term.mul_add(inputs[place(*third)], innermost);
                         }
-                        inner = innermost.mul_add(input::<V>(inputs, second.input, channels, at), inner);
+                        inner = innermost.mul_add(inputs[place(second.input)], inner);
                     }
-                    sum = inner.mul_add(input::<V>(inputs, first.input, channels, at), sum);
+                    sum = inner.mul_add(inputs[place(first.input)], sum);
                 }
                 sum.store(&mut outputs[number * channels + at..]);
             }
@@ -183,9 +188,20 @@ fn next<V: Vector>(terms: &mut std::slice::ChunksExact<'_, V::Scalar>) -> V {
     }
 }
 
+/// The index of an input; what it is masked with is true of all and saves a check.
 #[inline(always)]
-fn input<V: Vector>(inputs: &[V::Scalar], number: u16, channels: usize, at: usize) -> V {
-    V::load(&inputs[usize::from(number) * channels + at..])
+fn place(input: u16) -> usize {
+    usize::from(input) % MAX_INPUTS
+}
+
+/// A chunk of channels of all inputs.
+#[inline(always)]
+fn load_all<V: Vector>(inputs: &[V::Scalar], n_inputs: usize, channels: usize, at: usize) -> [V; MAX_INPUTS] {
+    let mut lanes = [V::splat(V::Scalar::default()); MAX_INPUTS];
+    for (number, lanes) in lanes.iter_mut().take(n_inputs).enumerate() {
+        *lanes = V::load(&inputs[number * channels + at..]);
+    }
+    lanes
 }
 
 struct Backward<'a, T> {
@@ -203,40 +219,41 @@ impl<T: Real> Kernel<T> for Backward<'_, T> {
     fn run<V: Vector<Scalar = T>>(self) {
         let Self { polynomials, coefficients, inputs, outputs, gradient } = self;
         let (channels, n_terms) = (coefficients.channels, polynomials.n_terms);
-        gradient.fill(T::default());
         let mut at = 0;
         while at < channels {
             let mut terms = coefficients.values[at * n_terms..][..n_terms * V::LANES].chunks_exact(V::LANES);
             let mut thirds = polynomials.thirds.iter();
+            let inputs = load_all::<V>(inputs, polynomials.n_inputs, channels, at);
+            let mut sums = [V::splat(T::default()); MAX_INPUTS];
             for (number, firsts) in polynomials.outputs.iter().enumerate() {
                 let g = V::load(&outputs[number * channels + at..]);
                 for first in firsts {
-                    let by_inner = g.mul(input::<V>(inputs, first.input, channels, at));
+                    let by_inner = g.mul(inputs[place(first.input)]);
                     let mut inner = next::<V>(&mut terms);
                     for second in &first.seconds {
-                        let a = input::<V>(inputs, second.input, channels, at);
+                        let a = inputs[place(second.input)];
                         let by_innermost = by_inner.mul(a);
                         let mut innermost = next::<V>(&mut terms);
                         for third in thirds.by_ref().take(usize::from(second.n_thirds)) {
                             let term = next::<V>(&mut terms);
-                            innermost = term.mul_add(input::<V>(inputs, *third, channels, at), innermost);
-                            accumulate(gradient, *third, channels, at, by_innermost, term);
+                            innermost = term.mul_add(inputs[place(*third)], innermost);
+                            let sum = &mut sums[place(*third)];
+                            *sum = by_innermost.mul_add(term, *sum);
                         }
-                        accumulate(gradient, second.input, channels, at, by_inner, innermost);
+                        let sum = &mut sums[place(second.input)];
+                        *sum = by_inner.mul_add(innermost, *sum);
                         inner = innermost.mul_add(a, inner);
                     }
-                    accumulate(gradient, first.input, channels, at, g, inner);
+                    let sum = &mut sums[place(first.input)];
+                    *sum = g.mul_add(inner, *sum);
                 }
+            }
+            for (number, sum) in sums.iter().take(polynomials.n_inputs).enumerate() {
+                sum.store(&mut gradient[number * channels + at..]);
             }
             at += V::LANES;
         }
     }
-}
-
-#[inline(always)]
-fn accumulate<V: Vector>(gradient: &mut [V::Scalar], input: u16, channels: usize, at: usize, a: V, b: V) {
-    let place = &mut gradient[usize::from(input) * channels + at..];
-    a.mul_add(b, V::load(place)).store(place);
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! From derivatives by messages to those by features, couplings and distances.
 
-use super::{DirectedEdge, EdgeProducts, Given, Path, with_dimensions};
+use super::{DirectedEdge, EdgeProducts, Given, Path, rows, rows_mut, with_dimensions};
 use crate::simd::{Kernel, Real, Vector};
 
 pub(super) struct Backward<'a, T, const FEATURES: bool> {
@@ -72,24 +72,29 @@ fn path_backward<V: Vector, const D1: usize, const D3: usize, const FEATURES: bo
 ) {
     let zero = V::splat(V::Scalar::default());
     let (weights, slopes) = (&ends.weights[weights..][..channels], &ends.slopes[weights..][..channels]);
-    let x = &ends.x[path.feature * channels..][..D1 * channels];
-    let (row, rows) = (path.stride * channels, (D3 - 1) * path.stride * channels + channels);
-    let out = &ends.out[path.message * channels..][..rows];
+    let x = rows::<_, D1>(ends.x, path.feature, 1, channels);
+    let out = rows::<_, D3>(ends.out, path.message, path.stride, channels);
+    let mut gradients = if FEATURES {
+        rows_mut::<_, D1>(by_features, path.feature, 1, channels)
+    } else {
+        std::array::from_fn(|_| Default::default())
+    };
     let coupling = &ends.couplings[path.coupling..][..D1 * D3];
     let mut by_coupling = [[zero; D3]; D1];
     let mut slope = *by_distance;
-    let mut at = 0;
-    while at < channels {
-        let w = V::load(&weights[at..]);
+    let (mut at, mut end) = (0, V::LANES);
+    // Every row has `channels` numbers: with `end` bounded by that, no slice below needs a check.
+    while end <= channels {
+        let w = V::load(&weights[at..end]);
         let mut lanes = [zero; D1];
         let mut weighted = [zero; D1];
         let mut turned = [zero; D1];
         for m1 in 0..D1 {
-            lanes[m1] = V::load(&x[m1 * channels + at..]);
+            lanes[m1] = V::load(&x[m1][at..end]);
             weighted[m1] = w.mul(lanes[m1]);
         }
         for m3 in 0..D3 {
-            let g = V::load(&out[m3 * row + at..]);
+            let g = V::load(&out[m3][at..end]);
             for m1 in 0..D1 {
                 turned[m1] = g.mul_add(V::splat(coupling[m1 * D3 + m3]), turned[m1]);
                 by_coupling[m1][m3] = weighted[m1].mul_add(g, by_coupling[m1][m3]);
@@ -99,17 +104,18 @@ fn path_backward<V: Vector, const D1: usize, const D3: usize, const FEATURES: bo
         for m1 in 0..D1 {
             by_weight = lanes[m1].mul_add(turned[m1], by_weight);
             if FEATURES {
-                let gradient = &mut by_features[(path.feature + m1) * channels + at..];
+                let gradient = &mut gradients[m1][at..end];
                 turned[m1].mul_add(w, V::load(gradient)).store(gradient);
             }
         }
-        slope = by_weight.mul_add(V::load(&slopes[at..]), slope);
-        at += V::LANES;
+        slope = by_weight.mul_add(V::load(&slopes[at..end]), slope);
+        (at, end) = (end, end + V::LANES);
     }
     *by_distance = slope;
+    let by_couplings = &mut by_couplings[path.coupling..][..D1 * D3];
     for m1 in 0..D1 {
         for m3 in 0..D3 {
-            by_couplings[path.coupling + m1 * D3 + m3] = by_coupling[m1][m3].sum();
+            by_couplings[m1 * D3 + m3] = by_coupling[m1][m3].sum();
         }
     }
 }

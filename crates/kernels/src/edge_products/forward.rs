@@ -1,6 +1,6 @@
 //! Messages to their receivers.
 
-use super::{DirectedEdge, EdgeProducts, Path, with_dimensions};
+use super::{DirectedEdge, EdgeProducts, Path, rows, rows_mut, with_dimensions};
 use crate::simd::{Kernel, Real, Vector};
 
 pub(super) struct Forward<'a, T> {
@@ -40,25 +40,24 @@ fn path_forward<V: Vector, const D1: usize, const D3: usize>(
     out: &mut [V::Scalar],
 ) {
     let channels = weights.len();
-    let x = &x[path.feature * channels..][..D1 * channels];
-    let (row, rows) = (path.stride * channels, (D3 - 1) * path.stride * channels + channels);
-    let out = &mut out[path.message * channels..][..rows];
+    let x = rows::<_, D1>(x, path.feature, 1, channels);
+    let mut out = rows_mut::<_, D3>(out, path.message, path.stride, channels);
     let coupling = &coupling[..D1 * D3];
-    let mut at = 0;
-    while at < channels {
-        let w = V::load(&weights[at..]);
+    let (mut at, mut end) = (0, V::LANES);
+    // Every row has `channels` numbers: with `end` bounded by that, no slice below needs a check.
+    while end <= channels {
+        let w = V::load(&weights[at..end]);
         let mut weighted = [w; D1];
         for m1 in 0..D1 {
-            weighted[m1] = w.mul(V::load(&x[m1 * channels + at..]));
+            weighted[m1] = w.mul(V::load(&x[m1][at..end]));
         }
         for m3 in 0..D3 {
-            let out = &mut out[m3 * row + at..];
-            let mut sum = V::load(out);
+            let mut sum = V::load(&out[m3][at..end]);
             for m1 in 0..D1 {
                 sum = weighted[m1].mul_add(V::splat(coupling[m1 * D3 + m3]), sum);
             }
-            sum.store(out);
+            sum.store(&mut out[m3][at..end]);
         }
-        at += V::LANES;
+        (at, end) = (end, end + V::LANES);
     }
 }

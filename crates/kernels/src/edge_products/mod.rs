@@ -159,6 +159,29 @@ impl EdgeProducts {
     }
 }
 
+/// `N` rows of `channels` numbers, `stride` rows apart, from row `first`.
+#[inline(always)]
+fn rows<T, const N: usize>(values: &[T], first: usize, stride: usize, channels: usize) -> [&[T]; N] {
+    let mut found: [&[T]; N] = [&[]; N];
+    for (k, row) in found.iter_mut().enumerate() {
+        *row = &values[(first + k * stride) * channels..][..channels];
+    }
+    found
+}
+
+/// The same, to be changed.
+#[inline(always)]
+fn rows_mut<T, const N: usize>(values: &mut [T], first: usize, stride: usize, channels: usize) -> [&mut [T]; N] {
+    let mut found: [&mut [T]; N] = std::array::from_fn(|_| Default::default());
+    let mut rest = &mut values[first * channels..];
+    for (k, row) in found.iter_mut().enumerate() {
+        let skip = if k == 0 { 0 } else { (stride - 1) * channels };
+        let (own, behind) = std::mem::take(&mut rest)[skip..].split_at_mut(channels);
+        (*row, rest) = (own, behind);
+    }
+    found
+}
+
 /// Calls a function that is generic over the two dimensions of a path.
 macro_rules! with_dimensions {
     ($path:expr, $call:ident :: < $v:ident $(, $flag:ident)? > ( $($argument:expr),* $(,)? )) => {

@@ -206,12 +206,16 @@ impl<T: Real> Edges<T> {
             for (index, pair) in pairs.enumerate() {
                 let both = &by_distance[2 * index..][..2];
                 derivatives.by_distance[pair] += both[0].wide() + both[1].wide();
-                let (there, back) = by_couplings[2 * index * n..][..2 * n].split_at(n);
-                let row = &mut derivatives.by_harmonics[pair];
+                let (there, back) = by_couplings[2 * index * n..][..2 * n].split_at_mut(n);
+                for ((there, back), sign) in there.iter_mut().zip(&*back).zip(&self.parity) {
+                    *there += *sign * *back;
+                }
+                let mut row = [T::default(); N_HARMONICS];
                 for (coupling, harmonic, value) in &self.terms {
-                    let k = usize::from(*coupling);
-                    let both = there[k].wide() + self.parity[k].wide() * back[k].wide();
-                    row[usize::from(*harmonic)] += value.wide() * both;
+                    row[usize::from(*harmonic) % N_HARMONICS] += *value * there[usize::from(*coupling)];
+                }
+                for (sum, x) in derivatives.by_harmonics[pair].iter_mut().zip(row) {
+                    *sum += x.wide();
                 }
             }
         })
