@@ -27,25 +27,22 @@ impl fmt::Display for Precision {
 }
 
 /// How a potential is to be loaded. A setting that a potential does not have is an error of its loader.
+///
+/// Ranks send it to each other field by field, so no field may be skipped.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LoadOptions {
     /// Precision of the evaluation.
     pub precision: Precision,
     /// Head of a checkpoint with several (MACE).
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub head: Option<String>,
     /// Task of a checkpoint with several (UMA): `omat`, `omol`, …
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,
     /// Total charge, elementary charges (UMA).
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub charge: Option<i32>,
     /// Spin multiplicity (UMA).
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub spin: Option<i32>,
     /// The radial networks themselves instead of their tables (MACE).
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub exact_radial: bool,
 }
 
