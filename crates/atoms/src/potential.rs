@@ -70,6 +70,19 @@ pub struct PotentialId {
     pub settings: String,
 }
 
+impl PotentialId {
+    /// The weights in one line: their name, the first digits of their digest, and the settings that change numbers.
+    pub fn weights(&self) -> String {
+        let digest = self.digest.get(..16).unwrap_or(&self.digest);
+        let mut text = format!("{} {digest}", self.checkpoint);
+        if !self.settings.is_empty() {
+            text.push(' ');
+            text.push_str(&self.settings);
+        }
+        text
+    }
+}
+
 /// What is wanted beside the energy. Nothing else is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -7,25 +7,36 @@ mod conformance;
 
 use mlip_atoms::{Lattice, LoadOptions, Precision, Species, Structure};
 use mlip_models::mace::Mace;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// Every block, in double precision.
+/// Every block, in double precision: models of the repository, and the larger ones where they are at hand.
 fn potentials() -> Vec<Mace> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mace");
-    [
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mace");
+    let mut models = Vec::new();
+    for (name, head) in [
         ("tiny_mp0", None),
         ("density_zbl_agnesi", None),
+        ("two_heads", Some("Default")),
         ("two_heads", Some("pbe_d3")),
         ("plain_l012", None),
         ("mh1_style", None),
-    ]
-    .into_iter()
-    .map(|(name, head): (&str, Option<&str>)| {
+        ("format_0_3_3", None),
+    ] {
+        models.push((here.join(format!("{name}/{name}.model")), head));
+    }
+    match std::env::var_os("MLIP_REFERENCE_DIR").map(PathBuf::from) {
+        Some(reference) => models.extend(
+            ["small_l0", "medium_angular", "mace_noscale"]
+                .map(|name| (reference.join(format!("mace/fixtures/{name}/{name}.model")), None)),
+        ),
+        None => eprintln!("skipped: three models, MLIP_REFERENCE_DIR is not set"),
+    }
+    let load = |(path, head): (PathBuf, Option<&str>)| {
         let head = head.map(str::to_owned);
         let options = LoadOptions { precision: Precision::F64, head, ..LoadOptions::default() };
-        Mace::from_file(&folder.join(format!("{name}/{name}.model")), name, &options).unwrap()
-    })
-    .collect()
+        Mace::from_file(&path, "mace", &options).unwrap()
+    };
+    models.into_iter().map(load).collect()
 }
 
 /// Strontium titanate without any symmetry left, in a skewed cell.
@@ -52,6 +63,7 @@ checks! {
     forces_are_slopes_of_the_energy,
     stress_is_the_slope_of_the_energy,
     a_rotation_turns_forces_and_stress,
+    an_inversion_turns_forces_round,
     translations_change_nothing,
     a_permutation_permutes_the_results,
     a_supercell_is_its_cell_twice,

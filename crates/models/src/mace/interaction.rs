@@ -54,7 +54,7 @@ enum Skip<T> {
 /// What the backward pass needs of the forward pass.
 pub(super) struct Memory<T> {
     /// Features as they are sent.
-    sent: Vec<T>,
+    pub(super) sent: Vec<T>,
     /// By which the sum over neighbors was multiplied, one an atom; without densities empty.
     factors: Vec<f64>,
     /// Normalised sums, where a density or a gate needs them.

@@ -152,6 +152,31 @@ impl<T: Real> Network<T> {
         let needs_basis = self.layers.iter().any(|layer| layer.interaction.needs_basis());
         let rows = if needs_basis { BasisRows::new(&self.basis, graph) } else { BasisRows::none() };
         let context = Context { graph, basis: &self.basis, rows: &rows, deadline };
+        let (embedded, steps, mut readouts) = self.forward(context)?;
+        let mut derivatives = PairDerivatives::new(graph.pairs.len());
+        if let Some(zbl) = &self.zbl {
+            for (index, pair) in graph.pairs.iter().enumerate() {
+                let (value, slope) = zbl.value_and_slope(pair.distance, graph.numbers_of(pair));
+                readouts[pair.i as usize] += value;
+                readouts[pair.j as usize] += value;
+                derivatives.by_distance[index] += 2.0 * slope;
+            }
+        }
+        let sites = readouts.iter().zip(&graph.elements);
+        let sites = sites.map(|(energy, z)| self.references[usize::from(*z)] + self.scale * energy + self.shift);
+        let sites = sites.collect();
+        let descriptors = self.descriptors(&steps, graph.n_atoms(), wanted.descriptors);
+        let gradient = match wanted.gradient {
+            true => self.backward(context, &embedded, steps, derivatives)?,
+            false => Vec::new(),
+        };
+        Ok(Evaluation { sites, gradient, descriptors })
+    }
+
+    /// Embedding, layer by layer, and the sum of their readouts for each atom.
+    #[expect(clippy::type_complexity, reason = "three things that only `evaluate` takes apart")]
+    fn forward(&self, context: Context<'_, T>) -> Result<(Vec<T>, Vec<Step<T>>, Vec<f64>), PredictError> {
+        let Context { graph, deadline, .. } = context;
         let width = self.embedded.stride;
         let embedded: Vec<T> = graph
             .elements
@@ -174,25 +199,7 @@ impl<T: Real> Network<T> {
             layer.readout.forward(&features, layer.features.stride, &mut readouts);
             steps.push(Step { memory, messages, features });
         }
-
-        let mut derivatives = PairDerivatives::new(graph.pairs.len());
-        if let Some(zbl) = &self.zbl {
-            for (index, pair) in graph.pairs.iter().enumerate() {
-                let (value, slope) = zbl.value_and_slope(pair.distance, graph.numbers_of(pair));
-                readouts[pair.i as usize] += value;
-                readouts[pair.j as usize] += value;
-                derivatives.by_distance[index] += 2.0 * slope;
-            }
-        }
-        let sites = readouts.iter().zip(&graph.elements);
-        let sites = sites.map(|(energy, z)| self.references[usize::from(*z)] + self.scale * energy + self.shift);
-        let sites = sites.collect();
-        let descriptors = self.descriptors(&steps, graph.n_atoms(), wanted.descriptors);
-        let gradient = match wanted.gradient {
-            true => self.backward(context, &embedded, steps, derivatives)?,
-            false => Vec::new(),
-        };
-        Ok(Evaluation { sites, gradient, descriptors })
+        Ok((embedded, steps, readouts))
     }
 
     fn backward(
@@ -268,3 +275,6 @@ impl<T: Real> Network<T> {
         self.layers.iter().map(width).sum()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -90,6 +90,15 @@ fn assert_same(what: &str, found: &Prediction, expected: &Prediction, copies: us
     assert_close(&format!("{what}: magnetic moments"), &found, &magmoms.repeat(copies), LIMIT);
 }
 
+/// The crystal seen in a mirror point: forces turn round, all else stays.
+pub(crate) fn an_inversion_turns_forces_round(potential: &dyn Potential, structure: &Structure) {
+    let fractional = structure.fractional().iter().map(|x| x.map(|x| -x)).collect();
+    let inverted = Structure::new(structure.lattice().clone(), structure.species().to_vec(), fractional).unwrap();
+    let mut expected = predict(potential, structure);
+    expected.forces.iter_mut().flatten().for_each(|f| *f = -*f);
+    assert_same("inversion", &predict(potential, &inverted), &expected, 1);
+}
+
 /// Forces and stress turn with the crystal.
 pub(crate) fn a_rotation_turns_forces_and_stress(potential: &dyn Potential, structure: &Structure) {
     // Of the quaternion (1, 2, 3, 4) / √30; rows turn by its transpose.

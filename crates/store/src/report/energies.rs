@@ -50,7 +50,7 @@ impl Energies {
                 _ => self.0.empty(1)?,
             }
             self.0.text(&potential.name)?;
-            self.0.text(&potential.checkpoint)?;
+            self.0.text(&potential.weights())?;
             match (entry.state, record.map(|fetched| &fetched.record.outcome)) {
                 (Some(EntryState::Failed(failure)), _) | (_, Some(Outcome::Failed(failure))) => {
                     self.0.text(&failure.kind.to_string())?;

@@ -141,14 +141,14 @@ fn the_tables_of_a_small_run_are_these_bytes() {
 structure_id,path,formula,n_atoms,potential,checkpoint,status,energy_ev,energy_per_atom_ev,max_force_ev_per_a,\
 stress_xx_ev_per_a3,stress_yy_ev_per_a3,stress_zz_ev_per_a3,stress_yz_ev_per_a3,stress_xz_ev_per_a3,stress_xy_ev_per_a3,\
 total_magmom_mu_b
-NaCl,in/NaCl.cif,ClNa,2,chgnet,\"chgnet 1, built in\",ok,-6.75,-3.375,1e22,0.01,0.02,0.03,-0.001,0.0,1e-300,0.25
-NaCl,in/NaCl.cif,ClNa,2,lj,\"lj 1, built in\",ok,-7.25,-3.625,5.0,,,,,,,
-Fe,\"in/Fe, \u{3b1}.cif\",Fe,1,chgnet,\"chgnet 1, built in\",timeout,,,,,,,,,,
-Fe,\"in/Fe, \u{3b1}.cif\",Fe,1,lj,\"lj 1, built in\",ok,1.0,1.0,,,,,,,,
-FeCo,in/FeCo.cif,,,chgnet,\"chgnet 1, built in\",disordered,,,,,,,,,,
-FeCo,in/FeCo.cif,,,lj,\"lj 1, built in\",disordered,,,,,,,,,,
-late,in/late.cif,,,chgnet,\"chgnet 1, built in\",pending,,,,,,,,,,
-late,in/late.cif,,,lj,\"lj 1, built in\",pending,,,,,,,,,,
+NaCl,in/NaCl.cif,ClNa,2,chgnet,\"chgnet 1, built in 00ff\",ok,-6.75,-3.375,1e22,0.01,0.02,0.03,-0.001,0.0,1e-300,0.25
+NaCl,in/NaCl.cif,ClNa,2,lj,\"lj 1, built in 00ff\",ok,-7.25,-3.625,5.0,,,,,,,
+Fe,\"in/Fe, \u{3b1}.cif\",Fe,1,chgnet,\"chgnet 1, built in 00ff\",timeout,,,,,,,,,,
+Fe,\"in/Fe, \u{3b1}.cif\",Fe,1,lj,\"lj 1, built in 00ff\",ok,1.0,1.0,,,,,,,,
+FeCo,in/FeCo.cif,,,chgnet,\"chgnet 1, built in 00ff\",disordered,,,,,,,,,,
+FeCo,in/FeCo.cif,,,lj,\"lj 1, built in 00ff\",disordered,,,,,,,,,,
+late,in/late.cif,,,chgnet,\"chgnet 1, built in 00ff\",pending,,,,,,,,,,
+late,in/late.cif,,,lj,\"lj 1, built in 00ff\",pending,,,,,,,,,,
 "
     );
     assert_eq!(
