@@ -40,7 +40,8 @@ pub(super) fn linear<T: Real>(
         let block = &weights[start..start + a * b];
         start += a * b;
         let scale = 1.0 / (*a as f64).sqrt();
-        matrices.push(pack(block, (*a, *b), (from_channels, to_channels), scale, set));
+        let element = |k: usize, c: usize| scale * block[k * b + c];
+        matrices.push(pack((*a, *b), (from_channels, to_channels), element, set));
     }
     let widths = |n: &[usize], channels: Channels| -> Vec<usize> {
         n.iter().map(|n| n / channels.upstream * channels.padded).collect()
@@ -50,16 +51,15 @@ pub(super) fn linear<T: Real>(
 
 /// Upstream's `[a, b]` matrix between padded rows.
 fn pack<T: Real>(
-    block: &[f64],
     (a, b): (usize, usize),
     (from, to): (Channels, Channels),
-    scale: f64,
+    element: impl Fn(usize, usize) -> f64,
     set: InstructionSet,
 ) -> TwoWay<T> {
     let (depth, width) = (a / from.upstream * from.padded, b / to.upstream * to.padded);
     let (row, column) = (from.place(), to.place());
     TwoWay::pack(depth, width, set, |k, c| match (row(k), column(c)) {
-        (Some(k), Some(c)) => scale * block[k * b + c],
+        (Some(k), Some(c)) => element(k, c),
         _ => 0.0,
     })
 }
@@ -81,10 +81,9 @@ pub(super) fn element_linear<T: Real>(
         for (a, b) in shared() {
             let block = &weights[start..start + a * n_elements * b];
             start += a * n_elements * b;
-            let rows = block.chunks_exact(n_elements * b).flat_map(|row| &row[element * b..][..*b]);
             let scale = 1.0 / ((a * n_elements) as f64).sqrt();
-            let rows = rows.copied().collect::<Vec<_>>();
-            matrices.push(pack(&rows, (*a, *b), (channels, channels), scale, set));
+            let entry = |k: usize, c: usize| scale * block[(k * n_elements + element) * b + c];
+            matrices.push(pack((*a, *b), (channels, channels), entry, set));
         }
         let rows = |n: &[usize]| Rows::features(n.len() - 1, channels.padded);
         Linear::new(matrices, rows(from), rows(to))

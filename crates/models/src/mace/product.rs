@@ -97,8 +97,9 @@ impl<T: Real> Product<T> {
         let n_elements = if config.agnostic_product { 1 } else { config.atomic_numbers.len() };
         let n = channels.upstream;
         let mut coefficients = Vec::with_capacity(n_elements);
+        let mut terms = vec![0.0; polynomials.n_terms() * n];
         for element in 0..n_elements {
-            let mut terms = vec![0.0; polynomials.n_terms() * n];
+            terms.fill(0.0);
             for ((one, monomials), places) in components().zip(&places) {
                 for ((monomial, paths), place) in monomials.iter().zip(places) {
                     let degree = monomial.len() - 1;
