@@ -88,28 +88,41 @@ impl<T: Real> Linear<T> {
 
     /// Adds the image of `input` to `output`.
     pub(super) fn forward(&self, input: &[T], output: &mut [T]) {
-        let n_atoms = input.len() / self.from.stride;
         for (l, matrix) in self.matrices.iter().enumerate() {
-            for m in 0..2 * l + 1 {
-                let (from, to) = (&input[self.from.at(l, m)..], &mut output[self.to.at(l, m)..]);
-                matrix.forward.multiply_add_strided(from, self.from.stride, n_atoms, to, self.to.stride);
-            }
+            multiply_rows(&matrix.forward, l, (input, &self.from), (output, &self.to));
         }
     }
 
     /// Adds to the gradient of the input what comes from that of the output.
     pub(super) fn backward(&self, output: &[T], input: &mut [T]) {
-        let n_atoms = input.len() / self.from.stride;
         for (l, matrix) in self.matrices.iter().enumerate() {
-            for m in 0..2 * l + 1 {
-                let (from, to) = (&output[self.to.at(l, m)..], &mut input[self.from.at(l, m)..]);
-                matrix.backward.multiply_add_strided(from, self.to.stride, n_atoms, to, self.from.stride);
-            }
+            multiply_rows(&matrix.backward, l, (output, &self.to), (input, &self.from));
         }
     }
 
     pub(super) fn bytes(&self) -> u64 {
         self.matrices.iter().map(TwoWay::bytes).sum()
+    }
+}
+
+/// Rows of l of all atoms times a matrix. What is swept together is what there is more of: atoms, or components.
+fn multiply_rows<T: Real>(matrix: &Matrix<T>, l: usize, (from, at): (&[T], &Rows), (to, place): (&mut [T], &Rows)) {
+    let (n_atoms, n_rows) = (from.len() / at.stride, 2 * l + 1);
+    if n_atoms < n_rows {
+        for atom in 0..n_atoms {
+            let (from, to) = (&from[atom * at.stride + at.at(l, 0)..], &mut to[atom * place.stride + place.at(l, 0)..]);
+            matrix.multiply_add_strided(from, at.width(l), n_rows, to, place.width(l));
+        }
+    } else {
+        for m in 0..n_rows {
+            matrix.multiply_add_strided(
+                &from[at.at(l, m)..],
+                at.stride,
+                n_atoms,
+                &mut to[place.at(l, m)..],
+                place.stride,
+            );
+        }
     }
 }
 
