@@ -1,0 +1,73 @@
+//! Heads: a perceptron with one hidden layer.
+
+use mlip_kernels::linear::Matrix;
+use mlip_kernels::perceptron::{repeat, silu_backward_rows, silu_rows};
+use mlip_kernels::simd::Real;
+
+/// `silu(x W1 + b1) W2 + b2`
+#[derive(Debug)]
+pub(crate) struct Head<T> {
+    /// `[latent, hidden]`
+    pub(crate) first: Matrix<T>,
+    /// `[hidden, latent]`, where gradients are wanted.
+    pub(crate) first_transposed: Option<Matrix<T>>,
+    pub(crate) first_bias: Vec<T>,
+    /// `[hidden, outputs]`
+    pub(crate) second: Matrix<T>,
+    /// `[outputs, hidden]`, not packed.
+    pub(crate) second_weight: Vec<T>,
+    pub(crate) second_bias: Vec<T>,
+}
+
+/// What a training set's numbers were scaled with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Normalizer {
+    pub(crate) mean: f64,
+    pub(crate) deviation: f64,
+}
+
+impl Normalizer {
+    /// Back to physical units.
+    pub(crate) fn restore(&self, value: f64) -> f64 {
+        value * self.deviation + self.mean
+    }
+}
+
+impl<T: Real> Head<T> {
+    /// Numbers in a row of the result.
+    pub(crate) fn outputs(&self) -> usize {
+        self.second_bias.len()
+    }
+
+    fn hidden(&self, x: &[T]) -> Vec<T> {
+        let rows = x.len() / self.first.depth();
+        let mut z = vec![T::default(); rows * self.first.width()];
+        repeat(&self.first_bias, &mut z);
+        self.first.multiply_add_all(x, &mut z);
+        z
+    }
+
+    /// `[rows, outputs]` from `[rows, latent]`.
+    pub(crate) fn forward(&self, x: &[T]) -> Vec<T> {
+        let z = self.hidden(x);
+        let mut a = z.clone();
+        silu_rows(&z, &mut a, self.first.set());
+        let mut out = vec![T::default(); a.len() / self.first.width() * self.outputs()];
+        repeat(&self.second_bias, &mut out);
+        self.second.multiply_add_all(&a, &mut out);
+        out
+    }
+
+    /// `∂(first output)/∂x`, `[rows, latent]`; zeros for a head that was packed without gradient.
+    pub(crate) fn gradient(&self, x: &[T]) -> Vec<T> {
+        let z = self.hidden(x);
+        let mut dz = z.clone();
+        repeat(&self.second_weight[..self.first.width()], &mut dz);
+        silu_backward_rows(&z, &mut dz, self.first.set());
+        let mut out = vec![T::default(); x.len()];
+        if let Some(matrix) = &self.first_transposed {
+            matrix.multiply_add_all(&dz, &mut out);
+        }
+        out
+    }
+}
