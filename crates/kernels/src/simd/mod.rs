@@ -83,9 +83,11 @@ pub trait Vector: Copy {
     /// 2^n for lanes that hold whole numbers n within the exponent's range.
     fn exp2_whole(self) -> Self;
     /// Matrix tile: adds `left[r · stride + k] · strip[k · STRIP + c]` over `k < depth` to
-    /// `out[r · out_stride + c]`, for `r < ROWS` and `c < STRIP`.
+    /// `out[r · out_stride + c]`, for `r < ROWS` and `c < STRIP`. `apart`: the sum over k is made apart and added
+    /// as a whole; otherwise terms are added to `out` one by one.
     fn tile<const ROWS: usize>(
         depth: usize,
+        apart: bool,
         left: &[Self::Scalar],
         stride: usize,
         strip: &[Self::Scalar],

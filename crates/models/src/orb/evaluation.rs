@@ -90,33 +90,32 @@ impl<T: Real> Network<T> {
         Ok(Description {
             graph: mean(&atoms, width),
             confidence: confidence
-                .map(|head| AtomFeatures { width: head.outputs(), values: wide(&head.forward(&atoms)) }),
+                .map(|head| AtomFeatures { width: head.outputs(), values: head.forward(&wide(&atoms)) }),
             atoms: AtomFeatures { width, values: wide(&atoms) },
         })
     }
 
-    fn pool(&self, cell: &Cell, atoms: &[T]) -> Vec<T> {
+    fn pool(&self, cell: &Cell, atoms: &[T]) -> Vec<f64> {
         let width = self.shape.latent;
-        let mean = mean(&atoms[cell.atoms.start * width..cell.atoms.end * width], width);
-        mean.into_iter().map(T::real).collect()
+        mean(&atoms[cell.atoms.start * width..cell.atoms.end * width], width)
     }
 
     /// Energy of the network and of free atoms; repulsion comes with the forces.
-    fn energy(&self, graph: &Graph, cell: &Cell, pooled: &[T]) -> f64 {
+    fn energy(&self, graph: &Graph, cell: &Cell, pooled: &[f64]) -> f64 {
         let heads = &self.weights.heads;
-        let an_atom = heads.energy_normalizer.restore(heads.energy.forward(pooled)[0].wide());
+        let an_atom = heads.energy_normalizer.restore(heads.energy.forward(pooled)[0]);
         let elements = &graph.elements[cell.atoms.clone()];
         let free = elements.iter().map(|element| heads.reference[usize::from(*element)]).sum::<f64>();
         an_atom * cell.atoms.len() as f64 + free
     }
 
     /// `∂E/∂atoms`: the energy is the number of atoms times a function of their mean.
-    fn energy_gradient(&self, graph: &Graph, pooled: &[Vec<T>]) -> Vec<T> {
+    fn energy_gradient(&self, graph: &Graph, pooled: &[Vec<f64>]) -> Vec<T> {
         let heads = &self.weights.heads;
         let mut out = Vec::with_capacity(graph.n_atoms() * self.shape.latent);
         for (cell, pooled) in graph.cells.iter().zip(pooled) {
             let by_mean = heads.energy.gradient(pooled);
-            let row = by_mean.iter().map(|g| T::real(g.wide() * heads.energy_normalizer.deviation));
+            let row = by_mean.iter().map(|g| T::real(g * heads.energy_normalizer.deviation));
             let row = row.collect::<Vec<_>>();
             for _ in cell.atoms.clone() {
                 out.extend_from_slice(&row);
@@ -131,9 +130,9 @@ impl<T: Real> Network<T> {
         &self,
         graph: &Graph,
         cell: &Cell,
-        heads: &DirectHeads<T>,
+        heads: &DirectHeads,
         atoms: &[T],
-        pooled: &[T],
+        pooled: &[f64],
         request: Request,
         prediction: &mut Prediction,
     ) {
@@ -146,11 +145,11 @@ impl<T: Real> Network<T> {
             return;
         }
         let width = self.shape.latent;
-        let raw = heads.forces.forward(&atoms[cell.atoms.start * width..cell.atoms.end * width]);
+        let raw = heads.forces.forward(&wide(&atoms[cell.atoms.start * width..cell.atoms.end * width]));
         // No net force; of periodic structures upstream removes no torque.
         let net = mean(&raw, 3);
         let own = raw.chunks_exact(3).map(|row| {
-            [0, 1, 2].map(|axis| heads.forces_normalizer.restore(row[axis].wide() - net[axis]))
+            [0, 1, 2].map(|axis| heads.forces_normalizer.restore(row[axis] - net[axis]))
         });
         let of_repulsion = gradient.forces.iter();
         let forces = own.zip(of_repulsion).map(|(a, b)| [0, 1, 2].map(|axis| a[axis] + b[axis]));
@@ -159,7 +158,7 @@ impl<T: Real> Network<T> {
         let mut stress = gradient.stress(cell.volume);
         for (k, stress) in stress.iter_mut().enumerate() {
             let normalizer = if k < 3 { heads.diagonal_normalizer } else { heads.off_diagonal_normalizer };
-            *stress += normalizer.restore(raw[k].wide());
+            *stress += normalizer.restore(raw[k]);
         }
         prediction.stress = Some(stress);
     }

@@ -7,11 +7,11 @@
 //!
 //! The network is **not rotation invariant**: spherical harmonics enter plain perceptrons, so energies depend on how the
 //! crystal is turned, in the last digits. The Cartesian frame is used as given. Translations, the order of atoms, the
-//! choice of lattice vectors and supercells change nothing.
+//! choice of lattice vectors and supercells change nothing (but see the repulsion).
 //!
 //! What upstream does that is easily missed, and is done here as well: the repulsion looks up nuclear charges and
 //! radii one element too far, and a conservative model adds its mean over atoms to the total energy, a direct one its
-//! sum. What upstream does and is not done here: it misses neighbors in strongly skewed cells; it picks among
+//! sum (so energies of conservative models are not exactly extensive where atoms are nearer than covalent radii). What upstream does and is not done here: it misses neighbors in strongly skewed cells; it picks among
 //! equidistant neighbors by rounding (see [`nearest`]); in left-handed cells of direct models it turns the sign of the
 //! repulsion's stress; it replaces stresses of 1e10 eV/Å^3 and more by zero.
 //!

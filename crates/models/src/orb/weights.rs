@@ -36,23 +36,23 @@ pub(crate) struct LayerWeights<T> {
     pub(crate) atoms: Normed<T>,
 }
 
-/// What turns features of atoms into results.
+/// What turns features of atoms into results: in double precision, since it is next to no work.
 #[derive(Debug)]
-pub(crate) struct Heads<T> {
-    pub(crate) energy: Head<T>,
+pub(crate) struct Heads {
+    pub(crate) energy: Head,
     pub(crate) energy_normalizer: Normalizer,
     /// `[119]` by atomic number, eV.
     pub(crate) reference: Vec<f64>,
-    pub(crate) confidence: Option<Head<T>>,
-    pub(crate) direct: Option<DirectHeads<T>>,
+    pub(crate) confidence: Option<Head>,
+    pub(crate) direct: Option<DirectHeads>,
 }
 
 /// Forces and stress without a gradient.
 #[derive(Debug)]
-pub(crate) struct DirectHeads<T> {
-    pub(crate) forces: Head<T>,
+pub(crate) struct DirectHeads {
+    pub(crate) forces: Head,
     pub(crate) forces_normalizer: Normalizer,
-    pub(crate) stress: Head<T>,
+    pub(crate) stress: Head,
     pub(crate) diagonal_normalizer: Normalizer,
     pub(crate) off_diagonal_normalizer: Normalizer,
 }
@@ -68,7 +68,7 @@ pub(crate) struct NetworkWeights<T> {
     pub(crate) prefactor: f64,
     pub(crate) encoder: Normed<T>,
     pub(crate) layers: Vec<LayerWeights<T>>,
-    pub(crate) heads: Heads<T>,
+    pub(crate) heads: Heads,
 }
 
 fn narrow<T: Real>(values: &[f64]) -> Vec<T> {
@@ -154,19 +154,20 @@ impl Packer<'_, '_> {
         Ok(Normed { perceptron, transposed, first_bias, norm: self.norm(name)? })
     }
 
-    /// The encoder's features of all elements.
+    /// The encoder's features of all elements: computed in double precision, once.
     fn atoms<T: Real>(&self) -> Result<Vec<T>, LoadError> {
         let (latent, hidden, n) = (self.shape.latent, self.shape.hidden, N_EMBEDDED);
-        let embedding = narrow::<T>(&self.tensors.get("model.atom_emb.embeddings.weight", &[n, latent])?);
-        let encoder = self.normed::<T>("model._encoder._node_fn", latent, false)?;
-        let zeros = |width: usize| vec![T::default(); n * width];
-        let (mut z1, mut z2, mut y, mut scratch, mut out) =
-            (zeros(hidden), zeros(hidden), zeros(latent), zeros(hidden), zeros(latent));
+        let embedding = self.tensors.get("model.atom_emb.embeddings.weight", &[n, latent])?;
+        let mut encoder = self.normed::<f64>("model._encoder._node_fn", latent, false)?;
+        encoder.norm.epsilon = epsilon::<T>();
+        let zeros = |width: usize| vec![0.0; n * width];
+        let (mut z1, mut z2, mut y) = (zeros(hidden), zeros(hidden), zeros(latent));
+        let (mut scratch, mut out) = (zeros(hidden), zeros(latent));
         repeat(&encoder.first_bias, &mut z1);
         let activations = Activations { z1: &mut z1, z2: &mut z2, y: &mut y };
         encoder.perceptron.forward(&embedding, latent, n, activations, &mut scratch);
         encoder.norm.add_rows(&y, &mut out, self.set);
-        Ok(out)
+        Ok(narrow(&out))
     }
 
     fn layer<T: Real>(&self, index: usize) -> Result<LayerWeights<T>, LoadError> {
@@ -201,7 +202,7 @@ impl Packer<'_, '_> {
         })
     }
 
-    fn head<T: Real>(&self, name: &str, outputs: usize, transpose: bool) -> Result<Head<T>, LoadError> {
+    fn head(&self, name: &str, outputs: usize, transpose: bool) -> Result<Head, LoadError> {
         let (latent, hidden) = (self.shape.latent, self.shape.head_hidden);
         let first = self.matrix(&format!("heads.{name}.mlp.NN-0"), hidden, latent)?;
         let second = self.matrix(&format!("heads.{name}.mlp.NN-1"), outputs, hidden)?;
@@ -210,7 +211,7 @@ impl Packer<'_, '_> {
             first_transposed: transpose.then(|| self.pack_transposed(&first, [hidden, latent], 0, latent)),
             first_bias: self.bias(&format!("heads.{name}.mlp.NN-0"), hidden)?,
             second: self.pack(&second, [outputs, hidden], 0, hidden),
-            second_weight: narrow(&second),
+            second_weight: second,
             second_bias: self.bias(&format!("heads.{name}.mlp.NN-1"), outputs)?,
         })
     }
@@ -220,7 +221,7 @@ impl Packer<'_, '_> {
         Ok(Normalizer { mean: number("running_mean")?, deviation: number("running_var")?.sqrt() })
     }
 
-    fn heads<T: Real>(&self) -> Result<Heads<T>, LoadError> {
+    fn heads(&self) -> Result<Heads, LoadError> {
         let direct = match self.kind {
             Kind::Conservative => None,
             Kind::Direct => Some(DirectHeads {
