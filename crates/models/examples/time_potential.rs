@@ -5,7 +5,11 @@
 //! CRYSTALS.json is a list of `{"name", "numbers", "cell", "positions"}` (Å, Cartesian). Each is evaluated once, then
 //! for so many seconds. Prints a JSON object: loading, milliseconds (least and median), peak memory.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement that cannot go on fails; its output is data")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a measurement that cannot go on fails; its output is data"
+)]
 
 use mlip_atoms::{Deadline, Lattice, LoadOptions, Request, Species, Structure};
 use mlip_models::registry;
@@ -40,7 +44,9 @@ fn peak_mb() -> f64 {
 
 fn main() {
     let arguments = std::env::args().skip(1).collect::<Vec<_>>();
-    let [model, crystals, seconds] = &arguments[..] else { panic!("usage: time_potential NAME[=FILE] CRYSTALS.json SECONDS") };
+    let [model, crystals, seconds] = &arguments[..] else {
+        panic!("usage: time_potential NAME[=FILE] CRYSTALS.json SECONDS")
+    };
     let (name, file) = model.split_once('=').map_or((model.as_str(), None), |(name, file)| (name, Some(file.as_ref())));
     let seconds = seconds.parse::<f64>().unwrap();
     let start = Instant::now();

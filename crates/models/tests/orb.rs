@@ -113,7 +113,8 @@ fn the_real_models_equal_upstream_to_its_rounding_in_single_precision() {
 #[test]
 fn hashed_weights_are_those_of_the_generating_script() {
     let found = hashed("model.atom_emb.embeddings.weight", 7).take(4).collect::<Vec<_>>();
-    let expected = [0.439_893_841_743_469_24f64, 0.519_409_894_943_237_3, 0.977_873_921_394_348_1, 0.704_304_337_501_525_9];
+    let expected =
+        [0.439_893_841_743_469_24f64, 0.519_409_894_943_237_3, 0.977_873_921_394_348_1, 0.704_304_337_501_525_9];
     assert_eq!(found, expected.map(|x| x as f32));
 }
 
@@ -164,7 +165,8 @@ fn activations_made_again_give_the_same_bits_as_activations_kept() {
 fn what_was_not_asked_for_is_not_computed() {
     for (model, set, _) in [TINY[0], TINY[2]] {
         let golden = golden(set, "srtio3_rattled");
-        let found = tiny(model, Precision::F64).predict(&[&golden.structure()], ENERGY, &Deadline::NONE).remove(0).unwrap();
+        let found =
+            tiny(model, Precision::F64).predict(&[&golden.structure()], ENERGY, &Deadline::NONE).remove(0).unwrap();
         assert_eq!((found.forces.len(), found.stress, found.atom_features), (0, None, None));
         assert!((found.energy - golden.f64.energy).abs() < 1e-9);
     }
@@ -222,7 +224,10 @@ fn refused(model: &str, weights: &mlip_models::weights::Weights) -> String {
 fn a_file_that_is_another_model_is_refused_with_what_differs() {
     let other_kind = Orb::from_file("orb-v3-direct-inf-omat", &data("orb_tiny_conservative.ckpt"), Precision::F32);
     let message = other_kind.err().unwrap().to_string();
-    assert!(message.contains("holds a conservative model") && message.contains("no tensors `heads.forces.*`"), "{message}");
+    assert!(
+        message.contains("holds a conservative model") && message.contains("no tensors `heads.forces.*`"),
+        "{message}"
+    );
     let folder = std::env::temp_dir().join(format!("orb-names-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let named = folder.join("orb-v3-conservative-20-omat-20250404.ckpt");

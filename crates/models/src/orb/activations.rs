@@ -15,20 +15,18 @@ pub(crate) fn blocks(rows: usize) -> impl Iterator<Item = Range<usize>> {
 }
 
 /// The part of a table, `width` numbers a row, that belongs to these rows.
-pub(crate) fn rows<T>(table: &[T], range: &Range<usize>, width: usize) -> Range<usize> {
-    debug_assert!(range.end * width <= table.len());
+pub(crate) fn rows(range: &Range<usize>, width: usize) -> Range<usize> {
     range.start * width..range.end * width
 }
 
-/// What a perceptron makes of rows: hidden rows before their activations, and the result.
-#[derive(Debug, Default)]
-pub(crate) struct Kept<T> {
-    z1: Vec<T>,
-    z2: Vec<T>,
-    y: Vec<T>,
+/// Where the activations of a perceptron lie in the arena: z1, z2 and y of all rows; nowhere if they are not kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kept {
+    start: Option<usize>,
+    n_rows: usize,
 }
 
-/// The same, of one block.
+/// What a perceptron made of some rows: hidden rows before their activations, and the result.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Values<'a, T> {
     /// `[rows, hidden]`
@@ -39,19 +37,35 @@ pub(crate) struct Values<'a, T> {
     pub(crate) y: &'a [T],
 }
 
-/// Numbers of one block. Made once an evaluation.
+/// Activations that are kept from the forward to the backward pass, in one piece of memory.
+#[derive(Debug, Default)]
+pub(crate) struct Arena<T> {
+    numbers: Vec<T>,
+    used: usize,
+}
+
+/// Activations of one block.
+#[derive(Debug)]
+pub(crate) struct Block<T> {
+    z1: Vec<T>,
+    z2: Vec<T>,
+    y: Vec<T>,
+}
+
+/// Room for one evaluation: what is kept, and the numbers of one block.
 #[derive(Debug)]
 pub(crate) struct Scratch<T> {
-    pub(crate) block: Kept<T>,
+    pub(crate) arena: Arena<T>,
+    pub(crate) block: Block<T>,
     /// `[BLOCK, hidden]`
     pub(crate) hidden: Vec<T>,
     /// `[BLOCK, hidden]`
     pub(crate) dz1: Vec<T>,
     /// `[BLOCK, latent]`
     pub(crate) dy: Vec<T>,
-    /// `[BLOCK, inputs]`, the most that any perceptron has.
+    /// `[BLOCK, inputs]` of the encoder.
     pub(crate) x: Vec<T>,
-    /// `[BLOCK, inputs]`
+    /// `[BLOCK, inputs]` of the encoder.
     pub(crate) dx: Vec<T>,
 }
 
@@ -59,7 +73,8 @@ impl<T: Real> Scratch<T> {
     pub(crate) fn new(hidden: usize, latent: usize, inputs: usize) -> Self {
         let zeros = |width: usize| vec![T::default(); BLOCK * width];
         Self {
-            block: Kept::with_room(BLOCK, hidden, latent),
+            arena: Arena::default(),
+            block: Block { z1: zeros(hidden), z2: zeros(hidden), y: zeros(latent) },
             hidden: zeros(hidden),
             dz1: zeros(hidden),
             dy: zeros(latent),
@@ -69,96 +84,103 @@ impl<T: Real> Scratch<T> {
     }
 }
 
-impl<T: Real> Kept<T> {
+impl<T: Real> Arena<T> {
+    /// Room for so many numbers.
+    pub(crate) fn with_room(numbers: usize) -> Self {
+        Self { numbers: vec![T::default(); numbers], used: 0 }
+    }
+
+    /// Room for the activations of `n_rows` rows.
+    pub(crate) fn keep(&mut self, n_rows: usize, hidden: usize, latent: usize) -> Kept {
+        let start = self.used;
+        self.used += n_rows * Kept::numbers_a_row(hidden, latent);
+        assert!(self.used <= self.numbers.len(), "{} numbers in an arena of {}", self.used, self.numbers.len());
+        Kept { start: Some(start), n_rows }
+    }
+}
+
+impl Kept {
     /// Keeps nothing.
-    pub(crate) fn nothing() -> Self {
-        Self { z1: Vec::new(), z2: Vec::new(), y: Vec::new() }
+    pub(crate) const NOTHING: Self = Self { start: None, n_rows: 0 };
+
+    /// Numbers that a row takes.
+    pub(crate) fn numbers_a_row(hidden: usize, latent: usize) -> usize {
+        2 * hidden + latent
     }
 
-    /// Keeps all of `rows` rows.
-    pub(crate) fn with_room(rows: usize, hidden: usize, latent: usize) -> Self {
-        let zeros = |width: usize| vec![T::default(); rows * width];
-        Self { z1: zeros(hidden), z2: zeros(hidden), y: zeros(latent) }
-    }
-
-    /// Bytes that a row takes.
-    pub(crate) fn bytes_a_row(hidden: usize, latent: usize) -> usize {
-        (2 * hidden + latent) * size_of::<T>()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.y.is_empty()
-    }
-
-    /// Computes the rows of `range`: `x`, their own features, `inputs` a row; `terms` fills z1 with everything else.
-    pub(crate) fn run<'a>(
-        &'a mut self,
+    /// Computes the rows of `range`: `x`, their own features; `terms` fills z1 with everything else.
+    pub(crate) fn run<'a, T: Real>(
+        self,
         perceptron: &Perceptron<T>,
         range: &Range<usize>,
         x: &[T],
-        block: &'a mut Self,
+        (arena, block): (&'a mut Arena<T>, &'a mut Block<T>),
         hidden: &mut [T],
         terms: impl FnOnce(&mut [T]),
     ) -> Values<'a, T> {
         let (n, inputs) = (range.len(), perceptron.first.depth());
         let (width, latent) = (perceptron.hidden(), perceptron.third.width());
-        let (into, at) = if self.is_empty() { (block, 0..n) } else { (self, range.clone()) };
-        let [of_z1, of_z2] = [rows(&into.z1, &at, width), rows(&into.z2, &at, width)];
-        let of_y = rows(&into.y, &at, latent);
-        let (z1, z2, y) = (&mut into.z1[of_z1], &mut into.z2[of_z2], &mut into.y[of_y]);
+        let (z1, z2, y) = match self.start {
+            Some(start) => {
+                let (z1, rest) = arena.numbers[start..].split_at_mut(self.n_rows * width);
+                let (z2, y) = rest.split_at_mut(self.n_rows * width);
+                (&mut z1[rows(range, width)], &mut z2[rows(range, width)], &mut y[rows(range, latent)])
+            }
+            None => (&mut block.z1[..n * width], &mut block.z2[..n * width], &mut block.y[..n * latent]),
+        };
         terms(z1);
         perceptron.forward(x, inputs, n, Activations { z1: &mut *z1, z2: &mut *z2, y: &mut *y }, hidden);
         Values { z1, z2, y }
     }
 
     /// What [`run`](Self::run) gave, to the same bits: as it was kept, or made again.
-    pub(crate) fn recall<'a>(
-        &'a mut self,
+    pub(crate) fn recall<'a, T: Real>(
+        self,
         perceptron: &Perceptron<T>,
         range: &Range<usize>,
         x: &[T],
-        block: &'a mut Self,
+        (arena, block): (&'a mut Arena<T>, &'a mut Block<T>),
         hidden: &mut [T],
         terms: impl FnOnce(&mut [T]),
     ) -> Values<'a, T> {
-        if self.is_empty() {
-            return self.run(perceptron, range, x, block, hidden, terms);
-        }
+        let Some(start) = self.start else {
+            return self.run(perceptron, range, x, (arena, block), hidden, terms);
+        };
         let (width, latent) = (perceptron.hidden(), perceptron.third.width());
-        let (z1, z2, y) = (&self.z1, &self.z2, &self.y);
-        Values { z1: &z1[rows(z1, range, width)], z2: &z2[rows(z2, range, width)], y: &y[rows(y, range, latent)] }
+        let (z1, rest) = arena.numbers[start..].split_at(self.n_rows * width);
+        let (z2, y) = rest.split_at(self.n_rows * width);
+        Values { z1: &z1[rows(range, width)], z2: &z2[rows(range, width)], y: &y[rows(range, latent)] }
     }
 }
 
 impl<T: Real> Normed<T> {
     /// `out += norm(perceptron(x))` for all rows of `x`; what the backward pass needs goes into `kept`.
-    pub(crate) fn add(&self, x: &[T], kept: &mut Kept<T>, scratch: &mut Scratch<T>, out: &mut [T]) {
+    pub(crate) fn add(&self, x: &[T], kept: Kept, scratch: &mut Scratch<T>, out: &mut [T]) {
         let (inputs, latent) = (self.perceptron.first.depth(), self.norm.scale.len());
         for range in blocks(x.len() / inputs) {
-            let own = &x[rows(x, &range, inputs)];
-            let Scratch { block, hidden, .. } = &mut *scratch;
+            let own = &x[rows(&range, inputs)];
+            let Scratch { arena, block, hidden, .. } = &mut *scratch;
             let terms = |z1: &mut [T]| repeat(&self.first_bias, z1);
-            let values = kept.run(&self.perceptron, &range, own, block, hidden, terms);
-            let out_rows = rows(out, &range, latent);
-            self.norm.add_rows(values.y, &mut out[out_rows], self.perceptron.second.set());
+            let values = kept.run(&self.perceptron, &range, own, (arena, block), hidden, terms);
+            self.norm.add_rows(values.y, &mut out[rows(&range, latent)], self.perceptron.second.set());
         }
     }
 
     /// `∂E/∂x` into `dx` from `∂E/∂out` of [`add`](Self::add), whose `kept` must have been given room; zeros without
     /// transposed weights.
-    pub(crate) fn backward(&self, kept: &mut Kept<T>, gradient: &[T], scratch: &mut Scratch<T>, dx: &mut [T]) {
+    pub(crate) fn backward(&self, kept: Kept, gradient: &[T], scratch: &mut Scratch<T>, dx: &mut [T]) {
         let Some(transposed) = &self.transposed else { return };
         let (inputs, latent) = (self.perceptron.first.depth(), self.norm.scale.len());
         for range in blocks(gradient.len() / latent) {
-            let Scratch { block, hidden, dz1, dy, .. } = &mut *scratch;
-            let values = kept.recall(&self.perceptron, &range, &[], block, hidden, |_| {});
+            let Scratch { arena, block, hidden, dz1, dy, .. } = &mut *scratch;
+            let values = kept.recall(&self.perceptron, &range, &[], (arena, block), hidden, |_| {});
             let dy = &mut dy[..range.len() * latent];
             let set = self.perceptron.second.set();
-            self.norm.backward_rows(values.y, &gradient[rows(gradient, &range, latent)], dy, set);
+            self.norm.backward_rows(values.y, &gradient[rows(&range, latent)], dy, set);
             transposed.backward(values.z1, values.z2, dy, range.len(), dz1, hidden);
-            let dx_rows = rows(dx, &range, inputs);
             let depth = transposed.first.depth();
-            transposed.first.multiply_add_strided(dz1, depth, range.len(), &mut dx[dx_rows], inputs);
+            let dx = &mut dx[rows(&range, inputs)];
+            transposed.first.multiply_add_strided(dz1, depth, range.len(), dx, inputs);
         }
     }
 }

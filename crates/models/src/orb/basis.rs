@@ -59,7 +59,9 @@ fn harmonics_gradient([x, y, z]: [f64; 3], w: &[f64; N_HARMONICS]) -> [f64; 3] {
         + c.f2 * (y * z * w[10] - x * y * w[14])
         + c.f1 * ((4.0 * yy - 3.0 * xx - zz) * w[11] - 2.0 * x * z * w[13])
         - 6.0 * c.f0 * x * y * w[12];
-    let by_y = c.p * w[2] + c.d * (x * w[5] + z * w[7]) + 4.0 * c.d0 * y * w[6]
+    let by_y = c.p * w[2]
+        + c.d * (x * w[5] + z * w[7])
+        + 4.0 * c.d0 * y * w[6]
         + c.f2 * (x * z * w[10] + 0.5 * (zz - xx) * w[14])
         + 8.0 * c.f1 * y * (x * w[11] + z * w[13])
         + 3.0 * c.f0 * (2.0 * yy - xx - zz) * w[12];

@@ -39,7 +39,7 @@ impl<T: Real> Encoder<'_, T> {
     /// `[n_edges, latent]`
     pub(crate) fn forward(
         &self,
-        kept: &mut Kept<T>,
+        kept: Kept,
         scratch: &mut Scratch<T>,
         deadline: &Deadline,
     ) -> Result<Vec<T>, PredictError> {
@@ -47,12 +47,11 @@ impl<T: Real> Encoder<'_, T> {
         let mut out = vec![T::default(); self.graph.n_edges() * latent];
         for range in blocks(self.graph.n_edges()) {
             deadline.check()?;
-            let Scratch { block, hidden, x, .. } = &mut *scratch;
+            let Scratch { arena, block, hidden, x, .. } = &mut *scratch;
             self.features(&range, x);
             let terms = |z1: &mut [T]| repeat(&weights.first_bias, z1);
-            let values = kept.run(&weights.perceptron, &range, x, block, hidden, terms);
-            let out_rows = rows(&out, &range, latent);
-            weights.norm.add_rows(values.y, &mut out[out_rows], weights.perceptron.second.set());
+            let values = kept.run(&weights.perceptron, &range, x, (arena, block), hidden, terms);
+            weights.norm.add_rows(values.y, &mut out[rows(&range, latent)], weights.perceptron.second.set());
         }
         Ok(out)
     }
@@ -60,7 +59,7 @@ impl<T: Real> Encoder<'_, T> {
     /// `∂E/∂vectors` from the gradients of the features and of the cutoff factors.
     pub(crate) fn backward(
         &self,
-        kept: &mut Kept<T>,
+        kept: Kept,
         gradient: &[T],
         by_cutoff: &[f64],
         scratch: &mut Scratch<T>,
@@ -73,13 +72,13 @@ impl<T: Real> Encoder<'_, T> {
         for range in blocks(self.graph.n_edges()) {
             deadline.check()?;
             let n = range.len();
-            let Scratch { block, hidden, x, dx, dz1, dy } = &mut *scratch;
+            let Scratch { arena, block, hidden, x, dx, dz1, dy } = &mut *scratch;
             self.features(&range, x);
             let terms = |z1: &mut [T]| repeat(&weights.first_bias, z1);
-            let values = kept.recall(&weights.perceptron, &range, x, block, hidden, terms);
+            let values = kept.recall(&weights.perceptron, &range, x, (arena, block), hidden, terms);
             let (dy, dx) = (&mut dy[..n * latent], &mut dx[..n * n_features]);
             let set = weights.perceptron.second.set();
-            weights.norm.backward_rows(values.y, &gradient[rows(gradient, &range, latent)], dy, set);
+            weights.norm.backward_rows(values.y, &gradient[rows(&range, latent)], dy, set);
             transposed.backward(values.z1, values.z2, dy, n, dz1, hidden);
             dx.fill(T::default());
             transposed.first.multiply_add_strided(dz1, transposed.first.depth(), n, dx, n_features);

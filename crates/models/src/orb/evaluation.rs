@@ -47,7 +47,8 @@ impl<T: Real> Network<T> {
         plan: Plan,
         deadline: &Deadline,
     ) -> Result<Vec<Prediction>, PredictError> {
-        let mut pass = self.forward(graph, plan, deadline)?;
+        let scratch = &mut self.scratch();
+        let mut pass = self.forward(graph, plan, scratch, deadline)?;
         let atoms = std::mem::take(&mut pass.atoms);
         let width = self.shape.latent;
         let pooled = graph.cells.iter().map(|cell| self.pool(cell, &atoms)).collect::<Vec<_>>();
@@ -71,7 +72,7 @@ impl<T: Real> Network<T> {
             }
             _ => {
                 let slopes = match plan.gradient {
-                    true => self.backward(graph, pass, self.energy_gradient(graph, &pooled), deadline)?,
+                    true => self.backward(graph, pass, self.energy_gradient(graph, &pooled), scratch, deadline)?,
                     false => Vec::new(),
                 };
                 for (cell, prediction) in graph.cells.iter().zip(&mut predictions) {
@@ -84,7 +85,7 @@ impl<T: Real> Network<T> {
 
     /// What there is to know of the atoms of a single structure.
     pub(crate) fn describe(&self, graph: &Graph, deadline: &Deadline) -> Result<Description, PredictError> {
-        let atoms = self.forward(graph, Plan { gradient: false, kept: 0 }, deadline)?.atoms;
+        let atoms = self.forward(graph, Plan { gradient: false, kept: 0 }, &mut self.scratch(), deadline)?.atoms;
         let width = self.shape.latent;
         let confidence = self.weights.heads.confidence.as_ref();
         Ok(Description {
@@ -148,9 +149,8 @@ impl<T: Real> Network<T> {
         let raw = heads.forces.forward(&wide(&atoms[cell.atoms.start * width..cell.atoms.end * width]));
         // No net force; of periodic structures upstream removes no torque.
         let net = mean(&raw, 3);
-        let own = raw.chunks_exact(3).map(|row| {
-            [0, 1, 2].map(|axis| heads.forces_normalizer.restore(row[axis] - net[axis]))
-        });
+        let own =
+            raw.chunks_exact(3).map(|row| [0, 1, 2].map(|axis| heads.forces_normalizer.restore(row[axis] - net[axis])));
         let of_repulsion = gradient.forces.iter();
         let forces = own.zip(of_repulsion).map(|(a, b)| [0, 1, 2].map(|axis| a[axis] + b[axis]));
         prediction.forces = forces.collect();

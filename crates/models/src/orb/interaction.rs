@@ -27,14 +27,14 @@ pub(crate) struct Interaction<'a, T> {
 /// What the backward pass needs of a layer.
 #[derive(Debug)]
 pub(crate) struct LayerKept<T> {
-    edges: Kept<T>,
+    edges: Kept,
     /// `[n_edges, latent]` before the layer, where `edges` is to be made again.
     before: Vec<T>,
     /// `[n_atoms, latent]` before the layer, for the same purpose.
     atoms_before: Vec<T>,
     /// `[n_edges, 2]`
     gates: Vec<T>,
-    atoms: Kept<T>,
+    atoms: Kept,
 }
 
 /// What to keep of a layer.
@@ -103,9 +103,9 @@ impl<T: Real> Interaction<'_, T> {
         let (latent, hidden) = (self.latent(), self.hidden());
         let (n_atoms, n_edges) = (self.graph.n_atoms(), self.graph.n_edges());
         let copy = |wanted: bool, from: &[T]| if wanted { from.to_vec() } else { Vec::new() };
-        let room = |wanted: bool, rows: usize| match wanted {
-            true => Kept::with_room(rows, hidden, latent),
-            false => Kept::nothing(),
+        let mut room = |wanted: bool, rows: usize| match wanted {
+            true => scratch.arena.keep(rows, hidden, latent),
+            false => Kept::NOTHING,
         };
         let mut kept = LayerKept {
             edges: room(keep == Keep::Activations, n_edges),
@@ -122,11 +122,10 @@ impl<T: Real> Interaction<'_, T> {
         }
         for range in blocks(n_edges) {
             deadline.check()?;
-            let Scratch { block, hidden, .. } = &mut *scratch;
-            let edges_rows = rows(&features.edges, &range, latent);
-            let edges = &mut features.edges[edges_rows];
+            let Scratch { arena, block, hidden, .. } = &mut *scratch;
+            let edges = &mut features.edges[rows(&range, latent)];
             let terms = |z1: &mut [T]| self.gather(&table, &range, z1);
-            let values = kept.edges.run(&self.weights.edges, &range, edges, block, hidden, terms);
+            let values = kept.edges.run(&self.weights.edges, &range, edges, (arena, block), hidden, terms);
             let deliver = Deliver {
                 attention: &self.weights.attention,
                 block: self.block(&range, values.y),
@@ -140,14 +139,14 @@ impl<T: Real> Interaction<'_, T> {
             T::run(deliver, self.set());
         }
         deadline.check()?;
-        self.weights.atoms.add(&joined, &mut kept.atoms, scratch, &mut features.atoms);
+        self.weights.atoms.add(&joined, kept.atoms, scratch, &mut features.atoms);
         Ok(kept)
     }
 
     /// Turns the gradients of the features behind the layer into those before it; adds those of the cutoff factors.
     pub(crate) fn backward(
         &self,
-        kept: &mut LayerKept<T>,
+        kept: &LayerKept<T>,
         gradients: &mut Features<T>,
         by_cutoff: &mut [f64],
         scratch: &mut Scratch<T>,
@@ -157,7 +156,7 @@ impl<T: Real> Interaction<'_, T> {
         let (latent, width) = (self.latent(), self.hidden());
         let n_atoms = self.graph.n_atoms();
         let mut joined = vec![T::default(); n_atoms * 3 * latent];
-        self.weights.atoms.backward(&mut kept.atoms, &gradients.atoms, scratch, &mut joined);
+        self.weights.atoms.backward(kept.atoms, &gradients.atoms, scratch, &mut joined);
         let again = match kept.before.is_empty() {
             true => Vec::new(),
             false => self.project(&kept.atoms_before),
@@ -167,12 +166,11 @@ impl<T: Real> Interaction<'_, T> {
         for range in blocks(self.graph.n_edges()) {
             deadline.check()?;
             let n = range.len();
-            let Scratch { block, hidden, dz1, dy, .. } = &mut *scratch;
-            let own = kept.before.get(rows(&gradients.edges, &range, latent)).unwrap_or_default();
+            let Scratch { arena, block, hidden, dz1, dy, .. } = &mut *scratch;
+            let own = kept.before.get(rows(&range, latent)).unwrap_or_default();
             let terms = |z1: &mut [T]| self.gather(&again, &range, z1);
-            let values = kept.edges.recall(&self.weights.edges, &range, own, block, hidden, terms);
-            let edges_rows = rows(&gradients.edges, &range, latent);
-            let edges = &mut gradients.edges[edges_rows];
+            let values = kept.edges.recall(&self.weights.edges, &range, own, (arena, block), hidden, terms);
+            let edges = &mut gradients.edges[rows(&range, latent)];
             let dy = &mut dy[..n * latent];
             let deliver = DeliverBackward {
                 attention: &self.weights.attention,

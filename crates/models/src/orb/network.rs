@@ -1,6 +1,6 @@
 //! The network in one precision: from vectors of edges to features of atoms, and back to gradients.
 
-use super::activations::{Kept, Scratch};
+use super::activations::{Arena, Kept, Scratch};
 use super::encoder::Encoder;
 use super::graph::Graph;
 use super::interaction::{Features, Interaction, Keep, LayerKept};
@@ -29,16 +29,21 @@ pub(crate) struct Plan {
 pub(crate) struct Pass<T> {
     /// `[n_atoms, latent]`
     pub(crate) atoms: Vec<T>,
-    encoder: Kept<T>,
+    encoder: Kept,
     layers: Vec<LayerKept<T>>,
     cutoff: Vec<T>,
-    scratch: Scratch<T>,
 }
 
 impl<T: Real> Network<T> {
     /// Bytes that one perceptron over edges keeps a row.
     pub(crate) fn kept_bytes_an_edge(shape: &Shape) -> usize {
-        Kept::<T>::bytes_a_row(shape.hidden, shape.latent)
+        Kept::numbers_a_row(shape.hidden, shape.latent) * size_of::<T>()
+    }
+
+    /// Room for an evaluation.
+    pub(crate) fn scratch(&self) -> Scratch<T> {
+        let Shape { latent, hidden, n_radial, .. } = self.shape;
+        Scratch::new(hidden, latent, n_radial * N_HARMONICS)
     }
 
     /// Keeps as much as fits.
@@ -53,18 +58,25 @@ impl<T: Real> Network<T> {
     }
 
     /// Computes the features of atoms.
-    pub(crate) fn forward(&self, graph: &Graph, plan: Plan, deadline: &Deadline) -> Result<Pass<T>, PredictError> {
-        let Shape { latent, hidden, n_layers, n_radial, .. } = self.shape;
+    pub(crate) fn forward(
+        &self,
+        graph: &Graph,
+        plan: Plan,
+        scratch: &mut Scratch<T>,
+        deadline: &Deadline,
+    ) -> Result<Pass<T>, PredictError> {
+        let Shape { latent, hidden, n_layers, .. } = self.shape;
         let encoder = Encoder { weights: &self.weights, graph };
-        let mut scratch = Scratch::new(hidden, latent, n_radial * N_HARMONICS);
-        let mut encoder_kept = match plan.kept > n_layers {
-            true => Kept::with_room(graph.n_edges(), hidden, latent),
-            false => Kept::nothing(),
+        let n_rows = plan.kept * graph.n_edges() + if plan.gradient { n_layers * graph.n_atoms() } else { 0 };
+        scratch.arena = Arena::with_room(n_rows * Kept::numbers_a_row(hidden, latent));
+        let encoder_kept = match plan.kept > n_layers {
+            true => scratch.arena.keep(graph.n_edges(), hidden, latent),
+            false => Kept::NOTHING,
         };
         let row = |element: &u8| &self.weights.atoms[usize::from(*element) * latent..][..latent];
         let mut features = Features {
             atoms: graph.elements.iter().flat_map(row).copied().collect(),
-            edges: encoder.forward(&mut encoder_kept, &mut scratch, deadline)?,
+            edges: encoder.forward(encoder_kept, scratch, deadline)?,
         };
         let cutoff = encoder.cutoffs();
         let mut layers = Vec::with_capacity(n_layers);
@@ -75,12 +87,12 @@ impl<T: Real> Network<T> {
                 (true, true) => Keep::Activations,
             };
             let layer = self.interaction(index, graph, &cutoff);
-            let kept = layer.forward(&mut features, keep, &mut scratch, deadline)?;
+            let kept = layer.forward(&mut features, keep, scratch, deadline)?;
             if plan.gradient {
                 layers.push(kept);
             }
         }
-        Ok(Pass { atoms: features.atoms, encoder: encoder_kept, layers, cutoff, scratch })
+        Ok(Pass { atoms: features.atoms, encoder: encoder_kept, layers, cutoff })
     }
 
     /// `[n_edges]` `∂E/∂vector` from `∂E/∂atoms`.
@@ -89,17 +101,18 @@ impl<T: Real> Network<T> {
         graph: &Graph,
         pass: Pass<T>,
         by_atoms: Vec<T>,
+        scratch: &mut Scratch<T>,
         deadline: &Deadline,
     ) -> Result<Vec<[f64; 3]>, PredictError> {
-        let Pass { mut encoder, layers, cutoff, mut scratch, .. } = pass;
+        let Pass { encoder, layers, cutoff, .. } = pass;
         let edges = vec![T::default(); graph.n_edges() * self.shape.latent];
         let mut gradients = Features { atoms: by_atoms, edges };
         let mut by_cutoff = vec![0.0; graph.n_edges()];
-        for (index, mut kept) in layers.into_iter().enumerate().rev() {
+        for (index, kept) in layers.into_iter().enumerate().rev() {
             let layer = self.interaction(index, graph, &cutoff);
-            layer.backward(&mut kept, &mut gradients, &mut by_cutoff, &mut scratch, deadline)?;
+            layer.backward(&kept, &mut gradients, &mut by_cutoff, scratch, deadline)?;
         }
         let stage = Encoder { weights: &self.weights, graph };
-        stage.backward(&mut encoder, &gradients.edges, &by_cutoff, &mut scratch, deadline)
+        stage.backward(encoder, &gradients.edges, &by_cutoff, scratch, deadline)
     }
 }

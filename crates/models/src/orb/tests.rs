@@ -75,7 +75,8 @@ fn stored_edges(file: &SafeTensors<'_>, prefix: &str) -> Vec<Pair> {
 fn stored(edges: &str, set: &str) -> Vec<(Value, Graph)> {
     let bytes = std::fs::read(data(edges)).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
-    let known = |golden: &Value| file.names().contains(&format!("{}/senders", golden["name"].as_str().unwrap()).as_str());
+    let known =
+        |golden: &Value| file.names().contains(&format!("{}/senders", golden["name"].as_str().unwrap()).as_str());
     let goldens = goldens(set).into_iter().filter(known);
     let with_graph = goldens.map(|golden| {
         let mut graph = Graph::default();
@@ -101,7 +102,10 @@ fn difference(a: &[f64], b: &[f64]) -> f64 {
 fn on_upstreams_own_edges_the_network_equals_upstream() {
     for (edges, sets) in [
         ("graphs_inf.safetensors", [(INF, "tiny_conservative_inf"), ("orb-v3-direct-inf-mpa", "tiny_direct_inf")]),
-        ("graphs_20.safetensors", [("orb-v3-conservative-20-mpa", "tiny_conservative_20"), ("orb-v3-direct-20-omat", "tiny_direct_20")]),
+        (
+            "graphs_20.safetensors",
+            [("orb-v3-conservative-20-mpa", "tiny_conservative_20"), ("orb-v3-direct-20-omat", "tiny_direct_20")],
+        ),
     ] {
         for (name, set) in sets {
             let (network, variant) = network::<f64>(name, InstructionSet::detect());
@@ -167,7 +171,11 @@ fn all_instruction_sets_agree_to_rounding() {
             let (double, single) = predictions(set);
             for (found, limit) in [(double, 1e-11), (single, 2e-5)] {
                 assert!((found.energy - exact.energy).abs() < 10.0 * limit, "{} {set:?}", golden["name"]);
-                assert!(difference(&found.forces.concat(), &exact.forces.concat()) < limit, "{} {set:?}", golden["name"]);
+                assert!(
+                    difference(&found.forces.concat(), &exact.forces.concat()) < limit,
+                    "{} {set:?}",
+                    golden["name"]
+                );
             }
         }
     }

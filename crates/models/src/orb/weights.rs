@@ -251,11 +251,7 @@ impl Packer<'_, '_> {
             atoms: self.atoms()?,
             frequencies: self.tensors.get("model.rbf_transform.bessel_weights", &[n_radial])?,
             prefactor: self.tensors.get("model.rbf_transform.prefactor", &[])?[0],
-            encoder: self.normed(
-                "model._encoder._edge_fn",
-                n_radial * N_HARMONICS,
-                self.kind == Kind::Conservative,
-            )?,
+            encoder: self.normed("model._encoder._edge_fn", n_radial * N_HARMONICS, self.kind == Kind::Conservative)?,
             layers: (0..self.shape.n_layers).map(|index| self.layer(index)).collect::<Result<_, _>>()?,
             heads: self.heads()?,
         })
