@@ -49,7 +49,7 @@ impl<T: Real> Network<T> {
     /// Keeps as much as fits.
     pub(crate) fn plan(shape: &Shape, n_edges: usize, gradient: bool, limit_bytes: usize) -> Plan {
         let one = n_edges * Self::kept_bytes_an_edge(shape);
-        let kept = if one == 0 { shape.n_layers + 1 } else { (limit_bytes / one).min(shape.n_layers + 1) };
+        let kept = limit_bytes.checked_div(one).unwrap_or(usize::MAX).min(shape.n_layers + 1);
         Plan { gradient, kept: if gradient { kept } else { 0 } }
     }
 
