@@ -101,7 +101,11 @@ impl<T: Real> Matrix<T> {
                 for first in (0..self.depth).step_by(CHUNK) {
                     let depth = CHUNK.min(self.depth - first);
                     let (left, strip) = (&left[first..], &strip[first * self.strip..]);
-                    strip_rows::<V>(depth, first > 0, left, stride, rows, strip, &mut out[column..], out_stride);
+                    let next = self.start + index * self.depth * self.strip + (first + depth) * self.strip;
+                    let ahead = self.strips.get(next..).unwrap_or_default();
+                    let ahead = &ahead[..ahead.len().min(CHUNK * self.strip)];
+                    let out = &mut out[column..];
+                    strip_rows::<V>(depth, first > 0, left, stride, rows, strip, out, out_stride, ahead);
                 }
             } else {
                 self.last_strip::<V>(left, stride, rows, strip, column, out, out_stride);
@@ -180,9 +184,15 @@ fn strip_rows<V: Vector>(
     strip: &[V::Scalar],
     out: &mut [V::Scalar],
     out_stride: usize,
+    ahead: &[V::Scalar],
 ) {
+    // What comes next is fetched in equal parts, one a tile.
+    let mut parts = ahead.chunks((ahead.len() / rows.div_ceil(V::ROWS)).next_multiple_of(V::STRIP).max(V::STRIP));
     let mut row = 0;
     while row < rows {
+        if let Some(part) = parts.next() {
+            V::prefetch(part);
+        }
         let (left, out) = (&left[row * stride..], &mut out[row * out_stride..]);
         let step = (rows - row).min(V::ROWS);
         match step {

@@ -82,6 +82,8 @@ pub trait Vector: Copy {
     fn sum(self) -> Self::Scalar;
     /// 2^n for lanes that hold whole numbers n within the exponent's range.
     fn exp2_whole(self) -> Self;
+    /// Asks for these numbers to be brought near, where the processor can.
+    fn prefetch(_numbers: &[Self::Scalar]) {}
     /// Matrix tile: adds `left[r · stride + k] · strip[k · STRIP + c]` over `k < depth` to
     /// `out[r · out_stride + c]`, for `r < ROWS` and `c < STRIP`. `apart`: the sum over k is made apart and added
     /// as a whole; otherwise terms are added to `out` one by one.

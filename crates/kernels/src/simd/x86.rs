@@ -93,6 +93,14 @@ macro_rules! vector {
             }
 
             #[inline(always)]
+            fn prefetch(numbers: &[$scalar]) {
+                for line in numbers.chunks(64 / size_of::<$scalar>()) {
+                    // SAFETY: a hint; the address is that of a number.
+                    unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
+                }
+            }
+
+            #[inline(always)]
             fn tile<const ROWS: usize>(
                 depth: usize,
                 apart: bool,
