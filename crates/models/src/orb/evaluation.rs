@@ -1,14 +1,10 @@
-//! From features of atoms to energies, forces and stresses.
+//! From outputs of the network to energies, forces and stresses.
 
 use super::graph::{Cell, Graph};
-use super::network::{Network, Plan};
 use super::repulsion::repulsion;
-use super::variant::Kind;
-use super::weights::DirectHeads;
 use mlip_atoms::gradient::PairGradient;
 use mlip_atoms::prediction::AtomFeatures;
-use mlip_atoms::{Deadline, PredictError, Prediction, Request};
-use mlip_kernels::simd::Real;
+use mlip_atoms::{Prediction, Request};
 
 /// What the features of a structure's atoms say, beside energy and forces.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,122 +17,106 @@ pub struct Description {
     pub confidence: Option<AtomFeatures>,
 }
 
-fn wide<T: Real>(values: &[T]) -> Vec<f64> {
-    values.iter().map(|x| x.wide()).collect()
+impl Description {
+    pub(crate) fn new(atoms: AtomFeatures, confidence: Option<AtomFeatures>) -> Self {
+        Self { graph: mean(&atoms.values, atoms.width), atoms, confidence }
+    }
 }
 
-/// Mean of rows, summed in `f64`.
-fn mean<T: Real>(rows: &[T], width: usize) -> Vec<f64> {
+/// What a training set's numbers were scaled with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Normalizer {
+    pub(crate) mean: f64,
+    pub(crate) deviation: f64,
+}
+
+impl Normalizer {
+    /// Back to physical units.
+    fn restore(&self, value: f64) -> f64 {
+        value * self.deviation + self.mean
+    }
+}
+
+/// What turns outputs of heads into physical units.
+#[derive(Debug)]
+pub(crate) struct Scales {
+    /// eV an atom
+    pub(crate) energy: Normalizer,
+    /// `[119]` by atomic number, eV.
+    pub(crate) reference: Vec<f64>,
+    pub(crate) direct: Option<DirectScales>,
+}
+
+#[derive(Debug)]
+pub(crate) struct DirectScales {
+    /// eV/Å
+    pub(crate) forces: Normalizer,
+    /// eV/Å^3
+    pub(crate) diagonal: Normalizer,
+    /// eV/Å^3
+    pub(crate) off_diagonal: Normalizer,
+}
+
+/// What a network makes of a batch.
+#[derive(Debug)]
+pub(crate) struct Outputs {
+    /// `[n_atoms, latent]`
+    pub(crate) atoms: Vec<f64>,
+    /// One a structure.
+    pub(crate) heads: Vec<HeadOutputs>,
+    /// `[n_edges]` derivatives of the network's energy by the vectors of edges, eV/Å, where they were asked for.
+    pub(crate) slopes: Vec<[f64; 3]>,
+}
+
+/// Outputs of the heads for one structure, before they are scaled.
+#[derive(Debug)]
+pub(crate) struct HeadOutputs {
+    pub(crate) energy: f64,
+    /// `[n_atoms, 3]`, of direct models.
+    pub(crate) forces: Vec<f64>,
+    /// `[6]`, of direct models.
+    pub(crate) stress: Vec<f64>,
+}
+
+/// Mean of rows.
+pub(crate) fn mean(rows: &[f64], width: usize) -> Vec<f64> {
     let mut sum = vec![0.0; width];
     for row in rows.chunks_exact(width) {
         for (sum, x) in sum.iter_mut().zip(row) {
-            *sum += x.wide();
+            *sum += x;
         }
     }
     let n = (rows.len() / width) as f64;
     sum.into_iter().map(|x| x / n).collect()
 }
 
-impl<T: Real> Network<T> {
+impl Scales {
     /// One prediction a structure.
-    pub(crate) fn predict(
-        &self,
-        graph: &Graph,
-        kind: Kind,
-        request: Request,
-        plan: Plan,
-        deadline: &Deadline,
-    ) -> Result<Vec<Prediction>, PredictError> {
-        let scratch = &mut self.scratch();
-        let mut pass = self.forward(graph, plan, scratch, deadline)?;
-        let atoms = std::mem::take(&mut pass.atoms);
-        let width = self.shape.latent;
-        let pooled = graph.cells.iter().map(|cell| self.pool(cell, &atoms)).collect::<Vec<_>>();
-        let features = |cell: &Cell| AtomFeatures {
-            width,
-            values: wide(&atoms[cell.atoms.start * width..cell.atoms.end * width]),
-        };
-        let mut predictions = Vec::with_capacity(graph.cells.len());
-        for (cell, pooled) in graph.cells.iter().zip(&pooled) {
-            predictions.push(Prediction {
-                energy: self.energy(graph, cell, pooled),
-                atom_features: request.atom_features.then(|| features(cell)),
+    pub(crate) fn predictions(&self, graph: &Graph, outputs: &Outputs, request: Request) -> Vec<Prediction> {
+        let width = outputs.atoms.len() / graph.n_atoms().max(1);
+        let cells = graph.cells.iter().zip(&outputs.heads);
+        let prediction = |(cell, heads): (&Cell, &HeadOutputs)| {
+            let elements = &graph.elements[cell.atoms.clone()];
+            let free = elements.iter().map(|element| self.reference[usize::from(*element)]).sum::<f64>();
+            let features = || outputs.atoms[cell.atoms.start * width..cell.atoms.end * width].to_vec();
+            let mut prediction = Prediction {
+                energy: self.energy.restore(heads.energy) * cell.atoms.len() as f64 + free,
+                atom_features: request.atom_features.then(|| AtomFeatures { width, values: features() }),
                 ..Prediction::default()
-            });
-        }
-        match (kind, &self.weights.heads.direct) {
-            (Kind::Direct, Some(heads)) => {
-                for ((cell, pooled), prediction) in graph.cells.iter().zip(&pooled).zip(&mut predictions) {
-                    self.add_direct(graph, cell, heads, &atoms, pooled, request, prediction);
-                }
+            };
+            match &self.direct {
+                Some(scales) => scales.complete(graph, cell, heads, request, &mut prediction),
+                None => complete(graph, cell, &outputs.slopes, request, &mut prediction),
             }
-            _ => {
-                let slopes = match plan.gradient {
-                    true => self.backward(graph, pass, self.energy_gradient(graph, &pooled), scratch, deadline)?,
-                    false => Vec::new(),
-                };
-                for (cell, prediction) in graph.cells.iter().zip(&mut predictions) {
-                    add_gradient(graph, cell, &slopes, prediction, plan.gradient);
-                }
-            }
-        }
-        Ok(predictions)
+            prediction
+        };
+        cells.map(prediction).collect()
     }
+}
 
-    /// What there is to know of the atoms of a single structure.
-    pub(crate) fn describe(&self, graph: &Graph, deadline: &Deadline) -> Result<Description, PredictError> {
-        let atoms = self.forward(graph, Plan { gradient: false, kept: 0 }, &mut self.scratch(), deadline)?.atoms;
-        let width = self.shape.latent;
-        let confidence = self.weights.heads.confidence.as_ref();
-        Ok(Description {
-            graph: mean(&atoms, width),
-            confidence: confidence
-                .map(|head| AtomFeatures { width: head.outputs(), values: head.forward(&wide(&atoms)) }),
-            atoms: AtomFeatures { width, values: wide(&atoms) },
-        })
-    }
-
-    fn pool(&self, cell: &Cell, atoms: &[T]) -> Vec<f64> {
-        let width = self.shape.latent;
-        mean(&atoms[cell.atoms.start * width..cell.atoms.end * width], width)
-    }
-
-    /// Energy of the network and of free atoms; repulsion comes with the forces.
-    fn energy(&self, graph: &Graph, cell: &Cell, pooled: &[f64]) -> f64 {
-        let heads = &self.weights.heads;
-        let an_atom = heads.energy_normalizer.restore(heads.energy.forward(pooled)[0]);
-        let elements = &graph.elements[cell.atoms.clone()];
-        let free = elements.iter().map(|element| heads.reference[usize::from(*element)]).sum::<f64>();
-        an_atom * cell.atoms.len() as f64 + free
-    }
-
-    /// `∂E/∂atoms`: the energy is the number of atoms times a function of their mean.
-    fn energy_gradient(&self, graph: &Graph, pooled: &[Vec<f64>]) -> Vec<T> {
-        let heads = &self.weights.heads;
-        let mut out = Vec::with_capacity(graph.n_atoms() * self.shape.latent);
-        for (cell, pooled) in graph.cells.iter().zip(pooled) {
-            let by_mean = heads.energy.gradient(pooled);
-            let row = by_mean.iter().map(|g| T::real(g * heads.energy_normalizer.deviation));
-            let row = row.collect::<Vec<_>>();
-            for _ in cell.atoms.clone() {
-                out.extend_from_slice(&row);
-            }
-        }
-        out
-    }
-
+impl DirectScales {
     /// Forces and stress of the heads, and the repulsion of a direct model: its sum, with its own gradient.
-    #[expect(clippy::too_many_arguments, reason = "one structure of everything")]
-    fn add_direct(
-        &self,
-        graph: &Graph,
-        cell: &Cell,
-        heads: &DirectHeads,
-        atoms: &[T],
-        pooled: &[f64],
-        request: Request,
-        prediction: &mut Prediction,
-    ) {
+    fn complete(&self, graph: &Graph, cell: &Cell, heads: &HeadOutputs, request: Request, prediction: &mut Prediction) {
         let mut gradient = PairGradient::new(cell.atoms.len());
         prediction.energy += repulsion(graph, cell, |edge, slope| {
             let pair = &graph.pairs[edge];
@@ -145,42 +125,36 @@ impl<T: Real> Network<T> {
         if !request.forces {
             return;
         }
-        let width = self.shape.latent;
-        let raw = heads.forces.forward(&wide(&atoms[cell.atoms.start * width..cell.atoms.end * width]));
         // No net force; of periodic structures upstream removes no torque.
-        let net = mean(&raw, 3);
-        let own =
-            raw.chunks_exact(3).map(|row| [0, 1, 2].map(|axis| heads.forces_normalizer.restore(row[axis] - net[axis])));
-        let of_repulsion = gradient.forces.iter();
-        let forces = own.zip(of_repulsion).map(|(a, b)| [0, 1, 2].map(|axis| a[axis] + b[axis]));
-        prediction.forces = forces.collect();
-        let raw = heads.stress.forward(pooled);
+        let net = mean(&heads.forces, 3);
+        let rows = heads.forces.chunks_exact(3).zip(&gradient.forces);
+        let force = |(row, repulsion): (&[f64], &[f64; 3])| {
+            [0, 1, 2].map(|axis| self.forces.restore(row[axis] - net[axis]) + repulsion[axis])
+        };
+        prediction.forces = rows.map(force).collect();
         let mut stress = gradient.stress(cell.volume);
-        for (k, stress) in stress.iter_mut().enumerate() {
-            let normalizer = if k < 3 { heads.diagonal_normalizer } else { heads.off_diagonal_normalizer };
-            *stress += normalizer.restore(raw[k]);
+        for (k, (stress, raw)) in stress.iter_mut().zip(&heads.stress).enumerate() {
+            *stress += if k < 3 { self.diagonal } else { self.off_diagonal }.restore(*raw);
         }
         prediction.stress = Some(stress);
     }
 }
 
-/// The repulsion of a conservative model, its mean over atoms, and forces and stress from `∂E/∂vector` of all edges.
-fn add_gradient(graph: &Graph, cell: &Cell, slopes: &[[f64; 3]], prediction: &mut Prediction, forces: bool) {
+/// The repulsion of a conservative model, its mean over atoms, and forces and stress from the slopes of all edges.
+fn complete(graph: &Graph, cell: &Cell, slopes: &[[f64; 3]], request: Request, prediction: &mut Prediction) {
     let n_atoms = cell.atoms.len() as f64;
-    let mut radial = vec![0.0; if forces { cell.edges.len() } else { 0 }];
+    let mut radial = vec![0.0; if request.forces { cell.edges.len() } else { 0 }];
     let sum = repulsion(graph, cell, |edge, slope| {
         if let Some(radial) = radial.get_mut(edge - cell.edges.start) {
             *radial = slope / n_atoms;
         }
     });
     prediction.energy += sum / n_atoms;
-    if !forces {
+    if !request.forces {
         return;
     }
     let mut gradient = PairGradient::new(cell.atoms.len());
-    for (index, radial) in cell.edges.clone().zip(radial) {
-        let pair = &graph.pairs[index];
-        let slope = slopes[index];
+    for ((pair, slope), radial) in graph.pairs[cell.edges.clone()].iter().zip(&slopes[cell.edges.clone()]).zip(radial) {
         gradient.add(pair, [0, 1, 2].map(|axis| slope[axis] + radial * pair.vector[axis] / pair.distance));
     }
     prediction.stress = Some(gradient.stress(cell.volume));

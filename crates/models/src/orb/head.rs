@@ -18,20 +18,6 @@ pub(crate) struct Head {
     pub(crate) second_bias: Vec<f64>,
 }
 
-/// What a training set's numbers were scaled with.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Normalizer {
-    pub(crate) mean: f64,
-    pub(crate) deviation: f64,
-}
-
-impl Normalizer {
-    /// Back to physical units.
-    pub(crate) fn restore(&self, value: f64) -> f64 {
-        value * self.deviation + self.mean
-    }
-}
-
 impl Head {
     /// Numbers in a row of the result.
     pub(crate) fn outputs(&self) -> usize {

@@ -15,11 +15,13 @@
 //! equidistant neighbors by rounding (see [`nearest`]); in left-handed cells of direct models it turns the sign of the
 //! repulsion's stress; it replaces stresses of 1e10 eV/Å^3 and more by zero.
 //!
-//! Module order: `variant`, `tensors` ← `shape` ← `weights`; `nearest` ← `graph`, `basis`, `repulsion` ←
-//! `activations` ← `encoder`, `interaction`; `head` ← `network` ← `evaluation` ← `potential`.
+//! Module order: `variant`, `tensors` ← `shape`; `nearest` ← `graph` ← `basis`, `repulsion` ← `evaluation`;
+//! `head`, `weights` ← `activations` ← `encoder`, `interaction` ← `network` ← `potential`.
+//! `composite` (of `tensors`, `graph`) is the same network in plain candle operations.
 
 mod activations;
 mod basis;
+mod composite;
 mod encoder;
 mod evaluation;
 mod graph;

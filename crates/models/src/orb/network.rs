@@ -2,10 +2,12 @@
 
 use super::activations::{Arena, Kept, Scratch};
 use super::encoder::Encoder;
-use super::graph::Graph;
+use super::evaluation::{Description, HeadOutputs, Outputs, mean};
+use super::graph::{Cell, Graph};
 use super::interaction::{Features, Interaction, Keep, LayerKept};
 use super::shape::{N_HARMONICS, Shape};
 use super::weights::NetworkWeights;
+use mlip_atoms::prediction::AtomFeatures;
 use mlip_atoms::{Deadline, PredictError};
 use mlip_kernels::simd::Real;
 
@@ -26,9 +28,9 @@ pub(crate) struct Plan {
 }
 
 /// A forward pass.
-pub(crate) struct Pass<T> {
+struct Pass<T> {
     /// `[n_atoms, latent]`
-    pub(crate) atoms: Vec<T>,
+    atoms: Vec<T>,
     encoder: Kept,
     layers: Vec<LayerKept<T>>,
     cutoff: Vec<T>,
@@ -41,7 +43,7 @@ impl<T: Real> Network<T> {
     }
 
     /// Room for an evaluation.
-    pub(crate) fn scratch(&self) -> Scratch<T> {
+    fn scratch(&self) -> Scratch<T> {
         let Shape { latent, hidden, n_radial, .. } = self.shape;
         Scratch::new(hidden, latent, n_radial * N_HARMONICS)
     }
@@ -58,7 +60,7 @@ impl<T: Real> Network<T> {
     }
 
     /// Computes the features of atoms.
-    pub(crate) fn forward(
+    fn forward(
         &self,
         graph: &Graph,
         plan: Plan,
@@ -96,7 +98,7 @@ impl<T: Real> Network<T> {
     }
 
     /// `[n_edges]` `∂E/∂vector` from `∂E/∂atoms`.
-    pub(crate) fn backward(
+    fn backward(
         &self,
         graph: &Graph,
         pass: Pass<T>,
@@ -114,5 +116,44 @@ impl<T: Real> Network<T> {
         }
         let stage = Encoder { weights: &self.weights, graph };
         stage.backward(encoder, &gradients.edges, &by_cutoff, scratch, deadline)
+    }
+
+    /// What the network says of a batch, and its gradient where the plan has one.
+    pub(crate) fn evaluate(&self, graph: &Graph, plan: Plan, deadline: &Deadline) -> Result<Outputs, PredictError> {
+        let scratch = &mut self.scratch();
+        let pass = self.forward(graph, plan, scratch, deadline)?;
+        let atoms = pass.atoms.iter().map(|x| x.wide()).collect::<Vec<_>>();
+        let (weights, width) = (&self.weights.heads, self.shape.latent);
+        let (mut heads, mut by_atoms) = (Vec::with_capacity(graph.cells.len()), Vec::new());
+        for Cell { atoms: range, .. } in &graph.cells {
+            let own = &atoms[range.start * width..range.end * width];
+            let pooled = mean(own, width);
+            let direct = weights.direct.as_ref();
+            heads.push(HeadOutputs {
+                energy: weights.energy.forward(&pooled)[0],
+                forces: direct.map(|heads| heads.forces.forward(own)).unwrap_or_default(),
+                stress: direct.map(|heads| heads.stress.forward(&pooled)).unwrap_or_default(),
+            });
+            if plan.gradient {
+                // The energy is the number of atoms times a function of their mean.
+                let slope = weights.energy.gradient(&pooled);
+                let row = slope.iter().map(|g| T::real(g * weights.energy_deviation)).collect::<Vec<_>>();
+                by_atoms.extend(range.clone().flat_map(|_| row.iter().copied()));
+            }
+        }
+        let slopes = match plan.gradient {
+            true => self.backward(graph, pass, by_atoms, scratch, deadline)?,
+            false => Vec::new(),
+        };
+        Ok(Outputs { atoms, heads, slopes })
+    }
+
+    /// Features of atoms and what the confidence head makes of them.
+    pub(crate) fn describe(&self, graph: &Graph, deadline: &Deadline) -> Result<Description, PredictError> {
+        let plan = Plan { gradient: false, kept: 0 };
+        let values = self.evaluate(graph, plan, deadline)?.atoms;
+        let confidence = self.weights.heads.confidence.as_ref();
+        let confidence = confidence.map(|head| AtomFeatures { width: head.outputs(), values: head.forward(&values) });
+        Ok(Description::new(AtomFeatures { width: self.shape.latent, values }, confidence))
     }
 }

@@ -1,12 +1,14 @@
 //! ORB v3 as a [`Potential`].
 
-use super::evaluation::Description;
+use super::composite::{Composite, Stopped};
+use super::evaluation::{Description, Scales};
 use super::graph::{Graph, count_edges};
-use super::network::{Network, Plan};
+use super::network::Network;
 use super::shape::{CUTOFF, N_HARMONICS, Shape};
 use super::tensors::{LoadError, Tensors};
 use super::variant::{Kind, Variant};
 use super::weights::Packer;
+use candle_core::Device;
 use mlip_atoms::{Deadline, Potential, PotentialId, Precision, PredictError, Prediction, Request, Species, Structure};
 use mlip_kernels::simd::{InstructionSet, Real};
 use std::path::Path;
@@ -23,6 +25,7 @@ pub struct Orb {
     id: PotentialId,
     variant: &'static Variant,
     shape: Shape,
+    scales: Scales,
     model: AnyModel,
     kept_bytes: usize,
 }
@@ -30,6 +33,7 @@ pub struct Orb {
 enum AnyModel {
     F32(Network<f32>),
     F64(Network<f64>),
+    Composite(Box<Composite>),
 }
 
 impl Orb {
@@ -63,7 +67,22 @@ impl Orb {
             precision,
             settings: format!("model={}", variant.name),
         };
-        Ok(Self { id, variant, shape, model, kept_bytes: KEPT_BYTES })
+        Ok(Self { id, variant, shape, scales: packer.scales()?, model, kept_bytes: KEPT_BYTES })
+    }
+
+    /// The same potential in plain candle operations: any device; the oracle of the fast route. `tensors` are those that
+    /// it was made from.
+    ///
+    /// The fast route, which is what the constructors give, runs on the CPU only. This one runs on any device with
+    /// double precision (CPU, CUDA) and agrees with the fast one to rounding. On the CPU it takes several times as long,
+    /// and much more memory.
+    ///
+    /// # Errors
+    /// When the weights cannot be read or put onto the device.
+    pub fn with_composite(mut self, tensors: &Tensors<'_>, device: &Device) -> Result<Self, LoadError> {
+        let composite = Composite::new(tensors, self.shape, self.variant.kind, self.id.precision, device)?;
+        self.model = AnyModel::Composite(Box::new(composite));
+        Ok(self)
     }
 
     /// Which of the published models it is.
@@ -87,6 +106,16 @@ impl Orb {
         match &self.model {
             AnyModel::F32(network) => network.describe(&graph, deadline),
             AnyModel::F64(network) => network.describe(&graph, deadline),
+            AnyModel::Composite(composite) => composite.describe(&graph, deadline).map_err(|s| self.stopped(s)),
+        }
+    }
+
+    fn stopped(&self, stopped: Stopped) -> PredictError {
+        match stopped {
+            Stopped::Predict(error) => error,
+            Stopped::Tensor(error) => {
+                PredictError::Internal { potential: self.id.name.clone(), message: error.to_string() }
+            }
         }
     }
 
@@ -99,20 +128,24 @@ impl Orb {
     }
 
     fn run(&self, graph: &Graph, request: Request, deadline: &Deadline) -> Result<Vec<Prediction>, PredictError> {
-        let kind = self.variant.kind;
-        let gradient = request.forces && kind == Kind::Conservative;
-        let plan = self.plan(graph.n_edges(), gradient);
-        match &self.model {
-            AnyModel::F32(network) => network.predict(graph, kind, request, plan, deadline),
-            AnyModel::F64(network) => network.predict(graph, kind, request, plan, deadline),
-        }
-    }
-
-    fn plan(&self, n_edges: usize, gradient: bool) -> Plan {
-        match self.model {
-            AnyModel::F32(_) => Network::<f32>::plan(&self.shape, n_edges, gradient, self.kept_bytes),
-            AnyModel::F64(_) => Network::<f64>::plan(&self.shape, n_edges, gradient, self.kept_bytes),
-        }
+        let gradient = request.forces && self.variant.kind == Kind::Conservative;
+        let n_edges = graph.n_edges();
+        let outputs = match &self.model {
+            AnyModel::F32(network) => network.evaluate(
+                graph,
+                Network::<f32>::plan(&self.shape, n_edges, gradient, self.kept_bytes),
+                deadline,
+            )?,
+            AnyModel::F64(network) => network.evaluate(
+                graph,
+                Network::<f64>::plan(&self.shape, n_edges, gradient, self.kept_bytes),
+                deadline,
+            )?,
+            AnyModel::Composite(composite) => {
+                composite.evaluate(graph, gradient, deadline).map_err(|stopped| self.stopped(stopped))?
+            }
+        };
+        Ok(self.scales.predictions(graph, &outputs, request))
     }
 
     /// Bytes of an evaluation with gradients.
@@ -128,6 +161,14 @@ impl Orb {
         let an_atom = n_layers * (2 * hidden + 2 * latent) + 4 * hidden + 12 * latent;
         let block = super::activations::BLOCK * (4 * hidden + 2 * latent + 2 * n_radial * N_HARMONICS);
         kept + edges + (n_atoms * an_atom + block) * size_of::<T>()
+    }
+
+    /// Bytes of an evaluation on the composite route: candle keeps every intermediate, and gradients beside them.
+    fn composite_bytes(&self, n_atoms: usize, n_edges: usize) -> usize {
+        let Shape { latent, hidden, n_layers, .. } = self.shape;
+        let scalar = if self.id.precision == Precision::F32 { 4 } else { 8 };
+        let row = 10 * hidden + 24 * latent;
+        (n_layers + 1) * (n_edges + n_atoms) * row * scalar
     }
 }
 
@@ -158,14 +199,16 @@ impl Potential for Orb {
         match &self.model {
             AnyModel::F32(network) => network.weights.bytes(),
             AnyModel::F64(network) => network.weights.bytes(),
+            AnyModel::Composite(composite) => composite.bytes(),
         }
     }
 
     fn working_bytes(&self, structure: &Structure) -> u64 {
         let (n_atoms, n_edges) = (structure.n_atoms(), count_edges(structure, self.variant.max_neighbors));
-        let bytes = match self.model {
-            AnyModel::F32(_) => self.evaluation_bytes::<f32>(n_atoms, n_edges),
-            AnyModel::F64(_) => self.evaluation_bytes::<f64>(n_atoms, n_edges),
+        let bytes = match (&self.model, self.id.precision) {
+            (AnyModel::Composite(_), _) => self.composite_bytes(n_atoms, n_edges),
+            (_, Precision::F32) => self.evaluation_bytes::<f32>(n_atoms, n_edges),
+            (_, Precision::F64) => self.evaluation_bytes::<f64>(n_atoms, n_edges),
         };
         bytes as u64
     }

@@ -20,6 +20,9 @@ pub enum LoadError {
     /// The name belongs to none of the models.
     #[error("there is no model `{0}`; upstream's names are orb-v3-(conservative|direct)-(inf|20)-(omat|mpa)")]
     Name(String),
+    /// The device has no room for the weights, or is not there.
+    #[error("the weights cannot be put onto the device: {0}")]
+    Device(#[source] candle_core::Error),
     /// No weights come with this program.
     #[error("its weights do not come with this program; give upstream's file, `--model {0}=FILE.ckpt`")]
     NoFile(String),

@@ -2,11 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use super::evaluation::Scales;
 use super::graph::Graph;
 use super::network::{Network, Plan};
 use super::shape::Shape;
 use super::tensors::Tensors;
-use super::variant::Variant;
+use super::variant::{Kind, Variant};
 use super::weights::Packer;
 use mlip_atoms::neighbors::Pair;
 use mlip_atoms::{Deadline, Lattice, Prediction, Request, Species, Structure};
@@ -16,7 +17,6 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 const INF: &str = "orb-v3-conservative-inf-omat";
-const ALL: Plan = Plan { gradient: true, kept: 99 };
 
 fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/orb").join(name)
@@ -28,6 +28,12 @@ fn network<T: Real>(name: &str, set: InstructionSet) -> (Network<T>, &'static Va
     let shape = Shape::infer(&tensors, variant).unwrap();
     let weights = Packer { tensors: &tensors, shape, kind: variant.kind, set }.network().unwrap();
     (Network { weights, shape }, variant)
+}
+
+fn scales(variant: &Variant) -> Scales {
+    let tensors = Tensors::open(&data(&format!("orb_tiny_{}.ckpt", variant.kind.name()))).unwrap();
+    let shape = Shape::infer(&tensors, variant).unwrap();
+    Packer { tensors: &tensors, shape, kind: variant.kind, set: InstructionSet::Portable }.scales().unwrap()
 }
 
 fn goldens(set: &str) -> Vec<Value> {
@@ -88,7 +94,9 @@ fn stored(edges: &str, set: &str) -> Vec<(Value, Graph)> {
 
 fn predict<T: Real>(network: &Network<T>, variant: &Variant, graph: &Graph) -> Prediction {
     let request = Request { forces: true, atom_features: true };
-    network.predict(graph, variant.kind, request, ALL, &Deadline::NONE).unwrap().remove(0)
+    let plan = Plan { gradient: variant.kind == Kind::Conservative, kept: 99 };
+    let outputs = network.evaluate(graph, plan, &Deadline::NONE).unwrap();
+    scales(variant).predictions(graph, &outputs, request).remove(0)
 }
 
 fn difference(a: &[f64], b: &[f64]) -> f64 {

@@ -1,6 +1,7 @@
 //! Weights packed for the kernels of one instruction set and precision.
 
-use super::head::{Head, Normalizer};
+use super::evaluation::{DirectScales, Normalizer, Scales};
+use super::head::Head;
 use super::shape::{N_EMBEDDED, N_HARMONICS, Shape};
 use super::tensors::{LoadError, Tensors};
 use super::variant::Kind;
@@ -40,9 +41,8 @@ pub(crate) struct LayerWeights<T> {
 #[derive(Debug)]
 pub(crate) struct Heads {
     pub(crate) energy: Head,
-    pub(crate) energy_normalizer: Normalizer,
-    /// `[119]` by atomic number, eV.
-    pub(crate) reference: Vec<f64>,
+    /// Of the energies of a training set, eV an atom.
+    pub(crate) energy_deviation: f64,
     pub(crate) confidence: Option<Head>,
     pub(crate) direct: Option<DirectHeads>,
 }
@@ -51,10 +51,7 @@ pub(crate) struct Heads {
 #[derive(Debug)]
 pub(crate) struct DirectHeads {
     pub(crate) forces: Head,
-    pub(crate) forces_normalizer: Normalizer,
     pub(crate) stress: Head,
-    pub(crate) diagonal_normalizer: Normalizer,
-    pub(crate) off_diagonal_normalizer: Normalizer,
 }
 
 /// All weights.
@@ -221,24 +218,32 @@ impl Packer<'_, '_> {
         Ok(Normalizer { mean: number("running_mean")?, deviation: number("running_var")?.sqrt() })
     }
 
-    fn heads(&self) -> Result<Heads, LoadError> {
-        let direct = match self.kind {
-            Kind::Conservative => None,
-            Kind::Direct => Some(DirectHeads {
-                forces: self.head("forces", 3, false)?,
-                forces_normalizer: self.normalizer("forces.normalizer")?,
-                stress: self.head("stress", 6, false)?,
-                diagonal_normalizer: self.normalizer("stress.diag_normalizer")?,
-                off_diagonal_normalizer: self.normalizer("stress.offdiag_normalizer")?,
-            }),
-        };
+    /// What turns outputs of heads into physical units.
+    pub(crate) fn scales(&self) -> Result<Scales, LoadError> {
         let mut reference = self.tensors.get("heads.energy.reference.linear.weight", &[N_EMBEDDED - 1])?;
         // The last element has no reference energy, and is not supported.
         reference.push(0.0);
+        let direct = match self.kind {
+            Kind::Conservative => None,
+            Kind::Direct => Some(DirectScales {
+                forces: self.normalizer("forces.normalizer")?,
+                diagonal: self.normalizer("stress.diag_normalizer")?,
+                off_diagonal: self.normalizer("stress.offdiag_normalizer")?,
+            }),
+        };
+        Ok(Scales { energy: self.normalizer("energy.normalizer")?, reference, direct })
+    }
+
+    fn heads(&self) -> Result<Heads, LoadError> {
+        let direct = match self.kind {
+            Kind::Conservative => None,
+            Kind::Direct => {
+                Some(DirectHeads { forces: self.head("forces", 3, false)?, stress: self.head("stress", 6, false)? })
+            }
+        };
         Ok(Heads {
             energy: self.head("energy", 1, self.kind == Kind::Conservative)?,
-            energy_normalizer: self.normalizer("energy.normalizer")?,
-            reference,
+            energy_deviation: self.normalizer("energy.normalizer")?.deviation,
             confidence: self.shape.n_confidence.map(|n| self.head("confidence", n, false)).transpose()?,
             direct,
         })

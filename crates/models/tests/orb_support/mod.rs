@@ -63,6 +63,13 @@ pub(crate) fn tiny(model: &str, precision: Precision) -> Orb {
     Orb::from_file(model, &data(&format!("orb_tiny_{kind}.ckpt")), precision).unwrap()
 }
 
+/// The tiny model in plain candle operations.
+pub(crate) fn tiny_composite(model: &str, precision: Precision) -> Orb {
+    let kind = if model.contains("direct") { "direct" } else { "conservative" };
+    let tensors = Tensors::open(&data(&format!("orb_tiny_{kind}.ckpt"))).unwrap();
+    tiny(model, precision).with_composite(&tensors, &candle_core::Device::Cpu).unwrap()
+}
+
 /// The model at its real size.
 pub(crate) fn real(model: &str, precision: Precision) -> Orb {
     let kind = if model.contains("direct") { "direct" } else { "conservative" };
