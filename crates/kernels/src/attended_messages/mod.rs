@@ -223,3 +223,6 @@ impl<T: Real> Kernel<T> for ScatterPair<'_, T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

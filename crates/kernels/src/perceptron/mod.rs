@@ -217,3 +217,6 @@ impl<T: Real> RmsNorm<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
