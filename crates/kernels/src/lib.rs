@@ -1,15 +1,18 @@
 //! Custom tensor operations for the models: fast on the CPU, with the instruction set chosen at run time.
 //!
-//! Module order: `simd` ← `linear` ← `gate` ← `rows`, `gated_messages`; `simd` ← `silu`, `edge_products`, `spline`, `symmetric_contraction`.
+//! Module order: `simd` ← `linear` ← `gate` ← `rows`, `gated_messages`, `perceptron` ← `attended_messages`;
+//! `simd` ← `silu`, `edge_products`, `spline`, `symmetric_contraction`.
 //!
 //! Kernels start no threads and read no environment but the instruction set; parallelism is that of
 //! the rayon pool the caller runs in. Every sum has a fixed order, so results do not depend on it.
 
+pub mod attended_messages;
 pub mod basis;
 pub mod edge_products;
 pub mod gate;
 pub mod gated_messages;
 pub mod linear;
+pub mod perceptron;
 pub mod rows;
 pub mod silu;
 pub mod simd;

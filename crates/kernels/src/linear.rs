@@ -29,6 +29,10 @@ impl<T: Real> Kernel<T> for StripWidth {
 
 const CACHE_LINE_BYTES: usize = 64;
 
+/// Products are summed over so many rows of the matrix at a time: that part of a strip stays in the first-level cache
+/// for all rows of the left factor, and partial sums keep less rounding than one long sum.
+const CHUNK: usize = 128;
+
 impl<T: Real> Matrix<T> {
     /// Packs the matrix whose element in row `k`, column `c` is `element(k, c)`.
     pub fn pack(depth: usize, width: usize, set: InstructionSet, element: impl Fn(usize, usize) -> T) -> Self {
@@ -94,7 +98,15 @@ impl<T: Real> Matrix<T> {
                 break;
             }
             if column + self.strip <= self.width {
-                strip_rows::<V>(self.depth, left, stride, rows, strip, &mut out[column..], out_stride);
+                for first in (0..self.depth).step_by(CHUNK) {
+                    let depth = CHUNK.min(self.depth - first);
+                    let (left, strip) = (&left[first..], &strip[first * self.strip..]);
+                    let next = self.start + index * self.depth * self.strip + (first + depth) * self.strip;
+                    let ahead = self.strips.get(next..).unwrap_or_default();
+                    let ahead = &ahead[..ahead.len().min(CHUNK * self.strip)];
+                    let out = &mut out[column..];
+                    strip_rows::<V>(depth, first > 0, left, stride, rows, strip, out, out_stride, ahead);
+                }
             } else {
                 self.last_strip::<V>(left, stride, rows, strip, column, out, out_stride);
             }
@@ -119,7 +131,10 @@ impl<T: Real> Matrix<T> {
         for r in 0..rows {
             let out = &mut out[r * out_stride + column..][..rest];
             row[..rest].copy_from_slice(out);
-            V::tile::<1>(self.depth, &left[r * stride..], stride, strip, &mut row, MAX_STRIP);
+            for first in (0..self.depth).step_by(CHUNK) {
+                let (depth, strip) = (CHUNK.min(self.depth - first), &strip[first * self.strip..]);
+                V::tile::<1>(depth, first > 0, &left[r * stride + first..], stride, strip, &mut row, MAX_STRIP);
+            }
             out.copy_from_slice(&row[..rest]);
         }
     }
@@ -131,8 +146,8 @@ impl<T: Real> Matrix<T> {
 
     /// `out += left · self` for `rows` rows; row r of `left` begins at `r · stride`, of `out` at `r · out_stride`.
     ///
-    /// An element is summed over `depth` in ascending order, whatever the tile: its value does not
-    /// depend on the number of rows. A call of its own, not inlined: the tiles are long code.
+    /// An element is summed over `depth` in ascending order, in chunks of the same length whatever the tile: its value
+    /// does not depend on the number of rows. A call of its own, not inlined: the tiles are long code.
     #[inline(never)]
     pub fn multiply_add_strided(&self, left: &[T], stride: usize, rows: usize, out: &mut [T], out_stride: usize) {
         struct Run<'a, T> {
@@ -159,27 +174,35 @@ impl<T: Real> Matrix<T> {
 const MAX_STRIP: usize = 64;
 
 #[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "a matrix product has that many")]
 fn strip_rows<V: Vector>(
     depth: usize,
+    apart: bool,
     left: &[V::Scalar],
     stride: usize,
     rows: usize,
     strip: &[V::Scalar],
     out: &mut [V::Scalar],
     out_stride: usize,
+    ahead: &[V::Scalar],
 ) {
+    // What comes next is fetched in equal parts, one a tile.
+    let mut parts = ahead.chunks((ahead.len() / rows.div_ceil(V::ROWS)).next_multiple_of(V::STRIP).max(V::STRIP));
     let mut row = 0;
     while row < rows {
+        if let Some(part) = parts.next() {
+            V::prefetch(part);
+        }
         let (left, out) = (&left[row * stride..], &mut out[row * out_stride..]);
         let step = (rows - row).min(V::ROWS);
         match step {
-            6 => V::tile::<6>(depth, left, stride, strip, out, out_stride),
-            5 => V::tile::<5>(depth, left, stride, strip, out, out_stride),
-            4 => V::tile::<4>(depth, left, stride, strip, out, out_stride),
-            3 => V::tile::<3>(depth, left, stride, strip, out, out_stride),
-            2 => V::tile::<2>(depth, left, stride, strip, out, out_stride),
+            6 => V::tile::<6>(depth, apart, left, stride, strip, out, out_stride),
+            5 => V::tile::<5>(depth, apart, left, stride, strip, out, out_stride),
+            4 => V::tile::<4>(depth, apart, left, stride, strip, out, out_stride),
+            3 => V::tile::<3>(depth, apart, left, stride, strip, out, out_stride),
+            2 => V::tile::<2>(depth, apart, left, stride, strip, out, out_stride),
             _ => {
-                V::tile::<1>(depth, left, stride, strip, out, out_stride);
+                V::tile::<1>(depth, apart, left, stride, strip, out, out_stride);
                 row += 1;
                 continue;
             }
@@ -203,7 +226,9 @@ mod tests {
     }
 
     fn check<T: Real>(tolerance: f64) {
-        for (rows, depth, width) in [(1, 1, 1), (7, 31, 128), (13, 64, 64), (6, 8, 16), (5, 7, 9), (23, 128, 200)] {
+        for (rows, depth, width) in
+            [(1, 1, 1), (7, 31, 128), (13, 64, 64), (6, 8, 16), (5, 7, 9), (23, 128, 200), (7, 300, 70)]
+        {
             let (left, right) = (noise(rows * depth, 1), noise(width * depth, 2));
             let narrow = |values: &[f64]| values.iter().map(|x| T::real(*x)).collect::<Vec<T>>();
             for set in InstructionSet::available() {

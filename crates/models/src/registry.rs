@@ -2,6 +2,7 @@
 
 use crate::chgnet::{self, Chgnet};
 use crate::mace::{self, Mace, RELEASED, Released};
+use crate::orb::{self, Orb};
 use mlip_atoms::lennard_jones::{LennardJones, LennardJonesParameters};
 use mlip_atoms::{LoadOptions, Potential};
 use std::path::{Path, PathBuf};
@@ -53,6 +54,46 @@ pub static REGISTRY: &[Entry] = &[
         licence: "BSD-3-Clause-LBNL",
         load: load_chgnet,
     },
+    orb_v3(
+        "orb-v3-conservative-inf-omat",
+        &["orb", "orb_v3_conservative_inf_omat"],
+        "ORB v3: conservative model, up to 120 neighbors, OMat24",
+    ),
+    orb_v3(
+        "orb-v3-conservative-20-omat",
+        &["orb_v3_conservative_20_omat"],
+        "ORB v3: conservative model, 20 neighbors, OMat24",
+    ),
+    orb_v3(
+        "orb-v3-conservative-inf-mpa",
+        &["orb_v3_conservative_inf_mpa"],
+        "ORB v3: conservative model, up to 120 neighbors, MPtrj and Alexandria",
+    ),
+    orb_v3(
+        "orb-v3-conservative-20-mpa",
+        &["orb_v3_conservative_20_mpa"],
+        "ORB v3: conservative model, 20 neighbors, MPtrj and Alexandria",
+    ),
+    orb_v3(
+        "orb-v3-direct-inf-omat",
+        &["orb_v3_direct_inf_omat"],
+        "ORB v3: forces and stress from heads, up to 120 neighbors, OMat24",
+    ),
+    orb_v3(
+        "orb-v3-direct-20-omat",
+        &["orb_v3_direct_20_omat"],
+        "ORB v3: forces and stress from heads, 20 neighbors, OMat24",
+    ),
+    orb_v3(
+        "orb-v3-direct-inf-mpa",
+        &["orb_v3_direct_inf_mpa"],
+        "ORB v3: forces and stress from heads, up to 120 neighbors, MPtrj and Alexandria",
+    ),
+    orb_v3(
+        "orb-v3-direct-20-mpa",
+        &["orb_v3_direct_20_mpa"],
+        "ORB v3: forces and stress from heads, 20 neighbors, MPtrj and Alexandria",
+    ),
     Entry {
         name: "mace",
         aliases: &[],
@@ -75,6 +116,20 @@ pub static REGISTRY: &[Entry] = &[
         load: load_lennard_jones,
     },
 ];
+
+/// One of the models of ORB v3.
+const fn orb_v3(name: &'static str, aliases: &'static [&'static str], about: &'static str) -> Entry {
+    Entry {
+        name,
+        aliases,
+        takes: &[],
+        about,
+        built_in: None,
+        files: "upstream's `.ckpt` (https://github.com/orbital-materials/orb-models), named like the model",
+        licence: "Apache-2.0",
+        load: load_orb,
+    }
+}
 
 /// Why a potential cannot be had.
 #[derive(Debug, Error)]
@@ -127,6 +182,9 @@ pub enum Cause {
         /// Where upstream publishes it.
         url: &'static str,
     },
+    /// ORB's.
+    #[error(transparent)]
+    Orb(#[from] orb::LoadError),
     /// A file was given to a potential without weights.
     #[error("it has no weights and takes no file")]
     Weightless,
@@ -209,6 +267,11 @@ pub fn places(model: &Released) -> Vec<PathBuf> {
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
     model.places(&folders, cache.as_deref())
+}
+
+fn load_orb(Selection { name, file, options }: Selection) -> Result<Arc<dyn Potential>, Cause> {
+    let file = file.ok_or_else(|| orb::LoadError::NoFile(name.into()))?;
+    Ok(Arc::new(Orb::from_file(name, file, options.precision)?))
 }
 
 fn load_lennard_jones(Selection { file, .. }: Selection) -> Result<Arc<dyn Potential>, Cause> {

@@ -88,20 +88,38 @@ impl Weights {
         Ok(&tensor.values)
     }
 
+    /// Names and shapes, in the order of names.
+    pub fn shapes(&self) -> impl Iterator<Item = (&str, &[usize])> {
+        self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor.shape.as_slice()))
+    }
+
     /// blake3 over names, shapes and values: the same weights have the same digest, whatever file they came from.
     pub fn digest(&self) -> String {
-        let mut hasher = blake3::Hasher::new();
+        let mut digest = Digest::default();
         for (name, tensor) in &self.tensors {
-            hasher.update(name.as_bytes());
-            hasher.update(&[0]);
-            hasher.update(&(tensor.shape.len() as u64).to_le_bytes());
-            for n in &tensor.shape {
-                hasher.update(&(*n as u64).to_le_bytes());
-            }
-            for value in &tensor.values {
-                hasher.update(&value.to_le_bytes());
-            }
+            digest.add(name, &tensor.shape, &tensor.values);
         }
-        hasher.finalize().to_hex().to_string()
+        digest.finish()
+    }
+}
+
+/// The digest of weights that are read one after the other, in the order of names.
+#[derive(Default)]
+pub(crate) struct Digest(blake3::Hasher);
+
+impl Digest {
+    pub(crate) fn add(&mut self, name: &str, shape: &[usize], values: &[f64]) {
+        self.0.update(name.as_bytes());
+        self.0.update(&[0]);
+        self.0.update(&(shape.len() as u64).to_le_bytes());
+        for n in shape {
+            self.0.update(&(*n as u64).to_le_bytes());
+        }
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>();
+        self.0.update(&bytes);
+    }
+
+    pub(crate) fn finish(&self) -> String {
+        self.0.finalize().to_hex().to_string()
     }
 }

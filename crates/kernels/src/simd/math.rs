@@ -9,10 +9,11 @@ const LN_2_TAIL: f64 = 2.319_046_813_846_299_6e-17;
 /// π less its nearest `f64`.
 const PI_TAIL: f64 = 1.224_646_799_147_353_2e-16;
 
+/// `1/k!`: coefficients of the power series of the exponential function.
+const EXP: [f64; 24] = inverse_factorials();
+
 /// Of x^(2k+1) in the sine's power series.
-const fn coefficient(k: usize) -> f64 {
-    inverse_factorial(2 * k + 1) * if k.is_multiple_of(2) { 1.0 } else { -1.0 }
-}
+const SIN: [f64; 12] = alternating_inverse_factorials();
 
 #[inline(always)]
 fn constant<V: Vector>(value: f64) -> V {
@@ -26,15 +27,23 @@ fn round<V: Vector>(x: V) -> V {
     x.add(magic).sub(magic)
 }
 
-/// `1/k!`
-const fn inverse_factorial(k: usize) -> f64 {
-    let mut product = 1.0;
-    let mut n = 1;
-    while n <= k {
-        product *= n as f64;
-        n += 1;
+const fn inverse_factorials() -> [f64; 24] {
+    let (mut out, mut product, mut k) = ([1.0; 24], 1.0, 1);
+    while k < out.len() {
+        product *= k as f64;
+        out[k] = 1.0 / product;
+        k += 1;
     }
-    1.0 / product
+    out
+}
+
+const fn alternating_inverse_factorials() -> [f64; 12] {
+    let (mut out, mut k) = ([0.0; 12], 0);
+    while k < out.len() {
+        out[k] = if k.is_multiple_of(2) { EXP[2 * k + 1] } else { -EXP[2 * k + 1] };
+        k += 1;
+    }
+    out
 }
 
 /// e^x. Arguments beyond the range of the type are moved to its ends, so that nothing overflows.
@@ -47,9 +56,9 @@ pub fn exp<V: Vector>(x: V) -> V {
     let [high, low] = V::Scalar::split(std::f64::consts::LN_2, LN_2_TAIL);
     let r = minus_n.mul_add(V::splat(high), x);
     let r = minus_n.mul_add(V::splat(low), r);
-    let mut sum = constant::<V>(inverse_factorial(V::Scalar::EXP_TERMS - 1));
+    let mut sum = constant::<V>(EXP[V::Scalar::EXP_TERMS - 1]);
     for k in (0..V::Scalar::EXP_TERMS - 1).rev() {
-        sum = sum.mul_add(r, constant(inverse_factorial(k)));
+        sum = sum.mul_add(r, constant(EXP[k]));
     }
     sum.mul(n.exp2_whole())
 }
@@ -85,9 +94,9 @@ fn alternating_sine<V: Vector>(x: V, turns: V, sign: V) -> V {
     let r = minus.mul_add(V::splat(low), r);
     let square = r.mul(r);
     let terms = V::Scalar::SIN_TERMS;
-    let mut sum = constant::<V>(coefficient(terms - 1));
+    let mut sum = constant::<V>(SIN[terms - 1]);
     for k in (1..terms - 1).rev() {
-        sum = sum.mul_add(square, constant(coefficient(k)));
+        sum = sum.mul_add(square, constant(SIN[k]));
     }
     let value = sum.mul(square).mul_add(r, r);
     // |sign - 2 round(sign / 2)| is 0 for even and 1 for odd numbers.

@@ -82,10 +82,14 @@ pub trait Vector: Copy {
     fn sum(self) -> Self::Scalar;
     /// 2^n for lanes that hold whole numbers n within the exponent's range.
     fn exp2_whole(self) -> Self;
+    /// Asks for these numbers to be brought near, where the processor can.
+    fn prefetch(_numbers: &[Self::Scalar]) {}
     /// Matrix tile: adds `left[r · stride + k] · strip[k · STRIP + c]` over `k < depth` to
-    /// `out[r · out_stride + c]`, for `r < ROWS` and `c < STRIP`.
+    /// `out[r · out_stride + c]`, for `r < ROWS` and `c < STRIP`. `apart`: the sum over k is made apart and added
+    /// as a whole; otherwise terms are added to `out` one by one.
     fn tile<const ROWS: usize>(
         depth: usize,
+        apart: bool,
         left: &[Self::Scalar],
         stride: usize,
         strip: &[Self::Scalar],
@@ -211,10 +215,12 @@ macro_rules! real {
                 [high, (value - f64::from(high) + tail) as $type]
             }
 
+            #[inline(always)]
             fn real(value: f64) -> Self {
                 value as $type
             }
 
+            #[inline(always)]
             fn wide(self) -> f64 {
                 f64::from(self)
             }

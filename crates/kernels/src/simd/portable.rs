@@ -100,6 +100,7 @@ macro_rules! lanes {
             #[inline(always)]
             fn tile<const ROWS: usize>(
                 depth: usize,
+                apart: bool,
                 left: &[$type],
                 stride: usize,
                 strip: &[$type],
@@ -108,13 +109,17 @@ macro_rules! lanes {
             ) {
                 for row in 0..ROWS {
                     let out = &mut out[row * out_stride..][..Self::STRIP];
-                    let mut sums = [Self::load(out), Self::load(&out[8..])];
+                    let before = [Self::load(out), Self::load(&out[8..])];
+                    let mut sums = if apart { [Self::splat(0.0); 2] } else { before };
                     for (factor, right) in left[row * stride..][..depth].iter().zip(strip.chunks_exact(16)) {
                         let factor = Self::splat(*factor);
                         sums = [
                             factor.mul_add(Self::load(right), sums[0]),
                             factor.mul_add(Self::load(&right[8..]), sums[1]),
                         ];
+                    }
+                    if apart {
+                        sums = [before[0].add(sums[0]), before[1].add(sums[1])];
                     }
                     sums[0].store(out);
                     sums[1].store(&mut out[8..]);

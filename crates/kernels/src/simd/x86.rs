@@ -93,8 +93,17 @@ macro_rules! vector {
             }
 
             #[inline(always)]
+            fn prefetch(numbers: &[$scalar]) {
+                for line in numbers.chunks(64 / size_of::<$scalar>()) {
+                    // SAFETY: a hint; the address is that of a number.
+                    unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
+                }
+            }
+
+            #[inline(always)]
             fn tile<const ROWS: usize>(
                 depth: usize,
+                apart: bool,
                 left: &[$scalar],
                 stride: usize,
                 strip: &[$scalar],
@@ -103,10 +112,12 @@ macro_rules! vector {
             ) {
                 assert!(depth > 0 && left.len() >= (ROWS - 1) * stride + depth && strip.len() >= depth * Self::STRIP);
                 let mut sums = [[Self::splat(0.0); $columns]; ROWS];
-                for (row, sums) in sums.iter_mut().enumerate() {
-                    let out = &out[row * out_stride..][..Self::STRIP];
-                    for (sum, out) in sums.iter_mut().zip(out.chunks_exact(Self::LANES)) {
-                        *sum = Self::load(out);
+                if !apart {
+                    for (row, sums) in sums.iter_mut().enumerate() {
+                        let out = &out[row * out_stride..][..Self::STRIP];
+                        for (sum, out) in sums.iter_mut().zip(out.chunks_exact(Self::LANES)) {
+                            *sum = Self::load(out);
+                        }
                     }
                 }
                 for k in 0..depth {
@@ -125,7 +136,7 @@ macro_rules! vector {
                 for (row, sums) in sums.into_iter().enumerate() {
                     let out = &mut out[row * out_stride..][..Self::STRIP];
                     for (sum, out) in sums.into_iter().zip(out.chunks_exact_mut(Self::LANES)) {
-                        sum.store(out);
+                        if apart { Self::load(out).add(sum).store(out) } else { sum.store(out) }
                     }
                 }
             }

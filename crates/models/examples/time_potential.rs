@@ -1,0 +1,74 @@
+//! Times a potential on one thread, crystal by crystal: what `scripts/measure` compares with upstream.
+//!
+//! usage: time_potential NAME[=FILE] CRYSTALS.json SECONDS
+//!
+//! CRYSTALS.json is a list of `{"name", "numbers", "cell", "positions"}` (Å, Cartesian). Each is evaluated once, then
+//! for so many seconds. Prints a JSON object: loading, milliseconds (least and median), peak memory.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a measurement that cannot go on fails; its output is data"
+)]
+
+use mlip_atoms::{Deadline, Lattice, LoadOptions, Request, Species, Structure};
+use mlip_models::registry;
+use std::time::Instant;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[derive(serde::Deserialize)]
+struct Crystal {
+    name: String,
+    numbers: Vec<u8>,
+    cell: [[f64; 3]; 3],
+    positions: Vec<[f64; 3]>,
+}
+
+impl Crystal {
+    fn structure(&self) -> Structure {
+        let lattice = Lattice::from_vectors(self.cell).unwrap();
+        let species = self.numbers.iter().map(|z| Species::from_atomic_number(*z).unwrap()).collect();
+        let fractional = self.positions.iter().map(|x| lattice.fractional(*x)).collect();
+        Structure::new(lattice, species, fractional).unwrap()
+    }
+}
+
+/// Largest resident size of this process so far, MB.
+fn peak_mb() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0");
+    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap_or(0.0) / 1e3
+}
+
+fn main() {
+    let arguments = std::env::args().skip(1).collect::<Vec<_>>();
+    let [model, crystals, seconds] = &arguments[..] else {
+        panic!("usage: time_potential NAME[=FILE] CRYSTALS.json SECONDS")
+    };
+    let (name, file) = model.split_once('=').map_or((model.as_str(), None), |(name, file)| (name, Some(file.as_ref())));
+    let seconds = seconds.parse::<f64>().unwrap();
+    let start = Instant::now();
+    let potential = registry::load(name, file, &LoadOptions::default()).unwrap();
+    let mut out = serde_json::json!({ "load_s": start.elapsed().as_secs_f64(), "loaded_mb": peak_mb() });
+    let crystals: Vec<Crystal> = serde_json::from_slice(&std::fs::read(crystals).unwrap()).unwrap();
+    for crystal in &crystals {
+        let structure = crystal.structure();
+        let mut times = Vec::new();
+        let begin = Instant::now();
+        // The first one warms up and does not count.
+        while times.len() < 4 || begin.elapsed().as_secs_f64() < seconds {
+            let start = Instant::now();
+            potential.predict(&[&structure], Request::default(), &Deadline::NONE).remove(0).unwrap();
+            times.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+        let counted = &mut times[1..];
+        counted.sort_by(f64::total_cmp);
+        out[&crystal.name] = serde_json::json!({
+            "n_atoms": crystal.numbers.len(), "n": counted.len(),
+            "least_ms": counted[0], "median_ms": counted[counted.len() / 2], "peak_mb": peak_mb(),
+        });
+    }
+    println!("{out}");
+}

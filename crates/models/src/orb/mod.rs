@@ -1,0 +1,44 @@
+//! ORB v3: an attention-gated graph network simulator on edges that know their direction.
+//!
+//! Papers: M. Neumann et al., "Orb: a fast, scalable neural network potential", arXiv:2410.22570 (2024);
+//! B. Rhodes et al., "Orb-v3: atomistic simulation at scale", arXiv:2504.06231 (2025).
+//! Upstream: PyPI `orb-models` 0.5.5, `orb_models/forcefield/{gns,angular,rbf,conservative_regressor,direct_regressor,
+//! forcefield_heads,pair_repulsion,featurization_utilities}.py`.
+//!
+//! The network is **not rotation invariant**: spherical harmonics enter plain perceptrons, so energies depend on how the
+//! crystal is turned, in the last digits. The Cartesian frame is used as given. Translations, the order of atoms, the
+//! choice of lattice vectors and supercells change nothing (but see the repulsion).
+//!
+//! What upstream does that is easily missed, and is done here as well: the repulsion looks up nuclear charges and
+//! radii one element too far, and a conservative model adds its mean over atoms to the total energy, a direct one its
+//! sum (so energies of conservative models are not exactly extensive where atoms are nearer than covalent radii). What upstream does and is not done here: it misses neighbors in strongly skewed cells; it picks among
+//! equidistant neighbors by rounding (see [`nearest`]); in left-handed cells of direct models it turns the sign of the
+//! repulsion's stress; it replaces stresses of 1e10 eV/Å^3 and more by zero.
+//!
+//! Module order: `variant`, `tensors` ← `shape`; `nearest` ← `graph` ← `basis`, `repulsion` ← `evaluation`;
+//! `head`, `weights` ← `activations` ← `encoder`, `interaction` ← `network` ← `potential`.
+//! `composite` (of `tensors`, `graph`) is the same network in plain candle operations.
+
+mod activations;
+mod basis;
+mod composite;
+mod encoder;
+mod evaluation;
+mod graph;
+mod head;
+mod interaction;
+mod nearest;
+mod network;
+mod potential;
+mod repulsion;
+mod shape;
+mod tensors;
+#[cfg(test)]
+mod tests;
+mod variant;
+mod weights;
+
+pub use evaluation::Description;
+pub use potential::Orb;
+pub use tensors::{LoadError, Tensors};
+pub use variant::{Kind, VARIANTS, Variant};

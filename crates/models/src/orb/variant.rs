@@ -1,0 +1,74 @@
+//! The published models by name.
+
+use super::tensors::LoadError;
+use std::path::Path;
+
+/// How forces come about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// As the gradient of the energy.
+    Conservative,
+    /// From heads of their own.
+    Direct,
+}
+
+impl Kind {
+    /// As in the models' names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Conservative => "conservative",
+            Self::Direct => "direct",
+        }
+    }
+}
+
+/// A published model: what its name says and its file does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variant {
+    /// Upstream's name, with hyphens.
+    pub name: &'static str,
+    /// How forces come about.
+    pub kind: Kind,
+    /// Neighbors that an atom has at most, nearest first: `inf` means 120.
+    pub max_neighbors: usize,
+}
+
+const fn variant(name: &'static str, kind: Kind, max_neighbors: usize) -> Variant {
+    Variant { name, kind, max_neighbors }
+}
+
+/// All of them; the first is what `orb` stands for.
+pub static VARIANTS: &[Variant] = &[
+    variant("orb-v3-conservative-inf-omat", Kind::Conservative, 120),
+    variant("orb-v3-conservative-20-omat", Kind::Conservative, 20),
+    variant("orb-v3-conservative-inf-mpa", Kind::Conservative, 120),
+    variant("orb-v3-conservative-20-mpa", Kind::Conservative, 20),
+    variant("orb-v3-direct-inf-omat", Kind::Direct, 120),
+    variant("orb-v3-direct-20-omat", Kind::Direct, 20),
+    variant("orb-v3-direct-inf-mpa", Kind::Direct, 120),
+    variant("orb-v3-direct-20-mpa", Kind::Direct, 20),
+];
+
+impl Variant {
+    /// The model of this name, hyphens or underscores; `orb` is the first.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        let name = name.replace('_', "-");
+        if name == "orb" {
+            return VARIANTS.first();
+        }
+        VARIANTS.iter().find(|variant| variant.name == name)
+    }
+
+    /// Refuses a file that is named after another model: what tells 20 neighbors from 120 is the name alone.
+    ///
+    /// # Errors
+    /// [`LoadError::OtherModel`] with both names.
+    pub(crate) fn check_file_name(&self, path: &Path) -> Result<(), LoadError> {
+        let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase().replace('_', "-"));
+        let other = name.and_then(|name| VARIANTS.iter().find(|variant| name.contains(variant.name)));
+        match other {
+            Some(other) if other != self => Err(LoadError::OtherModel { expected: self.name, found: other.name }),
+            _ => Ok(()),
+        }
+    }
+}

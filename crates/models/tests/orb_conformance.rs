@@ -1,0 +1,114 @@
+//! ORB's forces, stress and symmetries. It is not rotation invariant, so rotations are not among them.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(dead_code, reason = "the harness has checks that ORB does not pass")]
+
+mod conformance;
+mod orb_support;
+
+use mlip_atoms::{Deadline, Potential, Precision, Request, Structure};
+use mlip_models::orb::Orb;
+use orb_support::{golden, real, tiny};
+
+const INF: &str = "orb-v3-conservative-inf-omat";
+const TWENTY: &str = "orb-v3-conservative-20-omat";
+const DIRECT: &str = "orb-v3-direct-20-omat";
+
+/// Off their symmetric places, so that no two neighbors are equidistant: the number of edges is the same on both sides.
+const SLOPES: &[&str] = &["srtio3_rattled", "triclinic_skewed", "diamond_rattled", "h2o_box"];
+/// Also crystals whose truncation cuts through equidistant neighbors.
+const SYMMETRIES: &[&str] = &[
+    "srtio3_rattled",
+    "triclinic_skewed",
+    "tio2_outside_cell",
+    "cu_fcc_1atom",
+    "mg_hcp",
+    "nacl_prim",
+    "hbn_slab",
+    "h2o_box",
+    "ar_isolated",
+];
+
+fn structure(name: &str) -> Structure {
+    golden("tiny_conservative_inf", name).structure()
+}
+
+fn check(models: &[&str], names: &[&str], check: impl Fn(&Orb, &Structure)) {
+    for model in models {
+        let potential = tiny(model, Precision::F64);
+        for name in names {
+            check(&potential, &structure(name));
+        }
+    }
+}
+
+#[test]
+fn forces_are_slopes_of_the_energy() {
+    check(&[INF], SLOPES, |potential, structure| conformance::forces_are_slopes_of_the_energy(potential, structure));
+    check(&[TWENTY], &["srtio3_rattled", "diamond_rattled"], |potential, structure| {
+        conformance::forces_are_slopes_of_the_energy(potential, structure);
+    });
+}
+
+#[test]
+fn stress_is_the_slope_of_the_energy() {
+    check(&[INF], SLOPES, |potential, structure| conformance::stress_is_the_slope_of_the_energy(potential, structure));
+    check(&[TWENTY], &["srtio3_rattled", "diamond_rattled"], |potential, structure| {
+        conformance::stress_is_the_slope_of_the_energy(potential, structure);
+    });
+}
+
+#[test]
+fn the_real_models_forces_are_slopes_of_its_energy() {
+    let potential = real(INF, Precision::F64);
+    conformance::forces_are_slopes_of_the_energy(&potential, &structure("h2o_box"));
+    conformance::stress_is_the_slope_of_the_energy(&potential, &structure("h2o_box"));
+}
+
+#[test]
+fn translations_change_nothing() {
+    check(&[INF, TWENTY, DIRECT], SYMMETRIES, |potential, structure| {
+        conformance::translations_change_nothing(potential, structure);
+    });
+}
+
+#[test]
+fn a_permutation_permutes_the_results() {
+    check(&[INF, TWENTY, DIRECT], SYMMETRIES, |potential, structure| {
+        conformance::a_permutation_permutes_the_results(potential, structure);
+    });
+}
+
+/// A conservative model adds the mean of the repulsion over atoms, not its sum, as upstream does: where atoms are so
+/// near that there is repulsion, two cells have less than twice the energy.
+#[test]
+fn a_supercell_is_its_cell_twice() {
+    let without_repulsion = &["cu_fcc_1atom", "mg_hcp", "nacl_prim", "ar_isolated"];
+    check(&[INF, TWENTY], without_repulsion, |potential, structure| {
+        conformance::a_supercell_is_its_cell_twice(potential, structure);
+    });
+    check(&[DIRECT], SYMMETRIES, |potential, structure| {
+        conformance::a_supercell_is_its_cell_twice(potential, structure);
+    });
+}
+
+#[test]
+fn the_choice_of_lattice_vectors_changes_nothing() {
+    check(&[INF, TWENTY, DIRECT], SYMMETRIES, |potential, structure| {
+        conformance::the_choice_of_lattice_vectors_changes_nothing(potential, structure);
+    });
+}
+
+/// What the documentation says: the energy depends on how the crystal is turned.
+#[test]
+fn a_rotation_changes_the_energy() {
+    let energy = |structure: &Structure| {
+        let request = Request { forces: false, atom_features: false };
+        tiny(INF, Precision::F64).predict(&[structure], request, &Deadline::NONE).remove(0).unwrap().energy
+    };
+    let before = structure("srtio3_rattled");
+    let vectors = before.lattice().vectors().map(|[x, y, z]| [z, x, y]);
+    let lattice = mlip_atoms::Lattice::from_vectors(vectors).unwrap();
+    let turned = Structure::new(lattice, before.species().to_vec(), before.fractional().to_vec()).unwrap();
+    assert!((energy(&before) - energy(&turned)).abs() > 1e-6);
+}
