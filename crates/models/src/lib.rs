@@ -1,8 +1,10 @@
 //! The potentials, ported to candle.
 //!
-//! Module order: `weights`, `tensor` ← `chgnet` ← `registry`.
+//! Module order: `weights`, `tensor`, `mapped` ← `chgnet`, `uma` ← `registry`.
 
 pub mod chgnet;
+mod mapped;
 pub mod registry;
 mod tensor;
+pub mod uma;
 pub mod weights;
