@@ -9,10 +9,30 @@ const LN_2_TAIL: f64 = 2.319_046_813_846_299_6e-17;
 /// π less its nearest `f64`.
 const PI_TAIL: f64 = 1.224_646_799_147_353_2e-16;
 
-/// Of x^(2k+1) in the sine's power series.
-const fn coefficient(k: usize) -> f64 {
-    inverse_factorial(2 * k + 1) * if k.is_multiple_of(2) { 1.0 } else { -1.0 }
-}
+/// Terms of any power series here.
+const MAX_TERMS: usize = 16;
+
+/// `1/k!`: of x^k in that of the exponential function. Tables, because calls of a `const fn` may stay calls.
+const EXP_SERIES: [f64; MAX_TERMS] = {
+    let mut series = [0.0; MAX_TERMS];
+    let mut k = 0;
+    while k < MAX_TERMS {
+        series[k] = inverse_factorial(k);
+        k += 1;
+    }
+    series
+};
+
+/// Of x^(2k+1) in the sine's.
+const SIN_SERIES: [f64; MAX_TERMS] = {
+    let mut series = [0.0; MAX_TERMS];
+    let mut k = 0;
+    while k < MAX_TERMS {
+        series[k] = inverse_factorial(2 * k + 1) * if k.is_multiple_of(2) { 1.0 } else { -1.0 };
+        k += 1;
+    }
+    series
+};
 
 #[inline(always)]
 fn constant<V: Vector>(value: f64) -> V {
@@ -47,9 +67,9 @@ pub fn exp<V: Vector>(x: V) -> V {
     let [high, low] = V::Scalar::split(std::f64::consts::LN_2, LN_2_TAIL);
     let r = minus_n.mul_add(V::splat(high), x);
     let r = minus_n.mul_add(V::splat(low), r);
-    let mut sum = constant::<V>(inverse_factorial(V::Scalar::EXP_TERMS - 1));
+    let mut sum = constant::<V>(EXP_SERIES[V::Scalar::EXP_TERMS - 1]);
     for k in (0..V::Scalar::EXP_TERMS - 1).rev() {
-        sum = sum.mul_add(r, constant(inverse_factorial(k)));
+        sum = sum.mul_add(r, constant(EXP_SERIES[k]));
     }
     sum.mul(n.exp2_whole())
 }
@@ -85,9 +105,9 @@ fn alternating_sine<V: Vector>(x: V, turns: V, sign: V) -> V {
     let r = minus.mul_add(V::splat(low), r);
     let square = r.mul(r);
     let terms = V::Scalar::SIN_TERMS;
-    let mut sum = constant::<V>(coefficient(terms - 1));
+    let mut sum = constant::<V>(SIN_SERIES[terms - 1]);
     for k in (1..terms - 1).rev() {
-        sum = sum.mul_add(square, constant(coefficient(k)));
+        sum = sum.mul_add(square, constant(SIN_SERIES[k]));
     }
     let value = sum.mul(square).mul_add(r, r);
     // |sign - 2 round(sign / 2)| is 0 for even and 1 for odd numbers.

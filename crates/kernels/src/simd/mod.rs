@@ -211,10 +211,12 @@ macro_rules! real {
                 [high, (value - f64::from(high) + tail) as $type]
             }
 
+            #[inline(always)]
             fn real(value: f64) -> Self {
                 value as $type
             }
 
+            #[inline(always)]
             fn wide(self) -> f64 {
                 f64::from(self)
             }
