@@ -3,6 +3,7 @@
 use crate::chgnet::{self, Chgnet};
 use crate::mace::{self, Mace, RELEASED, Released};
 use crate::orb::{self, Orb};
+use crate::uma::{self, Uma};
 use mlip_atoms::lennard_jones::{LennardJones, LennardJonesParameters};
 use mlip_atoms::{LoadOptions, Potential};
 use std::path::{Path, PathBuf};
@@ -115,6 +116,56 @@ pub static REGISTRY: &[Entry] = &[
         licence: "none: it has no weights",
         load: load_lennard_jones,
     },
+    Entry {
+        name: "uma-s-1p1",
+        aliases: &["uma", "uma_s_1p1"],
+        takes: UMA_OPTIONS,
+        about: "UMA small 1.1: energy, forces, stress; H to Es; tasks omat (inorganic materials, default), omol, omc, oc20, odac; as `uma` it takes any UMA checkpoint",
+        built_in: None,
+        files: "upstream's `uma-s-1p1.pt` (huggingface.co/facebook/UMA, after agreeing to its licence)",
+        licence: UMA_LICENCE,
+        load: load_uma,
+    },
+    Entry {
+        name: "uma-s-1p2",
+        aliases: &["uma_s_1p2"],
+        takes: UMA_OPTIONS,
+        about: "UMA small 1.2: energy, forces, stress; more tasks: oc22, oc25",
+        built_in: None,
+        files: "upstream's `uma-s-1p2.pt` (huggingface.co/facebook/UMA, after agreeing to its licence)",
+        licence: UMA_LICENCE,
+        load: load_uma,
+    },
+    Entry {
+        name: "uma-s-1p2p1",
+        aliases: &["uma_s_1p2p1"],
+        takes: UMA_OPTIONS,
+        about: "UMA small 1.2.1: energy, forces, stress; more tasks: oc22, oc25",
+        built_in: None,
+        files: "upstream's `uma-s-1p2p1.pt` (huggingface.co/facebook/UMA, after agreeing to its licence)",
+        licence: UMA_LICENCE,
+        load: load_uma,
+    },
+    Entry {
+        name: "uma-m-1p1",
+        aliases: &["uma_m_1p1"],
+        takes: UMA_OPTIONS,
+        about: "UMA medium 1.1: energy, forces, stress; features of degree 4, about ten times the time of the small one",
+        built_in: None,
+        files: "upstream's `uma-m-1p1.pt` (huggingface.co/facebook/UMA, after agreeing to its licence)",
+        licence: UMA_LICENCE,
+        load: load_uma,
+    },
+    Entry {
+        name: "uma-s-1",
+        aliases: &["uma_s_1"],
+        takes: UMA_OPTIONS,
+        about: "UMA small 1.0, withdrawn upstream: refused, use uma-s-1p1",
+        built_in: None,
+        files: "none: upstream refuses its checkpoint",
+        licence: UMA_LICENCE,
+        load: refuse_uma_1,
+    },
 ];
 
 /// One of the models of ORB v3.
@@ -130,6 +181,9 @@ const fn orb_v3(name: &'static str, aliases: &'static [&'static str], about: &'s
         load: load_orb,
     }
 }
+/// Settings of UMA.
+const UMA_OPTIONS: &[&str] = &["task", "charge", "spin"];
+const UMA_LICENCE: &str = "FAIR Chemistry License v1 (gated; not distributed with this program)";
 
 /// Why a potential cannot be had.
 #[derive(Debug, Error)]
@@ -185,6 +239,9 @@ pub enum Cause {
     /// ORB's.
     #[error(transparent)]
     Orb(#[from] orb::LoadError),
+    /// UMA's.
+    #[error(transparent)]
+    Uma(#[from] uma::LoadError),
     /// A file was given to a potential without weights.
     #[error("it has no weights and takes no file")]
     Weightless,
@@ -272,6 +329,15 @@ pub fn places(model: &Released) -> Vec<PathBuf> {
 fn load_orb(Selection { name, file, options }: Selection) -> Result<Arc<dyn Potential>, Cause> {
     let file = file.ok_or_else(|| orb::LoadError::NoFile(name.into()))?;
     Ok(Arc::new(Orb::from_file(name, file, options.precision)?))
+}
+
+fn load_uma(Selection { name, file, options }: Selection) -> Result<Arc<dyn Potential>, Cause> {
+    let file = file.ok_or(uma::LoadError::NoFile)?;
+    Ok(Arc::new(Uma::from_file(name, file, options)?))
+}
+
+fn refuse_uma_1(_: Selection) -> Result<Arc<dyn Potential>, Cause> {
+    Err(uma::LoadError::FirstRelease.into())
 }
 
 fn load_lennard_jones(Selection { file, .. }: Selection) -> Result<Arc<dyn Potential>, Cause> {

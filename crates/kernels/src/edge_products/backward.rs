@@ -74,7 +74,7 @@ fn path_backward<V: Vector, const D1: usize, const D3: usize, const FEATURES: bo
     let (weights, slopes) = (&ends.weights[weights..][..channels], &ends.slopes[weights..][..channels]);
     let x = rows::<_, D1>(ends.x, path.feature, 1, channels);
     let out = rows::<_, D3>(ends.out, path.message, path.stride, channels);
-    let mut gradients = if FEATURES {
+    let gradients = if FEATURES {
         rows_mut::<_, D1>(by_features, path.feature, 1, channels)
     } else {
         std::array::from_fn(|_| Default::default())

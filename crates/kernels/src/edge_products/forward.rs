@@ -41,7 +41,7 @@ fn path_forward<V: Vector, const D1: usize, const D3: usize>(
 ) {
     let channels = weights.len();
     let x = rows::<_, D1>(x, path.feature, 1, channels);
-    let mut out = rows_mut::<_, D3>(out, path.message, path.stride, channels);
+    let out = rows_mut::<_, D3>(out, path.message, path.stride, channels);
     let coupling = &coupling[..D1 * D3];
     let (mut at, mut end) = (0, V::LANES);
     // Every row has `channels` numbers: with `end` bounded by that, no slice below needs a check.
