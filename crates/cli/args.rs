@@ -53,7 +53,8 @@ pub(crate) enum Command {
 /// What is computed.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub(crate) struct WhatArgs {
-    /// Structures: CIF files, folders (every *.cif below), list files, CSV tables with a CIF column
+    /// Structures: CIF, XYZ and POSCAR files, folders, list files (`-`: from standard input), TAR and ZIP archives, CSV
+    /// tables with a CIF column
     #[arg(long, value_name = "PATH", num_args = 1.., env = "MLIP_CIFS", value_delimiter = None)]
     pub(crate) cifs: Vec<PathBuf>,
     /// Potential, with its checkpoint file unless built in; several are computed together [default: chgnet]
@@ -86,6 +87,10 @@ pub(crate) struct WhatArgs {
     /// Folder from which relative paths in list files start [default: the one that fits]
     #[arg(long, value_name = "DIR", env = "MLIP_ROOT")]
     pub(crate) root: Option<PathBuf>,
+    /// CIFs of which every block with a structure is an entry, not only the first: those named by --cifs themselves, or
+    /// all, in folders, lists and archives too [default: named]
+    #[arg(long, value_enum, value_name = "WHICH", env = "MLIP_BLOCKS")]
+    pub(crate) blocks: Option<BlocksOf>,
     /// Column of CSV tables that holds the CIF text
     #[arg(long, value_name = "NAME", env = "MLIP_CIF_COLUMN")]
     pub(crate) cif_column: Option<String>,
@@ -248,6 +253,25 @@ impl From<Dtype> for Precision {
         match dtype {
             Dtype::F32 => Self::F32,
             Dtype::F64 => Self::F64,
+        }
+    }
+}
+
+/// CIFs that are divided into blocks.
+#[derive(Debug, Clone, Copy, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum BlocksOf {
+    /// Those named by --cifs themselves
+    Named,
+    /// All
+    All,
+}
+
+impl From<BlocksOf> for mlip_inputs::Blocks {
+    fn from(blocks: BlocksOf) -> Self {
+        match blocks {
+            BlocksOf::Named => Self::Named,
+            BlocksOf::All => Self::All,
         }
     }
 }

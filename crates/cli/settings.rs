@@ -1,12 +1,12 @@
 //! What was decided, from all that was said: built-in values < job file < environment < flags.
 //! (clap already lets flags win over the environment.)
 
-use crate::args::{Command, HowArgs, PlanArgs, RunArgs, WhatArgs};
+use crate::args::{BlocksOf, Command, HowArgs, PlanArgs, RunArgs, WhatArgs};
 use crate::error::Complaint;
 use crate::potentials::ModelSpec;
 use mlip_atoms::{Frame, LoadOptions, Precision};
 use mlip_driver::{Resources, RunConfig};
-use mlip_inputs::Source;
+use mlip_inputs::{Blocks, Enumeration, Source};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -34,6 +34,8 @@ pub(crate) struct JobFile {
     out: Option<PathBuf>,
     /// Start of relative paths in lists; itself relative to the job file.
     root: Option<PathBuf>,
+    /// `named` or `all`.
+    blocks: Option<BlocksOf>,
     cif_column: Option<String>,
     id_column: Option<String>,
     strict: bool,
@@ -61,6 +63,7 @@ pub(crate) struct Settings {
     pub(crate) strict: bool,
     pub(crate) resources: Resources,
     root: Option<PathBuf>,
+    blocks: Blocks,
     cif_column: Option<String>,
     id_column: Option<String>,
 }
@@ -78,7 +81,12 @@ impl JobFile {
                 .usage()
         })?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let here = |path: &mut PathBuf| *path = folder.join(&*path);
+        let here = |path: &mut PathBuf| {
+            // `-` is standard input wherever the job file lies.
+            if path.as_os_str() != "-" {
+                *path = folder.join(&*path);
+            }
+        };
         job.cifs.iter_mut().for_each(here);
         job.root.iter_mut().for_each(here);
         for model in &mut job.models {
@@ -211,6 +219,7 @@ impl Settings {
             strict: job.strict,
             resources,
             root: what.root.clone().or(job.root),
+            blocks: what.blocks.or(job.blocks).map(Blocks::from).unwrap_or_default(),
             cif_column: what.cif_column.clone().or(job.cif_column),
             id_column: what.id_column.clone().or(job.id_column),
         })
@@ -234,18 +243,23 @@ impl Settings {
         Ok(())
     }
 
+    /// How the inputs become entries; compressed archives are unpacked into `spool`.
+    pub(crate) fn enumeration(&self, spool: PathBuf) -> Enumeration {
+        Enumeration { blocks: self.blocks, spool }
+    }
+
     /// What the input paths mean.
     pub(crate) fn inputs(&self) -> Result<Vec<Source>, Complaint> {
         if self.sources.is_empty() {
             return Err(Complaint::new("no structures were named")
-                .hint("add --cifs with CIF files, folders, lists or CSV tables, or name a job file")
+                .hint("add --cifs with files, folders, lists, archives or CSV tables, or name a job file")
                 .usage());
         }
         let mut sources = Vec::with_capacity(self.sources.len());
         for path in &self.sources {
             let mut source = Source::from_path(path)?;
             match &mut source {
-                Source::List { root, .. } => root.clone_from(&self.root),
+                Source::List { root, .. } | Source::StandardInput { root } => root.clone_from(&self.root),
                 Source::Csv { cif_column, id_column, .. } => {
                     cif_column.clone_from(&self.cif_column);
                     id_column.clone_from(&self.id_column);

@@ -18,6 +18,9 @@ use std::time::Duration;
 /// Where the input list of a run lies in its folder.
 pub(super) const MANIFEST: &str = "inputs.manifest";
 
+/// Where compressed archives are unpacked to: beside the input list.
+pub(super) const SPOOL: &str = "inputs.spool";
+
 /// What the root has made ready.
 pub(super) struct Prepared {
     pub(super) run_dir: PathBuf,

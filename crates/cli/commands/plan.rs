@@ -7,12 +7,24 @@ use crate::exit_code::ExitCode;
 use crate::settings::Settings;
 use mlip_driver::{CifSource, Engine, Machine, ThreadBudget, ThreadRequest, estimate};
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
+
+/// What compressed archives were unpacked to, while the plan is made.
+struct Unpacked(PathBuf);
+
+impl Drop for Unpacked {
+    fn drop(&mut self) {
+        // Without compressed archives there is none.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
 
 /// Reads everything, computes nothing.
 pub(crate) fn plan(args: &PlanArgs) -> Result<ExitCode, Complaint> {
     let settings = Settings::of_plan(args)?;
-    let manifest = mlip_inputs::enumerate(&settings.inputs()?)?;
+    let spool = Unpacked(std::env::temp_dir().join(format!("mlip-batch-{}.spool", std::process::id())));
+    let manifest = mlip_inputs::enumerate(&settings.inputs()?, &settings.enumeration(spool.0.clone()))?;
     let potentials = settings.models.iter().map(|spec| load(spec, &settings.options)).collect::<Result<Vec<_>, _>>()?;
     let names: Vec<String> = potentials.iter().map(|potential| potential.id().name.clone()).collect();
     let engine = Engine { potentials, source: Arc::new(CifSource { frame: settings.frame }) };

@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 pub struct Enumeration {
     /// Which CIFs are looked into for several structures.
     pub blocks: Blocks,
-    /// The file into which compressed archives are unpacked: every rank must see it. Only made when it is needed.
+    /// The file into which compressed archives are unpacked: every rank must see it. Only made when it is
+    /// needed; `inputs.spool` beside `inputs.manifest`.
     pub spool: PathBuf,
 }
 
@@ -26,7 +27,8 @@ pub struct Enumeration {
 /// When a source cannot be listed or names nothing. Entries that cannot be read later are no errors.
 pub fn enumerate(sources: &[Source], how: &Enumeration) -> Result<Manifest, InputError> {
     let mut spool = Spool::new(&how.spool);
-    let mut collector = Collector { manifest: Manifest::default(), ids: Ids::default(), blocks: how.blocks };
+    let mut collector =
+        Collector { manifest: Manifest::with_spool(&how.spool), ids: Ids::default(), blocks: how.blocks };
     for source in sources {
         match source {
             Source::File { path } => collector.file(path, true)?,

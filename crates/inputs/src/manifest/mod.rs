@@ -7,7 +7,8 @@
 //! mlip-batch inputs 2
 //! d   FOLDER                          folder 0, 1, 2, … in order of appearance
 //! t   COLUMN  TABLE                   table 0, 1, 2, …
-//! s   PATH  STORE                     file with several structures 0, 1, 2, …, and the file that holds the bytes
+//! s   PATH  STORE                     file with several structures 0, 1, 2, …, and the file that holds the bytes;
+//!                                     nothing for the spool, which lies beside the manifest
 //! f   FOLDER_NUMBER  NAME  [ID]       a file; ID where it is not NAME without .cif
 //! r   TABLE_NUMBER  ROW  BYTE  ID     a row of a table
 //! p   FILE_NUMBER  FORMAT_PACKING  BYTE  LENGTH  LINE  NAME  [ID]    a part of a file
@@ -45,8 +46,10 @@ pub struct Manifest {
     n_entries: usize,
     folders: Vec<PathBuf>,
     tables: Vec<(PathBuf, u32)>,
-    /// Path and store.
+    /// Path and store; no store means the spool.
     files: Vec<(PathBuf, PathBuf)>,
+    /// Where compressed archives were unpacked to.
+    spool: PathBuf,
     /// Where lines `d`, `t` and `s` belong: (index of the entry that follows, which).
     declared: Vec<(usize, Declared)>,
     folder_numbers: HashMap<PathBuf, usize>,
@@ -62,6 +65,11 @@ enum Declared {
 }
 
 impl Manifest {
+    /// Without entries; parts in this file are known to lie in the spool, which moves with the run folder.
+    pub(crate) fn with_spool(spool: &Path) -> Self {
+        Self { spool: spool.into(), ..Self::default() }
+    }
+
     /// Number of entries.
     pub fn len(&self) -> usize {
         self.n_entries
@@ -96,7 +104,8 @@ impl Manifest {
                 push_escaped(&mut line, id.as_bytes());
             }
             Locator::Part(part) => {
-                let number = self.file_number(&part.path, &part.store);
+                let store = if part.store == self.spool { Path::new("") } else { part.store.as_path() };
+                let number = self.file_number(&part.path, store);
                 part::push(&mut line, number, part);
                 if part::id(&part.name) != Some(id) {
                     line.push(b'\t');
@@ -188,7 +197,10 @@ impl Manifest {
                 Some(Entry { id: text(id)?, locator })
             }
             [b"p", file, rest @ ..] => {
-                let (path, store) = self.files.get(place(file)?)?.clone();
+                let (path, mut store) = self.files.get(place(file)?)?.clone();
+                if store.as_os_str().is_empty() {
+                    store.clone_from(&self.spool);
+                }
                 let (part, id) = part::decode(rest, path, store)?;
                 let id = match id {
                     Some(id) => text(id)?,
@@ -262,7 +274,8 @@ impl Manifest {
     pub fn read(path: &Path) -> Result<Self, InputError> {
         let fail = |error| InputError::read(path, error);
         let mut reader = BufReader::new(File::open(path).map_err(fail)?);
-        let (mut manifest, mut line, mut n_lines) = (Self::default(), Vec::new(), 0u64);
+        let mut manifest = Self::with_spool(&path.with_extension("spool"));
+        let (mut line, mut n_lines) = (Vec::new(), 0u64);
         loop {
             line.clear();
             if reader.read_until(b'\n', &mut line).map_err(fail)? == 0 {

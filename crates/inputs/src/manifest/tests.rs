@@ -80,6 +80,17 @@ fn odd_paths_survive() {
 }
 
 #[test]
+fn the_spool_moves_with_its_manifest() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut manifest = Manifest::with_spool(Path::new("RUN/inputs.spool"));
+    manifest.push("x", &part(":x.cif", 0, Packing::Stored));
+    let path = folder.path().join("inputs.manifest");
+    manifest.write(&path).unwrap();
+    let Locator::Part(part) = Manifest::read(&path).unwrap().get(0).unwrap().locator else { panic!() };
+    assert_eq!(part.store, folder.path().join("inputs.spool"));
+}
+
+#[test]
 fn manifests_of_the_version_before_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m");
