@@ -129,6 +129,9 @@ pub(crate) struct HowArgs {
     /// Sample memory so often [default: 10]
     #[arg(long, value_name = "SECONDS", env = "MLIP_SAMPLE")]
     pub(crate) sample: Option<f64>,
+    /// Take results of other runs from this folder, and add new ones [default: none]
+    #[arg(long, value_name = "DIR", env = "MLIP_CACHE")]
+    pub(crate) cache: Option<PathBuf>,
     /// Write tables as .csv.zst
     #[arg(long)]
     pub(crate) csv_zst: bool,

@@ -48,6 +48,8 @@ pub(crate) struct JobFile {
     drain: Option<f64>,
     sync: Option<f64>,
     sample: Option<f64>,
+    /// Relative to the job file.
+    cache: Option<PathBuf>,
     csv_zst: bool,
 }
 
@@ -89,6 +91,7 @@ impl JobFile {
         };
         job.cifs.iter_mut().for_each(here);
         job.root.iter_mut().for_each(here);
+        job.cache.iter_mut().for_each(here);
         for model in &mut job.models {
             if let Some((name, file)) = model.split_once('=') {
                 *model = format!("{name}={}", folder.join(file).display());
@@ -136,6 +139,10 @@ pub(crate) fn overlay(resources: &mut Resources, how: &HowArgs) {
     put(&mut resources.sync_s, how.sync);
     put(&mut resources.sample_s, how.sample);
     resources.compress |= how.csv_zst;
+    if let Some(folder) = &how.cache {
+        // Later attempts may start elsewhere. Without a current folder the path stays as it is.
+        resources.cache = Some(std::path::absolute(folder).unwrap_or_else(|_| folder.clone()));
+    }
 }
 
 /// Refuses what no clock or pool can do.
@@ -199,6 +206,7 @@ impl Settings {
             sync_s: job.sync.unwrap_or(defaults.sync_s),
             sample_s: job.sample.unwrap_or(defaults.sample_s),
             compress: job.csv_zst,
+            cache: job.cache.map(std::path::absolute).transpose()?,
         };
         overlay(&mut resources, how);
         validate(&resources)?;

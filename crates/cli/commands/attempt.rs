@@ -177,8 +177,9 @@ fn conclude(finish: &Finish, run_dir: &Path) -> Result<(), Complaint> {
 
 /// What became of a run, in a line.
 pub(super) fn summary(counts: &ReportCounts) -> String {
+    let cached = if counts.cached > 0 { format!(" ({} from the cache)", counts.cached) } else { String::new() };
     format!(
-        "{} entries: {} structures, {} unreadable; {} evaluations done, {} failed, {} pending",
+        "{} entries: {} structures, {} unreadable; {} evaluations done{cached}, {} failed, {} pending",
         counts.entries, counts.structures, counts.unreadable, counts.ok, counts.failed, counts.pending
     )
 }

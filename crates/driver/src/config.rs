@@ -76,6 +76,8 @@ pub struct Resources {
     pub sample_s: f64,
     /// Tables as `.csv.zst`.
     pub compress: bool,
+    /// Folder of results that runs share; none by default.
+    pub cache: Option<PathBuf>,
 }
 
 impl Default for Resources {
@@ -91,6 +93,7 @@ impl Default for Resources {
             sync_s: 5.0,
             sample_s: 10.0,
             compress: false,
+            cache: None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One rank's life: plan, compute, journal, gather.
 //!
 //! Module order, each using only those before it:
-//! `source`, `config`, `budget`, `plan`, `memory`, `signals` ← `protocol` ← `error` ← `journal`, `queue`, `cache`
+//! `source`, `config`, `budget`, `plan`, `memory`, `signals` ← `protocol` ← `error` ← `journal`, `results`, `queue`, `cache`
 //! ← `evaluate` ← `team` ← `worker` ← `pool` ← `coordinator` ← `progress` ← `rank`, `root` ← `setup` ← `gather`
 //! ← `run` ← `estimate`.
 //!
@@ -24,6 +24,7 @@ mod progress;
 mod protocol;
 mod queue;
 mod rank;
+mod results;
 mod root;
 mod run;
 mod setup;

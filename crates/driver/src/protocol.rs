@@ -2,6 +2,7 @@
 
 use crate::budget::{Machine, Share};
 use mlip_inputs::Locator;
+use mlip_store::cache::{CacheIndex, CachePlace};
 use mlip_store::report::Fetched;
 use mlip_store::{Location, StructureDigest};
 use serde::de::DeserializeOwned;
@@ -15,6 +16,10 @@ pub(crate) struct Hello {
     /// What this rank found in its part of the earlier journals ([`mlip_store::Ledger::to_bytes`]),
     /// or why it cannot take part.
     pub(crate) ledger: Result<Vec<u8>, String>,
+    /// What it found in its part of the results of other runs.
+    pub(crate) cached: CacheIndex,
+    /// What is worth a warning there.
+    pub(crate) remarks: Vec<String>,
 }
 
 /// The root's answer: the share of each rank, or why the run cannot begin.
@@ -34,6 +39,8 @@ pub(crate) enum Treatment {
     Evaluate { ended_before: u32 },
     /// Record it as crashed without another evaluation.
     Quarantine { deaths: u32 },
+    /// Take the result of another run; evaluate it if that cannot be had.
+    Take { place: CachePlace, ended_before: u32 },
 }
 
 /// One potential of a structure.
@@ -103,6 +110,8 @@ pub(crate) struct Tally {
     pub(crate) finished: u64,
     /// Evaluations among them that failed.
     pub(crate) failed: u64,
+    /// Results among them that were taken from the cache.
+    pub(crate) cached: u64,
     /// Evaluations in flight.
     pub(crate) in_flight: u32,
     /// Sum of wall times, seconds.
@@ -118,6 +127,8 @@ pub(crate) enum Report {
     Read(Vec<Answer>),
     /// Structures were done with.
     Progress(Tally),
+    /// Something that people should know, and that changes no result.
+    Remark(String),
     /// A signal asks for the end.
     Signal,
     /// The rank cannot go on.

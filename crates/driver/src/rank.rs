@@ -2,11 +2,13 @@
 
 use crate::budget::ThreadBudget;
 use crate::coordinator::LOW_WATER_S;
+use crate::error::with_causes;
 use crate::memory::Resident;
 use crate::pool::Pool;
 use crate::protocol::{Order, Report, Tally};
+use crate::results::SharedResults;
 use crate::signals::Signals;
-use crate::worker::{Event, Shared, with_causes};
+use crate::worker::{Event, Shared};
 use mlip_store::report::JournalRecords;
 use mlip_store::{Frame, Ledger, Location, MemorySample};
 use std::path::PathBuf;
@@ -177,6 +179,10 @@ impl RankLife {
         let progress = self.tally();
         self.pool.end(idle);
         self.abandoned |= !idle;
+        let results = &self.pool.shared.evaluator.results;
+        if let Some(Err(error)) = results.as_ref().map(SharedResults::close) {
+            tracing::warn!("the cache may lack results of this attempt: {}", with_causes(&error));
+        }
         let closed = last.and_then(|()| match self.pool.shared.evaluator.journal.close() {
             Ok(Some(ledger)) => {
                 let bytes = ledger.to_bytes();
@@ -197,6 +203,7 @@ impl RankLife {
 fn report_of(event: Event) -> Report {
     match event {
         Event::Read(answers) => Report::Read(answers),
+        Event::Remark(remark) => Report::Remark(remark),
         Event::Broken(message) => Report::Broken(message),
     }
 }

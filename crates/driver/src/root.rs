@@ -1,9 +1,9 @@
 //! What the root does beside being a rank.
 
 use crate::coordinator::Coordinator;
+use crate::error::with_causes;
 use crate::progress::Progress;
 use crate::protocol::{End, Order, Report};
-use crate::worker::with_causes;
 use mlip_ranks::Rank;
 use mlip_store::run_lock::REFRESH_EVERY;
 use mlip_store::{Ledger, LedgerBuilder, RunLock};
@@ -59,6 +59,10 @@ impl Root {
                     tracing::warn!("signal received: finishing what is in flight, then `resume` goes on");
                 }
                 self.stop(End::Drained)
+            }
+            Report::Remark(remark) => {
+                tracing::warn!("rank {from}: {remark}");
+                Vec::new()
             }
             Report::Broken(message) => self.fail(format!("rank {from}: {message}")),
             Report::Closed(tally, closed) => {

@@ -2,8 +2,8 @@
 
 use crate::budget::{Share, ThreadBudget, ThreadRequest};
 use crate::cache::StructureCache;
-use crate::coordinator::{Coordinator, Policy};
-use crate::error::RunError;
+use crate::coordinator::{Coordinator, Known, Policy};
+use crate::error::{RunError, with_causes};
 use crate::evaluate::Evaluator;
 use crate::gather::report;
 use crate::journal::SharedJournal;
@@ -12,11 +12,12 @@ use crate::progress::Progress;
 use crate::protocol::{End, Message, Order, ProtocolError, Report, Tally, decode, encode};
 use crate::queue::Queue;
 use crate::rank::{Circumstances, RankLife};
+use crate::results::SharedResults;
 use crate::root::Root;
-use crate::setup::{Setup, exchange_workers, greet};
+use crate::setup::{Greeting, Setup, exchange_workers, greet};
 use crate::signals::Signals;
 use crate::source::StructureSource;
-use crate::worker::{Shared, with_causes};
+use crate::worker::Shared;
 use mlip_atoms::Potential;
 use mlip_inputs::Manifest;
 use mlip_ranks::{Channel, Communicator, Pause, Rank};
@@ -71,7 +72,7 @@ pub fn execute(
 ) -> Result<Finish, RunError> {
     let begin = Instant::now();
     let engine = engine.and_then(|engine| check(&engine, setup).map(|()| engine));
-    let (share, ledger) = greet(ranks, setup, engine.as_ref().err())?;
+    let Greeting { share, ledger, cached } = greet(ranks, setup, engine.as_ref().err())?;
     // Without an engine the greeting has failed on all ranks.
     let engine = engine.map_err(RunError::Broken)?;
     let prepared = prepare(ranks, setup, share, engine, begin, signals);
@@ -82,7 +83,8 @@ pub fn execute(
         let max_crashes = setup.config.resources.max_crashes;
         let policy = Policy { retry: part.retry, crashes: CrashPolicy { max_crashes } };
         let (ids, settings) = (physics.potential_ids(), physics.settings());
-        let coordinator = Coordinator::new(part.entries, ledger, policy, ids, settings, &workers);
+        let known = Known { ledger, cached };
+        let coordinator = Coordinator::new(part.entries, known, policy, ids, settings, &workers);
         Root::new(coordinator, part.lock, Progress::new(begin, part.quiet), ranks.size())
     });
     let mut life = life;
@@ -138,6 +140,7 @@ fn prepare(
         host: ranks.host().to_owned(),
         started_unix_s: setup.started_unix_s,
     };
+    let results = setup.cache.clone().map(|folder| SharedResults::new(folder, &header));
     let journal = SharedJournal::create(&setup.run_dir, &header).map_err(|error| with_causes(&error))?;
     let limit = resources.memory_bytes.unwrap_or_else(|| machine_bytes() / share.local_size as u64);
     let weight_bytes = engine.potentials.iter().map(|potential| potential.weight_bytes()).sum();
@@ -150,6 +153,7 @@ fn prepare(
             timeout: resources.timeout_s.map(seconds),
             gate: MemoryGate::new(limit.saturating_sub(weight_bytes)),
             journal,
+            results,
             in_flight: AtomicU32::new(0),
         },
         source: engine.source,

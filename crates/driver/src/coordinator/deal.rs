@@ -6,6 +6,7 @@ use crate::protocol::{Answer, Assignment, Order, Report, Tally, ToRead, Treatmen
 use mlip_atoms::PotentialId;
 use mlip_inputs::{Locator, Manifest};
 use mlip_ranks::Rank;
+use mlip_store::cache::CacheIndex;
 use mlip_store::{CrashPolicy, Ledger, RetryFailed, StructureDigest, TaskKey, TaskState};
 use std::collections::HashSet;
 use std::error::Error;
@@ -27,6 +28,15 @@ const OVERHEAD_S: f32 = 2e-5;
 pub(crate) struct Policy {
     pub(crate) retry: RetryFailed,
     pub(crate) crashes: CrashPolicy,
+}
+
+/// What was computed before.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// By earlier attempts of the run.
+    pub(crate) ledger: Ledger,
+    /// By other runs.
+    pub(crate) cached: CacheIndex,
 }
 
 /// How a structure is to be treated.
@@ -74,6 +84,8 @@ pub(crate) struct Totals {
     pub(crate) finished: u64,
     /// Evaluations among them that failed.
     pub(crate) failed: u64,
+    /// Results among them that were taken from the cache.
+    pub(crate) cached: u64,
     /// Evaluations in flight.
     pub(crate) in_flight: u64,
     /// Predicted time of the structures known so far, seconds on one core.
@@ -93,7 +105,7 @@ pub(crate) struct Coordinator {
     recorded: u64,
     evaluations: u64,
     cost: f64,
-    ledger: Ledger,
+    known: Known,
     policy: Policy,
     ids: Vec<PotentialId>,
     settings: String,
@@ -109,7 +121,7 @@ impl Coordinator {
     /// `workers` are the structure workers of each rank.
     pub(crate) fn new(
         entries: Manifest,
-        ledger: Ledger,
+        known: Known,
         policy: Policy,
         ids: Vec<PotentialId>,
         settings: String,
@@ -124,7 +136,7 @@ impl Coordinator {
             recorded: 0,
             evaluations: 0,
             cost: 0.0,
-            ledger,
+            known,
             policy,
             ids,
             settings,
@@ -182,12 +194,19 @@ impl Coordinator {
         let (mut suspected, mut suspected_cost) = (Vec::new(), 0.0);
         for (potential, (id, predicted)) in (0u16..).zip(self.ids.iter().zip(costs)) {
             let key = TaskKey::new(*digest, id, &self.settings);
-            let (treatment, alone) = match self.ledger.state(&key, self.policy.retry, self.policy.crashes) {
+            let mut predicted = *predicted;
+            let (treatment, alone) = match self.known.ledger.state(&key, self.policy.retry, self.policy.crashes) {
                 TaskState::Recorded => {
                     self.recorded += 1;
                     continue;
                 }
-                TaskState::Runnable { alone, ended_before } => (Treatment::Evaluate { ended_before }, alone),
+                TaskState::Runnable { alone, ended_before } => match self.known.cached.get(&key) {
+                    Some(place) => {
+                        predicted = 0.0;
+                        (Treatment::Take { place, ended_before }, false)
+                    }
+                    None => (Treatment::Evaluate { ended_before }, alone),
+                },
                 TaskState::Quarantined { deaths } => (Treatment::Quarantine { deaths }, false),
             };
             if alone {
@@ -334,6 +353,7 @@ impl Coordinator {
             evaluations: self.evaluations,
             finished: sum(|tally| tally.finished),
             failed: sum(|tally| tally.failed),
+            cached: sum(|tally| tally.cached),
             in_flight: sum(|tally| tally.in_flight.into()),
             cost: self.cost,
             cost_done: self.ranks.iter().map(|rank| rank.tally.cost).sum(),
@@ -343,6 +363,6 @@ impl Coordinator {
 
     /// The input list and the ledger of earlier attempts, for the report.
     pub(crate) fn into_parts(self) -> (Manifest, Ledger) {
-        (self.entries, self.ledger)
+        (self.entries, self.known.ledger)
     }
 }

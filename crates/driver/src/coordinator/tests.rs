@@ -1,11 +1,11 @@
 //! Orders and reports without messages, threads or clocks.
 
 use super::Coordinator;
-use super::deal::Policy;
+use super::deal::{Known, Policy};
 use crate::protocol::{Answer, Order, Report, Tally, ToRead};
 use mlip_atoms::{PotentialId, Precision};
 use mlip_inputs::{Locator, Manifest};
-use mlip_store::{CrashPolicy, Ledger, RetryFailed, StructureDigest};
+use mlip_store::{CrashPolicy, RetryFailed, StructureDigest};
 
 fn digest(number: u8) -> StructureDigest {
     StructureDigest([number; 16])
@@ -24,7 +24,7 @@ fn coordinator(n_entries: u64, workers: &[usize]) -> Coordinator {
         settings: String::new(),
     };
     let policy = Policy { retry: RetryFailed::No, crashes: CrashPolicy::default() };
-    Coordinator::new(entries, Ledger::default(), policy, vec![id], "settings".into(), workers)
+    Coordinator::new(entries, Known::default(), policy, vec![id], "settings".into(), workers)
 }
 
 /// Reads and computes as ranks would, at once; the entries that were computed, by rank.

@@ -132,7 +132,8 @@ fn the_tables_of_a_small_run_are_these_bytes() {
     let names: Vec<_> = files.iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect();
     assert_eq!(names.last(), Some(&"run.json"));
     assert_eq!(files.len(), TABLES.len() + 1);
-    let expected = ReportCounts { entries: 4, structures: 2, unreadable: 1, ok: 3, failed: 1, pending: 2, warnings: 1 };
+    let expected =
+        ReportCounts { entries: 4, structures: 2, unreadable: 1, ok: 3, cached: 0, failed: 1, pending: 2, warnings: 1 };
     assert_eq!(counts, expected);
 
     assert_eq!(

@@ -120,10 +120,16 @@ impl ReportWriter {
             None => {}
         }
         for position in 0..self.potentials.len() {
-            match entry.record(position).map(|fetched| &fetched.record.outcome) {
-                Some(Outcome::Done(_)) => counts.ok += 1,
-                Some(Outcome::Failed(_)) => counts.failed += 1,
-                None => counts.pending += 1,
+            let Some(Fetched { record, .. }) = entry.record(position) else {
+                counts.pending += 1;
+                continue;
+            };
+            match &record.outcome {
+                Outcome::Done(_) => {
+                    counts.ok += 1;
+                    counts.cached += u64::from(record.is_from_cache());
+                }
+                Outcome::Failed(_) => counts.failed += 1,
             }
         }
     }
