@@ -1,9 +1,10 @@
 //! What was decided, from all that was said: built-in values < job file < environment < flags.
 //! (clap already lets flags win over the environment.)
 
-use crate::args::{BlocksOf, Command, HowArgs, PlanArgs, RunArgs, WhatArgs};
+use crate::args::{BlocksOf, Command, HowArgs, PlanArgs, RunArgs, WhatArgs, Workers};
 use crate::error::Complaint;
 use crate::potentials::ModelSpec;
+use crate::upstream;
 use mlip_atoms::{Frame, LoadOptions, Precision};
 use mlip_driver::{Resources, RunConfig};
 use mlip_inputs::{Blocks, Enumeration, Source};
@@ -15,42 +16,54 @@ use std::path::{Path, PathBuf};
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct JobFile {
     /// CIF files, folders, lists, tables; relative to the job file.
-    cifs: Vec<PathBuf>,
+    pub(crate) cifs: Vec<PathBuf>,
     /// `NAME` or `NAME=FILE`; files relative to the job file.
-    models: Vec<String>,
+    pub(crate) models: Vec<String>,
     /// `f32` or `f64`.
-    dtype: Option<Precision>,
+    pub(crate) dtype: Option<Precision>,
     /// Settings of single potentials.
-    head: Option<String>,
-    task: Option<String>,
-    charge: Option<i32>,
-    spin: Option<i32>,
-    exact_radial: bool,
+    pub(crate) head: Option<String>,
+    pub(crate) task: Option<String>,
+    pub(crate) charge: Option<i32>,
+    pub(crate) spin: Option<i32>,
+    pub(crate) exact_radial: bool,
     /// `pymatgen` or `ase`.
-    frame: Option<Frame>,
+    pub(crate) frame: Option<Frame>,
     /// Whether forces and stress are computed.
-    forces: Option<bool>,
+    pub(crate) forces: Option<bool>,
     /// The run folder, relative to where the program is started.
-    out: Option<PathBuf>,
+    pub(crate) out: Option<PathBuf>,
     /// Start of relative paths in lists; itself relative to the job file.
-    root: Option<PathBuf>,
+    pub(crate) root: Option<PathBuf>,
     /// `named` or `all`.
-    blocks: Option<BlocksOf>,
-    cif_column: Option<String>,
-    id_column: Option<String>,
-    strict: bool,
-    structure_workers: Option<usize>,
-    max_mlip_workers: Option<usize>,
-    threads_per_mlip: Option<usize>,
-    timeout: Option<f64>,
-    memory: Option<u64>,
-    max_crashes: Option<u32>,
-    drain: Option<f64>,
-    sync: Option<f64>,
-    sample: Option<f64>,
+    pub(crate) blocks: Option<BlocksOf>,
+    pub(crate) cif_column: Option<String>,
+    pub(crate) id_column: Option<String>,
+    pub(crate) strict: bool,
+    /// Only the first so many structures.
+    pub(crate) limit: Option<usize>,
+    /// A number or `auto`; `n_jobs` is the same.
+    #[serde(alias = "n_jobs")]
+    pub(crate) structure_workers: Option<Workers>,
+    pub(crate) max_mlip_workers: Option<Workers>,
+    /// All potentials of a structure at once (`true`), or one after the other.
+    pub(crate) parallel_mlips: Option<bool>,
+    pub(crate) threads_per_mlip: Option<Workers>,
+    pub(crate) oversubscribe: bool,
+    pub(crate) batch_size: Option<usize>,
+    pub(crate) timeout: Option<f64>,
+    pub(crate) structure_timeout: Option<f64>,
+    /// MB; `memory` is the same.
+    #[serde(alias = "memory")]
+    pub(crate) memory_limit: Option<u64>,
+    pub(crate) monitor_memory: bool,
+    pub(crate) max_crashes: Option<u32>,
+    pub(crate) drain: Option<f64>,
+    pub(crate) sync: Option<f64>,
+    pub(crate) sample: Option<f64>,
     /// Relative to the job file.
-    cache: Option<PathBuf>,
-    csv_zst: bool,
+    pub(crate) cache: Option<PathBuf>,
+    pub(crate) csv_zst: bool,
 }
 
 /// What `run` and `plan` compute and how.
@@ -64,6 +77,9 @@ pub(crate) struct Settings {
     pub(crate) out: PathBuf,
     pub(crate) strict: bool,
     pub(crate) resources: Resources,
+    /// What people should know of the settings.
+    pub(crate) notes: Vec<String>,
+    limit: Option<usize>,
     root: Option<PathBuf>,
     blocks: Blocks,
     cif_column: Option<String>,
@@ -100,26 +116,35 @@ impl JobFile {
         Ok(job)
     }
 
-    fn of(path: Option<&PathBuf>) -> Result<Self, Complaint> {
-        path.map_or_else(|| Ok(Self::default()), |path| Self::read(path))
+    /// From a job file, settings of LeMat-GenBench, or nothing; and what people should know of it.
+    fn of(path: Option<&PathBuf>, config: Option<&str>) -> Result<(Self, Vec<String>), Complaint> {
+        match (path, config) {
+            (_, Some(config)) => upstream::read(config).map(upstream::Config::into_job),
+            (Some(path), None) if upstream::is_yaml(path) => {
+                upstream::read(&path.to_string_lossy()).map(upstream::Config::into_job)
+            }
+            (Some(path), None) => Self::read(path).map(|job| (job, Vec::new())),
+            (None, None) => Ok(Default::default()),
+        }
     }
 }
 
 /// Threads inside one evaluation: needed before anything else, see `main`.
 pub(crate) fn threads_per_mlip(command: &Command) -> Result<usize, Complaint> {
-    let (how, job) = match command {
-        Command::Run(run) => (&run.how, run.job.as_ref()),
-        Command::Plan(plan) => (&plan.how, plan.job.as_ref()),
+    let (how, what, job) = match command {
+        Command::Run(run) => (&run.how, &run.what, run.job.as_ref()),
+        Command::Plan(plan) => (&plan.how, &plan.what, plan.job.as_ref()),
         Command::Resume(resume) => {
             let kept = || mlip_store::read_run_file::<RunConfig>(&resume.run).ok()?.resources.threads_per_mlip;
-            return Ok(resume.how.threads_per_mlip.or_else(kept).unwrap_or(1));
+            return Ok(resume.how.threads_per_mlip.map_or_else(kept, Workers::number).unwrap_or(1));
         }
         Command::Status(_) | Command::Report(_) | Command::Models => return Ok(1),
     };
-    match how.threads_per_mlip {
-        Some(threads) => Ok(threads),
-        None => Ok(JobFile::of(job)?.threads_per_mlip.unwrap_or(1)),
-    }
+    let threads = match how.threads_per_mlip {
+        Some(threads) => Some(threads),
+        None => JobFile::of(job, what.config.as_deref())?.0.threads_per_mlip,
+    };
+    Ok(threads.and_then(Workers::number).unwrap_or(1))
 }
 
 /// Puts what was said now over what holds already.
@@ -129,11 +154,18 @@ pub(crate) fn overlay(resources: &mut Resources, how: &HowArgs) {
             *place = value;
         }
     }
-    put(&mut resources.structure_workers, how.structure_workers.map(Some));
-    put(&mut resources.mlip_workers, how.max_mlip_workers.map(Some));
-    put(&mut resources.threads_per_mlip, how.threads_per_mlip.map(Some));
+    put(&mut resources.structure_workers, how.structure_workers.map(Workers::number));
+    put(&mut resources.mlip_workers, how.max_mlip_workers.map(Workers::number));
+    put(&mut resources.threads_per_mlip, how.threads_per_mlip.map(Workers::number));
+    if how.parallel_mlips || how.no_parallel_mlips {
+        resources.parallel_mlips = Some(how.parallel_mlips);
+    }
+    resources.oversubscribe |= how.oversubscribe;
+    put(&mut resources.batch_size, how.batch_size.map(Some));
     put(&mut resources.timeout_s, how.timeout.map(Some));
-    put(&mut resources.memory_bytes, how.memory.map(|megabytes| Some(megabytes.saturating_mul(1_000_000))));
+    put(&mut resources.structure_timeout_s, how.structure_timeout.map(Some));
+    put(&mut resources.memory_bytes, how.memory_limit.map(|megabytes| Some(megabytes.saturating_mul(1_000_000))));
+    resources.monitor_memory |= how.monitor_memory;
     put(&mut resources.max_crashes, how.max_crashes);
     put(&mut resources.drain_s, how.drain);
     put(&mut resources.sync_s, how.sync);
@@ -143,12 +175,26 @@ pub(crate) fn overlay(resources: &mut Resources, how: &HowArgs) {
         // Later attempts may start elsewhere. Without a current folder the path stays as it is.
         resources.cache = Some(std::path::absolute(folder).unwrap_or_else(|_| folder.clone()));
     }
+    if how.no_cache {
+        resources.cache = None;
+    }
+}
+
+/// `runs/NAME`.
+fn run_folder(name: &str) -> Result<PathBuf, Complaint> {
+    if name.is_empty() || name == ".." || name == "." || name.contains('/') {
+        return Err(Complaint::new(format!("`{name}` cannot be the name of a run"))
+            .hint("give a name without `/`, or a folder with --out")
+            .usage());
+    }
+    Ok(Path::new("runs").join(name))
 }
 
 /// Refuses what no clock or pool can do.
 pub(crate) fn validate(resources: &Resources) -> Result<(), Complaint> {
     let seconds = [
         ("timeout", resources.timeout_s),
+        ("structure-timeout", resources.structure_timeout_s),
         ("drain", Some(resources.drain_s)),
         ("sync", Some(resources.sync_s)),
         ("sample", Some(resources.sample_s)),
@@ -162,6 +208,7 @@ pub(crate) fn validate(resources: &Resources) -> Result<(), Complaint> {
         ("structure-workers", resources.structure_workers),
         ("max-mlip-workers", resources.mlip_workers),
         ("threads-per-mlip", resources.threads_per_mlip),
+        ("batch-size", resources.batch_size),
     ];
     for (name, value) in workers {
         if value == Some(0) {
@@ -176,6 +223,9 @@ impl Settings {
     pub(crate) fn of_run(args: &RunArgs) -> Result<Self, Complaint> {
         let mut settings = Self::resolve(args.job.as_ref(), &args.what, &args.how)?;
         settings.strict |= args.attempt.strict;
+        if let Some(name) = &args.name {
+            settings.out = run_folder(name)?;
+        }
         if let Some(out) = &args.out {
             settings.out.clone_from(out);
         }
@@ -188,7 +238,7 @@ impl Settings {
     }
 
     fn resolve(job: Option<&PathBuf>, what: &WhatArgs, how: &HowArgs) -> Result<Self, Complaint> {
-        let job = JobFile::of(job)?;
+        let (job, notes) = JobFile::of(job, what.config.as_deref())?;
         let models = if what.models.is_empty() { job.models } else { what.models.clone() };
         let models: Vec<ModelSpec> = match models.as_slice() {
             [] => vec![ModelSpec::parse("chgnet")],
@@ -196,11 +246,16 @@ impl Settings {
         };
         let defaults = Resources::default();
         let mut resources = Resources {
-            structure_workers: job.structure_workers,
-            mlip_workers: job.max_mlip_workers,
-            threads_per_mlip: job.threads_per_mlip,
+            structure_workers: job.structure_workers.and_then(Workers::number),
+            mlip_workers: job.max_mlip_workers.and_then(Workers::number),
+            parallel_mlips: job.parallel_mlips,
+            threads_per_mlip: job.threads_per_mlip.and_then(Workers::number),
+            oversubscribe: job.oversubscribe,
+            batch_size: job.batch_size,
             timeout_s: job.timeout,
-            memory_bytes: job.memory.map(|megabytes| megabytes.saturating_mul(1_000_000)),
+            structure_timeout_s: job.structure_timeout,
+            memory_bytes: job.memory_limit.map(|megabytes| megabytes.saturating_mul(1_000_000)),
+            monitor_memory: job.monitor_memory,
             max_crashes: job.max_crashes.unwrap_or(defaults.max_crashes),
             drain_s: job.drain.unwrap_or(defaults.drain_s),
             sync_s: job.sync.unwrap_or(defaults.sync_s),
@@ -211,7 +266,13 @@ impl Settings {
         overlay(&mut resources, how);
         validate(&resources)?;
         Ok(Self {
-            sources: if what.cifs.is_empty() { job.cifs } else { what.cifs.clone() },
+            sources: if what.cifs.is_empty() && what.csv.is_empty() {
+                job.cifs
+            } else {
+                what.cifs.iter().chain(&what.csv).cloned().collect()
+            },
+            notes,
+            limit: what.limit.or(job.limit),
             models,
             options: LoadOptions {
                 precision: what.dtype.map(Precision::from).or(job.dtype).unwrap_or_default(),
@@ -253,7 +314,7 @@ impl Settings {
 
     /// How the inputs become entries; compressed archives are unpacked into `spool`.
     pub(crate) fn enumeration(&self, spool: PathBuf) -> Enumeration {
-        Enumeration { blocks: self.blocks, spool }
+        Enumeration { blocks: self.blocks, spool, limit: self.limit }
     }
 
     /// What the input paths mean.
@@ -327,7 +388,7 @@ mod tests {
     fn impossible_numbers_are_refused() {
         let how = HowArgs { timeout: Some(f64::NAN), ..HowArgs::default() };
         assert!(Settings::of_run(&RunArgs { how, ..RunArgs::default() }).is_err());
-        let how = HowArgs { structure_workers: Some(0), ..HowArgs::default() };
+        let how = HowArgs { structure_workers: Some(Workers::Number(0)), ..HowArgs::default() };
         assert!(Settings::of_run(&RunArgs { how, ..RunArgs::default() }).is_err());
     }
 }

@@ -95,7 +95,7 @@ fn attempt_on(
         return Ok((exit_code(&finish, false), finish.abandoned_threads));
     }
     let made = prepare().and_then(|prepared| {
-        let setup = Setup::new(prepared.run_dir.clone(), prepared.config.clone())?;
+        let setup = Setup::new(prepared.run_dir.clone(), prepared.config.clone(), prepared.manifest.len() as u64)?;
         Ok((prepared, setup))
     });
     let (prepared, setup) = made.inspect_err(|_| Setup::call_off(ranks))?;

@@ -21,6 +21,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Complaint> {
 
 fn prepare(args: &RunArgs) -> Result<Prepared, Complaint> {
     let settings = Settings::of_run(args)?;
+    settings.notes.iter().for_each(|note| tracing::info!("{note}"));
     let run_dir = std::path::absolute(&settings.out)?;
     let exists = run_dir.join("run.toml").is_file();
     if exists && !args.resume {

@@ -3,15 +3,15 @@
 use crate::error::with_causes;
 use crate::journal::SharedJournal;
 use crate::memory::MemoryGate;
-use crate::protocol::{Treatment, Work};
+use crate::protocol::{Times, Treatment, Work};
 use crate::results::SharedResults;
 use mlip_atoms::{Deadline, Potential, PotentialId, PredictError, Request, Structure};
 use mlip_store::{Frame, Record, StoreError, StructureDigest, TaskKey};
 use mlip_tasks::{Failure, FailureKind, Outcome, SinglePoint, Task};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Everything that an evaluation needs beside its structure. Shared by all threads of a rank.
@@ -20,12 +20,17 @@ pub(crate) struct Evaluator {
     pub(crate) ids: Vec<PotentialId>,
     pub(crate) settings: String,
     pub(crate) request: Request,
+    /// Of one evaluation.
     pub(crate) timeout: Option<Duration>,
+    /// Of all evaluations of a structure together.
+    pub(crate) structure_timeout: Option<Duration>,
     pub(crate) gate: MemoryGate,
     pub(crate) journal: SharedJournal,
     /// Results that runs share.
     pub(crate) results: Option<SharedResults>,
     pub(crate) in_flight: AtomicU32,
+    /// By potential: corrects what potentials predict.
+    pub(crate) times: Mutex<Vec<Times>>,
 }
 
 /// A structure under evaluation.
@@ -34,6 +39,8 @@ pub(crate) struct Subject {
     pub(crate) structure: Arc<Structure>,
     pub(crate) digest: StructureDigest,
     pub(crate) alone: bool,
+    /// Of all its evaluations together.
+    pub(crate) deadline: Deadline,
 }
 
 /// What an evaluation adds to the totals of its rank.
@@ -73,11 +80,22 @@ impl Evaluator {
             Treatment::Quarantine { deaths } => (Outcome::Failed(crashed(deaths)), deaths, 0.0),
             Treatment::Evaluate { ended_before } | Treatment::Take { ended_before, .. } => {
                 let (outcome, wall_s) = self.attempt(potential.as_ref(), subject, key)?;
+                if matches!(outcome, Outcome::Done(_)) {
+                    self.note_time(work, wall_s);
+                }
                 (outcome, ended_before + 1, wall_s)
             }
         };
         let species = subject.structure.species().iter().map(|species| species.atomic_number()).collect();
         self.finish(Record { key, potential: work.potential, species, outcome, attempts, wall_s: wall_s as f32 })
+    }
+
+    fn note_time(&self, work: Work, wall_s: f64) {
+        let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(times) = times.get_mut(usize::from(work.potential)) {
+            times.predicted_s += f64::from(work.predicted);
+            times.measured_s += wall_s;
+        }
     }
 
     /// Records a structure that could not be read (again) when its turn came.
@@ -152,7 +170,11 @@ impl Evaluator {
         self.journal.append(&Frame::Started { key, alone: subject.alone })?;
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         let begin = Instant::now();
-        let deadline = self.timeout.map_or(Deadline::NONE, Deadline::after);
+        let deadline = self.timeout.map_or(Deadline::NONE, Deadline::after).earliest(subject.deadline);
+        // A structure that is over its time begins no further evaluation.
+        if let Err(error) = subject.deadline.check() {
+            return Ok((Outcome::Failed(error.into()), 0.0));
+        }
         let task = Box::new(SinglePoint::new(structure.clone()));
         let outcome = catch_unwind(AssertUnwindSafe(|| complete(task, potential, self.request, &deadline)))
             .unwrap_or_else(|panic| Outcome::Failed(panicked(potential.id(), panic.as_ref())));

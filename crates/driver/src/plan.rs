@@ -84,6 +84,20 @@ impl<W> Planner<W> {
         self.remaining += 1;
     }
 
+    /// Predicts anew what is not handed out yet.
+    pub fn predict(&mut self, cost: impl Fn(&W) -> f32) {
+        for (heap, sum) in self.heaps.iter_mut().zip(&mut self.costs) {
+            let mut items = std::mem::take(heap).into_vec();
+            *sum = 0.0;
+            for ByCost(item) in &mut items {
+                let cost = cost(&item.work);
+                item.cost = if cost.is_finite() { cost.max(0.0) } else { 0.0 };
+                *sum += f64::from(item.cost);
+            }
+            *heap = BinaryHeap::from(items);
+        }
+    }
+
     /// Structures not handed out yet.
     pub fn remaining(&self) -> usize {
         self.remaining

@@ -44,10 +44,12 @@ pub(crate) enum Treatment {
 }
 
 /// One potential of a structure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Work {
     pub(crate) potential: u16,
     pub(crate) treatment: Treatment,
+    /// Time that the potential predicts, seconds.
+    pub(crate) predicted: f32,
 }
 
 /// A structure with what is to be done for it.
@@ -116,8 +118,17 @@ pub(crate) struct Tally {
     pub(crate) in_flight: u32,
     /// Sum of wall times, seconds.
     pub(crate) busy_s: f64,
+    /// Resident set at the last look, bytes.
+    pub(crate) resident_bytes: u64,
     /// Largest resident set so far, bytes.
     pub(crate) peak_bytes: u64,
+}
+
+/// What evaluations should have taken and what they took, seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Times {
+    pub(crate) predicted_s: f64,
+    pub(crate) measured_s: f64,
 }
 
 /// From a rank to the root.
@@ -127,6 +138,8 @@ pub(crate) enum Report {
     Read(Vec<Answer>),
     /// Structures were done with.
     Progress(Tally),
+    /// By potential: sums of predicted and of measured times of this attempt, seconds.
+    Times(Vec<Times>),
     /// Something that people should know, and that changes no result.
     Remark(String),
     /// A signal asks for the end.

@@ -2,6 +2,7 @@
 
 use crate::coordinator::Coordinator;
 use crate::error::with_causes;
+use crate::monitor::Monitor;
 use crate::progress::Progress;
 use crate::protocol::{End, Order, Report};
 use mlip_ranks::Rank;
@@ -14,6 +15,7 @@ pub(crate) struct Root {
     pub(crate) coordinator: Coordinator,
     pub(crate) lock: RunLock,
     progress: Progress,
+    monitor: Option<Monitor>,
     refreshed: Instant,
     size: usize,
     stage: Stage,
@@ -31,11 +33,18 @@ enum Stage {
 }
 
 impl Root {
-    pub(crate) fn new(coordinator: Coordinator, lock: RunLock, progress: Progress, size: usize) -> Self {
+    pub(crate) fn new(
+        coordinator: Coordinator,
+        lock: RunLock,
+        progress: Progress,
+        monitor: Option<Monitor>,
+        size: usize,
+    ) -> Self {
         Self {
             coordinator,
             lock,
             progress,
+            monitor,
             refreshed: Instant::now(),
             size,
             stage: Stage::Working,
@@ -112,6 +121,9 @@ impl Root {
             }
         }
         self.progress.tell(|| self.coordinator.totals());
+        if let Some(monitor) = &mut self.monitor {
+            monitor.tell(self.coordinator.tallies());
+        }
         if self.stage != Stage::Working || !std::mem::take(&mut self.stale) {
             return Vec::new();
         }
@@ -141,6 +153,9 @@ impl Root {
     /// Ends the talk about progress and hands out what the report needs.
     pub(crate) fn into_report_parts(mut self) -> (Coordinator, LedgerBuilder, RunLock) {
         self.progress.end();
+        if let Some(monitor) = &self.monitor {
+            monitor.describe(self.coordinator.tallies()).iter().for_each(|line| tracing::info!("{line}"));
+        }
         (self.coordinator, self.ledgers, self.lock)
     }
 }

@@ -24,6 +24,8 @@ pub struct Setup {
     pub attempt: u32,
     /// When it began, seconds since 1970.
     pub started_unix_s: u64,
+    /// Entries of the input list.
+    pub(crate) n_entries: u64,
     /// Journals of earlier attempts: attempt, rank, file, bytes.
     journals: Vec<(u32, u32, PathBuf, u64)>,
     /// What other runs have computed.
@@ -31,11 +33,11 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// A new attempt in this run folder.
+    /// A new attempt in this run folder, over so many entries.
     ///
     /// # Errors
     /// When the journals of earlier attempts, or the results of other runs, cannot be listed.
-    pub fn new(run_dir: PathBuf, config: RunConfig) -> Result<Self, StoreError> {
+    pub fn new(run_dir: PathBuf, config: RunConfig, n_entries: u64) -> Result<Self, StoreError> {
         let attempts = mlip_store::journal::Attempts::list(&run_dir)?;
         for stranger in &attempts.unknown {
             tracing::warn!("`{}` is not a journal; left alone", stranger.display());
@@ -50,7 +52,7 @@ impl Setup {
             }
             None => None,
         };
-        Ok(Self { run_dir, config, attempt, started_unix_s, journals, cache })
+        Ok(Self { run_dir, config, attempt, started_unix_s, n_entries, journals, cache })
     }
 
     /// Gives everybody the root's setup; `None` on the other ranks. A root that has no setup to give
@@ -124,6 +126,8 @@ pub(crate) struct Greeting {
     pub(crate) ledger: Ledger,
     /// On the root: results of other runs.
     pub(crate) cached: CacheIndex,
+    /// On the root: the host of each rank.
+    pub(crate) hosts: Vec<String>,
 }
 
 /// Everybody introduces itself and brings its part of the earlier journals. The same for
@@ -167,7 +171,8 @@ pub(crate) fn greet(
     let share = shares.get(ranks.rank().index()).copied();
     let share = share.ok_or_else(|| RunError::Broken("this rank was not greeted".into()))?;
     cached.settle();
-    Ok(Greeting { share, ledger: builder.finish(), cached })
+    let hosts = machines.into_iter().map(|machine| machine.host).collect();
+    Ok(Greeting { share, ledger: builder.finish(), cached, hosts })
 }
 
 /// The root tells of an error; the others end quietly.

@@ -7,6 +7,7 @@ use crate::protocol::{Answer, Assignment, Tally, ToRead, Work};
 use crate::queue::{Job, Queue};
 use crate::source::{Loaded, StructureSource};
 use crate::team::Team;
+use mlip_atoms::Deadline;
 use mlip_inputs::Locator;
 use mlip_store::{EntryState, Frame, StoreError, SurveyedEntry};
 use mlip_tasks::{Failure, FailureKind};
@@ -140,7 +141,8 @@ impl Shared {
                     .into(),
             });
         }
-        Ok(Subject { structure: digested.structure, digest: digested.digest, alone: assignment.alone })
+        let deadline = self.evaluator.structure_timeout.map_or(Deadline::NONE, Deadline::after);
+        Ok(Subject { structure: digested.structure, digest: digested.digest, alone: assignment.alone, deadline })
     }
 }
 

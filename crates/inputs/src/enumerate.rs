@@ -19,6 +19,8 @@ pub struct Enumeration {
     /// The file into which compressed archives are unpacked: every rank must see it. Only made when it is
     /// needed; `inputs.spool` beside `inputs.manifest`.
     pub spool: PathBuf,
+    /// Only the first so many structures.
+    pub limit: Option<usize>,
 }
 
 /// Every structure of these sources, in order.
@@ -27,8 +29,12 @@ pub struct Enumeration {
 /// When a source cannot be listed or names nothing. Entries that cannot be read later are no errors.
 pub fn enumerate(sources: &[Source], how: &Enumeration) -> Result<Manifest, InputError> {
     let mut spool = Spool::new(&how.spool);
-    let mut collector =
-        Collector { manifest: Manifest::with_spool(&how.spool), ids: Ids::default(), blocks: how.blocks };
+    let mut collector = Collector {
+        manifest: Manifest::with_spool(&how.spool),
+        ids: Ids::default(),
+        blocks: how.blocks,
+        limit: how.limit,
+    };
     for source in sources {
         match source {
             Source::File { path } => collector.file(path, true)?,
@@ -60,6 +66,7 @@ struct Collector {
     manifest: Manifest,
     ids: Ids,
     blocks: Blocks,
+    limit: Option<usize>,
 }
 
 impl Collector {
@@ -95,6 +102,9 @@ impl Collector {
     }
 
     fn push(&mut self, id: &str, locator: &Locator) {
+        if self.limit.is_some_and(|limit| self.manifest.len() >= limit) {
+            return;
+        }
         match self.ids.suffix(id) {
             1 => self.manifest.push(id, locator),
             n => self.manifest.push(&format!("{id}#{n}"), locator),
@@ -183,6 +193,8 @@ mod tests {
         let manifest = enumerate(&sources, &Enumeration::default()).unwrap();
         let ids: Vec<_> = manifest.iter().map(|entry| entry.id).collect();
         assert_eq!(ids, ["x", "x#2", "y", "x#3", "missing"]);
+        let two = Enumeration { limit: Some(2), ..Enumeration::default() };
+        assert_eq!(enumerate(&sources, &two).unwrap().iter().map(|entry| entry.id).collect::<Vec<_>>(), ["x", "x#2"]);
         let row = manifest.get(2).unwrap();
         assert_eq!(row.locator.to_string(), format!("{}:2", at("t.csv").display()));
         assert_eq!(row.read().unwrap(), b"2");

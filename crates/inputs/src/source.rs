@@ -49,7 +49,7 @@ pub enum Source {
     Csv {
         /// The table.
         path: PathBuf,
-        /// The column of the texts; without it `cif`, `structure` or `cif_string`, in any case.
+        /// The column of the texts; without it `cif`, `structure`, `LeMatStructs` or `cif_string`, in any case.
         cif_column: Option<String>,
         /// The column of the ids; without it `structure_id`, `material_id`, `id`, `name` or `mat_id`, in any case;
         /// without any of them the number of the row.

@@ -3,7 +3,7 @@
 use crate::{InputError, Locator};
 use std::path::Path;
 
-const CIF_COLUMNS: [&str; 3] = ["cif", "structure", "cif_string"];
+const CIF_COLUMNS: [&str; 4] = ["cif", "structure", "LeMatStructs", "cif_string"];
 const ID_COLUMNS: [&str; 5] = ["structure_id", "material_id", "id", "name", "mat_id"];
 
 /// Whether a table is separated by tabs.
