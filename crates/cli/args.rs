@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Report(ReportArgs),
     /// Read everything, compute nothing: structures, cost, shards, memory
     Plan(Box<PlanArgs>),
+    /// Measure sequential against parallel runs of a list on this machine: a table, a CSV, a plot
+    Bench(Box<BenchArgs>),
     /// List the potentials that this program knows
     Models,
 }
@@ -276,6 +278,35 @@ pub(crate) struct PlanArgs {
     /// Plan for so many ranks
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) ranks: usize,
+}
+
+/// `bench`.
+#[derive(Debug, Clone, Default, ClapArgs)]
+#[command(after_long_help = "\
+Each division is run in processes of its own, round after round; medians count. Results must be identical.
+
+Examples:
+  mlip-batch bench --cifs structures/ --limit 200 --model chgnet --out BENCH
+  mlip-batch bench --cifs all.list --model chgnet --splits 2 4 2:1 4:1 --repeat 5")]
+pub(crate) struct BenchArgs {
+    /// Job file
+    #[arg(value_name = "JOB.toml")]
+    pub(crate) job: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) what: WhatArgs,
+    /// Divisions beside the sequential one: structures x potentials x threads at once, 4x1x1; with ranks before them,
+    /// 8:1x1x1 [default: 2, 4, … up to all cores]
+    #[arg(long, value_name = "SPLIT", num_args = 1..)]
+    pub(crate) splits: Vec<String>,
+    /// Runs of each division
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) repeat: usize,
+    /// Folder for bench.csv and bench.svg
+    #[arg(long, value_name = "DIR", default_value = "BENCH")]
+    pub(crate) out: PathBuf,
+    /// Keep the run folders
+    #[arg(long)]
+    pub(crate) keep: bool,
 }
 
 /// A number of workers, or `auto`.

@@ -1,7 +1,7 @@
 //! What was decided, from all that was said: built-in values < job file < environment < flags.
 //! (clap already lets flags win over the environment.)
 
-use crate::args::{BlocksOf, Command, HowArgs, PlanArgs, RunArgs, WhatArgs, Workers};
+use crate::args::{BenchArgs, BlocksOf, Command, HowArgs, PlanArgs, RunArgs, WhatArgs, Workers};
 use crate::error::Complaint;
 use crate::potentials::ModelSpec;
 use crate::upstream;
@@ -138,7 +138,7 @@ pub(crate) fn threads_per_mlip(command: &Command) -> Result<usize, Complaint> {
             let kept = || mlip_store::read_run_file::<RunConfig>(&resume.run).ok()?.resources.threads_per_mlip;
             return Ok(resume.how.threads_per_mlip.map_or_else(kept, Workers::number).unwrap_or(1));
         }
-        Command::Status(_) | Command::Report(_) | Command::Models => return Ok(1),
+        Command::Status(_) | Command::Report(_) | Command::Bench(_) | Command::Models => return Ok(1),
     };
     let threads = match how.threads_per_mlip {
         Some(threads) => Some(threads),
@@ -235,6 +235,11 @@ impl Settings {
     /// Of `plan`.
     pub(crate) fn of_plan(args: &PlanArgs) -> Result<Self, Complaint> {
         Self::resolve(args.job.as_ref(), &args.what, &args.how)
+    }
+
+    /// Of `bench`.
+    pub(crate) fn of_bench(args: &BenchArgs) -> Result<Self, Complaint> {
+        Self::resolve(args.job.as_ref(), &args.what, &HowArgs::default())
     }
 
     fn resolve(job: Option<&PathBuf>, what: &WhatArgs, how: &HowArgs) -> Result<Self, Complaint> {
