@@ -74,6 +74,10 @@ impl RankState {
     fn cost_out(&self) -> f64 {
         self.given_cost - self.tally.cost
     }
+
+    fn is_short_of_work(&self) -> bool {
+        self.cost_out() < LOW_WATER_S * self.workers as f64
+    }
 }
 
 /// Totals of the run, for people.
@@ -307,8 +311,7 @@ impl Coordinator {
                 orders.push((rank, order));
             }
             while self.next_entry == self.n_entries() && self.runs_low(index) {
-                let scarce = self.is_scarce();
-                let limit = if scarce { self.free_workers(index) } else { usize::MAX }.min(self.policy.longest.max(1));
+                let limit = self.limit(index).min(self.policy.longest.max(1));
                 let shard = self.planner.next_shard(rank, limit);
                 if shard.is_empty() {
                     break;
@@ -343,6 +346,20 @@ impl Coordinator {
         self.planner.remaining() < 2 * self.workers
     }
 
+    /// How many structures a rank that runs low may be given.
+    fn limit(&self, index: usize) -> usize {
+        let Some(rank) = self.ranks.get(index) else { return 0 };
+        if self.is_scarce() {
+            self.free_workers(index)
+        } else if rank.is_short_of_work() {
+            usize::MAX
+        } else {
+            // It has enough to do, only no next structure for each worker: a whole shard behind a costly structure
+            // would be what the others wait for in the end.
+            (2 * rank.workers).saturating_sub(rank.structures_out() as usize).max(1)
+        }
+    }
+
     fn free_workers(&self, index: usize) -> usize {
         self.ranks.get(index).map_or(0, |rank| rank.workers.saturating_sub(rank.structures_out() as usize))
     }
@@ -352,11 +369,10 @@ impl Coordinator {
         if self.planner.remaining() == 0 {
             return false;
         }
-        let cheap = rank.cost_out() < LOW_WATER_S * rank.workers as f64;
         if self.is_scarce() {
             return self.free_workers(index) > 0;
         }
-        cheap || rank.structures_out() < 2 * rank.workers as u64
+        rank.is_short_of_work() || rank.structures_out() < 2 * rank.workers as u64
     }
 
     /// A suspect goes when nothing else is in flight anywhere: a death then accuses nobody else.
