@@ -48,7 +48,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 fn read(folder: &Path, name: &str, bytes: &[u8], blocks: Blocks) -> Result<Manifest, InputError> {
     let path = folder.join(name);
     std::fs::write(&path, bytes).unwrap();
-    let how = Enumeration { blocks, spool: folder.join("inputs.spool") };
+    let how = Enumeration { blocks, spool: folder.join("inputs.spool"), ..Enumeration::default() };
     enumerate(&[Source::from_path(path).unwrap()], &how)
 }
 
