@@ -113,7 +113,7 @@ pub(super) struct Benchmarking {
 
 impl Config {
     /// Checkpoint files start from the folder of the configuration.
-    pub(super) fn from_folder(&mut self, folder: &Path) {
+    pub(super) fn start_from(&mut self, folder: &Path) {
         for file in self.preprocessor_config.mlip_configs.values_mut().filter_map(|mlip| mlip.checkpoint.as_mut()) {
             *file = folder.join(&*file);
         }

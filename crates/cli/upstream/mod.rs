@@ -48,7 +48,7 @@ pub(crate) fn read(config: &str) -> Result<Config, Complaint> {
             .hint("docs/migrating.md lists the keys that are known; remove or correct the others")
             .usage()
     })?;
-    config.from_folder(path.parent().unwrap_or(Path::new("")));
+    config.start_from(path.parent().unwrap_or(Path::new("")));
     Ok(config)
 }
 
