@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Report(ReportArgs),
     /// Read everything, compute nothing: structures, cost, shards, memory
     Plan(Box<PlanArgs>),
+    /// Measure sequential against parallel runs of a list on this machine: a table, a CSV, a plot
+    Bench(Box<BenchArgs>),
     /// List the potentials that this program knows
     Models,
 }
@@ -53,9 +55,20 @@ pub(crate) enum Command {
 /// What is computed.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub(crate) struct WhatArgs {
-    /// Structures: CIF files, folders (every *.cif below), list files, CSV tables with a CIF column
+    /// Structures: CIF, XYZ and POSCAR files, folders, list files (`-`: from standard input), TAR and ZIP archives, CSV
+    /// tables with a CIF column
     #[arg(long, value_name = "PATH", num_args = 1.., env = "MLIP_CIFS", value_delimiter = None)]
     pub(crate) cifs: Vec<PathBuf>,
+    /// CSV tables with a CIF column; the same as --cifs
+    #[arg(long, value_name = "TABLE.csv", num_args = 1..)]
+    pub(crate) csv: Vec<PathBuf>,
+    /// Only the first so many structures
+    #[arg(long, value_name = "N", env = "MLIP_LIMIT")]
+    pub(crate) limit: Option<usize>,
+    /// Settings of LeMat-GenBench's preprocessor: multi_mlip_stability, multi_mlip_stability_optimized, or a file of its
+    /// form (.yaml, .toml)
+    #[arg(long, value_name = "NAME|FILE", env = "MLIP_CONFIG", conflicts_with = "job")]
+    pub(crate) config: Option<String>,
     /// Potential, with its checkpoint file unless built in; several are computed together [default: chgnet]
     #[arg(long = "model", visible_alias = "models", value_name = "NAME[=FILE]", num_args = 1.., env = "MLIP_MODEL")]
     pub(crate) models: Vec<String>,
@@ -86,6 +99,10 @@ pub(crate) struct WhatArgs {
     /// Folder from which relative paths in list files start [default: the one that fits]
     #[arg(long, value_name = "DIR", env = "MLIP_ROOT")]
     pub(crate) root: Option<PathBuf>,
+    /// CIFs of which every block with a structure is an entry, not only the first: those named by --cifs themselves, or
+    /// all, in folders, lists and archives too [default: named]
+    #[arg(long, value_enum, value_name = "WHICH", env = "MLIP_BLOCKS")]
+    pub(crate) blocks: Option<BlocksOf>,
     /// Column of CSV tables that holds the CIF text
     #[arg(long, value_name = "NAME", env = "MLIP_CIF_COLUMN")]
     pub(crate) cif_column: Option<String>,
@@ -97,21 +114,39 @@ pub(crate) struct WhatArgs {
 /// How it is computed.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub(crate) struct HowArgs {
-    /// Structures in flight on each rank [default: cores of the rank / the other two]
-    #[arg(long, visible_alias = "n-jobs", value_name = "N", env = "MLIP_STRUCTURE_WORKERS")]
-    pub(crate) structure_workers: Option<usize>,
-    /// Potentials at once for one structure [default: 1]
-    #[arg(long, value_name = "N", env = "MLIP_MAX_MLIP_WORKERS")]
-    pub(crate) max_mlip_workers: Option<usize>,
-    /// Threads inside one evaluation; CHGNet and Lennard-Jones gain nothing from more than one [default: 1]
-    #[arg(long, value_name = "N", env = "MLIP_THREADS_PER_MLIP")]
-    pub(crate) threads_per_mlip: Option<usize>,
+    /// Structures in flight on each rank, or auto [default: auto: cores of the rank / the other two]
+    #[arg(long, visible_alias = "n-jobs", value_name = "N", env = "MLIP_STRUCTURE_WORKERS", value_parser = Workers::parse)]
+    pub(crate) structure_workers: Option<Workers>,
+    /// Potentials at once for one structure, at most, or auto [default: auto: 1 unless structures are few]
+    #[arg(long, value_name = "N", env = "MLIP_MAX_MLIP_WORKERS", value_parser = Workers::parse)]
+    pub(crate) max_mlip_workers: Option<Workers>,
+    /// All potentials of a structure at once, as far as there are cores and --max-mlip-workers allows
+    #[arg(long, overrides_with = "no_parallel_mlips")]
+    pub(crate) parallel_mlips: bool,
+    /// One potential of a structure after the other
+    #[arg(long, overrides_with = "parallel_mlips")]
+    pub(crate) no_parallel_mlips: bool,
+    /// Threads inside one evaluation, or auto; CHGNet and Lennard-Jones gain nothing from more than one [default: auto: 1]
+    #[arg(long, value_name = "N", env = "MLIP_THREADS_PER_MLIP", value_parser = Workers::parse)]
+    pub(crate) threads_per_mlip: Option<Workers>,
+    /// Grant more threads than there are cores, if asked for
+    #[arg(long)]
+    pub(crate) oversubscribe: bool,
+    /// Hand out at most so many structures at a time to a rank [default: as balance asks for]
+    #[arg(long, value_name = "N", env = "MLIP_BATCH_SIZE")]
+    pub(crate) batch_size: Option<usize>,
     /// Give up an evaluation after so many seconds
     #[arg(long, value_name = "SECONDS", env = "MLIP_TIMEOUT")]
     pub(crate) timeout: Option<f64>,
-    /// Memory for evaluations on each rank, MB [default: the machine's / ranks on it]
-    #[arg(long, value_name = "MB", env = "MLIP_MEMORY")]
-    pub(crate) memory: Option<u64>,
+    /// Give up a structure, all its potentials together, after so many seconds
+    #[arg(long, value_name = "SECONDS", env = "MLIP_STRUCTURE_TIMEOUT")]
+    pub(crate) structure_timeout: Option<f64>,
+    /// Memory of each rank, MB, weights included [default: that of job or machine / ranks on it]
+    #[arg(long, visible_alias = "memory", value_name = "MB", env = "MLIP_MEMORY_LIMIT")]
+    pub(crate) memory_limit: Option<u64>,
+    /// Sample memory every second, and say on stderr what ranks and nodes hold
+    #[arg(long)]
+    pub(crate) monitor_memory: bool,
     /// Give up a structure on which the process died so often; 0: never [default: 3]
     #[arg(long, value_name = "N", env = "MLIP_MAX_CRASHES")]
     pub(crate) max_crashes: Option<u32>,
@@ -124,6 +159,12 @@ pub(crate) struct HowArgs {
     /// Sample memory so often [default: 10]
     #[arg(long, value_name = "SECONDS", env = "MLIP_SAMPLE")]
     pub(crate) sample: Option<f64>,
+    /// Take results of other runs from this folder, and add new ones [default: none]
+    #[arg(long, value_name = "DIR", env = "MLIP_CACHE")]
+    pub(crate) cache: Option<PathBuf>,
+    /// Use no cache, whatever the job file says
+    #[arg(long)]
+    pub(crate) no_cache: bool,
     /// Write tables as .csv.zst
     #[arg(long)]
     pub(crate) csv_zst: bool,
@@ -168,6 +209,9 @@ pub(crate) struct RunArgs {
     /// Folder of the run: journals, settings, report [default: RUN]
     #[arg(long, value_name = "RUN", env = "MLIP_OUT")]
     pub(crate) out: Option<PathBuf>,
+    /// Name of the run: its folder is runs/NAME unless --out is given
+    #[arg(long, value_name = "NAME", env = "MLIP_NAME")]
+    pub(crate) name: Option<String>,
     /// Go on if the run exists
     #[arg(long)]
     pub(crate) resume: bool,
@@ -236,6 +280,87 @@ pub(crate) struct PlanArgs {
     pub(crate) ranks: usize,
 }
 
+/// `bench`.
+#[derive(Debug, Clone, Default, ClapArgs)]
+#[command(after_long_help = "\
+Each division is run in processes of its own, round after round; medians count. Results must be identical.
+
+Examples:
+  mlip-batch bench --cifs structures/ --limit 200 --model chgnet --out BENCH
+  mlip-batch bench --cifs all.list --model chgnet --splits 2 4 2:1 4:1 --repeat 5")]
+pub(crate) struct BenchArgs {
+    /// Job file
+    #[arg(value_name = "JOB.toml")]
+    pub(crate) job: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) what: WhatArgs,
+    /// Divisions beside the sequential one: structures x potentials x threads at once, 4x1x1; with ranks before them,
+    /// 8:1x1x1 [default: 2, 4, … up to all cores]
+    #[arg(long, value_name = "SPLIT", num_args = 1..)]
+    pub(crate) splits: Vec<String>,
+    /// Runs of each division
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) repeat: usize,
+    /// Folder for bench.csv and bench.svg
+    #[arg(long, value_name = "DIR", default_value = "BENCH")]
+    pub(crate) out: PathBuf,
+    /// Keep the run folders
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+/// A number of workers, or `auto`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Workers {
+    /// Decided by the program.
+    Auto,
+    /// So many.
+    Number(usize),
+}
+
+impl Workers {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            number => number.parse().map(Self::Number).map_err(|_| "expected a number or `auto`".into()),
+        }
+    }
+
+    /// Nothing means: decide.
+    pub(crate) fn number(self) -> Option<usize> {
+        match self {
+            Self::Auto => None,
+            Self::Number(number) => Some(number),
+        }
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Workers {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Workers;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a number or \"auto\"")
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Workers, E> {
+                usize::try_from(number).map(Workers::Number).map_err(|_| E::custom("expected a number or \"auto\""))
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Workers, E> {
+                usize::try_from(number).map(Workers::Number).map_err(E::custom)
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Workers, E> {
+                Workers::parse(text).map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
 /// Floating-point types.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Dtype {
@@ -248,6 +373,25 @@ impl From<Dtype> for Precision {
         match dtype {
             Dtype::F32 => Self::F32,
             Dtype::F64 => Self::F64,
+        }
+    }
+}
+
+/// CIFs that are divided into blocks.
+#[derive(Debug, Clone, Copy, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum BlocksOf {
+    /// Those named by --cifs themselves
+    Named,
+    /// All
+    All,
+}
+
+impl From<BlocksOf> for mlip_inputs::Blocks {
+    fn from(blocks: BlocksOf) -> Self {
+        match blocks {
+            BlocksOf::Named => Self::Named,
+            BlocksOf::All => Self::All,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `mlip-batch`: the composition root. Knows models, ranks, files and flags; computes nothing.
 //!
-//! Module order: `error`, `exit_code`, `args`, `potentials` ← `settings` ← `commands`.
+//! Module order: `error`, `exit_code`, `args`, `potentials` ← `settings`, `upstream` ← `commands`.
 
 mod args;
 mod commands;
@@ -8,6 +8,7 @@ mod error;
 mod exit_code;
 mod potentials;
 mod settings;
+mod upstream;
 
 use args::{Args, Command};
 use clap::{CommandFactory, Parser};

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""Writes a table of small crystals, no two of them equal: rock salts with lattices of their own.
+"""Writes small crystals, no two of them equal: rock salts with lattices of their own.
 
 usage: many_crystals.py COUNT > TABLE.csv
+       many_crystals.py COUNT SET.tar      (or .tar.gz)
 """
 
 import csv
+import io
 import sys
+import tarfile
 
 ELEMENTS = ["LiF", "LiCl", "NaF", "NaCl", "KF", "KCl", "MgO", "CaO"]
 
@@ -29,7 +32,19 @@ def main(count):
         table.writerow([f"crystal-{index:07d}", cif(index)])
 
 
+def archive(count, path):
+    with tarfile.open(path, "w:gz" if path.endswith("gz") else "w") as tar:
+        for index in range(count):
+            text = cif(index).encode()
+            member = tarfile.TarInfo(f"set/crystal-{index:07d}.cif")
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text))
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) == 2:
+        main(int(sys.argv[1]))
+    elif len(sys.argv) == 3:
+        archive(int(sys.argv[1]), sys.argv[2])
+    else:
         sys.exit(__doc__)
-    main(int(sys.argv[1]))

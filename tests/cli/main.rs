@@ -5,6 +5,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod ensemble;
+mod inputs;
 mod interrupted;
 mod threads;
 mod usage;

@@ -28,7 +28,7 @@ fn no_potential_starts_threads_beyond_the_budget() {
         let out = format!("{model}-{workers}");
         let mut command = program();
         command.args(["run", "--cifs", "cifs", "--model", model, "--out", &out]);
-        command.args(["--structure-workers", &workers.to_string()]);
+        command.args(["--structure-workers", &workers.to_string(), "--oversubscribe"]);
         let mut child = command.current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let begin = Instant::now();
         let mut most = Vec::new();

@@ -112,6 +112,15 @@ impl Deadline {
         Self(Instant::now().checked_add(limit).map(|at| (at, limit)))
     }
 
+    /// Whichever of the two comes first.
+    pub fn earliest(self, other: Self) -> Self {
+        match (self.0, other.0) {
+            (Some((a, _)), Some((b, _))) if b < a => other,
+            (None, _) => other,
+            _ => self,
+        }
+    }
+
     /// # Errors
     /// [`PredictError::Timeout`] once the time is over.
     pub fn check(&self) -> Result<(), PredictError> {

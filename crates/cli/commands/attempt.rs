@@ -18,6 +18,9 @@ use std::time::Duration;
 /// Where the input list of a run lies in its folder.
 pub(super) const MANIFEST: &str = "inputs.manifest";
 
+/// Where compressed archives are unpacked to: beside the input list.
+pub(super) const SPOOL: &str = "inputs.spool";
+
 /// What the root has made ready.
 pub(super) struct Prepared {
     pub(super) run_dir: PathBuf,
@@ -92,7 +95,7 @@ fn attempt_on(
         return Ok((exit_code(&finish, false), finish.abandoned_threads));
     }
     let made = prepare().and_then(|prepared| {
-        let setup = Setup::new(prepared.run_dir.clone(), prepared.config.clone())?;
+        let setup = Setup::new(prepared.run_dir.clone(), prepared.config.clone(), prepared.manifest.len() as u64)?;
         Ok((prepared, setup))
     });
     let (prepared, setup) = made.inspect_err(|_| Setup::call_off(ranks))?;
@@ -174,8 +177,9 @@ fn conclude(finish: &Finish, run_dir: &Path) -> Result<(), Complaint> {
 
 /// What became of a run, in a line.
 pub(super) fn summary(counts: &ReportCounts) -> String {
+    let cached = if counts.cached > 0 { format!(" ({} from the cache)", counts.cached) } else { String::new() };
     format!(
-        "{} entries: {} structures, {} unreadable; {} evaluations done, {} failed, {} pending",
+        "{} entries: {} structures, {} unreadable; {} evaluations done{cached}, {} failed, {} pending",
         counts.entries, counts.structures, counts.unreadable, counts.ok, counts.failed, counts.pending
     )
 }

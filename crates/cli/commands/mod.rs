@@ -1,6 +1,7 @@
 //! The commands, one a file.
 
 mod attempt;
+mod bench;
 mod models;
 mod plan;
 mod report;
@@ -21,6 +22,7 @@ pub(crate) fn dispatch(command: Command) -> Result<ExitCode, Complaint> {
         Command::Status(args) => status::status(&args),
         Command::Report(args) => report::report(&args),
         Command::Plan(args) => plan::plan(&args),
+        Command::Bench(args) => bench::bench(&args),
         Command::Models => models::models(),
     }
 }

@@ -7,12 +7,25 @@ use crate::exit_code::ExitCode;
 use crate::settings::Settings;
 use mlip_driver::{CifSource, Engine, Machine, ThreadBudget, ThreadRequest, estimate};
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
+
+/// What compressed archives were unpacked to, while the plan is made.
+struct Unpacked(PathBuf);
+
+impl Drop for Unpacked {
+    fn drop(&mut self) {
+        // Without compressed archives there is none.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
 
 /// Reads everything, computes nothing.
 pub(crate) fn plan(args: &PlanArgs) -> Result<ExitCode, Complaint> {
     let settings = Settings::of_plan(args)?;
-    let manifest = mlip_inputs::enumerate(&settings.inputs()?)?;
+    settings.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    let spool = Unpacked(std::env::temp_dir().join(format!("mlip-batch-{}.spool", std::process::id())));
+    let manifest = mlip_inputs::enumerate(&settings.inputs()?, &settings.enumeration(spool.0.clone()))?;
     let potentials = settings.models.iter().map(|spec| load(spec, &settings.options)).collect::<Result<Vec<_>, _>>()?;
     let names: Vec<String> = potentials.iter().map(|potential| potential.id().name.clone()).collect();
     let engine = Engine { potentials, source: Arc::new(CifSource { frame: settings.frame }) };
@@ -20,7 +33,10 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<ExitCode, Complaint> {
     let request = ThreadRequest {
         structure_workers: settings.resources.structure_workers,
         mlip_workers: settings.resources.mlip_workers,
+        parallel_mlips: settings.resources.parallel_mlips,
         threads_per_mlip: settings.resources.threads_per_mlip,
+        oversubscribe: settings.resources.oversubscribe,
+        structures_per_core: Some(manifest.len() as f64 / cores.max(1) as f64),
         cpus_per_task: None,
     };
     let ranks = args.ranks.max(1);

@@ -1,6 +1,6 @@
 //! `run`: begins a run.
 
-use super::attempt::{MANIFEST, Prepared, attempt, load, lock_options};
+use super::attempt::{MANIFEST, Prepared, SPOOL, attempt, load, lock_options};
 use super::resume;
 use crate::args::RunArgs;
 use crate::error::Complaint;
@@ -8,7 +8,7 @@ use crate::exit_code::ExitCode;
 use crate::settings::Settings;
 use mlip_atoms::Potential;
 use mlip_driver::{Physics, PotentialConfig, RunConfig};
-use mlip_inputs::Manifest;
+use mlip_inputs::{Manifest, Source};
 use mlip_store::{RunId, RunLock};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -21,6 +21,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Complaint> {
 
 fn prepare(args: &RunArgs) -> Result<Prepared, Complaint> {
     let settings = Settings::of_run(args)?;
+    settings.notes.iter().for_each(|note| tracing::info!("{note}"));
     let run_dir = std::path::absolute(&settings.out)?;
     let exists = run_dir.join("run.toml").is_file();
     if exists && !args.resume {
@@ -72,14 +73,19 @@ fn begin(
     settings: Settings,
 ) -> Result<Prepared, Complaint> {
     let sources = settings.inputs()?;
-    let manifest = mlip_inputs::enumerate(&sources)?;
-    if settings.strict {
-        check_all(&manifest)?;
-    }
+    let existed = run_dir.is_dir();
     std::fs::create_dir_all(run_dir).map_err(|error| {
         Complaint::from_error(&error).while_doing(format!("cannot create the run folder `{}`", run_dir.display()))
     })?;
     let lock = RunLock::acquire(run_dir, lock_options(force))?;
+    let manifest = list(&sources, run_dir, &settings).inspect_err(|_| {
+        if !existed {
+            // Holds nothing but the lock; a folder with more in it stays.
+            let _ = std::fs::remove_file(run_dir.join("run.lock")).and_then(|()| std::fs::remove_dir(run_dir));
+        }
+    })?;
+    // Unpacking archives may have taken long.
+    lock.refresh()?;
     let config = RunConfig {
         run: RunId::draw().to_string(),
         version: env!("CARGO_PKG_VERSION").into(),
@@ -92,6 +98,15 @@ fn begin(
     mlip_store::write_run_file(run_dir, &config)?;
     tracing::info!("{} entries, run folder {}", manifest.len(), run_dir.display());
     Ok(Prepared { run_dir: PathBuf::from(run_dir), config, manifest, lock, potentials, strict: settings.strict })
+}
+
+/// All entries; compressed archives are unpacked into the run folder.
+fn list(sources: &[Source], run_dir: &Path, settings: &Settings) -> Result<Manifest, Complaint> {
+    let manifest = mlip_inputs::enumerate(sources, &settings.enumeration(run_dir.join(SPOOL)))?;
+    if settings.strict {
+        check_all(&manifest)?;
+    }
+    Ok(manifest)
 }
 
 /// `--strict`: every entry must be there before work starts.

@@ -66,14 +66,21 @@ pub fn shares(machines: &[Machine]) -> Vec<Share> {
 }
 
 /// What was asked for; nothing means: decide.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct ThreadRequest {
     /// Structures in flight.
     pub structure_workers: Option<usize>,
-    /// Potentials at once, for a structure.
+    /// Potentials at once, for a structure: at most.
     pub mlip_workers: Option<usize>,
+    /// All potentials of a structure at once, as far as they may (true), or one after the other; by default what is
+    /// faster.
+    pub parallel_mlips: Option<bool>,
     /// Threads inside an evaluation.
     pub threads_per_mlip: Option<usize>,
+    /// Whether more threads than cores are granted.
+    pub oversubscribe: bool,
+    /// Structures of the run for each of its cores, where known: with few of them potentials at once shorten its end.
+    pub structures_per_core: Option<f64>,
     /// Cores that the scheduler gave each process (`SLURM_CPUS_PER_TASK`).
     pub cpus_per_task: Option<usize>,
 }
@@ -89,7 +96,12 @@ pub struct ThreadBudget {
     pub threads_per_mlip: NonZeroUsize,
     /// Cores that the rank has.
     pub cores: usize,
+    /// Threads that were asked for, if more than were granted.
+    pub asked: Option<usize>,
 }
+
+/// With fewer structures a core than this, potentials of one structure at once are worth their waiting for each other.
+const FEW_STRUCTURES: f64 = 4.0;
 
 /// Why there is no budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -99,20 +111,57 @@ pub struct NoThreads {
 }
 
 impl ThreadBudget {
-    /// Fits what was asked for to the cores of a rank. What is asked for is granted; what is left
-    /// open never exceeds the cores.
+    /// Fits what was asked for to the cores of a rank: less is granted if it is too much, first of the potentials at
+    /// once (structures at once keep cores just as busy, without waiting for each other), then of the structures, then
+    /// of the threads inside an evaluation. With `oversubscribe` what is asked for is granted.
     ///
     /// # Errors
     /// When zero threads are asked for.
     pub fn resolve(request: ThreadRequest, cores: usize, n_potentials: usize) -> Result<Self, NoThreads> {
-        let positive = |what, value: usize| NonZeroUsize::new(value).ok_or(NoThreads { what });
+        let positive = |what, value: Option<usize>| match value {
+            Some(0) => Err(NoThreads { what }),
+            value => Ok(value),
+        };
         let cores = request.cpus_per_task.map_or(cores, |given| given.min(cores)).max(1);
-        let threads_per_mlip = positive("threads-per-mlip", request.threads_per_mlip.unwrap_or(1))?;
-        let asked = positive("max-mlip-workers", request.mlip_workers.unwrap_or(1))?;
-        let mlip_workers = asked.min(NonZeroUsize::new(n_potentials).unwrap_or(NonZeroUsize::MIN));
-        let left = (cores / (mlip_workers.get() * threads_per_mlip.get())).max(1);
-        let structure_workers = positive("structure-workers", request.structure_workers.unwrap_or(left))?;
-        Ok(Self { structure_workers, mlip_workers, threads_per_mlip, cores })
+        let asked_structures = positive("structure-workers", request.structure_workers)?;
+        let asked_mlips = positive("max-mlip-workers", request.mlip_workers)?;
+        let asked_threads = positive("threads-per-mlip", request.threads_per_mlip)?.unwrap_or(1);
+        let n_potentials = n_potentials.max(1);
+        let most_mlips = asked_mlips.unwrap_or(n_potentials).min(n_potentials);
+        let is_short = request.structures_per_core.is_some_and(|structures| structures < FEW_STRUCTURES);
+        let wanted_mlips = match request.parallel_mlips {
+            Some(false) => 1,
+            // As many as there are cores for.
+            Some(true) if asked_mlips.is_none() => most_mlips.min((cores / asked_threads).max(1)),
+            Some(true) => most_mlips,
+            None if asked_mlips.is_some() => most_mlips,
+            None if is_short => most_mlips.min((cores / asked_threads).max(1)),
+            None => 1,
+        };
+        let threads = if request.oversubscribe { asked_threads } else { asked_threads.min(cores) };
+        let wanted = asked_structures.map(|structures| structures * wanted_mlips * asked_threads);
+        let (structures, mlips) = match asked_structures {
+            Some(structures) if request.oversubscribe => (structures, wanted_mlips),
+            Some(structures) => {
+                let structures = structures.min((cores / threads).max(1));
+                (structures, wanted_mlips.min((cores / (structures * threads)).max(1)))
+            }
+            None => {
+                let mlips =
+                    if request.oversubscribe { wanted_mlips } else { wanted_mlips.min((cores / threads).max(1)) };
+                ((cores / (mlips * threads)).max(1), mlips)
+            }
+        };
+        let some = |value: usize| NonZeroUsize::new(value).unwrap_or(NonZeroUsize::MIN);
+        let budget = Self {
+            structure_workers: some(structures),
+            mlip_workers: some(mlips),
+            threads_per_mlip: some(threads),
+            cores,
+            asked: None,
+        };
+        let asked = wanted.unwrap_or(wanted_mlips * asked_threads);
+        Ok(Self { asked: (asked > budget.threads()).then_some(asked), ..budget })
     }
 
     /// All threads that compute.
@@ -120,7 +169,7 @@ impl ThreadBudget {
         self.structure_workers.get() * self.mlip_workers.get() * self.threads_per_mlip.get()
     }
 
-    /// Whether more was asked for than there is.
+    /// Whether more was granted than there is.
     pub fn is_oversubscribed(&self) -> bool {
         self.threads() > self.cores
     }
@@ -169,12 +218,56 @@ mod tests {
     fn what_is_left_open_fits_the_cores() {
         let open = ThreadRequest::default();
         assert_eq!(budget(open, 8, 1), (8, 1, 1));
+        assert_eq!(budget(open, 8, 4), (8, 1, 1));
         assert_eq!(budget(ThreadRequest { mlip_workers: Some(4), ..open }, 8, 4), (2, 4, 1));
         assert_eq!(budget(ThreadRequest { threads_per_mlip: Some(3), ..open }, 8, 1), (2, 1, 3));
         assert_eq!(budget(ThreadRequest { cpus_per_task: Some(2), ..open }, 8, 1), (2, 1, 1));
         // A scheduler may promise more than the kernel allows.
         assert_eq!(budget(ThreadRequest { cpus_per_task: Some(16), ..open }, 2, 1), (2, 1, 1));
-        assert_eq!(budget(ThreadRequest { threads_per_mlip: Some(16), ..open }, 2, 1), (1, 1, 16));
+    }
+
+    #[test]
+    fn no_more_threads_than_cores_unless_asked_for() {
+        let upstream = ThreadRequest {
+            structure_workers: Some(4),
+            mlip_workers: Some(3),
+            parallel_mlips: Some(true),
+            ..ThreadRequest::default()
+        };
+        assert_eq!(budget(upstream, 12, 3), (4, 3, 1));
+        assert_eq!(budget(upstream, 8, 3), (4, 2, 1));
+        assert_eq!(budget(upstream, 4, 3), (4, 1, 1));
+        assert_eq!(budget(upstream, 1, 3), (1, 1, 1));
+        assert_eq!(ThreadBudget::resolve(upstream, 4, 3).unwrap().asked, Some(12));
+        assert_eq!(ThreadBudget::resolve(upstream, 12, 3).unwrap().asked, None);
+        assert_eq!(budget(ThreadRequest { oversubscribe: true, ..upstream }, 4, 3), (4, 3, 1));
+        let wide = ThreadRequest { threads_per_mlip: Some(16), ..ThreadRequest::default() };
+        assert_eq!(budget(wide, 2, 1), (1, 1, 2));
+        assert_eq!(budget(ThreadRequest { oversubscribe: true, ..wide }, 2, 1), (1, 1, 16));
+        for cores in 1..20 {
+            for (structures, mlips, threads) in
+                [(Some(5), None, None), (None, Some(3), Some(2)), (Some(9), Some(9), Some(9))]
+            {
+                let request = ThreadRequest {
+                    structure_workers: structures,
+                    mlip_workers: mlips,
+                    threads_per_mlip: threads,
+                    ..ThreadRequest::default()
+                };
+                assert!(ThreadBudget::resolve(request, cores, 4).unwrap().threads() <= cores, "{request:?} on {cores}");
+            }
+        }
+    }
+
+    #[test]
+    fn potentials_go_at_once_where_structures_are_few_or_it_is_asked_for() {
+        let few = ThreadRequest { structures_per_core: Some(1.0), ..ThreadRequest::default() };
+        assert_eq!(budget(few, 8, 3), (2, 3, 1));
+        assert_eq!(budget(ThreadRequest { structures_per_core: Some(100.0), ..few }, 8, 3), (8, 1, 1));
+        assert_eq!(budget(ThreadRequest { parallel_mlips: Some(false), ..few }, 8, 3), (8, 1, 1));
+        let parallel = ThreadRequest { parallel_mlips: Some(true), ..ThreadRequest::default() };
+        assert_eq!(budget(parallel, 8, 3), (2, 3, 1));
+        assert_eq!(budget(parallel, 2, 3), (1, 2, 1));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Memory for it on a rank, bytes: some 60,000 cells of ten atoms.
-const LIMIT_BYTES: usize = 32 << 20;
+pub(crate) const LIMIT_BYTES: usize = 32 << 20;
 
 /// A structure and its digest.
 #[derive(Debug, Clone)]
@@ -47,6 +47,11 @@ impl StructureCache {
         if held.bytes + size <= LIMIT_BYTES && held.by_entry.insert(entry, structure.clone()).is_none() {
             held.bytes += size;
         }
+    }
+
+    /// What it holds, bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).bytes
     }
 
     /// Takes a structure out.

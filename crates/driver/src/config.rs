@@ -58,14 +58,24 @@ pub struct PotentialConfig {
 pub struct Resources {
     /// Structures in flight on a rank; by default the cores of the rank divided by the other two.
     pub structure_workers: Option<usize>,
-    /// Potentials at once for one structure.
+    /// Potentials at once for one structure, at most.
     pub mlip_workers: Option<usize>,
+    /// All potentials of a structure at once, as far as cores and `mlip_workers` allow (true), or one after the other.
+    pub parallel_mlips: Option<bool>,
     /// Threads inside one evaluation.
     pub threads_per_mlip: Option<usize>,
+    /// Whether more threads than cores are granted.
+    pub oversubscribe: bool,
+    /// Structures handed out to a rank at a time, at most.
+    pub batch_size: Option<usize>,
     /// Limit of one evaluation, seconds; none by default.
     pub timeout_s: Option<f64>,
-    /// Memory for evaluations on a rank, bytes; by default the machine's, divided by its ranks.
+    /// Limit of all evaluations of one structure together, seconds; none by default.
+    pub structure_timeout_s: Option<f64>,
+    /// Memory of a rank, weights included, bytes; by default that of job or machine, divided by its ranks.
     pub memory_bytes: Option<u64>,
+    /// Whether memory is sampled every second and told of.
+    pub monitor_memory: bool,
     /// Deaths after which a structure is given up; 0 means never.
     pub max_crashes: u32,
     /// Longest wait for evaluations in flight after a signal, seconds.
@@ -76,6 +86,8 @@ pub struct Resources {
     pub sample_s: f64,
     /// Tables as `.csv.zst`.
     pub compress: bool,
+    /// Folder of results that runs share; none by default.
+    pub cache: Option<PathBuf>,
 }
 
 impl Default for Resources {
@@ -83,14 +95,20 @@ impl Default for Resources {
         Self {
             structure_workers: None,
             mlip_workers: None,
+            parallel_mlips: None,
             threads_per_mlip: None,
+            oversubscribe: false,
+            batch_size: None,
             timeout_s: None,
+            structure_timeout_s: None,
             memory_bytes: None,
+            monitor_memory: false,
             max_crashes: 3,
             drain_s: 20.0,
             sync_s: 5.0,
             sample_s: 10.0,
             compress: false,
+            cache: None,
         }
     }
 }

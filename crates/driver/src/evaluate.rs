@@ -1,15 +1,17 @@
 //! One evaluation of one potential, from its `Started` to its `Finished`.
 
+use crate::error::with_causes;
 use crate::journal::SharedJournal;
 use crate::memory::MemoryGate;
-use crate::protocol::{Treatment, Work};
+use crate::protocol::{Times, Treatment, Work};
+use crate::results::SharedResults;
 use mlip_atoms::{Deadline, Potential, PotentialId, PredictError, Request, Structure};
 use mlip_store::{Frame, Record, StoreError, StructureDigest, TaskKey};
 use mlip_tasks::{Failure, FailureKind, Outcome, SinglePoint, Task};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Everything that an evaluation needs beside its structure. Shared by all threads of a rank.
@@ -18,10 +20,17 @@ pub(crate) struct Evaluator {
     pub(crate) ids: Vec<PotentialId>,
     pub(crate) settings: String,
     pub(crate) request: Request,
+    /// Of one evaluation.
     pub(crate) timeout: Option<Duration>,
+    /// Of all evaluations of a structure together.
+    pub(crate) structure_timeout: Option<Duration>,
     pub(crate) gate: MemoryGate,
     pub(crate) journal: SharedJournal,
+    /// Results that runs share.
+    pub(crate) results: Option<SharedResults>,
     pub(crate) in_flight: AtomicU32,
+    /// By potential: corrects what potentials predict.
+    pub(crate) times: Mutex<Vec<Times>>,
 }
 
 /// A structure under evaluation.
@@ -30,14 +39,32 @@ pub(crate) struct Subject {
     pub(crate) structure: Arc<Structure>,
     pub(crate) digest: StructureDigest,
     pub(crate) alone: bool,
+    /// Of all its evaluations together.
+    pub(crate) deadline: Deadline,
 }
 
 /// What an evaluation adds to the totals of its rank.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Ended {
     pub(crate) finished: u64,
     pub(crate) failed: u64,
+    /// Taken from the cache.
+    pub(crate) cached: u64,
     pub(crate) wall_s: f64,
+    /// What people should know.
+    pub(crate) remark: Option<String>,
+}
+
+impl Ended {
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            finished: self.finished + other.finished,
+            failed: self.failed + other.failed,
+            cached: self.cached + other.cached,
+            wall_s: self.wall_s + other.wall_s,
+            remark: self.remark.or(other.remark),
+        }
+    }
 }
 
 impl Evaluator {
@@ -51,13 +78,24 @@ impl Evaluator {
         let key = TaskKey::new(subject.digest, id, &self.settings);
         let (outcome, attempts, wall_s) = match work.treatment {
             Treatment::Quarantine { deaths } => (Outcome::Failed(crashed(deaths)), deaths, 0.0),
-            Treatment::Evaluate { ended_before } => {
+            Treatment::Evaluate { ended_before } | Treatment::Take { ended_before, .. } => {
                 let (outcome, wall_s) = self.attempt(potential.as_ref(), subject, key)?;
+                if matches!(outcome, Outcome::Done(_)) {
+                    self.note_time(work, wall_s);
+                }
                 (outcome, ended_before + 1, wall_s)
             }
         };
         let species = subject.structure.species().iter().map(|species| species.atomic_number()).collect();
         self.finish(Record { key, potential: work.potential, species, outcome, attempts, wall_s: wall_s as f32 })
+    }
+
+    fn note_time(&self, work: Work, wall_s: f64) {
+        let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(times) = times.get_mut(usize::from(work.potential)) {
+            times.predicted_s += f64::from(work.predicted);
+            times.measured_s += wall_s;
+        }
     }
 
     /// Records a structure that could not be read (again) when its turn came.
@@ -69,7 +107,7 @@ impl Evaluator {
     ) -> Result<Ended, StoreError> {
         let Some(id) = self.ids.get(usize::from(work.potential)) else { return Ok(Ended::default()) };
         let attempts = match work.treatment {
-            Treatment::Evaluate { ended_before } => ended_before + 1,
+            Treatment::Evaluate { ended_before } | Treatment::Take { ended_before, .. } => ended_before + 1,
             Treatment::Quarantine { deaths } => deaths,
         };
         self.finish(Record {
@@ -85,8 +123,33 @@ impl Evaluator {
     fn finish(&self, record: Record) -> Result<Ended, StoreError> {
         let failed = u64::from(matches!(record.outcome, Outcome::Failed(_)));
         let wall_s = f64::from(record.wall_s);
+        let mut remark = None;
+        if let (Some(results), Outcome::Done(_), 1..) = (&self.results, &record.outcome, record.attempts)
+            && let Err(error) = results.put(&record)
+        {
+            remark = Some(format!("nothing more is added to the cache: {}", with_causes(&error)));
+        }
+        let cached = u64::from(record.is_from_cache());
         self.journal.append(&Frame::Finished(record))?;
-        Ok(Ended { finished: 1, failed, wall_s })
+        Ok(Ended { finished: 1, failed, cached, wall_s, remark })
+    }
+
+    /// Records what other runs have computed of this structure; gives what is left to do.
+    pub(crate) fn take_known(&self, digest: StructureDigest, work: &[Work]) -> Result<(Ended, Vec<Work>), StoreError> {
+        let (mut ended, mut left) = (Ended::default(), Vec::new());
+        for one in work {
+            let found = match (one.treatment, &self.results, self.ids.get(usize::from(one.potential))) {
+                (Treatment::Take { place, .. }, Some(results), Some(id)) => {
+                    results.take(TaskKey::new(digest, id, &self.settings), one.potential, place)
+                }
+                _ => None,
+            };
+            match found {
+                Some(record) => ended = ended.and(self.finish(record)?),
+                None => left.push(*one),
+            }
+        }
+        Ok((ended, left))
     }
 
     fn attempt(
@@ -107,7 +170,11 @@ impl Evaluator {
         self.journal.append(&Frame::Started { key, alone: subject.alone })?;
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         let begin = Instant::now();
-        let deadline = self.timeout.map_or(Deadline::NONE, Deadline::after);
+        let deadline = self.timeout.map_or(Deadline::NONE, Deadline::after).earliest(subject.deadline);
+        // A structure that is over its time begins no further evaluation.
+        if let Err(error) = subject.deadline.check() {
+            return Ok((Outcome::Failed(error.into()), 0.0));
+        }
         let task = Box::new(SinglePoint::new(structure.clone()));
         let outcome = catch_unwind(AssertUnwindSafe(|| complete(task, potential, self.request, &deadline)))
             .unwrap_or_else(|panic| Outcome::Failed(panicked(potential.id(), panic.as_ref())));

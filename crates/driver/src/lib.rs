@@ -1,8 +1,8 @@
 //! One rank's life: plan, compute, journal, gather.
 //!
 //! Module order, each using only those before it:
-//! `source`, `config`, `budget`, `plan`, `memory`, `signals` ← `protocol` ← `error` ← `journal`, `queue`, `cache`
-//! ← `evaluate` ← `team` ← `worker` ← `pool` ← `coordinator` ← `progress` ← `rank`, `root` ← `setup` ← `gather`
+//! `source`, `config`, `budget`, `plan`, `memory`, `signals` ← `protocol` ← `error` ← `journal`, `results`, `queue`, `cache`
+//! ← `evaluate` ← `team` ← `worker` ← `pool` ← `coordinator` ← `progress`, `monitor` ← `rank`, `root` ← `setup` ← `gather`
 //! ← `run` ← `estimate`.
 //!
 //! Every rank has one main thread, which talks to the others and decides, and workers, which read
@@ -18,12 +18,14 @@ mod evaluate;
 mod gather;
 mod journal;
 mod memory;
+mod monitor;
 mod plan;
 mod pool;
 mod progress;
 mod protocol;
 mod queue;
 mod rank;
+mod results;
 mod root;
 mod run;
 mod setup;
@@ -37,7 +39,7 @@ pub use config::{Physics, PotentialConfig, Resources, RunConfig};
 pub use error::RunError;
 pub use estimate::{Estimate, estimate};
 pub use gather::{provenance, report_plan, rows};
-pub use memory::{Resident, machine_bytes};
+pub use memory::{Resident, Sharing, default_limit, machine_bytes};
 pub use plan::{Item, Planner};
 pub use protocol::{End, ProtocolError};
 pub use run::{Engine, Finish, RootPart, execute};

@@ -1,11 +1,12 @@
 //! How much memory there is, and how much of it this process has.
 
+use std::path::Path;
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// Resident memory of this process, bytes: now, and at its peak.
+/// Memory of this process, bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Resident {
-    /// Now.
+    /// Resident now.
     pub now_bytes: u64,
     /// Largest so far.
     pub peak_bytes: u64,
@@ -15,23 +16,89 @@ impl Resident {
     /// As the kernel counts it; zero where it does not tell.
     pub fn sample() -> Self {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        Self { now_bytes: kibibytes(&status, "VmRSS:"), peak_bytes: kibibytes(&status, "VmHWM:") }
+        let bytes = |field| kibibytes(&status, field).unwrap_or(0);
+        Self { now_bytes: bytes("VmRSS:"), peak_bytes: bytes("VmHWM:") }
     }
 }
 
-fn kibibytes(status: &str, field: &str) -> u64 {
-    let value = status.lines().find_map(|line| line.strip_prefix(field));
-    let number = value.and_then(|text| text.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
-    number.unwrap_or(0) * 1024
+/// What of the resident memory belongs to this process alone, bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sharing {
+    /// Mapped by this process only.
+    pub private_bytes: u64,
+    /// Mapped by others as well (the program, weights in a mapped file).
+    pub shared_bytes: u64,
+    /// Private, and its part of what is shared: what processes of a node may be added up by.
+    pub proportional_bytes: u64,
+}
+
+impl Sharing {
+    /// As the kernel counts it; `None` where it does not tell. Costs a walk over the memory map.
+    pub fn sample() -> Option<Self> {
+        let map = std::fs::read_to_string("/proc/self/smaps_rollup").ok()?;
+        let bytes = |field| kibibytes(&map, field);
+        Some(Self {
+            private_bytes: bytes("Private_Clean:")? + bytes("Private_Dirty:")?,
+            shared_bytes: bytes("Shared_Clean:")? + bytes("Shared_Dirty:")?,
+            proportional_bytes: bytes("Pss:")?,
+        })
+    }
+}
+
+fn kibibytes(status: &str, field: &str) -> Option<u64> {
+    let value = status.lines().find_map(|line| line.strip_prefix(field))?;
+    value.trim().trim_end_matches("kB").trim().parse::<u64>().ok().map(|number| number * 1024)
+}
+
+/// Memory that a rank may use, bytes: its share of the machine or of the limit of its cgroup, and no more than Slurm
+/// has given. Without limit where nothing tells.
+pub fn default_limit(ranks_on_host: usize, variable: impl Fn(&str) -> Option<String>) -> u64 {
+    let ranks = ranks_on_host.max(1) as u64;
+    (machine_bytes() / ranks).min(slurm_bytes(ranks, variable).unwrap_or(u64::MAX))
+}
+
+/// What Slurm has given to each of so many ranks on a node (`--mem`, `--mem-per-cpu`); it kills who takes more.
+fn slurm_bytes(ranks: u64, variable: impl Fn(&str) -> Option<String>) -> Option<u64> {
+    const MEBIBYTE: u64 = 1 << 20;
+    let number = |name| variable(name)?.trim().parse::<u64>().ok().filter(|number| *number > 0);
+    if let Some(per_cpu) = number("SLURM_MEM_PER_CPU") {
+        return Some(per_cpu * MEBIBYTE * number("SLURM_CPUS_PER_TASK").unwrap_or(1));
+    }
+    number("SLURM_MEM_PER_NODE").map(|per_node| per_node * MEBIBYTE / ranks)
 }
 
 /// Memory of this machine that the process may use, bytes: what is there, or the limit of its
 /// cgroup. Without limit where the system does not tell.
 pub fn machine_bytes() -> u64 {
-    let Ok(mut system) = sysinfo::System::new() else { return u64::MAX };
+    let Ok(mut system) = sysinfo::System::new() else { return cgroup_bytes() };
     system.refresh_memory();
     let limit = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
-    system.total_memory().min(limit)
+    system.total_memory().min(limit).min(cgroup_bytes())
+}
+
+/// The least limit of the cgroups around this process: that of a batch job often stands some levels up.
+fn cgroup_bytes() -> u64 {
+    let membership = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let groups = membership.lines().filter_map(|line| {
+        let mut fields = line.splitn(3, ':');
+        let (_, controllers, group) = (fields.next()?, fields.next()?, fields.next()?);
+        let (base, file) = match controllers {
+            "" => ("/sys/fs/cgroup", "memory.max"),
+            _ if controllers.split(',').any(|name| name == "memory") => {
+                ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")
+            }
+            _ => return None,
+        };
+        Some((Path::new(base), group.trim_start_matches('/').to_owned(), file))
+    });
+    let mut least = u64::MAX;
+    for (base, group, file) in groups {
+        for folder in base.join(group).ancestors().take_while(|folder| folder.starts_with(base)) {
+            let limit = std::fs::read_to_string(folder.join(file)).ok().and_then(|text| text.trim().parse().ok());
+            least = least.min(limit.unwrap_or(u64::MAX));
+        }
+    }
+    least
 }
 
 /// Keeps the evaluations in flight within a limit: memory is known beforehand, not discovered by
@@ -65,6 +132,11 @@ impl MemoryGate {
     pub(crate) fn limit(&self) -> u64 {
         self.limit
     }
+
+    /// Promised to evaluations now, bytes.
+    pub(crate) fn taken(&self) -> u64 {
+        *self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The right to use so much memory.
@@ -91,6 +163,23 @@ mod tests {
         assert!(resident.now_bytes > 100_000);
         assert!(resident.peak_bytes >= resident.now_bytes);
         assert!(machine_bytes() > resident.now_bytes);
+        if let Some(sharing) = Sharing::sample() {
+            assert!(sharing.private_bytes > 0 && sharing.proportional_bytes >= sharing.private_bytes);
+        }
+    }
+
+    #[test]
+    fn a_limit_of_slurm_is_kept() {
+        let slurm = |name: &'static str, value: &'static str| {
+            move |asked: &str| match asked {
+                "SLURM_CPUS_PER_TASK" => Some("2".to_owned()),
+                _ => (asked == name).then(|| value.to_owned()),
+            }
+        };
+        assert_eq!(default_limit(2, slurm("SLURM_MEM_PER_NODE", "10")), 5 << 20);
+        assert_eq!(default_limit(2, slurm("SLURM_MEM_PER_CPU", "10")), 20 << 20);
+        assert_eq!(default_limit(1, |_| None), machine_bytes());
+        assert_eq!(default_limit(4, slurm("SLURM_MEM_PER_NODE", "0")), machine_bytes() / 4);
     }
 
     #[test]

@@ -41,8 +41,9 @@ impl<W> Eq for ByCost<W> {}
 
 /// Hands out what is left, costliest first, in shards that shrink towards the end.
 ///
-/// Every rank first gets the structures that it read in the survey, for it may still hold them;
-/// one that has none left takes the costliest of the rank with most to do.
+/// Every rank first gets the structures that it read in the survey, for it may still hold them, but
+/// for costly ones, which go to whoever asks next; one that has none left takes the costliest of the
+/// rank with most to do.
 #[derive(Debug)]
 pub struct Planner<W> {
     heaps: Vec<BinaryHeap<ByCost<W>>>,
@@ -57,6 +58,9 @@ const PARTS: f64 = 4.0;
 
 /// Shards are not cut smaller than this, seconds: asking takes time as well.
 const SMALLEST_SHARD_S: f64 = 2e-3;
+
+/// For a structure that takes longer than this, seconds, reading it once more is nothing: whoever is next takes it.
+const COSTLY_S: f32 = 0.01;
 
 /// Most structures in a shard: bounds the message.
 const LONGEST_SHARD: usize = 1024;
@@ -82,6 +86,20 @@ impl<W> Planner<W> {
         self.costs[place] += f64::from(item.cost);
         self.heaps[place].push(ByCost(item));
         self.remaining += 1;
+    }
+
+    /// Predicts anew what is not handed out yet.
+    pub fn predict(&mut self, cost: impl Fn(&W) -> f32) {
+        for (heap, sum) in self.heaps.iter_mut().zip(&mut self.costs) {
+            let mut items = std::mem::take(heap).into_vec();
+            *sum = 0.0;
+            for ByCost(item) in &mut items {
+                let cost = cost(&item.work);
+                item.cost = if cost.is_finite() { cost.max(0.0) } else { 0.0 };
+                *sum += f64::from(item.cost);
+            }
+            *heap = BinaryHeap::from(items);
+        }
     }
 
     /// Structures not handed out yet.
@@ -120,6 +138,12 @@ impl<W> Planner<W> {
     /// Whose structures a rank takes next.
     fn source(&self, rank: Rank) -> Option<usize> {
         let own = rank.index().min(self.heaps.len() - 1);
+        let top = |place: usize| self.heaps[place].peek().map_or(0.0, |ByCost(item)| item.cost);
+        // A rank that happens to have read several costly structures must not be left alone with them.
+        let costliest = (0..self.heaps.len()).max_by(|a, b| top(*a).total_cmp(&top(*b)).then(b.cmp(a)))?;
+        if top(costliest) > COSTLY_S && top(costliest) > top(own) {
+            return Some(costliest);
+        }
         if !self.heaps[own].is_empty() {
             return Some(own);
         }
@@ -187,15 +211,24 @@ mod tests {
     #[test]
     fn a_rank_computes_what_it_read_and_then_helps_the_busiest() {
         let mut planner = Planner::new(3, 3);
-        planner.push(Rank(0), item(0, 1.0));
-        planner.push(Rank(1), item(1, 5.0));
-        planner.push(Rank(2), item(2, 9.0));
-        planner.push(Rank(2), item(3, 8.0));
+        planner.push(Rank(0), item(0, 0.001));
+        planner.push(Rank(1), item(1, 0.005));
+        planner.push(Rank(2), item(2, 0.009));
+        planner.push(Rank(2), item(3, 0.008));
         let next = |planner: &mut Planner<()>, rank| planner.next_shard(Rank(rank), 1)[0].entry;
         assert_eq!(next(&mut planner, 0), 0);
         assert_eq!(next(&mut planner, 0), 2);
         assert_eq!(next(&mut planner, 1), 1);
         assert_eq!(next(&mut planner, 1), 3);
+    }
+
+    #[test]
+    fn costly_structures_go_to_whoever_asks_next() {
+        let mut planner = Planner::new(2, 2);
+        planner.push(Rank(0), item(0, 0.5));
+        (1..4).for_each(|entry| planner.push(Rank(1), item(entry, entry as f32)));
+        let order: Vec<u64> = (0..4).map(|k| planner.next_shard(Rank(k % 2), 1)[0].entry).collect();
+        assert_eq!(order, [3, 2, 1, 0]);
     }
 
     #[test]

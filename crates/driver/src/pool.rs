@@ -1,8 +1,9 @@
 //! The threads of a rank. No other place starts any.
 
 use crate::budget::ThreadBudget;
+use crate::error::with_causes;
 use crate::team::{Desk, EvaluationThreads, Team};
-use crate::worker::{Event, Shared, with_causes, work};
+use crate::worker::{Event, Shared, work};
 use std::io;
 use std::num::NonZeroUsize;
 use std::sync::mpsc::{Receiver, Sender, channel};

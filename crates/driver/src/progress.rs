@@ -82,8 +82,9 @@ fn describe(totals: &Totals, elapsed: Duration) -> String {
     } else {
         "ETA unknown".to_owned()
     };
+    let cached = if totals.cached > 0 { format!(" ({} from the cache)", totals.cached) } else { String::new() };
     format!(
-        "{}/{} evaluations, {rate:.1}/s, {} failed, {} in flight, {left}, peak {:.0} MB a rank",
+        "{}/{} evaluations{cached}, {rate:.1}/s, {} failed, {} in flight, {left}, peak {:.0} MB a rank",
         totals.finished,
         totals.evaluations,
         totals.failed,

@@ -2,6 +2,7 @@
 
 use crate::budget::{Machine, Share};
 use mlip_inputs::Locator;
+use mlip_store::cache::{CacheIndex, CachePlace};
 use mlip_store::report::Fetched;
 use mlip_store::{Location, StructureDigest};
 use serde::de::DeserializeOwned;
@@ -15,6 +16,10 @@ pub(crate) struct Hello {
     /// What this rank found in its part of the earlier journals ([`mlip_store::Ledger::to_bytes`]),
     /// or why it cannot take part.
     pub(crate) ledger: Result<Vec<u8>, String>,
+    /// What it found in its part of the results of other runs.
+    pub(crate) cached: CacheIndex,
+    /// What is worth a warning there.
+    pub(crate) remarks: Vec<String>,
 }
 
 /// The root's answer: the share of each rank, or why the run cannot begin.
@@ -34,13 +39,17 @@ pub(crate) enum Treatment {
     Evaluate { ended_before: u32 },
     /// Record it as crashed without another evaluation.
     Quarantine { deaths: u32 },
+    /// Take the result of another run; evaluate it if that cannot be had.
+    Take { place: CachePlace, ended_before: u32 },
 }
 
 /// One potential of a structure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Work {
     pub(crate) potential: u16,
     pub(crate) treatment: Treatment,
+    /// Time that the potential predicts, seconds.
+    pub(crate) predicted: f32,
 }
 
 /// A structure with what is to be done for it.
@@ -103,12 +112,23 @@ pub(crate) struct Tally {
     pub(crate) finished: u64,
     /// Evaluations among them that failed.
     pub(crate) failed: u64,
+    /// Results among them that were taken from the cache.
+    pub(crate) cached: u64,
     /// Evaluations in flight.
     pub(crate) in_flight: u32,
     /// Sum of wall times, seconds.
     pub(crate) busy_s: f64,
+    /// Resident set at the last look, bytes.
+    pub(crate) resident_bytes: u64,
     /// Largest resident set so far, bytes.
     pub(crate) peak_bytes: u64,
+}
+
+/// What evaluations should have taken and what they took, seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Times {
+    pub(crate) predicted_s: f64,
+    pub(crate) measured_s: f64,
 }
 
 /// From a rank to the root.
@@ -118,6 +138,10 @@ pub(crate) enum Report {
     Read(Vec<Answer>),
     /// Structures were done with.
     Progress(Tally),
+    /// By potential: sums of predicted and of measured times of this attempt, seconds.
+    Times(Vec<Times>),
+    /// Something that people should know, and that changes no result.
+    Remark(String),
     /// A signal asks for the end.
     Signal,
     /// The rank cannot go on.

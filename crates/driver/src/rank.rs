@@ -2,11 +2,13 @@
 
 use crate::budget::ThreadBudget;
 use crate::coordinator::LOW_WATER_S;
-use crate::memory::Resident;
+use crate::error::with_causes;
+use crate::memory::{Resident, Sharing};
 use crate::pool::Pool;
 use crate::protocol::{Order, Report, Tally};
+use crate::results::SharedResults;
 use crate::signals::Signals;
-use crate::worker::{Event, Shared, with_causes};
+use crate::worker::{Event, Shared};
 use mlip_store::report::JournalRecords;
 use mlip_store::{Frame, Ledger, Location, MemorySample};
 use std::path::PathBuf;
@@ -41,6 +43,7 @@ pub(crate) struct RankLife {
     sampled: Option<Instant>,
     reported: Tally,
     reported_at: Instant,
+    times_at: Option<Instant>,
 }
 
 impl RankLife {
@@ -57,6 +60,7 @@ impl RankLife {
             sampled: None,
             reported: Tally::default(),
             reported_at: Instant::now(),
+            times_at: None,
         })
     }
 
@@ -109,7 +113,10 @@ impl RankLife {
         {
             reports.push(Report::Broken(message));
         }
-        reports.extend(self.progress());
+        if let Some(progress) = self.progress() {
+            reports.push(progress);
+            reports.extend(self.times());
+        }
         if let Some(until) = self.drain_until
             && (self.pool.shared.queue.is_idle() || Instant::now() >= until)
         {
@@ -145,10 +152,21 @@ impl RankLife {
         self.report_of_progress(tally)
     }
 
+    /// What the potentials should have taken and what they took, if it is time to say so.
+    fn times(&mut self) -> Option<Report> {
+        if self.times_at.is_some_and(|at| at.elapsed() < REPORT_EVERY) {
+            return None;
+        }
+        self.times_at = Some(Instant::now());
+        let times = self.pool.shared.evaluator.times.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(Report::Times(times.clone()))
+    }
+
     fn report_of_progress(&mut self, mut tally: Tally) -> Option<Report> {
-        tally.peak_bytes = self.reported.peak_bytes;
+        (tally.resident_bytes, tally.peak_bytes) = (self.reported.resident_bytes, self.reported.peak_bytes);
         if self.reported_at.elapsed() >= REPORT_EVERY || tally.peak_bytes == 0 {
-            tally.peak_bytes = Resident::sample().peak_bytes;
+            let resident = Resident::sample();
+            (tally.resident_bytes, tally.peak_bytes) = (resident.now_bytes, resident.peak_bytes);
         }
         self.reported_at = Instant::now();
         self.reported = tally;
@@ -158,11 +176,16 @@ impl RankLife {
     fn sample(&mut self) -> Result<(), String> {
         self.sampled = Some(Instant::now());
         let (resident, tally) = (Resident::sample(), self.tally());
+        let shared = &self.pool.shared;
         let sample = MemorySample {
             time_s: self.circumstances.begin.elapsed().as_secs_f64(),
             resident_bytes: resident.now_bytes,
             peak_bytes: resident.peak_bytes,
             weight_bytes: self.circumstances.weight_bytes,
+            sharing: Sharing::sample()
+                .map(|sharing| [sharing.private_bytes, sharing.shared_bytes, sharing.proportional_bytes]),
+            held_bytes: shared.cache.bytes() as u64,
+            promised_bytes: shared.evaluator.gate.taken(),
             in_flight: tally.in_flight,
             finished: tally.finished,
             busy_s: tally.busy_s,
@@ -177,6 +200,10 @@ impl RankLife {
         let progress = self.tally();
         self.pool.end(idle);
         self.abandoned |= !idle;
+        let results = &self.pool.shared.evaluator.results;
+        if let Some(Err(error)) = results.as_ref().map(SharedResults::close) {
+            tracing::warn!("the cache may lack results of this attempt: {}", with_causes(&error));
+        }
         let closed = last.and_then(|()| match self.pool.shared.evaluator.journal.close() {
             Ok(Some(ledger)) => {
                 let bytes = ledger.to_bytes();
@@ -197,6 +224,7 @@ impl RankLife {
 fn report_of(event: Event) -> Report {
     match event {
         Event::Read(answers) => Report::Read(answers),
+        Event::Remark(remark) => Report::Remark(remark),
         Event::Broken(message) => Report::Broken(message),
     }
 }

@@ -1,9 +1,10 @@
 //! What the root does beside being a rank.
 
 use crate::coordinator::Coordinator;
+use crate::error::with_causes;
+use crate::monitor::Monitor;
 use crate::progress::Progress;
 use crate::protocol::{End, Order, Report};
-use crate::worker::with_causes;
 use mlip_ranks::Rank;
 use mlip_store::run_lock::REFRESH_EVERY;
 use mlip_store::{Ledger, LedgerBuilder, RunLock};
@@ -14,6 +15,7 @@ pub(crate) struct Root {
     pub(crate) coordinator: Coordinator,
     pub(crate) lock: RunLock,
     progress: Progress,
+    monitor: Option<Monitor>,
     refreshed: Instant,
     size: usize,
     stage: Stage,
@@ -31,11 +33,18 @@ enum Stage {
 }
 
 impl Root {
-    pub(crate) fn new(coordinator: Coordinator, lock: RunLock, progress: Progress, size: usize) -> Self {
+    pub(crate) fn new(
+        coordinator: Coordinator,
+        lock: RunLock,
+        progress: Progress,
+        monitor: Option<Monitor>,
+        size: usize,
+    ) -> Self {
         Self {
             coordinator,
             lock,
             progress,
+            monitor,
             refreshed: Instant::now(),
             size,
             stage: Stage::Working,
@@ -59,6 +68,10 @@ impl Root {
                     tracing::warn!("signal received: finishing what is in flight, then `resume` goes on");
                 }
                 self.stop(End::Drained)
+            }
+            Report::Remark(remark) => {
+                tracing::warn!("rank {from}: {remark}");
+                Vec::new()
             }
             Report::Broken(message) => self.fail(format!("rank {from}: {message}")),
             Report::Closed(tally, closed) => {
@@ -108,6 +121,9 @@ impl Root {
             }
         }
         self.progress.tell(|| self.coordinator.totals());
+        if let Some(monitor) = &mut self.monitor {
+            monitor.tell(self.coordinator.tallies());
+        }
         if self.stage != Stage::Working || !std::mem::take(&mut self.stale) {
             return Vec::new();
         }
@@ -137,6 +153,9 @@ impl Root {
     /// Ends the talk about progress and hands out what the report needs.
     pub(crate) fn into_report_parts(mut self) -> (Coordinator, LedgerBuilder, RunLock) {
         self.progress.end();
+        if let Some(monitor) = &self.monitor {
+            monitor.describe(self.coordinator.tallies()).iter().for_each(|line| tracing::info!("{line}"));
+        }
         (self.coordinator, self.ledgers, self.lock)
     }
 }

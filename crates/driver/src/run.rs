@@ -1,22 +1,24 @@
 //! One attempt of a run, from its first to its last message: set up → survey → compute → gather → report.
 
 use crate::budget::{Share, ThreadBudget, ThreadRequest};
-use crate::cache::StructureCache;
-use crate::coordinator::{Coordinator, Policy};
-use crate::error::RunError;
+use crate::cache::{LIMIT_BYTES, StructureCache};
+use crate::coordinator::{Coordinator, Known, Policy};
+use crate::error::{RunError, with_causes};
 use crate::evaluate::Evaluator;
 use crate::gather::report;
 use crate::journal::SharedJournal;
-use crate::memory::{MemoryGate, machine_bytes};
+use crate::memory::{MemoryGate, Resident, default_limit};
+use crate::monitor::Monitor;
 use crate::progress::Progress;
-use crate::protocol::{End, Message, Order, ProtocolError, Report, Tally, decode, encode};
+use crate::protocol::{End, Message, Order, ProtocolError, Report, Tally, Times, decode, encode};
 use crate::queue::Queue;
 use crate::rank::{Circumstances, RankLife};
+use crate::results::SharedResults;
 use crate::root::Root;
-use crate::setup::{Setup, exchange_workers, greet};
+use crate::setup::{Greeting, Setup, exchange_workers, greet};
 use crate::signals::Signals;
 use crate::source::StructureSource;
-use crate::worker::{Shared, with_causes};
+use crate::worker::Shared;
 use mlip_atoms::Potential;
 use mlip_inputs::Manifest;
 use mlip_ranks::{Channel, Communicator, Pause, Rank};
@@ -71,7 +73,7 @@ pub fn execute(
 ) -> Result<Finish, RunError> {
     let begin = Instant::now();
     let engine = engine.and_then(|engine| check(&engine, setup).map(|()| engine));
-    let (share, ledger) = greet(ranks, setup, engine.as_ref().err())?;
+    let Greeting { share, ledger, cached, hosts } = greet(ranks, setup, engine.as_ref().err())?;
     // Without an engine the greeting has failed on all ranks.
     let engine = engine.map_err(RunError::Broken)?;
     let prepared = prepare(ranks, setup, share, engine, begin, signals);
@@ -80,10 +82,13 @@ pub fn execute(
     let root = root.map(|part| {
         let physics = &setup.config.physics;
         let max_crashes = setup.config.resources.max_crashes;
-        let policy = Policy { retry: part.retry, crashes: CrashPolicy { max_crashes } };
+        let longest = setup.config.resources.batch_size.unwrap_or(usize::MAX);
+        let policy = Policy { retry: part.retry, crashes: CrashPolicy { max_crashes }, longest };
         let (ids, settings) = (physics.potential_ids(), physics.settings());
-        let coordinator = Coordinator::new(part.entries, ledger, policy, ids, settings, &workers);
-        Root::new(coordinator, part.lock, Progress::new(begin, part.quiet), ranks.size())
+        let known = Known { ledger, cached };
+        let coordinator = Coordinator::new(part.entries, known, policy, ids, settings, &workers);
+        let monitor = setup.config.resources.monitor_memory.then(|| Monitor::new(hosts));
+        Root::new(coordinator, part.lock, Progress::new(begin, part.quiet), monitor, ranks.size())
     });
     let mut life = life;
     let mut root = root;
@@ -119,15 +124,21 @@ fn prepare(
     let request = ThreadRequest {
         structure_workers: resources.structure_workers,
         mlip_workers: resources.mlip_workers,
+        parallel_mlips: resources.parallel_mlips,
         threads_per_mlip: resources.threads_per_mlip,
+        oversubscribe: resources.oversubscribe,
+        structures_per_core: Some(setup.n_entries as f64 / (share.cores * ranks.size()) as f64),
         cpus_per_task: std::env::var("SLURM_CPUS_PER_TASK").ok().and_then(|text| text.parse().ok()),
     };
     let budget =
         ThreadBudget::resolve(request, share.cores, physics.potentials.len()).map_err(|error| error.to_string())?;
     if ranks.is_root() {
         tracing::info!("attempt {}: {} ranks, each {budget}", setup.attempt, ranks.size());
+        if let Some(asked) = budget.asked {
+            tracing::info!("{asked} threads were asked for, more than cores (--oversubscribe would grant them)");
+        }
         if budget.is_oversubscribed() {
-            tracing::warn!("{} threads were asked for on {} cores of a rank", budget.threads(), budget.cores);
+            tracing::warn!("{} threads compute on {} cores of a rank", budget.threads(), budget.cores);
         }
     }
     let header = JournalHeader {
@@ -138,9 +149,21 @@ fn prepare(
         host: ranks.host().to_owned(),
         started_unix_s: setup.started_unix_s,
     };
+    let results = setup.cache.clone().map(|folder| SharedResults::new(folder, &header));
     let journal = SharedJournal::create(&setup.run_dir, &header).map_err(|error| with_causes(&error))?;
-    let limit = resources.memory_bytes.unwrap_or_else(|| machine_bytes() / share.local_size as u64);
+    let variable = |name: &str| std::env::var(name).ok();
+    let limit = resources.memory_bytes.unwrap_or_else(|| default_limit(share.local_size, variable));
     let weight_bytes = engine.potentials.iter().map(|potential| potential.weight_bytes()).sum();
+    // What the process holds already, weights among it, and what structures read ahead may take.
+    let held = Resident::sample().now_bytes.max(weight_bytes) + LIMIT_BYTES as u64;
+    if ranks.is_root() && limit < held + SMALLEST_ROOM_BYTES {
+        tracing::warn!(
+            "the memory of a rank, {} MB, leaves little room: weights and program take {} MB; structures that do not \
+             fit will be recorded as too_large",
+            limit / 1_000_000,
+            held / 1_000_000
+        );
+    }
     let shared = Shared {
         evaluator: Evaluator {
             ids: physics.potential_ids(),
@@ -148,9 +171,12 @@ fn prepare(
             settings: physics.settings(),
             request: physics.request(),
             timeout: resources.timeout_s.map(seconds),
-            gate: MemoryGate::new(limit.saturating_sub(weight_bytes)),
+            structure_timeout: resources.structure_timeout_s.map(seconds),
+            gate: MemoryGate::new(limit.saturating_sub(held)),
             journal,
+            results,
             in_flight: AtomicU32::new(0),
+            times: Mutex::new(vec![Times::default(); physics.potentials.len()]),
         },
         source: engine.source,
         queue: Queue::default(),
@@ -161,7 +187,7 @@ fn prepare(
         run_dir: setup.run_dir.clone(),
         budget,
         begin,
-        sample_every: seconds(resources.sample_s),
+        sample_every: seconds(if resources.monitor_memory { resources.sample_s.min(1.0) } else { resources.sample_s }),
         sync_every: seconds(resources.sync_s),
         drain_limit: seconds(resources.drain_s),
         weight_bytes,
@@ -170,6 +196,9 @@ fn prepare(
         .map_err(|error| format!("cannot start the threads of the budget ({budget}): {error}"))?;
     Ok((budget.structure_workers.get(), life))
 }
+
+/// With less room than this for evaluations there is a warning.
+const SMALLEST_ROOM_BYTES: u64 = 50_000_000;
 
 /// Settings are in seconds; what no clock can count means a very long time.
 fn seconds(value: f64) -> Duration {

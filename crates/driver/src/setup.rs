@@ -3,9 +3,10 @@
 use crate::budget::{Machine, Share, shares};
 use crate::config::RunConfig;
 use crate::error::RunError;
+use crate::error::with_causes;
 use crate::protocol::{Hello, Welcome, decode, encode};
-use crate::worker::with_causes;
 use mlip_ranks::{Communicator, Rank};
+use mlip_store::cache::{CacheFolder, CacheIndex};
 use mlip_store::journal::JournalFile;
 use mlip_store::{Ledger, LedgerBuilder, RunId, StoreError};
 use serde::{Deserialize, Serialize};
@@ -23,16 +24,20 @@ pub struct Setup {
     pub attempt: u32,
     /// When it began, seconds since 1970.
     pub started_unix_s: u64,
+    /// Entries of the input list.
+    pub(crate) n_entries: u64,
     /// Journals of earlier attempts: attempt, rank, file, bytes.
     journals: Vec<(u32, u32, PathBuf, u64)>,
+    /// What other runs have computed.
+    pub(crate) cache: Option<CacheFolder>,
 }
 
 impl Setup {
-    /// A new attempt in this run folder.
+    /// A new attempt in this run folder, over so many entries.
     ///
     /// # Errors
-    /// When the journals of earlier attempts cannot be listed.
-    pub fn new(run_dir: PathBuf, config: RunConfig) -> Result<Self, StoreError> {
+    /// When the journals of earlier attempts, or the results of other runs, cannot be listed.
+    pub fn new(run_dir: PathBuf, config: RunConfig, n_entries: u64) -> Result<Self, StoreError> {
         let attempts = mlip_store::journal::Attempts::list(&run_dir)?;
         for stranger in &attempts.unknown {
             tracing::warn!("`{}` is not a journal; left alone", stranger.display());
@@ -41,7 +46,13 @@ impl Setup {
         let attempt = attempts.next();
         let journals =
             attempts.files.into_iter().map(|file| (file.attempt, file.rank, file.path, file.bytes)).collect();
-        Ok(Self { run_dir, config, attempt, started_unix_s, journals })
+        let cache = match &config.resources.cache {
+            Some(folder) => {
+                Some(CacheFolder::open(folder, env!("CARGO_PKG_VERSION"), &config.physics.potential_ids())?)
+            }
+            None => None,
+        };
+        Ok(Self { run_dir, config, attempt, started_unix_s, n_entries, journals, cache })
     }
 
     /// Gives everybody the root's setup; `None` on the other ranks. A root that has no setup to give
@@ -73,38 +84,77 @@ impl Setup {
     fn scan(&self, rank: Rank, size: usize) -> Result<Vec<u8>, RunError> {
         let run = self.run_id()?;
         let mut builder = LedgerBuilder::new();
-        let mut loads = vec![0u64; size];
-        for (attempt, writer, path, bytes) in &self.journals {
-            let lightest = (0..size).min_by_key(|index| loads.get(*index).copied()).unwrap_or(0);
-            loads[lightest] += bytes + 4096;
-            if lightest == rank.index() {
-                let file = JournalFile { attempt: *attempt, rank: *writer, path: path.clone(), bytes: *bytes };
-                builder.scan(&file, run)?;
-            }
+        let sizes: Vec<u64> = self.journals.iter().map(|(.., bytes)| *bytes).collect();
+        for number in own_part(&sizes, rank, size) {
+            let Some((attempt, writer, path, bytes)) = self.journals.get(number) else { continue };
+            let file = JournalFile { attempt: *attempt, rank: *writer, path: path.clone(), bytes: *bytes };
+            builder.scan(&file, run)?;
         }
         Ok(builder.finish().to_bytes()?)
     }
 }
 
-/// Everybody introduces itself and brings its part of the earlier journals. Answers this rank's share of
-/// its machine; on the root also the ledger of all journals.
+/// What a rank finds in its part of the files of a cache.
+fn scan_cache(cache: &CacheFolder, rank: Rank, size: usize) -> (CacheIndex, Vec<String>) {
+    let (mut index, mut remarks) = (CacheIndex::default(), Vec::new());
+    let sizes: Vec<u64> = cache.segments().iter().map(|segment| segment.bytes).collect();
+    for number in own_part(&sizes, rank, size) {
+        remarks.extend(cache.scan(number, &mut index));
+    }
+    (index, remarks)
+}
+
+/// Positions of the files that a rank scans, so that all ranks read about as much.
+fn own_part(bytes: &[u64], rank: Rank, size: usize) -> Vec<usize> {
+    let mut loads = vec![0u64; size];
+    let mut own = Vec::new();
+    for (number, bytes) in bytes.iter().enumerate() {
+        let lightest = (0..size).min_by_key(|index| loads.get(*index).copied()).unwrap_or(0);
+        loads[lightest] += bytes + 4096;
+        if lightest == rank.index() {
+            own.push(number);
+        }
+    }
+    own
+}
+
+/// What the greeting brought together.
+pub(crate) struct Greeting {
+    /// This rank's share of its machine.
+    pub(crate) share: Share,
+    /// On the root: all earlier journals of the run.
+    pub(crate) ledger: Ledger,
+    /// On the root: results of other runs.
+    pub(crate) cached: CacheIndex,
+    /// On the root: the host of each rank.
+    pub(crate) hosts: Vec<String>,
+}
+
+/// Everybody introduces itself and brings its part of the earlier journals. The same for
+/// the results of other runs.
 pub(crate) fn greet(
     ranks: &mut dyn Communicator,
     setup: &Setup,
     trouble: Option<&String>,
-) -> Result<(Share, Ledger), RunError> {
+) -> Result<Greeting, RunError> {
     let ledger = match trouble {
         Some(message) => Err(message.clone()),
         None => setup.scan(ranks.rank(), ranks.size()).map_err(|error| with_causes(&error)),
     };
-    let hello = Hello { machine: Machine::look(ranks.host()), ledger };
+    let (cached, remarks) = match &setup.cache {
+        Some(cache) => scan_cache(cache, ranks.rank(), ranks.size()),
+        None => Default::default(),
+    };
+    let hello = Hello { machine: Machine::look(ranks.host()), ledger, cached, remarks };
     let hellos = ranks.gather(encode(&hello)?);
     let mut builder = LedgerBuilder::new();
     let mut machines = Vec::new();
-    let mut trouble = None;
+    let (mut trouble, mut cached) = (None, CacheIndex::default());
     for (rank, bytes) in hellos.iter().enumerate() {
         let hello: Hello = decode(bytes)?;
         machines.push(hello.machine);
+        cached.absorb(hello.cached);
+        hello.remarks.iter().for_each(|remark| tracing::warn!("{remark}"));
         match hello.ledger {
             Ok(bytes) => builder.absorb(Ledger::from_bytes(&bytes)?),
             Err(message) => {
@@ -120,7 +170,9 @@ pub(crate) fn greet(
     let shares = shares.map_err(|message| elsewhere(ranks, message))?;
     let share = shares.get(ranks.rank().index()).copied();
     let share = share.ok_or_else(|| RunError::Broken("this rank was not greeted".into()))?;
-    Ok((share, builder.finish()))
+    cached.settle();
+    let hosts = machines.into_iter().map(|machine| machine.host).collect();
+    Ok(Greeting { share, ledger: builder.finish(), cached, hosts })
 }
 
 /// The root tells of an error; the others end quietly.

@@ -23,17 +23,16 @@ pub trait StructureSource: Send + Sync {
     fn load(&self, locator: &Locator) -> Result<Loaded, Failure>;
 }
 
-/// Reads CIFs.
+/// Reads CIFs, XYZ files and POSCARs.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CifSource {
-    /// Cartesian axes of the cells.
+    /// Cartesian axes of cells given by lengths and angles.
     pub frame: Frame,
 }
 
 impl StructureSource for CifSource {
     fn load(&self, locator: &Locator) -> Result<Loaded, Failure> {
         let (structure, warnings) = mlip_inputs::load(locator, &CifOptions { frame: self.frame })?;
-        let warnings = warnings.into_iter().map(|warning| (warning.class.to_string(), warning.message)).collect();
         Ok(Loaded { structure, warnings })
     }
 }

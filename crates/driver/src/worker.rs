@@ -1,11 +1,13 @@
 //! What a structure worker does: reads entries, and sees a structure through all its potentials.
 
 use crate::cache::{Digested, StructureCache};
+use crate::error::with_causes;
 use crate::evaluate::{Ended, Evaluator, Subject, panic_message};
 use crate::protocol::{Answer, Assignment, Tally, ToRead, Work};
 use crate::queue::{Job, Queue};
 use crate::source::{Loaded, StructureSource};
 use crate::team::Team;
+use mlip_atoms::Deadline;
 use mlip_inputs::Locator;
 use mlip_store::{EntryState, Frame, StoreError, SurveyedEntry};
 use mlip_tasks::{Failure, FailureKind};
@@ -19,6 +21,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(crate) enum Event {
     /// Entries were read.
     Read(Vec<Answer>),
+    /// What people should know.
+    Remark(String),
     /// The rank cannot go on, and why.
     Broken(String),
 }
@@ -36,11 +40,11 @@ pub(crate) struct Shared {
 pub(crate) fn work(shared: &Shared, team: &Team, events: &Sender<Event>) {
     while let Some(job) = shared.queue.next() {
         let result = catch_unwind(AssertUnwindSafe(|| match job {
-            Job::Read(entries) => shared.read(entries).map(Some),
-            Job::Compute(assignment) => shared.compute(&assignment, team).map(|()| None),
+            Job::Read(entries) => shared.read(entries).map(|answers| Some(Event::Read(answers))),
+            Job::Compute(assignment) => shared.compute(&assignment, team).map(|remark| remark.map(Event::Remark)),
         }));
         let event = match result {
-            Ok(Ok(answers)) => answers.map(Event::Read),
+            Ok(Ok(event)) => event,
             Ok(Err(error)) => Some(Event::Broken(with_causes(&error))),
             Err(panic) => Some(Event::Broken(format!("a worker panicked: {}", panic_message(panic.as_ref())))),
         };
@@ -50,18 +54,6 @@ pub(crate) fn work(shared: &Shared, team: &Team, events: &Sender<Event>) {
         }
         shared.queue.done();
     }
-}
-
-/// An error and its causes in one line.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 impl Shared {
@@ -108,21 +100,31 @@ impl Shared {
         self.evaluator.potentials.iter().map(cost).collect()
     }
 
-    fn compute(&self, assignment: &Assignment, team: &Team) -> Result<(), StoreError> {
-        let ended = match self.subject(assignment) {
-            Ok(subject) => team.evaluate_all(&self.evaluator, &subject, &assignment.work)?,
-            Err(failure) => {
-                let record = |work: &Work| self.evaluator.record_unread(assignment.digest, *work, &failure);
-                assignment.work.iter().map(record).collect::<Result<Vec<_>, _>>()?.into_iter().collect()
+    /// Gives what people should know.
+    fn compute(&self, assignment: &Assignment, team: &Team) -> Result<Option<String>, StoreError> {
+        let (known, left) = self.evaluator.take_known(assignment.digest, &assignment.work)?;
+        let computed = if left.is_empty() {
+            // Without a look at the structure: that is what a cache is for.
+            self.cache.take(assignment.entry);
+            Ended::default()
+        } else {
+            match self.subject(assignment) {
+                Ok(subject) => team.evaluate_all(&self.evaluator, &subject, &left)?,
+                Err(failure) => {
+                    let record = |work: &Work| self.evaluator.record_unread(assignment.digest, *work, &failure);
+                    left.iter().map(record).collect::<Result<Vec<_>, _>>()?.into_iter().collect()
+                }
             }
         };
+        let ended = known.and(computed);
         let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
         tally.structures += 1;
         tally.cost += f64::from(assignment.cost);
         tally.finished += ended.finished;
         tally.failed += ended.failed;
+        tally.cached += ended.cached;
         tally.busy_s += ended.wall_s;
-        Ok(())
+        Ok(ended.remark)
     }
 
     /// The structure of an assignment: still held since the survey, or read again.
@@ -139,16 +141,13 @@ impl Shared {
                     .into(),
             });
         }
-        Ok(Subject { structure: digested.structure, digest: digested.digest, alone: assignment.alone })
+        let deadline = self.evaluator.structure_timeout.map_or(Deadline::NONE, Deadline::after);
+        Ok(Subject { structure: digested.structure, digest: digested.digest, alone: assignment.alone, deadline })
     }
 }
 
 impl FromIterator<Ended> for Ended {
     fn from_iter<T: IntoIterator<Item = Ended>>(all: T) -> Self {
-        all.into_iter().fold(Self::default(), |sum, one| Self {
-            finished: sum.finished + one.finished,
-            failed: sum.failed + one.failed,
-            wall_s: sum.wall_s + one.wall_s,
-        })
+        all.into_iter().fold(Self::default(), Self::and)
     }
 }

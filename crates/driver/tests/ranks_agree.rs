@@ -39,6 +39,7 @@ fn any_division_of_threads_writes_the_same_tables() {
             structure_workers: Some(structures),
             mlip_workers: Some(mlips),
             threads_per_mlip: Some(threads),
+            oversubscribe: true,
             ..Resources::default()
         };
         let run = folder.path().join(format!("{structures}-{mlips}-{threads}"));

@@ -6,14 +6,19 @@
 //! ```
 
 use mlip_atoms::cif::{CifOptions, parse_cif};
-use mlip_inputs::{Source, enumerate};
+use mlip_inputs::{Enumeration, Source, enumerate};
 use serde_json::json;
 use std::io::{BufWriter, Write};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sources = std::env::args_os().skip(1).map(Source::from_path).collect::<Result<Vec<_>, _>>()?;
     let mut out = BufWriter::new(std::io::stdout().lock());
-    for entry in enumerate(&sources)?.iter() {
+    for entry in enumerate(
+        &sources,
+        &Enumeration { spool: std::env::temp_dir().join("cif_jsonl.spool"), ..Enumeration::default() },
+    )?
+    .iter()
+    {
         let file = entry.locator.to_string();
         let line = match entry.read() {
             Err(failure) => {

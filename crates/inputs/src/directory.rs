@@ -2,13 +2,14 @@
 
 use crate::InputError;
 use crate::escape::bytes_of;
+use crate::formats::Format;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-/// Every `*.cif` below a folder, in the bytewise order of the paths.
+/// Every file below a folder whose name tells a format, in the bytewise order of the paths.
 ///
 /// A folder below it that cannot be listed is visited itself, so that it becomes a failure record.
-pub(crate) fn walk(folder: &Path, mut visit: impl FnMut(PathBuf)) -> Result<(), InputError> {
+pub(crate) fn walk(folder: &Path, mut visit: impl FnMut(PathBuf) -> Result<(), InputError>) -> Result<(), InputError> {
     let mut seen = HashSet::new();
     if let Ok(canonical) = folder.canonicalize() {
         seen.insert(canonical);
@@ -31,15 +32,18 @@ pub(crate) fn walk(folder: &Path, mut visit: impl FnMut(PathBuf)) -> Result<(), 
         } else {
             n_files += 1;
         }
-        visit(path);
+        visit(path)?;
     }
     if n_files == 0 {
-        return Err(InputError::NoStructures { path: folder.into(), expected: "*.cif files in it or below it" });
+        return Err(InputError::NoStructures {
+            path: folder.into(),
+            expected: "*.cif, *.xyz, *.vasp or POSCAR files in it or below it",
+        });
     }
     Ok(())
 }
 
-/// Folders and CIF files in a folder, largest name first. A folder sorts as if its name ended in `/`, which makes
+/// Folders and structures in a folder, largest name first. A folder sorts as if its name ended in `/`, which makes
 /// the depth-first order that of whole paths.
 fn list(folder: &Path) -> std::io::Result<Vec<(PathBuf, bool)>> {
     let mut found = Vec::new();
@@ -49,10 +53,9 @@ fn list(folder: &Path) -> std::io::Result<Vec<(PathBuf, bool)>> {
         if name.starts_with(b".") {
             continue;
         }
-        // A link to nowhere is kept if its name says CIF: it becomes a failure record.
+        // A link to nowhere is kept if its name tells a format: it becomes a failure record.
         let is_folder = path.is_dir();
-        let extension = path.extension().map(bytes_of).unwrap_or_default();
-        if is_folder || extension.eq_ignore_ascii_case(b"cif") || extension.eq_ignore_ascii_case(b"mcif") {
+        if is_folder || Format::of_name(name).is_some() {
             let mut key = name.to_vec();
             if is_folder {
                 key.push(b'/');
@@ -71,17 +74,30 @@ mod tests {
     #[test]
     fn files_come_in_the_order_of_their_paths_and_links_do_not_loop() {
         let root = tempfile::tempdir().unwrap();
-        for name in
-            ["b.cif", "a/z.cif", "a/deep/y.CIF", "a-b.cif", "a.cif", "note.txt", ".hidden.cif", ".git/x.cif", "é.cif"]
-        {
+        for name in [
+            "b.cif",
+            "a/z.cif",
+            "a/deep/y.CIF",
+            "a-b.cif",
+            "a.cif",
+            "note.txt",
+            "a/POSCAR",
+            ".hidden.cif",
+            ".git/x.cif",
+            "é.cif",
+        ] {
             let path = root.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "").unwrap();
         }
         std::os::unix::fs::symlink(root.path(), root.path().join("a/loop")).unwrap();
         let mut paths = Vec::new();
-        walk(root.path(), |path| paths.push(path.strip_prefix(root.path()).unwrap().to_owned())).unwrap();
-        let expected = ["a-b.cif", "a.cif", "a/deep/y.CIF", "a/z.cif", "b.cif", "é.cif"].map(PathBuf::from);
+        let visit = |path: PathBuf| {
+            paths.push(path.strip_prefix(root.path()).unwrap().to_owned());
+            Ok(())
+        };
+        walk(root.path(), visit).unwrap();
+        let expected = ["a-b.cif", "a.cif", "a/POSCAR", "a/deep/y.CIF", "a/z.cif", "b.cif", "é.cif"].map(PathBuf::from);
         assert_eq!(paths, expected);
         let mut sorted = paths.clone();
         sorted.sort_by(|a, b| bytes_of(a.as_os_str()).cmp(bytes_of(b.as_os_str())));
@@ -91,6 +107,6 @@ mod tests {
     #[test]
     fn a_folder_without_cifs_is_an_error() {
         let root = tempfile::tempdir().unwrap();
-        assert!(matches!(walk(root.path(), drop), Err(InputError::NoStructures { .. })));
+        assert!(matches!(walk(root.path(), |_| Ok(())), Err(InputError::NoStructures { .. })));
     }
 }

@@ -1,44 +1,110 @@
 //! From sources to a manifest.
 
-use crate::{InputError, Locator, Manifest, Source};
+use crate::archive::{Spool, read_archive};
+use crate::escape::bytes_of;
+use crate::formats::{Format, stem};
+use crate::split::{Blocks, Found, split};
+use crate::{InputError, Locator, Manifest, Packing, Part, Source};
 use std::collections::HashMap;
+use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
-use std::path::Path;
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+
+/// How sources become entries.
+#[derive(Debug, Clone, Default)]
+pub struct Enumeration {
+    /// Which CIFs are looked into for several structures.
+    pub blocks: Blocks,
+    /// The file into which compressed archives are unpacked: every rank must see it. Only made when it is
+    /// needed; `inputs.spool` beside `inputs.manifest`.
+    pub spool: PathBuf,
+    /// Only the first so many structures.
+    pub limit: Option<usize>,
+}
 
 /// Every structure of these sources, in order.
 ///
 /// # Errors
 /// When a source cannot be listed or names nothing. Entries that cannot be read later are no errors.
-pub fn enumerate(sources: &[Source]) -> Result<Manifest, InputError> {
-    let mut collector = Collector { manifest: Manifest::default(), ids: Ids::default() };
+pub fn enumerate(sources: &[Source], how: &Enumeration) -> Result<Manifest, InputError> {
+    let mut spool = Spool::new(&how.spool);
+    let mut collector = Collector {
+        manifest: Manifest::with_spool(&how.spool),
+        ids: Ids::default(),
+        blocks: how.blocks,
+        limit: how.limit,
+    };
     for source in sources {
         match source {
-            Source::Cif { path } => collector.file(path),
-            Source::Directory { path } => crate::directory::walk(path, |file| collector.file(&file))?,
+            Source::File { path } => collector.file(path, true)?,
+            Source::Directory { path } => crate::directory::walk(path, |file| collector.file(&file, false))?,
             Source::List { path, root } => {
-                crate::list::read_list(path, root.as_deref(), |file| collector.file(&file))?;
+                crate::list::read_list(path, root.as_deref(), |file| collector.file(&file, false))?;
             }
+            Source::StandardInput { root } => {
+                let list = io::stdin().lock();
+                crate::list::read_standard_input(list, root.as_deref(), |file| collector.file(&file, false))?;
+            }
+            Source::Archive { path } => read_archive(path, how.blocks, &mut spool, &mut |id, part| {
+                collector.push(id, &Locator::Part(Box::new(part)));
+                Ok(())
+            })?,
             Source::Csv { path, cif_column, id_column } => {
                 crate::table::read_table(path, cif_column.as_deref(), id_column.as_deref(), |id, locator| {
                     collector.push(&id, &locator);
+                    Ok(())
                 })?;
             }
         }
     }
+    spool.commit()?;
     Ok(collector.manifest)
 }
 
 struct Collector {
     manifest: Manifest,
     ids: Ids,
+    blocks: Blocks,
+    limit: Option<usize>,
 }
 
 impl Collector {
-    fn file(&mut self, path: &Path) {
-        self.push(&file_id(path), &Locator::File { path: path.into() });
+    /// Adds the structures of a file; one that cannot be read is an entry, which will fail.
+    fn file(&mut self, path: &Path, is_named: bool) -> Result<(), InputError> {
+        let name = path.file_name().map(bytes_of).unwrap_or_default();
+        let (id, whole) = (file_id(path), Locator::File { path: path.into() });
+        let format = Format::of_name(name).filter(|format| self.blocks.divide(*format, is_named));
+        let Some((format, file)) = format.zip(open_file(path)) else {
+            self.push(&id, &whole);
+            return Ok(());
+        };
+        let result = split::<io::Error>(format, BufReader::with_capacity(64 << 10, file), |found| {
+            match found {
+                Found::Whole => self.push(&id, &whole),
+                Found::Piece(piece, suffix) => {
+                    let part = Part {
+                        store: path.into(),
+                        path: path.into(),
+                        byte_offset: piece.byte_offset,
+                        length: piece.length,
+                        packing: Packing::Stored,
+                        format,
+                        first_line: piece.first_line,
+                        name: suffix,
+                    };
+                    self.push(&format!("{id}{}", part.name), &Locator::Part(Box::new(part)));
+                }
+            }
+            Ok(())
+        });
+        result.map_err(|error| InputError::read(path, error))
     }
 
     fn push(&mut self, id: &str, locator: &Locator) {
+        if self.limit.is_some_and(|limit| self.manifest.len() >= limit) {
+            return;
+        }
         match self.ids.suffix(id) {
             1 => self.manifest.push(id, locator),
             n => self.manifest.push(&format!("{id}#{n}"), locator),
@@ -46,14 +112,21 @@ impl Collector {
     }
 }
 
-/// The file name without folder and `.cif`.
+/// A regular file that can be opened; a named pipe would wait for its writer.
+fn open_file(path: &Path) -> Option<File> {
+    std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+    File::open(path).ok()
+}
+
+/// The file name without folder and without the ending that only tells the format; `POSCAR` and `CONTCAR`, which say
+/// nothing, with the name of their folder.
 pub(crate) fn file_id(path: &Path) -> String {
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-    let stem = name.len().checked_sub(4).filter(|end| name.is_char_boundary(*end)).map(|end| name.split_at(end));
-    match stem {
-        Some((stem, extension)) if !stem.is_empty() && extension.eq_ignore_ascii_case(".cif") => stem.to_owned(),
-        _ => name.into_owned(),
+    if name.eq_ignore_ascii_case("POSCAR") || name.eq_ignore_ascii_case("CONTCAR") {
+        let folder = path.parent().and_then(Path::file_name).map(std::ffi::OsStr::to_string_lossy);
+        return folder.map_or_else(|| name.to_string(), |folder| format!("{folder}/{name}"));
     }
+    stem(&name).to_owned()
 }
 
 /// Ids given so far, by hash: with ten million of them two differ in id and not in hash with a chance of 3e-6, and
@@ -117,11 +190,52 @@ mod tests {
         std::fs::write(at("t.csv"), "id,cif\nx,1\ny,2\n").unwrap();
         std::fs::write(at("l.list"), "x.cif\nmissing.cif\n").unwrap();
         let sources = ["x.cif", "t.csv", "l.list"].map(|name| Source::from_path(at(name)).unwrap());
-        let manifest = enumerate(&sources).unwrap();
+        let manifest = enumerate(&sources, &Enumeration::default()).unwrap();
         let ids: Vec<_> = manifest.iter().map(|entry| entry.id).collect();
         assert_eq!(ids, ["x", "x#2", "y", "x#3", "missing"]);
+        let two = Enumeration { limit: Some(2), ..Enumeration::default() };
+        assert_eq!(enumerate(&sources, &two).unwrap().iter().map(|entry| entry.id).collect::<Vec<_>>(), ["x", "x#2"]);
         let row = manifest.get(2).unwrap();
         assert_eq!(row.locator.to_string(), format!("{}:2", at("t.csv").display()));
         assert_eq!(row.read().unwrap(), b"2");
+    }
+
+    #[test]
+    fn a_cif_with_several_blocks_is_several_entries_where_it_is_named() {
+        const BLOCK: &str = "_cell_length_a 1\n_atom_site_fract_x 0\n";
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.cif");
+        std::fs::write(&path, format!("data_global\ndata_a\n{BLOCK}data_b\n{BLOCK}data_a\n{BLOCK}")).unwrap();
+        let of = |source, blocks| {
+            let manifest = enumerate(&[source], &Enumeration { blocks, ..Enumeration::default() }).unwrap();
+            manifest.iter().map(|entry| (entry.id, entry.locator.to_string())).collect::<Vec<_>>()
+        };
+        let named = of(Source::File { path: path.clone() }, Blocks::Named);
+        let shown = |suffix: &str| format!("{}{suffix}", path.display());
+        let expected = [("x:a", ":a"), ("x:b", ":b"), ("x:a#2", ":a")].map(|(id, code)| (id.to_owned(), shown(code)));
+        assert_eq!(named, expected);
+        let folder = || Source::Directory { path: folder.path().into() };
+        assert_eq!(of(folder(), Blocks::Named), [("x".to_owned(), shown(""))]);
+        assert_eq!(of(folder(), Blocks::All), expected);
+    }
+
+    #[test]
+    fn frames_of_xyz_files_are_entries_and_poscars_are_called_by_their_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("mp-1")).unwrap();
+        let frame = |x: f64| format!("1\nLattice=\"9 0 0 0 9 0 0 0 9\"\nH {x} 0 0\n");
+        std::fs::write(at("two.xyz"), frame(0.0) + &frame(0.9)).unwrap();
+        std::fs::write(at("one.xyz"), frame(0.0)).unwrap();
+        std::fs::write(at("mp-1/POSCAR"), "h\n1\n9 0 0\n0 9 0\n0 0 9\nH\n1\nD\n0 0 0\n").unwrap();
+        let source = Source::Directory { path: folder.path().into() };
+        let manifest = enumerate(&[source], &Enumeration::default()).unwrap();
+        let ids: Vec<_> = manifest.iter().map(|entry| entry.id).collect();
+        assert_eq!(ids, ["mp-1/POSCAR", "one", "two@0", "two@1"]);
+        for entry in manifest.iter() {
+            let (structure, _) = crate::load(&entry.locator, &mlip_atoms::cif::CifOptions::default()).unwrap();
+            let x = if entry.id == "two@1" { 0.1 } else { 0.0 };
+            assert!((structure.fractional()[0][0] - x).abs() < 1e-15, "{}", entry.id);
+        }
     }
 }

@@ -26,10 +26,10 @@ pub enum InputError {
         #[source]
         source: io::Error,
     },
-    /// A list without paths, or a folder without CIF files.
+    /// A list without paths, a folder or archive without structures.
     #[error("`{}` names no structures: expected {expected}", path.display())]
     NoStructures {
-        /// The list, folder or table.
+        /// The list, folder, table or archive.
         path: PathBuf,
         /// What a source of its kind holds.
         expected: &'static str,
@@ -55,6 +55,23 @@ pub enum InputError {
         /// What is wrong with it.
         #[source]
         source: csv::Error,
+    },
+    /// An archive that cannot be read.
+    #[error("cannot read the archive `{}`: {cause}; {remedy}", path.display())]
+    Archive {
+        /// The archive.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A list that comes from standard input cannot be read.
+    #[error("cannot read the list from standard input")]
+    StandardInput {
+        /// What the system said.
+        #[source]
+        source: io::Error,
     },
     /// A manifest that this version does not understand, or a damaged one.
     #[error("manifest `{}`, line {line}: {cause}. Start a new run from the original input", path.display())]

@@ -1,25 +1,30 @@
-//! Where structures come from: list files, folders, single CIFs, CSV tables.
+//! Where structures come from: list files, folders, archives, single CIFs, XYZ files and POSCARs, CSV tables.
 //!
 //! Rank 0 turns the command line into [`Source`]s, [`enumerate`]s them once into a [`Manifest`] and writes that to
 //! `RUN/inputs.manifest`; whoever is handed an [`Entry`] [`load`]s it.
 //!
-//! Module order: `error` ← `escape` ← `locator` ← `manifest` ← `source` ← (`list`, `directory`, `table`) ← `enumerate`;
-//! `locator` ← `load`.
+//! Module order: `error`, `formats` ← `escape` ← `locator` ← `manifest` ← `split` ← `source` ← (`list`, `directory`,
+//! `table`, `archive`) ← `enumerate`; `locator` ← `load`.
 
+mod archive;
 mod directory;
 mod enumerate;
 mod error;
 mod escape;
+mod formats;
 mod list;
 mod load;
 mod locator;
 mod manifest;
 mod source;
+mod split;
 mod table;
 
-pub use enumerate::enumerate;
+pub use enumerate::{Enumeration, enumerate};
 pub use error::InputError;
+pub use formats::Format;
 pub use load::load;
-pub use locator::{Entry, Locator, MAX_CIF_BYTES};
+pub use locator::{Entry, Locator, MAX_CIF_BYTES, Packing, Part};
 pub use manifest::Manifest;
 pub use source::Source;
+pub use split::Blocks;

@@ -3,50 +3,86 @@
 use crate::InputError;
 use crate::escape::os_string;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 /// How many entries decide where the relative paths of a list start.
 const SAMPLE: usize = 256;
 
 /// The paths of a list, in its order.
-pub(crate) fn read_list(list: &Path, root: Option<&Path>, mut visit: impl FnMut(PathBuf)) -> Result<(), InputError> {
+pub(crate) fn read_list(
+    list: &Path,
+    root: Option<&Path>,
+    mut visit: impl FnMut(PathBuf) -> Result<(), InputError>,
+) -> Result<(), InputError> {
     let fail = |error| InputError::read(list, error);
+    let open = || File::open(list).map(BufReader::new).map_err(fail);
     let root = match root {
         Some(root) => root.to_owned(),
         None => {
             let mut sample = Vec::new();
-            each_path(list, |path| {
+            each_path(open()?, |path| {
                 if path.is_relative() {
                     sample.push(path);
                 }
-                sample.len() < SAMPLE
+                Ok(sample.len() < SAMPLE)
             })
-            .map_err(fail)?;
+            .map_err(|trouble: Trouble| trouble.of(fail))?;
             find_root(list, &sample)
         }
     };
+    from_root(open()?, &root, list, &mut visit).map_err(|trouble| trouble.of(fail))
+}
+
+/// The paths of a list that comes from standard input; relative ones start from `root` or the current folder.
+pub(crate) fn read_standard_input(
+    list: impl BufRead,
+    root: Option<&Path>,
+    mut visit: impl FnMut(PathBuf) -> Result<(), InputError>,
+) -> Result<(), InputError> {
+    from_root(list, root.unwrap_or(Path::new("")), Path::new("-"), &mut visit)
+        .map_err(|trouble| trouble.of(|source| InputError::StandardInput { source }))
+}
+
+fn from_root(
+    list: impl BufRead,
+    root: &Path,
+    name: &Path,
+    visit: &mut dyn FnMut(PathBuf) -> Result<(), InputError>,
+) -> Result<(), Trouble> {
     let mut n_paths = 0u64;
     each_path(list, |path| {
         n_paths += 1;
         // `join` keeps an absolute path as it is.
-        visit(root.join(path));
-        true
-    })
-    .map_err(fail)?;
+        visit(root.join(path)).map(|()| true).map_err(Trouble::Input)
+    })?;
     if n_paths == 0 {
-        return Err(InputError::NoStructures { path: list.into(), expected: "one path a line" });
+        return Err(Trouble::Input(InputError::NoStructures { path: name.into(), expected: "one path a line" }));
     }
     Ok(())
 }
 
+/// What may go wrong along a list.
+enum Trouble {
+    Io(io::Error),
+    Input(InputError),
+}
+
+impl Trouble {
+    fn of(self, fail: impl FnOnce(io::Error) -> InputError) -> InputError {
+        match self {
+            Self::Io(error) => fail(error),
+            Self::Input(error) => error,
+        }
+    }
+}
+
 /// Line by line, until `visit` says that it has enough. Lines may end in LF, CR LF or CR.
-fn each_path(list: &Path, mut visit: impl FnMut(PathBuf) -> bool) -> std::io::Result<()> {
-    let mut reader = BufReader::new(File::open(list)?);
+fn each_path(mut reader: impl BufRead, mut visit: impl FnMut(PathBuf) -> Result<bool, Trouble>) -> Result<(), Trouble> {
     let (mut text, mut is_first) = (Vec::new(), true);
     loop {
         text.clear();
-        if reader.read_until(b'\n', &mut text)? == 0 {
+        if reader.read_until(b'\n', &mut text).map_err(Trouble::Io)? == 0 {
             return Ok(());
         }
         let mut rest = text.as_slice();
@@ -54,7 +90,7 @@ fn each_path(list: &Path, mut visit: impl FnMut(PathBuf) -> bool) -> std::io::Re
             rest = rest.strip_prefix(b"\xef\xbb\xbf").unwrap_or(rest);
         }
         for line in rest.split(|byte| *byte == b'\r').map(<[u8]>::trim_ascii) {
-            if !line.is_empty() && line[0] != b'#' && !visit(os_string(line.to_vec()).into()) {
+            if !line.is_empty() && line[0] != b'#' && !visit(os_string(line.to_vec()).into())? {
                 return Ok(());
             }
         }
@@ -89,7 +125,11 @@ mod tests {
 
     fn read(list: &Path, root: Option<&Path>) -> Vec<PathBuf> {
         let mut paths = Vec::new();
-        read_list(list, root, |path| paths.push(path)).unwrap();
+        let mut push = |path| {
+            paths.push(path);
+            Ok(())
+        };
+        read_list(list, root, &mut push).unwrap();
         paths
     }
 
@@ -102,7 +142,20 @@ mod tests {
         assert_eq!(read(&list, None), [at(b"a b.cif"), at(b"c.cif"), "/d.cif".into(), at(b"\xff.cif")]);
         assert_eq!(read(&list, Some(Path::new("/r")))[1], Path::new("/r/c.cif"));
         std::fs::write(&list, "# nothing\n").unwrap();
-        assert!(matches!(read_list(&list, None, drop), Err(InputError::NoStructures { .. })));
+        assert!(matches!(read_list(&list, None, |_| Ok(())), Err(InputError::NoStructures { .. })));
+    }
+
+    #[test]
+    fn a_list_from_standard_input_starts_from_the_current_folder() {
+        let mut paths = Vec::new();
+        let mut push = |path| {
+            paths.push(path);
+            Ok(())
+        };
+        read_standard_input(b"a.cif\n# no\n/b.cif".as_slice(), None, &mut push).unwrap();
+        read_standard_input(b"a.cif\n".as_slice(), Some(Path::new("/r")), &mut push).unwrap();
+        assert_eq!(paths, ["a.cif", "/b.cif", "/r/a.cif"].map(PathBuf::from));
+        assert!(read_standard_input(b"\n".as_slice(), None, |_| Ok(())).is_err());
     }
 
     #[test]

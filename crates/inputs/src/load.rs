@@ -1,18 +1,29 @@
 //! From a locator to a structure.
 
 use crate::Locator;
+use crate::formats::{Format, parse_poscar, parse_xyz};
 use mlip_atoms::Structure;
-use mlip_atoms::cif::{CifError, CifOptions, CifWarning, parse_cif};
+use mlip_atoms::cif::{CifError, CifOptions, parse_cif};
 use mlip_tasks::{Failure, FailureKind};
 
-/// Reads and parses one entry.
+/// Reads and parses one entry. Gives class and sentence of each remark of the reader.
 ///
 /// # Errors
-/// When the text cannot be read, or is refused by the CIF reader: a row of `failures.csv`.
-pub fn load(locator: &Locator, options: &CifOptions) -> Result<(Structure, Vec<CifWarning>), Failure> {
+/// When the text cannot be read, or is refused by its reader: a row of `failures.csv`.
+pub fn load(locator: &Locator, options: &CifOptions) -> Result<(Structure, Vec<(String, String)>), Failure> {
     let bytes = locator.read()?;
-    let parsed = parse_cif(&bytes, options).map_err(as_failure)?;
-    Ok((parsed.structure, parsed.warnings))
+    let parsed = match locator.format() {
+        Format::Cif => parse_cif(&bytes, options).map_err(as_failure).map(|parsed| {
+            let remarks = parsed.warnings.into_iter().map(|warning| (warning.class.to_string(), warning.message));
+            (parsed.structure, remarks.collect())
+        }),
+        Format::Xyz => parse_xyz(&bytes),
+        Format::Poscar => parse_poscar(&bytes),
+    };
+    parsed.map_err(|failure| {
+        let line = failure.line.map(|line| line.saturating_add(locator.first_line() - 1));
+        Failure { line, ..failure }
+    })
 }
 
 fn as_failure(error: CifError) -> Failure {

@@ -1,7 +1,10 @@
 //! What the command line names.
 
 use crate::InputError;
-use std::path::{Path, PathBuf};
+use crate::archive::is_archive;
+use crate::escape::bytes_of;
+use crate::formats::Format;
+use std::path::PathBuf;
 
 /// One input of the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,23 +22,34 @@ pub enum Source {
         /// Where its relative paths start.
         root: Option<PathBuf>,
     },
-    /// A folder: every `*.cif` below it, in any case, in the bytewise order of the paths.
+    /// A list that comes from standard input: `-`. Relative paths start from `root`, or the current folder.
+    StandardInput {
+        /// Where its relative paths start.
+        root: Option<PathBuf>,
+    },
+    /// A folder: every file below it whose name tells a format (`*.cif`, `*.xyz`, `*.vasp`, `POSCAR`, …), in any case,
+    /// in the bytewise order of the paths.
     ///
     /// Hidden files and folders (`.name`) are skipped; links are followed, each folder is visited once.
     Directory {
         /// The folder.
         path: PathBuf,
     },
-    /// A single CIF.
-    Cif {
+    /// A single CIF, XYZ file or POSCAR; an entry for each structure in it.
+    File {
         /// The file.
+        path: PathBuf,
+    },
+    /// A TAR archive, plain or compressed, or a ZIP archive; its members as those of a folder, in their order.
+    Archive {
+        /// The archive.
         path: PathBuf,
     },
     /// A table, comma separated or (`.tsv`) tab separated, with a CIF text in one column.
     Csv {
         /// The table.
         path: PathBuf,
-        /// The column of the texts; without it `cif`, `structure` or `cif_string`, in any case.
+        /// The column of the texts; without it `cif`, `structure`, `LeMatStructs` or `cif_string`, in any case.
         cif_column: Option<String>,
         /// The column of the ids; without it `structure_id`, `material_id`, `id`, `name` or `mat_id`, in any case;
         /// without any of them the number of the row.
@@ -44,27 +58,27 @@ pub enum Source {
 }
 
 impl Source {
-    /// What a path on the command line means: a folder, `*.cif`, `*.csv` or `*.tsv`; anything else is a list.
+    /// What a path on the command line means: a folder, a structure (`*.cif`, `*.xyz`, `*.vasp`, `POSCAR`, …), a table
+    /// (`*.csv`, `*.tsv`), an archive (`*.tar`, `*.tar.gz`, `*.tar.zst`, `*.zip`), `-` for a list from standard input;
+    /// anything else is a list.
     ///
     /// # Errors
     /// When there is nothing at this path.
     pub fn from_path(path: impl Into<PathBuf>) -> Result<Self, InputError> {
         let path = path.into();
+        if path.as_os_str() == "-" {
+            return Ok(Self::StandardInput { root: None });
+        }
         let metadata = std::fs::metadata(&path).map_err(|error| InputError::read(&path, error))?;
+        let name = path.file_name().map(bytes_of).unwrap_or_default();
         let extension = path.extension().map(|text| text.to_string_lossy().to_ascii_lowercase());
         Ok(match extension.as_deref() {
             _ if metadata.is_dir() => Self::Directory { path },
-            Some("cif" | "mcif") => Self::Cif { path },
             Some("csv" | "tsv") => Self::Csv { path, cif_column: None, id_column: None },
+            _ if is_archive(name) => Self::Archive { path },
+            _ if Format::of_name(name).is_some() => Self::File { path },
             _ => Self::List { path, root: None },
         })
-    }
-
-    /// The file or folder.
-    pub fn path(&self) -> &Path {
-        match self {
-            Self::List { path, .. } | Self::Directory { path } | Self::Cif { path } | Self::Csv { path, .. } => path,
-        }
     }
 }
 
@@ -80,7 +94,13 @@ mod tests {
             std::fs::write(&path, "").unwrap();
             Source::from_path(path).unwrap()
         };
-        assert!(matches!(at("a.CIF"), Source::Cif { .. }));
+        for name in ["a.CIF", "a.xyz", "POSCAR", "a.vasp"] {
+            assert!(matches!(at(name), Source::File { .. }), "{name}");
+        }
+        for name in ["a.tar", "a.tar.gz", "a.TGZ", "a.tar.zst", "a.zip", "a.tar.xz"] {
+            assert!(matches!(at(name), Source::Archive { .. }), "{name}");
+        }
+        assert!(matches!(Source::from_path("-"), Ok(Source::StandardInput { .. })));
         assert!(matches!(at("a.csv"), Source::Csv { .. }));
         assert!(matches!(at("a.list"), Source::List { .. }));
         assert!(matches!(at("a"), Source::List { .. }));

@@ -3,15 +3,12 @@
 use crate::{InputError, Locator};
 use std::path::Path;
 
-const CIF_COLUMNS: [&str; 3] = ["cif", "structure", "cif_string"];
+const CIF_COLUMNS: [&str; 4] = ["cif", "structure", "LeMatStructs", "cif_string"];
 const ID_COLUMNS: [&str; 5] = ["structure_id", "material_id", "id", "name", "mat_id"];
 
-/// How tables are read: rows may differ in length, `.tsv` is separated by tabs.
-pub(crate) fn reader(path: &Path, has_headers: bool) -> csv::ReaderBuilder {
-    let is_tsv = path.extension().is_some_and(|text| text.eq_ignore_ascii_case("tsv"));
-    let mut builder = csv::ReaderBuilder::new();
-    builder.flexible(true).has_headers(has_headers).delimiter(if is_tsv { b'\t' } else { b',' });
-    builder
+/// Whether a table is separated by tabs.
+pub(crate) fn is_tsv(path: &Path) -> bool {
+    path.extension().is_some_and(|text| text.eq_ignore_ascii_case("tsv"))
 }
 
 /// The id and place of every row, in the order of the table. An empty id is replaced by the number of the row.
@@ -19,10 +16,13 @@ pub(crate) fn read_table(
     path: &Path,
     cif_column: Option<&str>,
     id_column: Option<&str>,
-    mut visit: impl FnMut(String, Locator),
+    mut visit: impl FnMut(String, Locator) -> Result<(), InputError>,
 ) -> Result<(), InputError> {
     let parse = |source| InputError::Table { path: path.into(), source };
-    let mut table = reader(path, true).from_path(path).map_err(|error| match error.into_kind() {
+    let mut builder = csv::ReaderBuilder::new();
+    // Rows may differ in length.
+    builder.flexible(true).delimiter(if is_tsv(path) { b'\t' } else { b',' });
+    let mut table = builder.from_path(path).map_err(|error| match error.into_kind() {
         csv::ErrorKind::Io(error) => InputError::read(path, error),
         other => InputError::read(path, std::io::Error::other(format!("{other:?}"))),
     })?;
@@ -48,7 +48,7 @@ pub(crate) fn read_table(
         let byte_offset = record.position().map_or(0, csv::Position::byte);
         let cell = id.and_then(|id| record.get(id)).unwrap_or_default().trim_ascii();
         let name = if cell.is_empty() { row.to_string() } else { String::from_utf8_lossy(cell).into_owned() };
-        visit(name, Locator::CsvCell { path: path.into(), row, byte_offset, column });
+        visit(name, Locator::CsvCell { path: path.into(), row, byte_offset, column })?;
     }
     if row == 0 {
         return Err(InputError::NoStructures { path: path.into(), expected: "a row for each structure" });
@@ -79,6 +79,7 @@ mod tests {
         read_table(&path, cif, id, |id, locator| {
             let text = locator.read().map(|bytes| String::from_utf8(bytes).unwrap());
             rows.push((id, text.map_err(|failure| failure.message)));
+            Ok(())
         })?;
         Ok(rows)
     }

@@ -60,6 +60,12 @@ pub struct MemorySample {
     pub peak_bytes: u64,
     /// Weights of all potentials, bytes.
     pub weight_bytes: u64,
+    /// Resident bytes that belong to the process alone, that it shares, and its proportional part of all, where known.
+    pub sharing: Option<[u64; 3]>,
+    /// Structures that were read ahead, bytes.
+    pub held_bytes: u64,
+    /// What evaluations in flight may take, bytes.
+    pub promised_bytes: u64,
     /// Evaluations in flight.
     pub in_flight: u32,
     /// Evaluations finished by this rank in this attempt.

@@ -1,7 +1,7 @@
 //! Everything on disk: the journal that makes a run resumable, and the CSVs made from it.
 //!
 //! Module order, each using only those before it:
-//! `error` ← `key` ← `record` ← `frame` ← `journal` ← `ledger` ← `atomic_file` ← `run_file`, `run_lock` ← `report`.
+//! `error` ← `key` ← `record` ← `frame` ← `journal` ← `ledger`, `cache` ← `atomic_file` ← `run_file`, `run_lock` ← `report`.
 
 mod atomic_file;
 mod error;
@@ -13,6 +13,7 @@ mod run_file;
 #[cfg(test)]
 mod samples;
 
+pub mod cache;
 pub mod journal;
 pub mod ledger;
 pub mod report;

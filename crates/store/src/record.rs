@@ -23,7 +23,8 @@ pub struct Record {
     /// under `--retry-failed`. For a task given up as `Crashed`: the deaths counted against it.
     ///
     /// An evaluation that was cut off with its process does not count, so that a table holding
-    /// this number does not depend on when a run was interrupted.
+    /// this number does not depend on when a run was interrupted. A result that was taken from a
+    /// cache has none.
     pub attempts: u32,
     /// Wall time of the evaluation, seconds. Never in a CSV that must be reproducible.
     pub wall_s: f32,
@@ -68,6 +69,11 @@ enum Body<'a> {
 }
 
 impl Record {
+    /// Whether this is a result of another run.
+    pub fn is_from_cache(&self) -> bool {
+        self.attempts == 0 && matches!(self.outcome, Outcome::Done(_))
+    }
+
     /// The fields that planning needs.
     pub fn head(&self) -> RecordHead {
         let failure = match &self.outcome {

@@ -2,10 +2,11 @@
 //! itself, so it is tested without either.
 
 use crate::plan::{Item, Planner};
-use crate::protocol::{Answer, Assignment, Order, Report, Tally, ToRead, Treatment, Work};
+use crate::protocol::{Answer, Assignment, Order, Report, Tally, Times, ToRead, Treatment, Work};
 use mlip_atoms::PotentialId;
 use mlip_inputs::{Locator, Manifest};
 use mlip_ranks::Rank;
+use mlip_store::cache::CacheIndex;
 use mlip_store::{CrashPolicy, Ledger, RetryFailed, StructureDigest, TaskKey, TaskState};
 use std::collections::HashSet;
 use std::error::Error;
@@ -22,11 +23,28 @@ pub(crate) const LOW_WATER_S: f64 = 0.05;
 /// Time that a structure takes whatever its potentials cost (reading, journal), seconds.
 const OVERHEAD_S: f32 = 2e-5;
 
+/// The plan is made anew when a potential takes this many times longer or shorter than it was thought to.
+const WORTH_CORRECTING: f64 = 1.25;
+
+/// Evaluations shorter than this together tell nothing: clocks and first touches of memory.
+const LEAST_MEASURED_S: f64 = 0.02;
+
 /// What to repeat, what to give up.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Policy {
     pub(crate) retry: RetryFailed,
     pub(crate) crashes: CrashPolicy,
+    /// Structures handed out at a time, at most.
+    pub(crate) longest: usize,
+}
+
+/// What was computed before.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// By earlier attempts of the run.
+    pub(crate) ledger: Ledger,
+    /// By other runs.
+    pub(crate) cached: CacheIndex,
 }
 
 /// How a structure is to be treated.
@@ -44,6 +62,7 @@ pub(super) struct RankState {
     given: u64,
     given_cost: f64,
     tally: Tally,
+    times: Vec<Times>,
     tasted: bool,
 }
 
@@ -54,6 +73,10 @@ impl RankState {
 
     fn cost_out(&self) -> f64 {
         self.given_cost - self.tally.cost
+    }
+
+    fn is_short_of_work(&self) -> bool {
+        self.cost_out() < LOW_WATER_S * self.workers as f64
     }
 }
 
@@ -74,6 +97,8 @@ pub(crate) struct Totals {
     pub(crate) finished: u64,
     /// Evaluations among them that failed.
     pub(crate) failed: u64,
+    /// Results among them that were taken from the cache.
+    pub(crate) cached: u64,
     /// Evaluations in flight.
     pub(crate) in_flight: u64,
     /// Predicted time of the structures known so far, seconds on one core.
@@ -93,14 +118,26 @@ pub(crate) struct Coordinator {
     recorded: u64,
     evaluations: u64,
     cost: f64,
-    ledger: Ledger,
+    known: Known,
     policy: Policy,
     ids: Vec<PotentialId>,
     settings: String,
     seen: HashSet<StructureDigest>,
     pub(super) planner: Planner<Treatments>,
     suspects: Vec<Item<Treatments>>,
+    /// By potential: measured by predicted time, as the plan takes it.
+    factors: Vec<f64>,
+    /// Structure workers of all ranks together.
+    workers: usize,
     pub(super) ranks: Vec<RankState>,
+}
+
+/// Corrected time of all that is to be done with a structure, seconds.
+fn cost(work: &[Work], factors: &[f64]) -> f32 {
+    let one =
+        |work: &Work| f64::from(work.predicted) * factors.get(usize::from(work.potential)).copied().unwrap_or(1.0);
+    let cost = work.iter().map(one).sum::<f64>() as f32;
+    if cost.is_finite() { cost.max(0.0) + OVERHEAD_S } else { OVERHEAD_S }
 }
 
 type Trouble = Box<dyn Error + Send + Sync>;
@@ -109,13 +146,14 @@ impl Coordinator {
     /// `workers` are the structure workers of each rank.
     pub(crate) fn new(
         entries: Manifest,
-        ledger: Ledger,
+        known: Known,
         policy: Policy,
         ids: Vec<PotentialId>,
         settings: String,
         workers: &[usize],
     ) -> Self {
         let ranks = workers.iter().map(|workers| RankState { workers: *workers, ..RankState::default() }).collect();
+        let ids_len = ids.len();
         Self {
             entries,
             next_entry: 0,
@@ -124,9 +162,11 @@ impl Coordinator {
             recorded: 0,
             evaluations: 0,
             cost: 0.0,
-            ledger,
+            known,
             policy,
             ids,
+            factors: vec![1.0; ids_len],
+            workers: workers.iter().sum(),
             settings,
             seen: HashSet::new(),
             planner: Planner::new(workers.len(), workers.iter().sum()),
@@ -163,9 +203,44 @@ impl Coordinator {
                     rank.tally = *tally;
                 }
             }
+            Report::Times(times) => {
+                if let Some(rank) = self.ranks.get_mut(from.index()) {
+                    rank.times.clone_from(times);
+                }
+                self.correct();
+            }
             _ => {}
         }
         Ok(orders)
+    }
+
+    /// Corrects the plan once potentials turn out to take another time than they predict, relative to each other too.
+    fn correct(&mut self) {
+        let mut sums = vec![Times::default(); self.factors.len()];
+        for rank in &self.ranks {
+            for (sum, times) in sums.iter_mut().zip(&rank.times) {
+                sum.predicted_s += times.predicted_s;
+                sum.measured_s += times.measured_s;
+            }
+        }
+        let measured: Vec<f64> = sums
+            .iter()
+            .zip(&self.factors)
+            .map(|(sum, known)| {
+                let is_known = sum.predicted_s > 0.0 && sum.measured_s > LEAST_MEASURED_S;
+                if is_known { sum.measured_s / sum.predicted_s } else { *known }
+            })
+            .collect();
+        let is_new = |(old, new): (&f64, &f64)| !(new / old <= WORTH_CORRECTING && old / new <= WORTH_CORRECTING);
+        if !self.factors.iter().zip(&measured).any(is_new) {
+            return;
+        }
+        self.factors = measured;
+        let factors = &self.factors;
+        self.planner.predict(|treatments| cost(&treatments.work, factors));
+        let given: f64 = self.ranks.iter().map(|rank| rank.given_cost).sum();
+        let suspected: f64 = self.suspects.iter().map(|item| f64::from(item.cost)).sum();
+        self.cost = given + self.planner.cost() + suspected;
     }
 
     /// What is left to do for a surveyed entry.
@@ -178,39 +253,40 @@ impl Coordinator {
         if !self.seen.insert(*digest) {
             return None;
         }
-        let (mut work, mut cost) = (Vec::new(), 0.0);
-        let (mut suspected, mut suspected_cost) = (Vec::new(), 0.0);
+        let (mut work, mut suspected) = (Vec::new(), Vec::new());
         for (potential, (id, predicted)) in (0u16..).zip(self.ids.iter().zip(costs)) {
             let key = TaskKey::new(*digest, id, &self.settings);
-            let (treatment, alone) = match self.ledger.state(&key, self.policy.retry, self.policy.crashes) {
+            let mut predicted = *predicted;
+            let (treatment, alone) = match self.known.ledger.state(&key, self.policy.retry, self.policy.crashes) {
                 TaskState::Recorded => {
                     self.recorded += 1;
                     continue;
                 }
-                TaskState::Runnable { alone, ended_before } => (Treatment::Evaluate { ended_before }, alone),
+                TaskState::Runnable { alone, ended_before } => match self.known.cached.get(&key) {
+                    Some(place) => {
+                        predicted = 0.0;
+                        (Treatment::Take { place, ended_before }, false)
+                    }
+                    None => (Treatment::Evaluate { ended_before }, alone),
+                },
                 TaskState::Quarantined { deaths } => (Treatment::Quarantine { deaths }, false),
             };
-            if alone {
-                suspected.push(Work { potential, treatment });
-                suspected_cost += predicted;
-            } else {
-                work.push(Work { potential, treatment });
-                cost += predicted;
-            }
+            let list = if alone { &mut suspected } else { &mut work };
+            list.push(Work { potential, treatment, predicted });
         }
         let entry = answer.entry;
-        let mut item = |work: Vec<Work>, cost: f32| {
-            let cost = if cost.is_finite() { cost.max(0.0) + OVERHEAD_S } else { OVERHEAD_S };
+        let mut item = |work: Vec<Work>| {
+            let cost = cost(&work, &self.factors);
             self.evaluations += work.len() as u64;
             self.cost += f64::from(cost);
             Item { entry, cost, work: Treatments { digest: *digest, work } }
         };
         // One potential at a time: a death then names its cause.
         for one in suspected {
-            let suspect = item(vec![one], suspected_cost);
+            let suspect = item(vec![one]);
             self.suspects.push(suspect);
         }
-        (!work.is_empty()).then(|| item(work, cost))
+        (!work.is_empty()).then(|| item(work))
     }
 
     /// While the survey goes on, a rank computes the cheapest structures of its first entries: a
@@ -235,8 +311,7 @@ impl Coordinator {
                 orders.push((rank, order));
             }
             while self.next_entry == self.n_entries() && self.runs_low(index) {
-                let scarce = self.is_scarce();
-                let limit = if scarce { self.free_workers(index) } else { usize::MAX };
+                let limit = self.limit(index).min(self.policy.longest.max(1));
                 let shard = self.planner.next_shard(rank, limit);
                 if shard.is_empty() {
                     break;
@@ -256,7 +331,8 @@ impl Coordinator {
         if left == 0 || rank.reads_out > rank.workers {
             return Ok(None);
         }
-        let length = (FIRST_READ << rank.reads_given.min(10)).min(LONGEST_READ).min(left);
+        let longest = LONGEST_READ.min(self.policy.longest.max(1) as u64);
+        let length = (FIRST_READ << rank.reads_given.min(10)).min(longest).min(left);
         rank.reads_given += 1;
         rank.reads_out += 1;
         let range = self.next_entry..self.next_entry + length;
@@ -267,8 +343,21 @@ impl Coordinator {
 
     /// Whether so little is left that no rank should hoard.
     fn is_scarce(&self) -> bool {
-        let workers: usize = self.ranks.iter().map(|rank| rank.workers).sum();
-        self.planner.remaining() < 2 * workers
+        self.planner.remaining() < 2 * self.workers
+    }
+
+    /// How many structures a rank that runs low may be given.
+    fn limit(&self, index: usize) -> usize {
+        let Some(rank) = self.ranks.get(index) else { return 0 };
+        if self.is_scarce() {
+            self.free_workers(index)
+        } else if rank.is_short_of_work() {
+            usize::MAX
+        } else {
+            // It has enough to do, only no next structure for each worker: a whole shard behind a costly structure
+            // would be what the others wait for in the end.
+            (2 * rank.workers).saturating_sub(rank.structures_out() as usize).max(1)
+        }
     }
 
     fn free_workers(&self, index: usize) -> usize {
@@ -280,11 +369,10 @@ impl Coordinator {
         if self.planner.remaining() == 0 {
             return false;
         }
-        let cheap = rank.cost_out() < LOW_WATER_S * rank.workers as f64;
         if self.is_scarce() {
             return self.free_workers(index) > 0;
         }
-        cheap || rank.structures_out() < 2 * rank.workers as u64
+        rank.is_short_of_work() || rank.structures_out() < 2 * rank.workers as u64
     }
 
     /// A suspect goes when nothing else is in flight anywhere: a death then accuses nobody else.
@@ -334,6 +422,7 @@ impl Coordinator {
             evaluations: self.evaluations,
             finished: sum(|tally| tally.finished),
             failed: sum(|tally| tally.failed),
+            cached: sum(|tally| tally.cached),
             in_flight: sum(|tally| tally.in_flight.into()),
             cost: self.cost,
             cost_done: self.ranks.iter().map(|rank| rank.tally.cost).sum(),
@@ -341,8 +430,13 @@ impl Coordinator {
         }
     }
 
+    /// What each rank said of itself last.
+    pub(crate) fn tallies(&self) -> impl Iterator<Item = &Tally> {
+        self.ranks.iter().map(|rank| &rank.tally)
+    }
+
     /// The input list and the ledger of earlier attempts, for the report.
     pub(crate) fn into_parts(self) -> (Manifest, Ledger) {
-        (self.entries, self.ledger)
+        (self.entries, self.known.ledger)
     }
 }

@@ -5,4 +5,4 @@ mod deal;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use deal::{Coordinator, LOW_WATER_S, Policy, Totals};
+pub(crate) use deal::{Coordinator, Known, LOW_WATER_S, Policy, Totals};

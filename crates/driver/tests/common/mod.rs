@@ -139,7 +139,7 @@ impl Trial {
         Self {
             potentials: two_potentials(),
             n_entries,
-            resources: Resources { structure_workers: Some(2), ..Resources::default() },
+            resources: Resources { structure_workers: Some(2), oversubscribe: true, ..Resources::default() },
             retry: RetryFailed::No,
             signals: Signals::default(),
         }
@@ -164,7 +164,7 @@ impl Trial {
     }
 
     pub(crate) fn life(&self, rank: &mut dyn Communicator, run_dir: &Path) -> Result<Finish, RunError> {
-        let at_root = rank.is_root().then(|| Setup::new(run_dir.to_owned(), self.config()).unwrap());
+        let at_root = rank.is_root().then(|| Setup::new(run_dir.to_owned(), self.config(), self.n_entries).unwrap());
         let setup = Setup::share(at_root.as_ref(), rank)?;
         let root = rank.is_root().then(|| RootPart {
             entries: manifest(self.n_entries),

@@ -1,18 +1,26 @@
 //! The enumerated input, in memory and as `RUN/inputs.manifest`.
 //!
 //! A text file; words of a line are separated by tabs, and escaped (`\x09`). The first line names the format, each
-//! further line an entry or, before the first entry that needs it, a folder or table:
+//! further line an entry or, before the first entry that needs it, a folder, table or file with several structures:
 //!
 //! ```text
-//! mlip-batch inputs 1
+//! mlip-batch inputs 2
 //! d   FOLDER                          folder 0, 1, 2, … in order of appearance
 //! t   COLUMN  TABLE                   table 0, 1, 2, …
+//! s   PATH  STORE                     file with several structures 0, 1, 2, …, and the file that holds the bytes;
+//!                                     nothing for the spool, which lies beside the manifest
 //! f   FOLDER_NUMBER  NAME  [ID]       a file; ID where it is not NAME without .cif
 //! r   TABLE_NUMBER  ROW  BYTE  ID     a row of a table
+//! p   FILE_NUMBER  FORMAT_PACKING  BYTE  LENGTH  LINE  NAME  [ID]    a part of a file
 //! ```
 //!
-//! In memory it is the same text, without the lines `d` and `t`, and the place of every 32nd line: about 30 bytes an
+//! `FORMAT_PACKING` is `c`, `x` or `v` (CIF, XYZ, POSCAR), then `s` (stored), `d` or `z` and a CRC-32 (deflate,
+//! Zstandard), `l` (a link), `e` (encrypted) or `m` and a number (an unknown method of ZIP). Version 1 had no `s` and `p`.
+//!
+//! In memory it is the same text, without the lines `d`, `t` and `s`, and the place of every 32nd line: about 30 bytes an
 //! entry, so that ten million fit into 300 MB.
+
+mod part;
 
 use crate::enumerate::file_id;
 use crate::escape::{bytes_of, os_string, push_escaped, unescape};
@@ -22,27 +30,46 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-const MAGIC: &[u8] = b"mlip-batch inputs 1";
+const MAGIC: &[u8] = b"mlip-batch inputs 2";
+/// Still read.
+const MAGIC_1: &[u8] = b"mlip-batch inputs 1";
 /// An entry is found by counting lines from the nearest mark.
 const LINES_A_MARK: usize = 32;
 
 /// All structures of a run, in input order.
 #[derive(Debug, Clone, Default)]
 pub struct Manifest {
-    /// Lines `f` and `r`, each with its line end.
+    /// Lines `f`, `r` and `p`, each with its line end.
     lines: Vec<u8>,
     /// Where lines 0, 32, 64, … start.
     marks: Vec<u64>,
     n_entries: usize,
     folders: Vec<PathBuf>,
     tables: Vec<(PathBuf, u32)>,
-    /// Where lines `d` and `t` belong: (index of the entry that follows, is it a table).
-    declared: Vec<(usize, bool)>,
+    /// Path and store; no store means the spool.
+    files: Vec<(PathBuf, PathBuf)>,
+    /// Where compressed archives were unpacked to.
+    spool: PathBuf,
+    /// Where lines `d`, `t` and `s` belong: (index of the entry that follows, which).
+    declared: Vec<(usize, Declared)>,
     folder_numbers: HashMap<PathBuf, usize>,
     table_numbers: HashMap<(PathBuf, u32), usize>,
+    file_numbers: HashMap<(PathBuf, PathBuf), usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Declared {
+    Folder,
+    Table,
+    File,
 }
 
 impl Manifest {
+    /// Without entries; parts in this file are known to lie in the spool, which moves with the run folder.
+    pub(crate) fn with_spool(spool: &Path) -> Self {
+        Self { spool: spool.into(), ..Self::default() }
+    }
+
     /// Number of entries.
     pub fn len(&self) -> usize {
         self.n_entries
@@ -76,6 +103,15 @@ impl Manifest {
                 line.extend(format!("r\t{number}\t{row}\t{byte_offset}\t").bytes());
                 push_escaped(&mut line, id.as_bytes());
             }
+            Locator::Part(part) => {
+                let store = if part.store == self.spool { Path::new("") } else { part.store.as_path() };
+                let number = self.file_number(&part.path, store);
+                part::push(&mut line, number, part);
+                if part::id(&part.name) != Some(id) {
+                    line.push(b'\t');
+                    push_escaped(&mut line, id.as_bytes());
+                }
+            }
         }
         self.push_line(&line);
     }
@@ -96,7 +132,7 @@ impl Manifest {
         let number = self.folders.len();
         self.folders.push(folder.into());
         self.folder_numbers.insert(folder.into(), number);
-        self.declared.push((self.n_entries, false));
+        self.declared.push((self.n_entries, Declared::Folder));
         number
     }
 
@@ -108,7 +144,19 @@ impl Manifest {
         let number = self.tables.len();
         self.tables.push(key.clone());
         self.table_numbers.insert(key, number);
-        self.declared.push((self.n_entries, true));
+        self.declared.push((self.n_entries, Declared::Table));
+        number
+    }
+
+    fn file_number(&mut self, path: &Path, store: &Path) -> usize {
+        let key = (path.to_owned(), store.to_owned());
+        if let Some(number) = self.file_numbers.get(&key) {
+            return *number;
+        }
+        let number = self.files.len();
+        self.files.push(key.clone());
+        self.file_numbers.insert(key, number);
+        self.declared.push((self.n_entries, Declared::File));
         number
     }
 
@@ -148,6 +196,18 @@ impl Manifest {
                 let locator = Locator::CsvCell { path, row: number(row)?, byte_offset: number(byte_offset)?, column };
                 Some(Entry { id: text(id)?, locator })
             }
+            [b"p", file, rest @ ..] => {
+                let (path, mut store) = self.files.get(place(file)?)?.clone();
+                if store.as_os_str().is_empty() {
+                    store.clone_from(&self.spool);
+                }
+                let (part, id) = part::decode(rest, path, store)?;
+                let id = match id {
+                    Some(id) => text(id)?,
+                    None => part::id(&part.name)?.to_owned(),
+                };
+                Some(Entry { id, locator: Locator::Part(Box::new(part)) })
+            }
             _ => None,
         }
     }
@@ -163,17 +223,26 @@ impl Manifest {
     fn write_to(&self, out: &mut impl Write) -> std::io::Result<()> {
         out.write_all(MAGIC)?;
         out.write_all(b"\n")?;
-        let (mut folders, mut tables) = (self.folders.iter(), self.tables.iter());
+        let (mut folders, mut tables, mut files) = (self.folders.iter(), self.tables.iter(), self.files.iter());
         let mut declared = self.declared.iter().peekable();
         for (index, line) in self.lines.split_inclusive(|byte| *byte == b'\n').enumerate() {
-            while let Some((_, is_table)) = declared.next_if(|(before, _)| *before <= index) {
+            while let Some((_, kind)) = declared.next_if(|(before, _)| *before <= index) {
                 let mut text = Vec::new();
-                if *is_table && let Some((path, column)) = tables.next() {
-                    text.extend(format!("t\t{column}\t").bytes());
-                    push_escaped(&mut text, bytes_of(path.as_os_str()));
-                } else if let Some(folder) = folders.next() {
-                    text.extend(b"d\t");
-                    push_escaped(&mut text, bytes_of(folder.as_os_str()));
+                match kind {
+                    Declared::Folder => folders.next().into_iter().for_each(|folder| {
+                        text.extend(b"d\t");
+                        push_escaped(&mut text, bytes_of(folder.as_os_str()));
+                    }),
+                    Declared::Table => tables.next().into_iter().for_each(|(path, column)| {
+                        text.extend(format!("t\t{column}\t").bytes());
+                        push_escaped(&mut text, bytes_of(path.as_os_str()));
+                    }),
+                    Declared::File => files.next().into_iter().for_each(|(path, store)| {
+                        text.extend(b"s\t");
+                        push_escaped(&mut text, bytes_of(path.as_os_str()));
+                        text.push(b'\t');
+                        push_escaped(&mut text, bytes_of(store.as_os_str()));
+                    }),
                 }
                 text.push(b'\n');
                 out.write_all(&text)?;
@@ -205,7 +274,8 @@ impl Manifest {
     pub fn read(path: &Path) -> Result<Self, InputError> {
         let fail = |error| InputError::read(path, error);
         let mut reader = BufReader::new(File::open(path).map_err(fail)?);
-        let (mut manifest, mut line, mut n_lines) = (Self::default(), Vec::new(), 0u64);
+        let mut manifest = Self::with_spool(&path.with_extension("spool"));
+        let (mut line, mut n_lines) = (Vec::new(), 0u64);
         loop {
             line.clear();
             if reader.read_until(b'\n', &mut line).map_err(fail)? == 0 {
@@ -215,7 +285,7 @@ impl Manifest {
             let damaged = |cause| InputError::Manifest { path: path.into(), line: n_lines, cause };
             let Some(text) = line.strip_suffix(b"\n") else { return Err(damaged("the line is cut short")) };
             if n_lines == 1 {
-                if text != MAGIC {
+                if text != MAGIC && text != MAGIC_1 {
                     return Err(damaged("not a manifest, or one of another version"));
                 }
                 continue;
@@ -240,6 +310,13 @@ impl Manifest {
             let tab = table.iter().position(|byte| *byte == b'\t')?;
             let column = std::str::from_utf8(&table[..tab]).ok()?.parse().ok()?;
             let known = self.table_number(Path::new(&os_string(unescape(&table[tab + 1..])?)), column);
+            return (known == number).then_some(());
+        }
+        if let Some(file) = line.strip_prefix(b"s\t") {
+            let number = self.files.len();
+            let tab = file.iter().position(|byte| *byte == b'\t')?;
+            let path = |word: &[u8]| Some(PathBuf::from(os_string(unescape(word)?)));
+            let known = self.file_number(&path(&file[..tab])?, &path(&file[tab + 1..])?);
             return (known == number).then_some(());
         }
         self.decode(line)?;

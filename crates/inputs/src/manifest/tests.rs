@@ -1,4 +1,5 @@
 use super::*;
+use crate::{Format, Packing, Part};
 use proptest::prelude::*;
 
 fn file(path: impl Into<PathBuf>) -> Locator {
@@ -7,6 +8,12 @@ fn file(path: impl Into<PathBuf>) -> Locator {
 
 fn cell(path: &str, row: u64, column: u32) -> Locator {
     Locator::CsvCell { path: path.into(), row, byte_offset: row * 100, column }
+}
+
+fn part(name: &str, byte_offset: u64, packing: Packing) -> Locator {
+    let (store, path, name) = ("RUN/inputs.spool".into(), "a\tb.tgz".into(), name.to_owned());
+    let format = if name.contains('@') { Format::Xyz } else { Format::Cif };
+    Locator::Part(Box::new(Part { store, path, name, byte_offset, length: 3, packing, format, first_line: 7 }))
 }
 
 /// Through a file and back.
@@ -55,7 +62,40 @@ fn odd_paths_survive() {
     entries.push(("x".into(), file(os_string(b"q\xff\r/\xfe.cif".to_vec()))));
     entries.push(("r\t1".into(), cell("t\n.csv", 1, 2)));
     entries.push(("r2".into(), cell("t\n.csv", 2, 3)));
+    for (k, packing) in [
+        Packing::Stored,
+        Packing::Deflate { crc32: u32::MAX },
+        Packing::Zstd { crc32: 0 },
+        Packing::Link,
+        Packing::Encrypted,
+        Packing::Method(99),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        entries.push(("x".into(), part(":a\n/x.cif", k as u64, packing)));
+        entries.push((format!("t@{k}"), part(&format!(":t.xyz@{k}"), u64::MAX, packing)));
+    }
     check(&entries);
+}
+
+#[test]
+fn the_spool_moves_with_its_manifest() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut manifest = Manifest::with_spool(Path::new("RUN/inputs.spool"));
+    manifest.push("x", &part(":x.cif", 0, Packing::Stored));
+    let path = folder.path().join("inputs.manifest");
+    manifest.write(&path).unwrap();
+    let Locator::Part(part) = Manifest::read(&path).unwrap().get(0).unwrap().locator else { panic!() };
+    assert_eq!(part.store, folder.path().join("inputs.spool"));
+}
+
+#[test]
+fn manifests_of_the_version_before_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m");
+    std::fs::write(&path, "mlip-batch inputs 1\nd\ta\nf\t0\tx.cif\n").unwrap();
+    assert_eq!(Manifest::read(&path).unwrap().get(0).unwrap().id, "x");
 }
 
 #[test]
@@ -80,11 +120,13 @@ fn damage_is_reported_with_its_line() {
     let path = folder.path().join("m");
     for (text, line) in [
         ("", 1),
-        ("mlip-batch inputs 2\n", 1),
+        ("mlip-batch inputs 3\n", 1),
         ("mlip-batch inputs 1\nf\t0\tx.cif\n", 2),
         ("mlip-batch inputs 1\nd\ta\nf\t0\tx.cif\nf\t0\ty", 4),
         ("mlip-batch inputs 1\nd\ta\nd\ta\n", 3),
         ("mlip-batch inputs 1\nwhat\n", 2),
+        ("mlip-batch inputs 2\ns\ta\ta\np\t0\tcs\t1\t2\t0\tx\n", 3),
+        ("mlip-batch inputs 2\np\t0\tcs\t1\t2\t1\tx\n", 2),
     ] {
         std::fs::write(&path, text).unwrap();
         match Manifest::read(&path) {

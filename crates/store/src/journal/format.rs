@@ -12,7 +12,7 @@ pub(crate) const MAGIC: [u8; 8] = *b"MLIPJRNL";
 pub const FORMAT_MAJOR: u16 = 1;
 
 /// Readers accept any minor version: it only adds kinds of frames, which older readers skip.
-pub const FORMAT_MINOR: u16 = 0;
+pub const FORMAT_MINOR: u16 = 1;
 
 /// Magic, major and minor version.
 pub(crate) const PREAMBLE_BYTES: usize = 12;
@@ -29,6 +29,8 @@ const TAG_STARTED: u8 = 2;
 const TAG_FINISHED: u8 = 3;
 const TAG_MEMORY: u8 = 4;
 const TAG_CLOSED: u8 = 5;
+/// Since minor version 1, instead of [`TAG_MEMORY`].
+const TAG_SAMPLE: u8 = 6;
 
 /// Identity of a run: drawn once when it begins, repeated in each of its journals.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -154,7 +156,7 @@ impl EncodedFrame {
             Frame::Surveyed(entries) => encode(TAG_SURVEYED, entries, journal),
             Frame::Started { key, alone } => encode(TAG_STARTED, &(key, alone), journal),
             Frame::Finished(record) => encode(TAG_FINISHED, record, journal),
-            Frame::Memory(sample) => encode(TAG_MEMORY, sample, journal),
+            Frame::Memory(sample) => encode(TAG_SAMPLE, sample, journal),
             Frame::Closed => encode(TAG_CLOSED, &(), journal),
         }
     }
@@ -222,7 +224,8 @@ pub(crate) fn decode(payload: &[u8]) -> Result<Option<Frame>, postcard::Error> {
             Frame::Started { key, alone }
         }
         TAG_FINISHED => Frame::Finished(postcard::from_bytes(body)?),
-        TAG_MEMORY => Frame::Memory(postcard::from_bytes(body)?),
+        TAG_MEMORY => Frame::Memory(postcard::from_bytes::<OldSample>(body)?.into()),
+        TAG_SAMPLE => Frame::Memory(postcard::from_bytes(body)?),
         TAG_CLOSED => Frame::Closed,
         _ => return Ok(None),
     }))
@@ -237,6 +240,36 @@ pub(crate) fn decode_lean(payload: &[u8]) -> Result<ScannedFrame, postcard::Erro
         TAG_FINISHED => ScannedFrame::Finished(postcard::take_from_bytes(body)?.0),
         _ => decode(payload)?.as_ref().map_or(ScannedFrame::Unknown, ScannedFrame::of),
     })
+}
+
+/// A memory sample of minor version 0.
+#[derive(Deserialize)]
+struct OldSample {
+    time_s: f64,
+    resident_bytes: u64,
+    peak_bytes: u64,
+    weight_bytes: u64,
+    in_flight: u32,
+    finished: u64,
+    busy_s: f64,
+}
+
+impl From<OldSample> for MemorySample {
+    fn from(old: OldSample) -> Self {
+        let OldSample { time_s, resident_bytes, peak_bytes, weight_bytes, in_flight, finished, busy_s } = old;
+        Self {
+            time_s,
+            resident_bytes,
+            peak_bytes,
+            weight_bytes,
+            sharing: None,
+            held_bytes: 0,
+            promised_bytes: 0,
+            in_flight,
+            finished,
+            busy_s,
+        }
+    }
 }
 
 /// A record out of a `Finished` frame's payload.

@@ -127,7 +127,7 @@ fn the_bytes_of_a_journal_are_those_documented() {
         write(run.path(), &[Frame::Started { key: key(0xab), alone: true }, Frame::Finished(done(key(1), -1.5))]);
     let bytes = fs::read(path).unwrap();
     let mut expected = Vec::new();
-    expected.extend(b"MLIPJRNL\x01\x00\x00\x00");
+    expected.extend(b"MLIPJRNL\x01\x00\x01\x00");
     let mut frame = |payload: &[u8]| {
         let length = (payload.len() as u32).to_le_bytes();
         expected.extend(length);
@@ -165,12 +165,19 @@ fn the_bytes_of_the_other_frames_are_those_documented() {
         resident_bytes: 1,
         peak_bytes: 2,
         weight_bytes: 3,
+        sharing: Some([9, 8, 7]),
+        held_bytes: 6,
+        promised_bytes: 7,
         in_flight: 4,
         finished: 5,
         busy_s: 2.0,
     };
-    let numbers = [&1f64.to_le_bytes(), b"\x01\x02\x03\x04\x05".as_slice(), &2f64.to_le_bytes()].concat();
-    assert_eq!(payload(&Frame::Memory(sample)), [b"\x04".as_slice(), &numbers].concat());
+    let end = [b"\x04\x05".as_slice(), &2f64.to_le_bytes()].concat();
+    let numbers = [&1f64.to_le_bytes(), b"\x01\x02\x03\x01\x09\x08\x07\x06\x07".as_slice(), &end].concat();
+    assert_eq!(payload(&Frame::Memory(sample.clone())), [b"\x06".as_slice(), &numbers].concat());
+    let old = [b"\x04".as_slice(), &1f64.to_le_bytes(), b"\x01\x02\x03", &end].concat();
+    let expected = MemorySample { sharing: None, held_bytes: 0, promised_bytes: 0, ..sample };
+    assert_eq!(super::format::decode(&old).unwrap(), Some(Frame::Memory(expected)));
     assert_eq!(payload(&Frame::Closed), [5]);
     let record = payload(&Frame::Finished(failed_record(key(2), FailureKind::Crashed, 3)));
     let head = [b"\x03".as_slice(), &[2; 16], b"\x00\x03", &0.25f32.to_le_bytes(), b"\x01\x08"].concat();
@@ -242,7 +249,7 @@ fn another_major_version_is_refused_with_both_versions_named() {
     bytes[8] = 9;
     fs::write(&path, bytes).unwrap();
     let message = JournalReader::open(&path).unwrap_err().to_string();
-    assert!(message.contains("format 9.0") && message.contains("reads format 1"), "{message}");
+    assert!(message.contains("format 9.1") && message.contains("reads format 1"), "{message}");
 }
 
 #[test]

@@ -33,16 +33,23 @@ impl JournalWriter {
     /// # Errors
     /// When the file exists (an older journal is never touched) or cannot be written.
     pub fn create(run_dir: &Path, header: &JournalHeader) -> Result<Self, StoreError> {
-        let path = journal_path(run_dir, header.attempt, header.rank);
-        let folder = path.parent().unwrap_or(run_dir);
+        Self::create_at(&journal_path(run_dir, header.attempt, header.rank), header)
+    }
+
+    /// Creates a file of the same form elsewhere.
+    ///
+    /// # Errors
+    /// As [`JournalWriter::create`].
+    pub(crate) fn create_at(path: &Path, header: &JournalHeader) -> Result<Self, StoreError> {
+        let folder = path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder).map_err(StoreError::io("create the folder", folder))?;
-        let encoded = EncodedFrame::header(header, &path)?;
+        let encoded = EncodedFrame::header(header, path)?;
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
-            .open(&path)
-            .map_err(StoreError::io("create the journal", &path))?;
-        let mut writer = Self::over(file, &path);
+            .open(path)
+            .map_err(StoreError::io("create the journal", path))?;
+        let mut writer = Self::over(file, path);
         writer.append_encoded(&encoded)?;
         writer.sync()?;
         // The names must outlive a power failure as well: file in folder, folder in journal/, that in RUN.

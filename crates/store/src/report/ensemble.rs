@@ -1,32 +1,15 @@
 //! `ensemble.csv`: a row for each structure, the potentials side by side.
 
+use super::statistics::Statistics;
 use super::table::Table;
 use super::{EntryRow, ReportOptions};
 use crate::{EntryState, StoreError};
 use mlip_atoms::PotentialId;
-use mlip_tasks::Outcome;
 use std::path::{Path, PathBuf};
 
+const VOIGT: [&str; 6] = ["xx", "yy", "zz", "yz", "xz", "xy"];
+
 pub(super) struct Ensemble(Table);
-
-/// Mean and population standard deviation over the potentials that succeeded.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Statistics {
-    mean: f64,
-    std: f64,
-    n: usize,
-}
-
-/// `None` where nothing succeeded. Sums run in the order of the potentials, so they are reproducible.
-fn statistics(energies: &[Option<f64>]) -> Option<Statistics> {
-    let n = energies.iter().flatten().count();
-    if n == 0 {
-        return None;
-    }
-    let mean = energies.iter().flatten().sum::<f64>() / n as f64;
-    let variance = energies.iter().flatten().map(|energy| (energy - mean) * (energy - mean)).sum::<f64>() / n as f64;
-    Some(Statistics { mean, std: variance.sqrt(), n })
-}
 
 impl Ensemble {
     pub(super) fn create(
@@ -35,8 +18,14 @@ impl Ensemble {
         potentials: &[PotentialId],
     ) -> Result<Self, StoreError> {
         let mut columns = vec!["structure_id".to_owned(), "formula".to_owned(), "n_atoms".to_owned()];
-        columns.extend(potentials.iter().map(|potential| format!("energy_{}", potential.name)));
-        columns.extend(["energy_mean", "energy_std", "energy_n_mlips"].map(str::to_owned));
+        for quantity in ["energy", "max_force"] {
+            columns.extend(potentials.iter().map(|potential| format!("{quantity}_{}", potential.name)));
+            columns.extend(["mean", "std", "n_mlips"].map(|statistic| format!("{quantity}_{statistic}")));
+        }
+        for component in VOIGT {
+            columns.extend(["mean", "std"].map(|statistic| format!("stress_{component}_{statistic}")));
+        }
+        columns.push("stress_n_mlips".to_owned());
         Table::create(folder, "ensemble", options.compress, columns).map(Self)
     }
 
@@ -46,43 +35,44 @@ impl Ensemble {
         formula: &str,
         potentials: &[PotentialId],
     ) -> Result<(), StoreError> {
-        let energy = |position| match &entry.record(position)?.record.outcome {
-            Outcome::Done(prediction) => Some(prediction.energy),
-            Outcome::Failed(_) => None,
-        };
-        let energies: Vec<Option<f64>> = (0..potentials.len()).map(energy).collect();
         self.0.text(entry.id)?;
         self.0.text(formula)?;
         match entry.state {
             Some(EntryState::Structure { n_atoms, .. }) => self.0.count(n_atoms)?,
             _ => self.0.empty(1)?,
         }
-        energies.iter().try_for_each(|energy| self.0.optional(*energy))?;
-        match statistics(&energies) {
-            Some(statistics) => {
-                self.0.float(statistics.mean)?;
-                self.0.float(statistics.std)?;
-                self.0.count(statistics.n)?;
-            }
-            None => self.0.empty(3)?,
+        let predictions: Vec<_> = (0..potentials.len()).map(|position| entry.prediction(position)).collect();
+        self.side_by_side(&predictions.iter().map(|found| Some((*found)?.energy)).collect::<Vec<_>>())?;
+        self.side_by_side(&predictions.iter().map(|found| (*found)?.max_force()).collect::<Vec<_>>())?;
+        let stresses = predictions.iter().map(|found| (*found)?.stress);
+        let mut n_stresses = None;
+        for component in 0..VOIGT.len() {
+            let statistics = Statistics::of(stresses.clone().map(|stress| stress?.get(component).copied()));
+            self.0.optional(statistics.map(|statistics| statistics.mean))?;
+            self.0.optional(statistics.map(|statistics| statistics.std))?;
+            n_stresses = statistics.map(|statistics| statistics.n);
+        }
+        match n_stresses {
+            Some(n) => self.0.count(n)?,
+            None => self.0.empty(1)?,
         }
         self.0.end_row()
     }
 
+    /// The value of each potential, then their statistics.
+    fn side_by_side(&mut self, values: &[Option<f64>]) -> Result<(), StoreError> {
+        values.iter().try_for_each(|value| self.0.optional(*value))?;
+        match Statistics::of(values.iter().copied()) {
+            Some(Statistics { mean, std, n }) => {
+                self.0.float(mean)?;
+                self.0.float(std)?;
+                self.0.count(n)
+            }
+            None => self.0.empty(3),
+        }
+    }
+
     pub(super) fn commit(self) -> Result<PathBuf, StoreError> {
         self.0.commit()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn statistics_are_of_the_population_that_succeeded() {
-        let found = statistics(&[Some(1.0), None, Some(3.0)]).unwrap();
-        assert_eq!(found, Statistics { mean: 2.0, std: 1.0, n: 2 });
-        assert_eq!(statistics(&[Some(-4.5)]).unwrap(), Statistics { mean: -4.5, std: 0.0, n: 1 });
-        assert_eq!(statistics(&[None, None]), None);
     }
 }

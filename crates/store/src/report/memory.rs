@@ -6,7 +6,7 @@ use crate::StoreError;
 use crate::ledger::RankSample;
 use std::path::{Path, PathBuf};
 
-const COLUMNS: [&str; 10] = [
+const COLUMNS: [&str; 15] = [
     "host",
     "rank",
     "attempt",
@@ -14,6 +14,11 @@ const COLUMNS: [&str; 10] = [
     "resident_bytes",
     "peak_bytes",
     "weight_bytes",
+    "private_bytes",
+    "shared_bytes",
+    "proportional_bytes",
+    "held_bytes",
+    "promised_bytes",
     "in_flight",
     "finished",
     "busy_s",
@@ -35,6 +40,12 @@ impl Memory {
         self.0.count(sample.resident_bytes)?;
         self.0.count(sample.peak_bytes)?;
         self.0.count(sample.weight_bytes)?;
+        match sample.sharing {
+            Some(sharing) => sharing.iter().try_for_each(|bytes| self.0.count(bytes))?,
+            None => self.0.empty(3)?,
+        }
+        self.0.count(sample.held_bytes)?;
+        self.0.count(sample.promised_bytes)?;
         self.0.count(sample.in_flight)?;
         self.0.count(sample.finished)?;
         self.0.float(sample.busy_s)?;

@@ -1,15 +1,17 @@
 //! The CSVs of a run.
 //!
-//! Module order: `table` ← one file a table ← `summary` ← `writer` ← `source` ← `assemble`.
+//! Module order: `table`, `statistics` ← one file a table ← `summary` ← `writer` ← `source` ← `assemble`.
 
 mod assemble;
 mod energies;
 mod ensemble;
 mod failures;
 mod forces;
+mod forces_ensemble;
 mod memory;
 mod run_json;
 mod source;
+mod statistics;
 mod table;
 mod timings;
 mod warnings;

@@ -29,6 +29,9 @@ pub struct ReportCounts {
     pub unreadable: u64,
     /// (Structure, potential) with a result.
     pub ok: u64,
+    /// Results among them that were taken from a cache instead of computed.
+    #[serde(default)]
+    pub cached: u64,
     /// (Structure, potential) that failed.
     pub failed: u64,
     /// (Structure, potential) without a record yet; entries not surveyed yet count for all potentials.

@@ -9,7 +9,8 @@ use std::convert::Infallible;
 use std::fs;
 use std::path::Path;
 
-const TABLES: [&str; 7] = ["energies", "forces", "ensemble", "failures", "warnings", "timings", "memory"];
+const TABLES: [&str; 8] =
+    ["energies", "forces", "ensemble", "forces_ensemble", "failures", "warnings", "timings", "memory"];
 
 fn potential(name: &str) -> PotentialId {
     PotentialId {
@@ -91,6 +92,9 @@ fn small_run(run: &Path, plan: &ReportPlan) -> Vec<Result<(String, String), Infa
         resident_bytes: 1000,
         peak_bytes: 2000,
         weight_bytes: 300,
+        sharing: Some([700, 300, 850]),
+        held_bytes: 50,
+        promised_bytes: 400,
         in_flight: 2,
         finished: 4,
         busy_s: 12.5,
@@ -132,7 +136,8 @@ fn the_tables_of_a_small_run_are_these_bytes() {
     let names: Vec<_> = files.iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect();
     assert_eq!(names.last(), Some(&"run.json"));
     assert_eq!(files.len(), TABLES.len() + 1);
-    let expected = ReportCounts { entries: 4, structures: 2, unreadable: 1, ok: 3, failed: 1, pending: 2, warnings: 1 };
+    let expected =
+        ReportCounts { entries: 4, structures: 2, unreadable: 1, ok: 3, cached: 0, failed: 1, pending: 2, warnings: 1 };
     assert_eq!(counts, expected);
 
     assert_eq!(
@@ -164,11 +169,23 @@ NaCl,lj,1,Cl,-3.0,-4.0,0.0,
     assert_eq!(
         table(run.path(), "ensemble"),
         "\
-structure_id,formula,n_atoms,energy_chgnet,energy_lj,energy_mean,energy_std,energy_n_mlips
-NaCl,ClNa,2,-6.75,-7.25,-7.0,0.25,2
-Fe,Fe,1,,1.0,1.0,0.0,1
-FeCo,,,,,,,
-late,,,,,,,
+structure_id,formula,n_atoms,energy_chgnet,energy_lj,energy_mean,energy_std,energy_n_mlips,\
+max_force_chgnet,max_force_lj,max_force_mean,max_force_std,max_force_n_mlips,\
+stress_xx_mean,stress_xx_std,stress_yy_mean,stress_yy_std,stress_zz_mean,stress_zz_std,\
+stress_yz_mean,stress_yz_std,stress_xz_mean,stress_xz_std,stress_xy_mean,stress_xy_std,stress_n_mlips
+NaCl,ClNa,2,-6.75,-7.25,-7.0,0.25,2,1e22,5.0,5e21,5e21,2,0.01,0.0,0.02,0.0,0.03,0.0,-0.001,0.0,0.0,0.0,1e-300,0.0,1
+Fe,Fe,1,,1.0,1.0,0.0,1,,,,,,,,,,,,,,,,,,
+FeCo,,,,,,,,,,,,,,,,,,,,,,,,,
+late,,,,,,,,,,,,,,,,,,,,,,,,,
+"
+    );
+    assert_eq!(
+        table(run.path(), "forces_ensemble"),
+        "\
+structure_id,site,element,fx_mean_ev_per_a,fy_mean_ev_per_a,fz_mean_ev_per_a,\
+fx_std_ev_per_a,fy_std_ev_per_a,fz_std_ev_per_a,n_mlips
+NaCl,0,Na,1.65,2.0,5e-8,1.3499999999999999,2.0,5e-8,2
+NaCl,1,Cl,-1.75,-2.0,5e21,1.25,2.0,5e21,2
 "
     );
     assert_eq!(
@@ -186,8 +203,9 @@ FeCo,in/FeCo.cif,,12,disordered,\"site Fe1 is 50 % Fe,\n50 % \"\"Co\"\"\",1
     assert_eq!(
         table(run.path(), "memory"),
         "\
-host,rank,attempt,time_s,resident_bytes,peak_bytes,weight_bytes,in_flight,finished,busy_s
-node1,1,1,30.0,1000,2000,300,2,4,12.5
+host,rank,attempt,time_s,resident_bytes,peak_bytes,weight_bytes,private_bytes,shared_bytes,proportional_bytes,\
+held_bytes,promised_bytes,in_flight,finished,busy_s
+node1,1,1,30.0,1000,2000,300,700,300,850,50,400,2,4,12.5
 "
     );
     assert_eq!(
@@ -302,7 +320,7 @@ fn large_run(run: &Path, plan: &ReportPlan, n_ranks: u32, n_attempts: u32) -> BT
     let rows: Vec<(String, String)> = (0..40).map(|entry| (format!("s{entry}"), format!("{entry}.cif"))).collect();
     let rows = rows.into_iter().map(Ok::<_, Infallible>);
     report_from_journals(run, plan, &provenance(), rows).unwrap();
-    TABLES[..5].iter().map(|name| (*name, table(run, name))).collect()
+    TABLES[..6].iter().map(|name| (*name, table(run, name))).collect()
 }
 
 #[test]

@@ -4,12 +4,13 @@ use super::energies::Energies;
 use super::ensemble::Ensemble;
 use super::failures::Failures;
 use super::forces::Forces;
+use super::forces_ensemble::ForcesEnsemble;
 use super::memory::Memory;
 use super::timings::Timings;
 use super::warnings::Warnings;
 use super::{Fetched, Provenance, ReportCounts, RunJson};
 use crate::{EntryState, Ledger, StoreError};
-use mlip_atoms::{PotentialId, Species, structure::formula};
+use mlip_atoms::{PotentialId, Prediction, Species, structure::formula};
 use mlip_tasks::Outcome;
 use std::collections::HashSet;
 use std::fs;
@@ -43,6 +44,14 @@ impl EntryRow<'_> {
             _ => None,
         }
     }
+
+    /// The result of a potential, if it has one.
+    pub(super) fn prediction(&self, position: usize) -> Option<&Prediction> {
+        match &self.record(position)?.record.outcome {
+            Outcome::Done(prediction) => Some(prediction),
+            Outcome::Failed(_) => None,
+        }
+    }
 }
 
 /// Writes `RUN/report/`: the tables appear together at the end.
@@ -53,6 +62,8 @@ pub struct ReportWriter {
     energies: Energies,
     forces: Forces,
     ensemble: Ensemble,
+    /// With two potentials or more.
+    forces_ensemble: Option<ForcesEnsemble>,
     failures: Failures,
     warnings: Warnings,
     timings: Timings,
@@ -77,6 +88,7 @@ impl ReportWriter {
             energies: Energies::create(&folder, options)?,
             forces: Forces::create(&folder, options)?,
             ensemble: Ensemble::create(&folder, options, potentials)?,
+            forces_ensemble: ForcesEnsemble::create(&folder, options, potentials.len())?,
             failures: Failures::create(&folder, options)?,
             warnings: Warnings::create(&folder, options)?,
             timings: Timings::create(&folder, options)?,
@@ -100,6 +112,9 @@ impl ReportWriter {
         self.energies.write(entry, &formula, &self.potentials)?;
         self.forces.write(entry, &self.potentials)?;
         self.ensemble.write(entry, &formula, &self.potentials)?;
+        if let Some(forces_ensemble) = &mut self.forces_ensemble {
+            forces_ensemble.write(entry, &species)?;
+        }
         self.failures.write(entry, &self.potentials)?;
         self.warnings.write(entry)?;
         self.timings.write(entry, &self.potentials)
@@ -120,10 +135,16 @@ impl ReportWriter {
             None => {}
         }
         for position in 0..self.potentials.len() {
-            match entry.record(position).map(|fetched| &fetched.record.outcome) {
-                Some(Outcome::Done(_)) => counts.ok += 1,
-                Some(Outcome::Failed(_)) => counts.failed += 1,
-                None => counts.pending += 1,
+            let Some(Fetched { record, .. }) = entry.record(position) else {
+                counts.pending += 1;
+                continue;
+            };
+            match &record.outcome {
+                Outcome::Done(_) => {
+                    counts.ok += 1;
+                    counts.cached += u64::from(record.is_from_cache());
+                }
+                Outcome::Failed(_) => counts.failed += 1,
             }
         }
     }
@@ -148,15 +169,9 @@ impl ReportWriter {
     /// # Errors
     /// When the disk is full or fails.
     pub fn finish(self, provenance: &Provenance, ledger: &Ledger) -> Result<(ReportCounts, Vec<PathBuf>), StoreError> {
-        let mut files = vec![
-            self.energies.commit()?,
-            self.forces.commit()?,
-            self.ensemble.commit()?,
-            self.failures.commit()?,
-            self.warnings.commit()?,
-            self.timings.commit()?,
-            self.memory.commit()?,
-        ];
+        let mut files = vec![self.energies.commit()?, self.forces.commit()?, self.ensemble.commit()?];
+        files.extend(self.forces_ensemble.map(ForcesEnsemble::commit).transpose()?);
+        files.extend([self.failures.commit()?, self.warnings.commit()?, self.timings.commit()?, self.memory.commit()?]);
         RunJson::new(provenance, &self.potentials, self.counts, ledger).write(&self.folder)?;
         files.push(self.folder.join("run.json"));
         Ok((self.counts, files))

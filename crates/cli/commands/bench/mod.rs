@@ -1,0 +1,156 @@
+//! `bench`: sequential against parallel, on the user's own list and machine.
+
+mod measure;
+mod plot;
+mod split;
+mod table;
+
+use crate::args::{BenchArgs, WhatArgs};
+use crate::error::Complaint;
+use crate::exit_code::ExitCode;
+use crate::settings::Settings;
+use measure::{difference, measure};
+use mlip_driver::Machine;
+use mlip_ranks::Launch;
+use mlip_store::AtomicFile;
+use split::Split;
+use std::ffi::OsString;
+use std::path::Path;
+use table::Row;
+
+/// Runs the list again and again, divided in different ways, and compares times, memory and results.
+pub(crate) fn bench(args: &BenchArgs) -> Result<ExitCode, Complaint> {
+    if let Launch::Parallel { launcher, .. } = Launch::detect(|name| std::env::var(name).ok()) {
+        return Err(Complaint::new(format!("bench was started by {launcher} as one of several processes"))
+            .hint("start it once; it starts ranks by itself: --splits 1 2:1 4:1")
+            .usage());
+    }
+    let settings = Settings::of_bench(args)?;
+    if settings.sources.iter().any(|path| path.as_os_str() == "-") {
+        return Err(Complaint::new("a list from standard input can be read only once")
+            .hint("name a list file")
+            .usage());
+    }
+    settings.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    let cores = Machine::look("").available;
+    let splits = splits(&args.splits, cores, settings.models.len())?;
+    std::fs::create_dir_all(&args.out)?;
+    let n_entries = read_once(&settings, &args.out)?;
+    let flags = flags(args);
+    let mut rows: Vec<Row> =
+        splits.iter().map(|split| Row { split: *split, taken: Vec::new(), difference: None }).collect();
+    // Round after round, so that whatever else the machine does hits all alike.
+    for repetition in 0..args.repeat.max(1) {
+        for number in 0..rows.len() {
+            let run = args.out.join("runs").join(number.to_string());
+            let Some(row) = rows.get_mut(number) else { continue };
+            eprintln!("round {} of {}: {} over {n_entries} entries", repetition + 1, args.repeat.max(1), row.split);
+            row.taken.push(measure(&flags, row.split, &run)?);
+            if number > 0 && row.difference.is_none() {
+                row.difference = difference(&args.out.join("runs/0"), &run)?;
+            }
+        }
+    }
+    if !args.keep {
+        std::fs::remove_dir_all(args.out.join("runs"))?;
+    }
+    conclude(&rows, &settings, &args.out)
+}
+
+fn splits(asked: &[String], cores: usize, n_potentials: usize) -> Result<Vec<Split>, Complaint> {
+    if asked.is_empty() {
+        return Ok(Split::usual(cores, n_potentials));
+    }
+    let mut splits = vec![Split::SEQUENTIAL];
+    for text in asked {
+        let split = Split::parse(text)?;
+        if split.ranks > 1 && !cfg!(feature = "mpi") {
+            return Err(Complaint::new(format!("`{text}` asks for {} ranks, but this build has no MPI", split.ranks))
+                .hint("build with `cargo build --release --features mpi`")
+                .usage());
+        }
+        if split.total() > cores {
+            eprintln!("note: {split} has more threads than the {cores} cores of this machine");
+        }
+        if !splits.contains(&split) {
+            splits.push(split);
+        }
+    }
+    Ok(splits)
+}
+
+/// Reads all entries, so that the first run finds files in memory as all others do.
+fn read_once(settings: &Settings, out: &Path) -> Result<usize, Complaint> {
+    let spool = out.join("bench.spool");
+    let manifest = mlip_inputs::enumerate(&settings.inputs()?, &settings.enumeration(spool.clone()))?;
+    for entry in manifest.iter() {
+        // What cannot be read is a failure of every run alike.
+        let _ = entry.read();
+    }
+    let _ = std::fs::remove_file(spool);
+    Ok(manifest.len())
+}
+
+/// The settings of the list and the potentials, for each run.
+fn flags(args: &BenchArgs) -> Vec<OsString> {
+    let mut flags: Vec<OsString> = args.job.iter().map(|job| job.clone().into_os_string()).collect();
+    let WhatArgs {
+        cifs,
+        csv,
+        limit,
+        config,
+        models,
+        dtype,
+        head,
+        task,
+        charge,
+        spin,
+        exact_radial,
+        frame,
+        no_forces,
+        root,
+        blocks,
+        cif_column,
+        id_column,
+    } = &args.what;
+    let mut flag = |name: &str, value: Option<OsString>| {
+        if let Some(value) = value {
+            flags.push(format!("--{name}").into());
+            flags.push(value);
+        }
+    };
+    cifs.iter().chain(csv).for_each(|path| flag("cifs", Some(path.clone().into())));
+    models.iter().for_each(|model| flag("model", Some(model.into())));
+    let text = |value: Option<String>| value.map(OsString::from);
+    flag("limit", text(limit.map(|limit| limit.to_string())));
+    flag("config", config.as_ref().map(OsString::from));
+    flag("dtype", text(dtype.map(|dtype| format!("{dtype:?}").to_lowercase())));
+    flag("head", head.as_ref().map(OsString::from));
+    flag("task", task.as_ref().map(OsString::from));
+    flag("charge", text(charge.map(|charge| charge.to_string())));
+    flag("spin", text(spin.map(|spin| spin.to_string())));
+    flag("frame", text(frame.map(|frame| format!("{frame:?}").to_lowercase())));
+    flag("root", root.as_ref().map(OsString::from));
+    flag("blocks", text(blocks.map(|blocks| format!("{blocks:?}").to_lowercase())));
+    flag("cif-column", cif_column.as_ref().map(OsString::from));
+    flag("id-column", id_column.as_ref().map(OsString::from));
+    flags.extend(no_forces.then(|| "--no-forces".into()));
+    flags.extend(exact_radial.then(|| "--exact-radial".into()));
+    flags
+}
+
+/// Writes and prints what was measured; different results are an error.
+fn conclude(rows: &[Row], settings: &Settings, out: &Path) -> Result<ExitCode, Complaint> {
+    let names: Vec<&str> = settings.models.iter().map(|model| model.name.as_str()).collect();
+    let n_structures = rows.first().and_then(|row| row.taken.first()).map_or(0, |taken| taken.structures);
+    let title = format!("{} on {n_structures} structures", names.join(" + "));
+    AtomicFile::write(&out.join("bench.csv"), table::csv(rows).as_bytes())?;
+    AtomicFile::write(&out.join("bench.svg"), plot::plot(rows, &title).as_bytes())?;
+    super::print(&table::table(rows))?;
+    eprintln!("{} and {}", out.join("bench.csv").display(), out.join("bench.svg").display());
+    match rows.iter().find(|row| row.difference.is_some()) {
+        None => Ok(ExitCode::Success),
+        Some(row) => Err(Complaint::new(format!("the results of {} differ from the sequential ones", row.split))
+            .hint("please report this; --keep keeps the runs for comparison")),
+    }
+}

@@ -1,0 +1,189 @@
+use super::*;
+use crate::{Enumeration, Locator, Manifest, Source, enumerate};
+use std::io::Write;
+use std::path::PathBuf;
+
+const CIF: &str = "data_x\n_cell_length_a 1\n_atom_site_fract_x 0\n";
+
+/// Name and text of each member; a text that begins with `->` is a link.
+fn members() -> Vec<(&'static str, String)> {
+    let frame = "1\nLattice=\"9 0 0 0 9 0 0 0 9\"\nH 0 0 0\n";
+    vec![
+        ("./a/x.cif", format!("{CIF}# first\n")),
+        ("a/._x.cif", "a Mac was here".into()),
+        ("a/notes.txt", "nothing".into()),
+        ("b/x.cif", CIF.repeat(2)),
+        ("t.xyz", frame.repeat(2)),
+        ("POSCAR", "poscar".repeat(1000)),
+        ("l.cif", "->b/x.cif".into()),
+    ]
+}
+
+fn tar() -> Vec<u8> {
+    let mut archive = ::tar::Builder::new(Vec::new());
+    for (name, text) in members() {
+        let mut header = ::tar::Header::new_gnu();
+        header.set_mode(0o644);
+        match text.strip_prefix("->") {
+            Some(target) => {
+                header.set_entry_type(::tar::EntryType::Link);
+                header.set_size(0);
+                archive.append_link(&mut header, name, target).unwrap();
+            }
+            None => {
+                header.set_size(text.len() as u64);
+                archive.append_data(&mut header, name, text.as_bytes()).unwrap();
+            }
+        }
+    }
+    archive.into_inner().unwrap()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn read(folder: &Path, name: &str, bytes: &[u8], blocks: Blocks) -> Result<Manifest, InputError> {
+    let path = folder.join(name);
+    std::fs::write(&path, bytes).unwrap();
+    let how = Enumeration { blocks, spool: folder.join("inputs.spool"), ..Enumeration::default() };
+    enumerate(&[Source::from_path(path).unwrap()], &how)
+}
+
+/// Id, name within the archive and text of all entries.
+fn entries(manifest: &Manifest) -> Vec<(String, String, Result<String, String>)> {
+    let entry = |entry: crate::Entry| {
+        let Locator::Part(part) = &entry.locator else { panic!("{entry:?}") };
+        let text = entry.read().map(|bytes| String::from_utf8(bytes).unwrap()).map_err(|failure| failure.message);
+        (entry.id.clone(), part.name.clone(), text)
+    };
+    manifest.iter().map(entry).collect()
+}
+
+#[test]
+fn every_kind_of_tar_holds_the_same_structures() {
+    let plain = tar();
+    for (name, bytes) in [
+        ("a.tar", plain.clone()),
+        ("a.tar.gz", gzip(&plain)),
+        ("two.tgz", [gzip(&plain[..1000]), gzip(&plain[1000..])].concat()),
+        ("a.tar.zst", zstd::encode_all(plain.as_slice(), 1).unwrap()),
+        ("misnamed.tar", gzip(&plain)),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let manifest = read(folder.path(), name, &bytes, Blocks::Named).unwrap();
+        let texts: Vec<String> = members().into_iter().map(|(_, text)| text).collect();
+        let found = entries(&manifest);
+        let ids: Vec<_> = found.iter().map(|(id, name, _)| (id.as_str(), name.as_str())).collect();
+        let expected = [
+            ("x", ":a/x.cif"),
+            ("x#2", ":b/x.cif"),
+            ("t@0", ":t.xyz@0"),
+            ("t@1", ":t.xyz@1"),
+            ("POSCAR", ":POSCAR"),
+            ("l", ":l.cif"),
+        ];
+        assert_eq!(ids, expected, "{name}");
+        assert_eq!(found[0].2.as_ref(), Ok(&texts[0]));
+        assert_eq!(found[1].2.as_ref(), Ok(&texts[3]));
+        assert_eq!(found[2].2.as_deref(), Ok(&texts[4][..texts[4].len() / 2]));
+        assert_eq!(found[3].2.as_deref(), Ok(&texts[4][texts[4].len() / 2..]));
+        assert_eq!(found[4].2.as_ref(), Ok(&texts[5]));
+        assert!(found[5].2.as_ref().unwrap_err().contains("is a link"));
+        assert_eq!(folder.path().join("inputs.spool").exists(), name != "a.tar", "{name}");
+        let divided = entries(&read(folder.path(), name, &bytes, Blocks::All).unwrap());
+        assert_eq!(divided[1].0, "x:x");
+        assert_eq!(divided[2], ("x:x#2".to_owned(), ":b/x.cif:x".to_owned(), Ok(CIF.to_owned())));
+    }
+}
+
+#[test]
+fn members_of_a_zip_are_read_where_they_lie() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut archive = ::zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, text) in members().iter().filter(|(_, text)| !text.starts_with("->")) {
+        archive.start_file(*name, ::zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(text.as_bytes()).unwrap();
+    }
+    let bytes = archive.finish().unwrap().into_inner();
+    let manifest = read(folder.path(), "a.zip", &bytes, Blocks::Named).unwrap();
+    let found = entries(&manifest);
+    assert_eq!(found.len(), 5);
+    assert_eq!(found[1].2.as_deref(), Ok(CIF.repeat(2).as_str()));
+    assert_eq!(found[3].1, ":t.xyz@1");
+    assert!(!folder.path().join("inputs.spool").exists());
+}
+
+/// Written by Info-ZIP 3.0: `zip deflated.zip x.cif t.xyz` of the texts below.
+#[test]
+fn deflated_members_are_unpacked_and_those_with_frames_spooled() {
+    let folder = tempfile::tempdir().unwrap();
+    let frames = "1\nLattice=\"9 0 0 0 9 0 0 0 9\"\nH 0 0 0\n".repeat(3);
+    let cif = CIF.repeat(50);
+    let bytes = deflated_zip(&[("x.cif", &cif), ("t.xyz", &frames)]);
+    let found = entries(&read(folder.path(), "a.zip", &bytes, Blocks::Named).unwrap());
+    assert_eq!(found[0].2.as_ref(), Ok(&cif));
+    assert_eq!(found[3].0, "t@2");
+    assert_eq!(found[3].2.as_deref(), Ok(&frames[frames.len() / 3 * 2..]));
+    assert!(folder.path().join("inputs.spool").exists());
+}
+
+/// A ZIP archive of deflated members, byte by byte as APPNOTE.TXT describes it.
+fn deflated_zip(members: &[(&str, &str)]) -> Vec<u8> {
+    let (mut bytes, mut directory) = (Vec::new(), Vec::new());
+    for (name, text) in members {
+        let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(text.as_bytes()).unwrap();
+        let packed = encoder.finish().unwrap();
+        let offset = bytes.len() as u32;
+        let mut common = vec![20, 0, 0, 0, 8, 0, 0, 0, 0x21, 0];
+        for number in [crc32fast::hash(text.as_bytes()), packed.len() as u32, text.len() as u32] {
+            common.extend(number.to_le_bytes());
+        }
+        common.extend((name.len() as u16).to_le_bytes());
+        common.extend([0, 0]);
+        bytes.extend(b"PK\x03\x04");
+        bytes.extend(&common);
+        bytes.extend(name.as_bytes());
+        bytes.extend(&packed);
+        directory.extend(b"PK\x01\x02\x14\x00");
+        directory.extend(&common);
+        directory.extend([0; 10]);
+        directory.extend(offset.to_le_bytes());
+        directory.extend(name.as_bytes());
+    }
+    let (place, size, n) = (bytes.len() as u32, directory.len() as u32, members.len() as u16);
+    bytes.extend(directory);
+    bytes.extend(b"PK\x05\x06\x00\x00\x00\x00");
+    bytes.extend([n.to_le_bytes(), n.to_le_bytes()].concat());
+    bytes.extend([size.to_le_bytes(), place.to_le_bytes()].concat());
+    bytes.extend([0, 0]);
+    bytes
+}
+
+#[test]
+fn broken_and_unknown_archives_are_named_with_a_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let plain = tar();
+    let packed = gzip(&plain);
+    for (name, bytes, cause) in [
+        ("cut.tar.gz", &packed[..packed.len() / 2], "cut short"),
+        ("cut.tar", &plain[..2000], "cut short"),
+        ("cut_between.tar", &plain[..2048], "cut short"),
+        ("a.tar.xz", b"\xfd7zXZ\0 rest".as_slice(), "xz"),
+        ("a.tar.bz2", b"BZh9 rest".as_slice(), "bzip2"),
+        ("text.tar", b"this is no archive, whatever its name may say. ".repeat(30).as_slice(), "damaged"),
+        ("cut.zip", b"PK\x03\x04 rest".as_slice(), "damaged"),
+    ] {
+        let error = read(folder.path(), name, bytes, Blocks::Named).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains(cause) && text.contains(name), "{text}");
+        let left: Vec<PathBuf> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(!left.iter().any(|path| path.to_string_lossy().contains("spool")), "{left:?}");
+    }
+    let empty = ::tar::Builder::new(Vec::new()).into_inner().unwrap();
+    let error = read(folder.path(), "empty.tar", &empty, Blocks::Named).unwrap_err();
+    assert!(matches!(error, InputError::NoStructures { .. }), "{error}");
+}

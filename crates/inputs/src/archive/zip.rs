@@ -1,0 +1,78 @@
+//! ZIP archives.
+
+use super::{Spool, Visit, damaged, divide, member_format, shown};
+use crate::formats::stem;
+use crate::split::Blocks;
+use crate::{InputError, Packing, Part};
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+use zip::{CompressionMethod, ZipArchive};
+
+/// Every structure of an archive; each is read where it lies, and unpacked by who computes it.
+pub(super) fn read_zip(
+    path: &Path,
+    file: &File,
+    blocks: Blocks,
+    spool: &mut Spool,
+    visit: &mut Visit,
+) -> Result<(), InputError> {
+    let broken = |error: zip::result::ZipError| damaged(path, io::Error::other(error));
+    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(broken)?;
+    for index in 0..archive.len() {
+        let member = archive.by_index_raw(index).map_err(broken)?;
+        let Some(format) = member_format(member.name_raw()) else { continue };
+        if !member.is_file() && !member.is_symlink() {
+            continue;
+        }
+        let file_name = String::from_utf8_lossy(member.name_raw().rsplit(|byte| *byte == b'/').next().unwrap_or(b""));
+        let id = stem(&file_name).to_owned();
+        let (crc32, size) = (member.crc32(), member.size());
+        let packing = match member.compression() {
+            _ if member.is_symlink() => Packing::Link,
+            _ if member.encrypted() => Packing::Encrypted,
+            CompressionMethod::Stored => Packing::Stored,
+            method if method == CompressionMethod::DEFLATE => Packing::Deflate { crc32 },
+            method if method == CompressionMethod::ZSTD => Packing::Zstd { crc32 },
+            method => Packing::Method(number(method)),
+        };
+        let data = member.data_start().ok_or_else(|| damaged(path, io::Error::other("a member has no place")))?;
+        let mut place = Part {
+            store: path.into(),
+            path: path.into(),
+            name: shown(member.name_raw()),
+            byte_offset: data,
+            length: member.compressed_size(),
+            packing,
+            format,
+            first_line: 1,
+        };
+        match packing {
+            Packing::Stored if blocks.divide(format, false) => divide(member, &id, &place, visit)?,
+            Packing::Deflate { .. } | Packing::Zstd { .. } if blocks.divide(format, false) => {
+                let text: Box<dyn Read> = match packing {
+                    Packing::Zstd { .. } => {
+                        Box::new(zstd::stream::read::Decoder::new(member).map_err(|error| damaged(path, error))?)
+                    }
+                    _ => Box::new(flate2::read::DeflateDecoder::new(member)),
+                };
+                // Several structures in one stream: unpacked once, so that each can be read by its place.
+                (place.store, place.byte_offset) = (spool.path().into(), spool.length());
+                place.packing = Packing::Stored;
+                place.length = size;
+                divide(spool.tee(text)?, &id, &place, visit)?;
+            }
+            _ => visit(&id, place)?,
+        }
+    }
+    Ok(())
+}
+
+/// The number of a method that this program does not know.
+#[expect(deprecated, reason = "the variant is the only way to the number")]
+fn number(method: CompressionMethod) -> u16 {
+    match method {
+        CompressionMethod::Unsupported(number) => number,
+        _ => 0,
+    }
+}

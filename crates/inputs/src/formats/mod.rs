@@ -1,0 +1,88 @@
+//! What a text may be written in.
+
+mod poscar;
+mod text;
+mod xyz;
+
+pub(crate) use poscar::parse_poscar;
+pub(crate) use xyz::parse_xyz;
+
+use mlip_atoms::Structure;
+use serde::{Deserialize, Serialize};
+
+/// How the text of a structure is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Format {
+    /// Crystallographic Information File.
+    #[default]
+    Cif,
+    /// One frame of extended XYZ, with a `Lattice`.
+    Xyz,
+    /// VASP's POSCAR or CONTCAR, of version 5 or later: with element symbols.
+    Poscar,
+}
+
+/// A structure, and class and sentence of each remark of its reader.
+pub(crate) type Parsed = (Structure, Vec<(String, String)>);
+
+impl Format {
+    /// What the name of a file says; `None` for a name that says nothing.
+    ///
+    /// `.cif` and `.mcif`; `.xyz` and `.extxyz`; `.vasp`, `.poscar` and `.contcar`, and `POSCAR` or `CONTCAR` alone or
+    /// with something after `_`, `-` or `.`: all in any case.
+    pub(crate) fn of_name(name: &[u8]) -> Option<Self> {
+        let name = name.to_ascii_lowercase();
+        let extension = name.iter().rposition(|byte| *byte == b'.').and_then(|dot| name.get(dot + 1..));
+        match extension {
+            Some(b"cif" | b"mcif") => return Some(Self::Cif),
+            Some(b"xyz" | b"extxyz") => return Some(Self::Xyz),
+            Some(b"vasp" | b"poscar" | b"contcar") => return Some(Self::Poscar),
+            _ => {}
+        }
+        let rest = name.strip_prefix(b"poscar").or_else(|| name.strip_prefix(b"contcar"))?;
+        matches!(rest.first(), None | Some(b'_' | b'-' | b'.')).then_some(Self::Poscar)
+    }
+}
+
+/// The name of a file without the ending that only tells its format.
+pub(crate) fn stem(name: &str) -> &str {
+    const ENDINGS: [&str; 6] = [".cif", ".xyz", ".extxyz", ".vasp", ".poscar", ".contcar"];
+    ENDINGS
+        .iter()
+        .filter_map(|ending| name.split_at_checked(name.len().checked_sub(ending.len())?).zip(Some(ending)))
+        .find(|((stem, end), ending)| !stem.is_empty() && end.eq_ignore_ascii_case(ending))
+        .map_or(name, |((stem, _), _)| stem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_formats() {
+        for (name, format) in [
+            ("a.CIF", Some(Format::Cif)),
+            ("a.mcif", Some(Format::Cif)),
+            ("a.xyz", Some(Format::Xyz)),
+            ("a.extXYZ", Some(Format::Xyz)),
+            ("a.vasp", Some(Format::Poscar)),
+            ("POSCAR", Some(Format::Poscar)),
+            ("CONTCAR.mp-1", Some(Format::Poscar)),
+            ("POSCAR_001", Some(Format::Poscar)),
+            ("poscars.txt", None),
+            ("a.txt", None),
+            ("cif", None),
+        ] {
+            assert_eq!(Format::of_name(name.as_bytes()), format, "{name}");
+        }
+    }
+
+    #[test]
+    fn only_endings_that_tell_the_format_are_dropped() {
+        for (name, expected) in
+            [("a.CIF", "a"), ("a.vasp", "a"), ("a.b.xyz", "a.b"), (".cif", ".cif"), ("é", "é"), ("a.mcif", "a.mcif")]
+        {
+            assert_eq!(stem(name), expected);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Reading one cell of a table by the place of its row.
+//!
+//! A reader of whole tables builds an automaton and large buffers; for one row that costs more than the row. So each
+//! thread keeps one automaton for each kind of table, and the tables open.
+
+use super::handle::{from_io, shared, unreadable};
+use super::{MAX_CIF_BYTES, read::too_large};
+use crate::table::is_tsv;
+use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
+use mlip_tasks::Failure;
+use std::cell::RefCell;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+/// Bytes read at first; twice as many each time that the row is longer.
+const FIRST_CHUNK: usize = 8 << 10;
+const LONGEST_CHUNK: usize = 1 << 20;
+
+/// Automaton, bytes of the table, and the field that is being read.
+struct Scratch {
+    automata: [Option<Reader>; 2],
+    chunk: Vec<u8>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = const { RefCell::new(Scratch { automata: [None, None], chunk: Vec::new() }) };
+}
+
+pub(super) fn read_cell(path: &Path, row: u64, byte_offset: u64, column: u32) -> Result<Vec<u8>, Failure> {
+    SCRATCH.with_borrow_mut(|scratch| {
+        let is_tsv = is_tsv(path);
+        let automaton = scratch.automata[usize::from(is_tsv)].get_or_insert_with(|| {
+            let mut builder = ReaderBuilder::new();
+            builder.delimiter(if is_tsv { b'\t' } else { b',' }).build()
+        });
+        automaton.reset();
+        Cell { path, row, next: byte_offset, chunk: &mut scratch.chunk, begin: 0 }.read(automaton, column)
+    })
+}
+
+/// A row that is being read.
+struct Cell<'a> {
+    path: &'a Path,
+    row: u64,
+    /// Where the next chunk starts in the table.
+    next: u64,
+    chunk: &'a mut Vec<u8>,
+    /// First byte of the chunk that the automaton has not seen.
+    begin: usize,
+}
+
+impl Cell<'_> {
+    fn changed(&self) -> Failure {
+        unreadable(
+            self.path.display(),
+            &format!("has no row {} where it was", self.row),
+            "the table has changed since the run began: start a new run",
+        )
+    }
+
+    /// Reads on; false at the end of the table.
+    fn refill(&mut self, file: &std::fs::File, size: usize) -> Result<bool, Failure> {
+        self.chunk.resize(size, 0);
+        self.begin = 0;
+        let found = loop {
+            match file.read_at(self.chunk, self.next) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                other => break other.map_err(|error| from_io(self.path, &error))?,
+            }
+        };
+        self.chunk.truncate(found);
+        self.next += found as u64;
+        Ok(found > 0)
+    }
+
+    fn read(mut self, automaton: &mut Reader, column: u32) -> Result<Vec<u8>, Failure> {
+        let file = shared(self.path)?;
+        let mut size = FIRST_CHUNK;
+        if !self.refill(&file, size)? {
+            return Err(self.changed());
+        }
+        let (mut field, mut filled, mut n_fields, mut total) = (vec![0; 4 << 10], 0, 0u32, 0u64);
+        loop {
+            let (result, used, written) = automaton.read_field(&self.chunk[self.begin..], &mut field[filled..]);
+            self.begin += used;
+            filled += written;
+            total += used as u64;
+            if total > MAX_CIF_BYTES {
+                return Err(too_large(format_args!("{}:{}", self.path.display(), self.row)));
+            }
+            match result {
+                ReadFieldResult::InputEmpty => {
+                    size = (2 * size).min(LONGEST_CHUNK);
+                    // At the end of the table the automaton is shown nothing, which ends the row.
+                    self.refill(&file, size)?;
+                }
+                ReadFieldResult::OutputFull => field.resize(2 * field.len(), 0),
+                ReadFieldResult::Field { record_end } => {
+                    if n_fields == column {
+                        field.truncate(filled);
+                        return Ok(field);
+                    }
+                    n_fields += 1;
+                    filled = 0;
+                    if record_end {
+                        return Err(unreadable(
+                            self.path.display(),
+                            &format!("has only {n_fields} cells in row {}", self.row),
+                            "correct the row, or its quotes",
+                        ));
+                    }
+                }
+                ReadFieldResult::End => return Err(self.changed()),
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Opening files, and keeping those open that hold many structures.
+
+use mlip_tasks::{Failure, FailureKind};
+use std::cell::RefCell;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// Tables and archives that a thread keeps open.
+const KEPT: usize = 8;
+
+thread_local! {
+    /// Most recently used last.
+    static OPEN: RefCell<Vec<(PathBuf, Rc<File>)>> = const { RefCell::new(Vec::new()) };
+}
+
+pub(super) fn unreadable(what: impl std::fmt::Display, cause: &str, remedy: &str) -> Failure {
+    Failure { kind: FailureKind::Unreadable, line: None, message: format!("`{what}` {cause}; {remedy}") }
+}
+
+pub(super) fn from_io(path: &Path, error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::NotFound => unreadable(
+            path.display(),
+            "does not exist",
+            "correct the path (those of a list are relative to the folder of the list) or remove it from the input",
+        ),
+        io::ErrorKind::PermissionDenied => {
+            unreadable(path.display(), "may not be read by this user", "allow it: chmod a+r, and a+x for its folders")
+        }
+        _ => unreadable(
+            path.display(),
+            &format!("cannot be read: {error}"),
+            "check the disk and repeat with --retry-failed",
+        ),
+    }
+}
+
+pub(super) fn open(path: &Path) -> Result<(File, u64), Failure> {
+    // A named pipe would wait for its writer, so look before opening.
+    let metadata = std::fs::metadata(path).map_err(|error| from_io(path, &error))?;
+    if metadata.is_dir() {
+        return Err(unreadable(path.display(), "is a folder", "name the folder itself as input, or the files in it"));
+    }
+    if !metadata.is_file() {
+        return Err(unreadable(path.display(), "is not a regular file", "name a file"));
+    }
+    let file = File::open(path).map_err(|error| from_io(path, &error))?;
+    Ok((file, metadata.len()))
+}
+
+/// A file that holds many structures: a thread opens it once. One that is replaced meanwhile (renamed over) is read as
+/// it was.
+pub(super) fn shared(path: &Path) -> Result<Rc<File>, Failure> {
+    OPEN.with_borrow_mut(|open_files| {
+        if let Some(place) = open_files.iter().position(|(known, _)| known == path) {
+            let found = open_files.remove(place);
+            let file = found.1.clone();
+            open_files.push(found);
+            return Ok(file);
+        }
+        let file = Rc::new(open(path)?.0);
+        if open_files.len() >= KEPT {
+            open_files.remove(0);
+        }
+        open_files.push((path.to_owned(), file.clone()));
+        Ok(file)
+    })
+}

@@ -1,0 +1,77 @@
+//! Reading files and parts of files.
+
+use super::handle::{from_io, open, shared, unreadable};
+use super::{MAX_CIF_BYTES, Packing, Part};
+use mlip_tasks::Failure;
+use std::fmt::Display;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+pub(super) fn too_large(what: impl Display) -> Failure {
+    unreadable(
+        what,
+        &format!("holds more than {} MiB for one structure", MAX_CIF_BYTES >> 20),
+        "remove reflection data and images from the CIF",
+    )
+}
+
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
+    let (file, length) = open(path)?;
+    if length > MAX_CIF_BYTES {
+        return Err(too_large(path.display()));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1);
+    // The file may grow while it is read.
+    file.take(MAX_CIF_BYTES + 1).read_to_end(&mut bytes).map_err(|error| from_io(path, &error))?;
+    if bytes.len() as u64 > MAX_CIF_BYTES { Err(too_large(path.display())) } else { Ok(bytes) }
+}
+
+pub(super) fn read_part(part: &Part) -> Result<Vec<u8>, Failure> {
+    let refuse = |cause: &str, remedy: &str| Err(unreadable(part, cause, remedy));
+    match part.packing {
+        Packing::Link => {
+            return refuse("is a link in the archive", "pack it again with tar --dereference --hard-dereference");
+        }
+        Packing::Encrypted => return refuse("is encrypted", "pack it again without a password"),
+        Packing::Method(number) => {
+            let cause = format!("is packed by method {number} of ZIP");
+            return refuse(&cause, "pack it again with deflate, as zip does by itself");
+        }
+        Packing::Stored | Packing::Deflate { .. } | Packing::Zstd { .. } => {}
+    }
+    if part.length > MAX_CIF_BYTES {
+        return Err(too_large(part));
+    }
+    let mut packed = vec![0; usize::try_from(part.length).unwrap_or(0)];
+    let file = shared(&part.store)?;
+    file.read_exact_at(&mut packed, part.byte_offset).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => unreadable(
+            part,
+            "lies in a file that ends before it",
+            "the file has changed since the run began: start a new run",
+        ),
+        _ => from_io(&part.store, &error),
+    })?;
+    match part.packing {
+        Packing::Deflate { crc32 } => unpack(flate2::bufread::DeflateDecoder::new(packed.as_slice()), crc32, part),
+        Packing::Zstd { crc32 } => {
+            let decoder = zstd::stream::read::Decoder::with_buffer(packed.as_slice());
+            unpack(decoder.map_err(|error| damaged(part, &error))?, crc32, part)
+        }
+        _ => Ok(packed),
+    }
+}
+
+fn damaged(part: &Part, cause: &dyn Display) -> Failure {
+    unreadable(part, &format!("is damaged: {cause}"), "fetch the archive again")
+}
+
+fn unpack(reader: impl Read, crc32: u32, part: &Part) -> Result<Vec<u8>, Failure> {
+    let mut text = Vec::new();
+    reader.take(MAX_CIF_BYTES + 1).read_to_end(&mut text).map_err(|error| damaged(part, &error))?;
+    if text.len() as u64 > MAX_CIF_BYTES {
+        return Err(too_large(part));
+    }
+    if crc32fast::hash(&text) == crc32 { Ok(text) } else { Err(damaged(part, &"its checksum does not fit")) }
+}
