@@ -51,6 +51,11 @@ fn a_rotation_turns_forces_and_stress() {
 }
 
 #[test]
+fn an_inversion_turns_forces_round() {
+    check(SYMMETRIES, |potential, structure| conformance::an_inversion_turns_forces_round(potential, structure));
+}
+
+#[test]
 fn translations_change_nothing() {
     check(SYMMETRIES, |potential, structure| conformance::translations_change_nothing(potential, structure));
 }

@@ -312,5 +312,5 @@ fn cut_off<T: Real>(basis: &Basis, pair: &Pair, weights: &mut [T], slopes: Optio
             *slope = *slope * cut + *weight * cut_slope;
         }
     }
-    weights.iter_mut().for_each(|weight| *weight = *weight * cut);
+    weights.iter_mut().for_each(|weight| *weight *= cut);
 }

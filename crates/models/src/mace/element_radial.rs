@@ -21,8 +21,15 @@ struct NormedNetwork<T> {
     /// What the first layer adds for a sender and for a receiver, `[elements, width]`; the bias is in the former.
     sender: Vec<T>,
     receiver: Vec<T>,
-    /// Norm (scale, offset), then a layer with its bias.
-    rest: Vec<(Vec<f64>, Vec<f64>, Matrix<T>, Vec<T>)>,
+    rest: Vec<NormedLayer<T>>,
+}
+
+/// A norm, then (behind a silu) a layer.
+struct NormedLayer<T> {
+    scale: Vec<f64>,
+    offset: Vec<f64>,
+    matrix: Matrix<T>,
+    bias: Vec<T>,
 }
 
 /// Weights of the paths, and the density, of directed edges.
@@ -74,7 +81,8 @@ impl<T: Real> NormedNetwork<T> {
             let element = |row: usize, c: usize| columns[c].map_or(0.0, |column| weight[column * depth + row]);
             let matrix = Matrix::pack(depth, columns.len(), set, |row, c| T::real(element(row, c)));
             let bias = columns.iter().map(|column| T::real(column.map_or(0.0, |column| bias[column]))).collect();
-            rest.push((file.read(&name(k, "weight"), depth)?, file.read(&name(k, "bias"), depth)?, matrix, bias));
+            let (scale, offset) = (file.read(&name(k, "weight"), depth)?, file.read(&name(k, "bias"), depth)?);
+            rest.push(NormedLayer { scale, offset, matrix, bias });
             depth = width;
         }
         Ok(Self { first, sender, receiver, rest })
@@ -98,7 +106,7 @@ impl<T: Real> NormedNetwork<T> {
             self.first.multiply_add_all(&basis[row * depth..][..depth], &mut x[at.clone()]);
             self.first.multiply_add_all(&basis_slopes[row * depth..][..depth], &mut x_slope[at]);
         }
-        for (number, (scale, offset, matrix, bias)) in self.rest.iter().enumerate() {
+        for (number, NormedLayer { scale, offset, matrix, bias }) in self.rest.iter().enumerate() {
             for (row, slope) in x.chunks_exact_mut(scale.len()).zip(x_slope.chunks_exact_mut(scale.len())) {
                 normalise(scale, offset, row, slope);
             }
@@ -118,7 +126,7 @@ impl<T: Real> NormedNetwork<T> {
 
     fn bytes(&self) -> u64 {
         let tables = (self.sender.len() + self.receiver.len()) * size_of::<T>();
-        self.first.bytes() + tables as u64 + self.rest.iter().map(|(.., matrix, _)| matrix.bytes()).sum::<u64>()
+        self.first.bytes() + tables as u64 + self.rest.iter().map(|layer| layer.matrix.bytes()).sum::<u64>()
     }
 }
 

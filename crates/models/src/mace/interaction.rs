@@ -156,7 +156,7 @@ impl<T: Real> Interaction<T> {
         self.linear.forward(&sums, &mut mixed);
         let factors = self.factors(context);
         if factors.is_empty() {
-            mixed.iter_mut().for_each(|x| *x = *x * self.scale);
+            mixed.iter_mut().for_each(|x| *x *= self.scale);
         } else {
             scale_rows(&mut mixed, &factors, rows.stride);
         }
@@ -214,7 +214,7 @@ impl<T: Real> Interaction<T> {
             }
         };
         if memory.factors.is_empty() {
-            mixed.iter_mut().for_each(|x| *x = *x * self.scale);
+            mixed.iter_mut().for_each(|x| *x *= self.scale);
         } else {
             self.density_backward(context, memory, &mixed, derivatives);
             let stride = mixed.len() / n_atoms.max(1);
@@ -323,6 +323,6 @@ impl<T: Real> Interaction<T> {
 fn scale_rows<T: Real>(rows: &mut [T], factors: &[f64], stride: usize) {
     for (row, factor) in rows.chunks_exact_mut(stride).zip(factors) {
         let factor = T::real(*factor);
-        row.iter_mut().for_each(|x| *x = *x * factor);
+        row.iter_mut().for_each(|x| *x *= factor);
     }
 }

@@ -188,11 +188,6 @@ impl<T: Real> RadialNetwork<T> {
         Ok(network)
     }
 
-    /// Numbers in a row of weights.
-    pub(super) fn width(&self) -> usize {
-        self.width
-    }
-
     /// Whether it needs no basis functions.
     pub(super) fn is_tabulated(&self) -> bool {
         self.table.is_some()
