@@ -6,7 +6,7 @@ use super::radial::SILU_NORM;
 use mlip_kernels::simd::Real;
 
 /// e3nn's factor behind a sigmoid.
-const SIGMOID_NORM: f64 = 1.846_705_534_215_476_3;
+pub(super) const SIGMOID_NORM: f64 = 1.846_705_534_215_476_3;
 
 /// Acts on `(1 + lmax) n` scalars and n channels of each other l.
 pub(super) struct EquivariantGate {

@@ -8,9 +8,13 @@
 //!
 //! Channels lie side by side and are padded to whole vectors; components (l, m) follow each other in rows.
 //!
+//! `composite` is the same network in plain candle operations: the oracle in tests, and what runs on another device.
+//!
 //! Module order: `irreps` ← `config` ← `file`; `harmonics` ← `graph`; `linear` ← `parameters`; `radial`, `zbl`,
-//! `element_radial` ← `edges` ← `interaction`; `product`, `readout` ← `network` ← `potential`.
+//! `element_radial` ← `edges` ← `interaction`; `product`, `readout` ← `network` ← `composite` (of `file`, `graph`,
+//! `harmonics`) ← `potential`.
 
+mod composite;
 mod config;
 mod edges;
 mod element_radial;

@@ -1,8 +1,10 @@
 //! MACE as a [`Potential`].
 
+use super::composite::{Composite, Failure, Stopped};
 use super::file::{FileError, ModelFile};
 use super::graph::Graph;
 use super::network::{Descriptors, Evaluation, Network, Wanted};
+use candle_core::Device;
 use mlip_atoms::gradient::PairGradient;
 use mlip_atoms::prediction::AtomFeatures;
 use mlip_atoms::{
@@ -19,11 +21,16 @@ pub struct Mace {
     elements: Vec<Option<u16>>,
     network: AnyNetwork,
     shape: Shape,
+    /// Where the weights come from.
+    file: ModelFile,
+    head: usize,
 }
 
+/// The routes to the same numbers.
 enum AnyNetwork {
     F32(Network<f32>),
     F64(Network<f64>),
+    Composite(Box<Composite>),
 }
 
 /// What cost and memory are estimated from.
@@ -59,6 +66,18 @@ pub enum LoadError {
         /// What there is.
         heads: Vec<String>,
     },
+    /// The device has no room for the weights, or is not there.
+    #[error("the weights cannot be put onto the device: {0}")]
+    Device(#[source] candle_core::Error),
+}
+
+impl From<Failure> for LoadError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::File(error) => Self::File(error),
+            Failure::Device(error) => Self::Device(error),
+        }
+    }
 }
 
 impl Mace {
@@ -112,7 +131,23 @@ impl Mace {
                 n_layers: file.config.layers.len() as f64,
             },
             network,
+            file,
+            head,
         })
+    }
+
+    /// The same potential in plain candle operations: any device; the oracle of the fast route.
+    ///
+    /// The fast route, which is what [`Mace::from_file`] gives, runs on the CPU only. This one runs on any device with
+    /// double precision (CPU, CUDA), never tabulates radial functions, and agrees with the fast one to rounding.
+    /// It takes many times the time and the memory.
+    ///
+    /// # Errors
+    /// When the file can no longer be read, or the weights cannot be put onto the device.
+    pub fn with_composite(mut self, device: &Device) -> Result<Self, LoadError> {
+        let composite = Composite::read(&self.file, self.head, self.id.precision, device)?;
+        self.network = AnyNetwork::Composite(Box::new(composite));
+        Ok(self)
     }
 
     /// Energies of the atoms (eV, references of the elements included): they sum up to the energy.
@@ -151,6 +186,7 @@ impl Mace {
         match &self.network {
             AnyNetwork::F32(network) => network.descriptor_width(which),
             AnyNetwork::F64(network) => network.descriptor_width(which),
+            AnyNetwork::Composite(network) => network.descriptor_width(which),
         }
     }
 
@@ -170,6 +206,17 @@ impl Mace {
         match &self.network {
             AnyNetwork::F32(network) => run(network, structure, elements, wanted, deadline),
             AnyNetwork::F64(network) => run(network, structure, elements, wanted, deadline),
+            AnyNetwork::Composite(network) => {
+                let graph = Graph::build(structure, elements, self.shape.cutoff);
+                let evaluation = network.evaluate(&graph, wanted, deadline).map_err(|stopped| match stopped {
+                    Stopped::Predict(error) => error,
+                    Stopped::Tensor(error) => {
+                        PredictError::Internal { potential: self.id.name.clone(), message: error.to_string() }
+                    }
+                })?;
+                let gradient = pair_gradient(&graph, &evaluation, wanted);
+                Ok((evaluation, gradient))
+            }
         }
     }
 
@@ -210,14 +257,19 @@ fn run<T: Real>(
 ) -> Result<(Evaluation, Option<PairGradient>), PredictError> {
     let graph = Graph::<T>::build(structure, elements, network.cutoff());
     let evaluation = network.evaluate(&graph, wanted, deadline)?;
-    let gradient = wanted.gradient.then(|| {
-        let mut gradient = PairGradient::new(graph.n_atoms());
+    let gradient = pair_gradient(&graph, &evaluation, wanted);
+    Ok((evaluation, gradient))
+}
+
+/// Forces and strain derivative, if they are wanted.
+fn pair_gradient<T>(graph: &Graph<T>, evaluation: &Evaluation, wanted: Wanted) -> Option<PairGradient> {
+    wanted.gradient.then(|| {
+        let mut gradient = PairGradient::new(graph.elements.len());
         for (pair, g) in graph.pairs.iter().zip(&evaluation.gradient) {
             gradient.add(pair, *g);
         }
         gradient
-    });
-    Ok((evaluation, gradient))
+    })
 }
 
 /// The index of the head that is meant.
@@ -252,10 +304,14 @@ impl Potential for Mace {
         match &self.network {
             AnyNetwork::F32(network) => network.bytes(),
             AnyNetwork::F64(network) => network.bytes(),
+            AnyNetwork::Composite(network) => network.bytes(),
         }
     }
 
     fn working_bytes(&self, structure: &Structure) -> u64 {
+        if let AnyNetwork::Composite(network) = &self.network {
+            return network.working_bytes(structure.n_atoms() as f64, self.expected_edges(structure)) as u64;
+        }
         let Shape { channels, message_rows, n_layers, .. } = self.shape;
         let scalar = match self.id.precision {
             Precision::F32 => 4.0,

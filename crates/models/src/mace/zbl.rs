@@ -7,11 +7,11 @@ use super::file::{FileError, ModelFile};
 use super::radial::envelope;
 
 /// e²/(4πε0) in eV Å, as upstream rounds it.
-const COULOMB: f64 = 14.3996;
+pub(super) const COULOMB: f64 = 14.3996;
 /// Bohr radius in Å, as upstream rounds it.
-const BOHR: f64 = 0.529;
+pub(super) const BOHR: f64 = 0.529;
 /// Decay of the four terms of the screening function.
-const DECAYS: [f64; 4] = [3.2, 0.9423, 0.4028, 0.2016];
+pub(super) const DECAYS: [f64; 4] = [3.2, 0.9423, 0.4028, 0.2016];
 
 /// Parameters of the file.
 pub(super) struct Zbl {

@@ -1,0 +1,216 @@
+//! The network in plain candle operations, differentiated by candle: the oracle of the fast route.
+//!
+//! It follows the papers block by block and shares nothing with the kernels but the file and the couplings: dense
+//! couplings and `U` matrices, no tables, harmonics by recursion, every intermediate kept. Slow, large and simple.
+
+mod edges;
+mod interaction;
+mod maps;
+mod product;
+
+pub(super) use maps::Failure;
+
+use super::file::ModelFile;
+use super::graph::Graph;
+use super::network::{Descriptors, Evaluation, Wanted};
+use candle_core::{DType, Device, Result, Tensor, Var};
+use edges::Geometry;
+use interaction::Interaction;
+use maps::{Features, Loader};
+use mlip_atoms::{Deadline, Precision, PredictError};
+use product::{Product, Readout};
+use std::cell::Cell;
+
+/// How often a number that an edge makes is kept: it, what is made of it, their gradients. With this the estimates are
+/// one to two times what was measured, from an atom a cell to 40, from tiny models to MACE-MP-0 medium.
+const KEPT_OF_AN_EDGE: f64 = 5.0;
+/// The same for an atom.
+const KEPT_OF_AN_ATOM: f64 = 2.5;
+/// What there is besides.
+const OVERHEAD: f64 = 4e6;
+
+/// MACE's weights as tensors on a device.
+pub(super) struct Composite {
+    device: Device,
+    geometry: Geometry,
+    /// `[elements, channels]`
+    embedding: Tensor,
+    layers: Vec<Layer>,
+    /// eV, by element, in double precision.
+    references: Tensor,
+    /// Factor and term of what the readouts give, eV.
+    scale: f64,
+    shift: f64,
+    bytes: u64,
+}
+
+struct Layer {
+    interaction: Interaction,
+    product: Product,
+    use_sc: bool,
+    readout: Readout,
+    /// Channels and largest l of what comes out.
+    shape: (usize, usize),
+}
+
+/// Why an evaluation ended early.
+pub(super) enum Stopped {
+    Predict(PredictError),
+    Tensor(candle_core::Error),
+}
+
+impl From<PredictError> for Stopped {
+    fn from(error: PredictError) -> Self {
+        Self::Predict(error)
+    }
+}
+
+impl From<candle_core::Error> for Stopped {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Tensor(error)
+    }
+}
+
+impl Composite {
+    pub(super) fn read(
+        file: &ModelFile,
+        head: usize,
+        precision: Precision,
+        device: &Device,
+    ) -> std::result::Result<Self, Failure> {
+        let dtype = match precision {
+            Precision::F32 => DType::F32,
+            Precision::F64 => DType::F64,
+        };
+        let load = Loader { file, device, dtype, bytes: Cell::new(0) };
+        let config = &file.config;
+        let n_elements = config.atomic_numbers.len();
+        let mut layers = Vec::new();
+        for (number, layer) in config.layers.iter().enumerate() {
+            layers.push(Layer {
+                interaction: Interaction::read(&load, number, layer)?,
+                product: Product::read(&load, number, layer)?,
+                use_sc: layer.use_sc,
+                readout: Readout::read(&load, number, layer, head)?,
+                shape: (layer.product.0[0], layer.product.lmax()),
+            });
+        }
+        // Numbers of this head, or of all where they do not differ.
+        let of_head = |name: &str, n: usize| -> std::result::Result<Vec<f64>, Failure> {
+            let all = file.read(name, load.count(name)?)?;
+            Ok(all.chunks_exact(n).nth(head).or(all.get(..n)).unwrap_or_default().to_vec())
+        };
+        let single = |name: &str| of_head(name, 1).map(|values| values.first().copied().unwrap_or(f64::NAN));
+        let references = of_head("atomic_energies_fn.atomic_energies", n_elements)?;
+        let embedding = [n_elements, config.layers[0].node_feats.0[0]];
+        let fan_in = 1.0 / (n_elements as f64).sqrt();
+        Ok(Self {
+            device: device.clone(),
+            geometry: Geometry::read(&load)?,
+            embedding: load.read("node_embedding.linear.weight", &embedding, fan_in)?,
+            references: Tensor::from_vec(references, n_elements, device)?,
+            scale: if config.scale_shift { single("scale_shift.scale")? } else { 1.0 },
+            shift: if config.scale_shift { single("scale_shift.shift")? } else { 0.0 },
+            layers,
+            bytes: load.bytes.get(),
+        })
+    }
+
+    /// Bytes of weights.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Bytes of intermediates and their gradients, all of which candle keeps.
+    pub(super) fn working_bytes(&self, n_atoms: f64, n_edges: f64) -> f64 {
+        let scalar = self.embedding.dtype().size_in_bytes() as f64;
+        let numbers = |layer: &Layer| {
+            let edge = layer.interaction.numbers_an_edge() as f64;
+            let atom = layer.product.numbers_an_atom() as f64;
+            KEPT_OF_AN_EDGE * edge * n_edges + KEPT_OF_AN_ATOM * atom * n_atoms
+        };
+        OVERHEAD + scalar * self.layers.iter().map(numbers).sum::<f64>()
+    }
+
+    /// Site energies `[n_atoms]` and the features that come out of each layer.
+    fn forward(
+        &self,
+        graph: &Graph<f64>,
+        vectors: Option<&Tensor>,
+        deadline: &Deadline,
+    ) -> std::result::Result<(Tensor, Vec<Features>), Stopped> {
+        let elements = graph.elements.iter().map(|element| u32::from(*element)).collect();
+        let elements = Tensor::from_vec(elements, graph.n_atoms(), &self.device)?;
+        let edges = vectors.map(|vectors| self.geometry.edges(graph, vectors)).transpose()?;
+        let mut energies = Tensor::zeros(graph.n_atoms(), DType::F64, &self.device)?;
+        if let Some(edges) = &edges
+            && let Some(repulsion) = &edges.repulsion
+        {
+            energies = energies.index_add(&edges.receivers, repulsion, 0)?;
+        }
+        let mut features = vec![self.embedding.index_select(&elements, 0)?.unsqueeze(1)?];
+        let mut all = Vec::new();
+        for layer in &self.layers {
+            deadline.check()?;
+            let around = match layer.use_sc {
+                true => layer.interaction.skip(&elements, &features)?,
+                false => Vec::new(),
+            };
+            let messages = layer.interaction.forward(&elements, edges.as_ref(), &features)?;
+            features = layer.product.forward(&elements, &messages, &around)?;
+            energies = (energies + layer.readout.forward(&features[0])?)?;
+            all.push(features.clone());
+        }
+        let references = self.references.index_select(&elements, 0)?;
+        Ok(((energies.affine(self.scale, self.shift)? + references)?, all))
+    }
+
+    /// Evaluates the network and, where asked, its gradient.
+    pub(super) fn evaluate(
+        &self,
+        graph: &Graph<f64>,
+        wanted: Wanted,
+        deadline: &Deadline,
+    ) -> std::result::Result<Evaluation, Stopped> {
+        let values = graph.pairs.iter().flat_map(|pair| pair.vector).collect::<Vec<_>>();
+        // An atom alone has no edges, and tensors of no rows are not for every operation.
+        let vectors = match graph.pairs.len() {
+            0 => None,
+            n => Some(Var::from_tensor(&Tensor::from_vec(values, (n, 3), &self.device)?)?),
+        };
+        let tracked = vectors.as_ref().filter(|_| wanted.gradient).map(|vectors| vectors.as_tensor().clone());
+        let plain = vectors.as_ref().map(|vectors| vectors.as_tensor().detach());
+        let (sites, features) = self.forward(graph, tracked.as_ref().or(plain.as_ref()), deadline)?;
+        let mut gradient = Vec::new();
+        if let Some(vectors) = &tracked {
+            deadline.check()?;
+            if let Some(slopes) = sites.sum_all()?.backward()?.get(vectors) {
+                gradient = slopes.to_vec2::<f64>()?.iter().map(|g| [g[0], g[1], g[2]]).collect();
+            }
+        }
+        let descriptors = self.descriptors(&features, wanted.descriptors)?;
+        Ok(Evaluation { sites: sites.to_vec1()?, gradient, descriptors })
+    }
+
+    fn descriptors(&self, features: &[Features], wanted: Descriptors) -> Result<Vec<f64>> {
+        let n_l = match wanted {
+            Descriptors::None => return Ok(Vec::new()),
+            Descriptors::Invariant => 1,
+            Descriptors::All => usize::MAX,
+        };
+        // Channel by channel, as e3nn has them.
+        let blocks = features.iter().flat_map(|layer| layer.iter().take(n_l));
+        let blocks = blocks.map(|x| x.transpose(1, 2)?.contiguous()?.flatten_from(1)).collect::<Result<Vec<_>>>()?;
+        Tensor::cat(&blocks, 1)?.to_dtype(DType::F64)?.flatten_all()?.to_vec1()
+    }
+
+    /// Numbers of [`Evaluation::descriptors`] an atom.
+    pub(super) fn descriptor_width(&self, wanted: Descriptors) -> usize {
+        let width = |(channels, lmax): (usize, usize)| match wanted {
+            Descriptors::None => 0,
+            Descriptors::Invariant => channels,
+            Descriptors::All => channels * (lmax + 1) * (lmax + 1),
+        };
+        self.layers.iter().map(|layer| width(layer.shape)).sum()
+    }
+}
