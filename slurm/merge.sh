@@ -27,7 +27,9 @@ done
 if [ "$missing" = 1 ]; then exit 1; fi
 
 mkdir -p "$runs/report"
-for table in energies forces ensemble failures warnings memory timings; do
+for table in energies forces ensemble forces_ensemble failures warnings memory timings; do
+    # Only written with two potentials or more.
+    if [ "$table" = forces_ensemble ] && [ ! -e "${lists[0]%.list}/report/$table.csv" ]; then continue; fi
     target=$runs/report/$table.csv
     first=1
     : >"$target.new"

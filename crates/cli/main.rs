@@ -1,6 +1,6 @@
 //! `mlip-batch`: the composition root. Knows models, ranks, files and flags; computes nothing.
 //!
-//! Module order: `error`, `exit_code`, `args`, `potentials` ← `settings`, `upstream` ← `commands`.
+//! Module order: `error`, `exit_code`, `values` ← `args`, `potentials` ← `settings`, `upstream` ← `commands`.
 
 mod args;
 mod commands;
@@ -9,6 +9,7 @@ mod exit_code;
 mod potentials;
 mod settings;
 mod upstream;
+mod values;
 
 use args::{Args, Command};
 use clap::{CommandFactory, Parser};

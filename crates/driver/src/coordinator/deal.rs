@@ -1,13 +1,13 @@
 //! What the root knows and decides: survey, plan, hand out. Knows no clock and sends no message
 //! itself, so it is tested without either.
 
+use super::state::{Known, Policy, RankState, Totals, Treatments};
 use crate::plan::{Item, Planner};
 use crate::protocol::{Answer, Assignment, Order, Report, Tally, Times, ToRead, Treatment, Work};
 use mlip_atoms::PotentialId;
 use mlip_inputs::{Locator, Manifest};
 use mlip_ranks::Rank;
-use mlip_store::cache::CacheIndex;
-use mlip_store::{CrashPolicy, Ledger, RetryFailed, StructureDigest, TaskKey, TaskState};
+use mlip_store::{Ledger, StructureDigest, TaskKey, TaskState};
 use std::collections::HashSet;
 use std::error::Error;
 
@@ -15,10 +15,6 @@ use std::error::Error;
 /// result comes soon.
 const LONGEST_READ: u64 = 64;
 const FIRST_READ: u64 = 4;
-
-/// A rank with less than this left for each worker is given more, seconds of predicted time:
-/// longer than a question and its answer take between sleeping main threads.
-pub(crate) const LOW_WATER_S: f64 = 0.05;
 
 /// Time that a structure takes whatever its potentials cost (reading, journal), seconds.
 const OVERHEAD_S: f32 = 2e-5;
@@ -28,86 +24,6 @@ const WORTH_CORRECTING: f64 = 1.25;
 
 /// Evaluations shorter than this together tell nothing: clocks and first touches of memory.
 const LEAST_MEASURED_S: f64 = 0.02;
-
-/// What to repeat, what to give up.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Policy {
-    pub(crate) retry: RetryFailed,
-    pub(crate) crashes: CrashPolicy,
-    /// Structures handed out at a time, at most.
-    pub(crate) longest: usize,
-}
-
-/// What was computed before.
-#[derive(Debug, Default)]
-pub(crate) struct Known {
-    /// By earlier attempts of the run.
-    pub(crate) ledger: Ledger,
-    /// By other runs.
-    pub(crate) cached: CacheIndex,
-}
-
-/// How a structure is to be treated.
-#[derive(Debug)]
-pub(super) struct Treatments {
-    digest: StructureDigest,
-    work: Vec<Work>,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct RankState {
-    workers: usize,
-    reads_out: usize,
-    reads_given: u32,
-    given: u64,
-    given_cost: f64,
-    tally: Tally,
-    times: Vec<Times>,
-    tasted: bool,
-}
-
-impl RankState {
-    fn structures_out(&self) -> u64 {
-        self.given.saturating_sub(self.tally.structures)
-    }
-
-    fn cost_out(&self) -> f64 {
-        self.given_cost - self.tally.cost
-    }
-
-    fn is_short_of_work(&self) -> bool {
-        self.cost_out() < LOW_WATER_S * self.workers as f64
-    }
-}
-
-/// Totals of the run, for people.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Totals {
-    /// Entries of the list.
-    pub(crate) entries: u64,
-    /// Entries read so far.
-    pub(crate) surveyed: u64,
-    /// Entries that are no structure.
-    pub(crate) unreadable: u64,
-    /// Evaluations that earlier attempts have recorded.
-    pub(crate) recorded: u64,
-    /// Evaluations of this attempt: known so far.
-    pub(crate) evaluations: u64,
-    /// Evaluations of this attempt that ended.
-    pub(crate) finished: u64,
-    /// Evaluations among them that failed.
-    pub(crate) failed: u64,
-    /// Results among them that were taken from the cache.
-    pub(crate) cached: u64,
-    /// Evaluations in flight.
-    pub(crate) in_flight: u64,
-    /// Predicted time of the structures known so far, seconds on one core.
-    pub(crate) cost: f64,
-    /// Part of it that is done.
-    pub(crate) cost_done: f64,
-    /// Largest resident set of a rank, bytes.
-    pub(crate) peak_bytes: u64,
-}
 
 /// The root's view of the run.
 pub(crate) struct Coordinator {

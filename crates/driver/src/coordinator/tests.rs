@@ -1,7 +1,6 @@
 //! Orders and reports without messages, threads or clocks.
 
-use super::Coordinator;
-use super::deal::{Known, Policy};
+use super::{Coordinator, Known, Policy};
 use crate::protocol::{Answer, Order, Report, Tally, Times, ToRead};
 use mlip_atoms::{PotentialId, Precision};
 use mlip_inputs::{Locator, Manifest};

@@ -1,0 +1,89 @@
+//! What the root keeps of its ranks and structures.
+
+use crate::protocol::{Tally, Times, Work};
+use mlip_store::cache::CacheIndex;
+use mlip_store::{CrashPolicy, Ledger, RetryFailed, StructureDigest};
+
+/// A rank with less than this left for each worker is given more, seconds of predicted time:
+/// longer than a question and its answer take between sleeping main threads.
+pub(crate) const LOW_WATER_S: f64 = 0.05;
+
+/// What to repeat, what to give up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Policy {
+    pub(crate) retry: RetryFailed,
+    pub(crate) crashes: CrashPolicy,
+    /// Structures handed out at a time, at most.
+    pub(crate) longest: usize,
+}
+
+/// What was computed before.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// By earlier attempts of the run.
+    pub(crate) ledger: Ledger,
+    /// By other runs.
+    pub(crate) cached: CacheIndex,
+}
+
+/// How a structure is to be treated.
+#[derive(Debug)]
+pub(super) struct Treatments {
+    pub(super) digest: StructureDigest,
+    pub(super) work: Vec<Work>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct RankState {
+    pub(super) workers: usize,
+    pub(super) reads_out: usize,
+    pub(super) reads_given: u32,
+    pub(super) given: u64,
+    pub(super) given_cost: f64,
+    pub(super) tally: Tally,
+    pub(super) times: Vec<Times>,
+    pub(super) tasted: bool,
+}
+
+impl RankState {
+    pub(super) fn structures_out(&self) -> u64 {
+        self.given.saturating_sub(self.tally.structures)
+    }
+
+    pub(super) fn cost_out(&self) -> f64 {
+        self.given_cost - self.tally.cost
+    }
+
+    pub(super) fn is_short_of_work(&self) -> bool {
+        self.cost_out() < LOW_WATER_S * self.workers as f64
+    }
+}
+
+/// Totals of the run, for people.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Totals {
+    /// Entries of the list.
+    pub(crate) entries: u64,
+    /// Entries read so far.
+    pub(crate) surveyed: u64,
+    /// Entries that are no structure.
+    pub(crate) unreadable: u64,
+    /// Evaluations that earlier attempts have recorded.
+    pub(crate) recorded: u64,
+    /// Evaluations of this attempt: known so far.
+    pub(crate) evaluations: u64,
+    /// Evaluations of this attempt that ended.
+    pub(crate) finished: u64,
+    /// Evaluations among them that failed.
+    pub(crate) failed: u64,
+    /// Results among them that were taken from the cache.
+    pub(crate) cached: u64,
+    /// Evaluations in flight.
+    pub(crate) in_flight: u64,
+    /// Predicted time of the structures known so far, seconds on one core.
+    pub(crate) cost: f64,
+    /// Part of it that is done.
+    pub(crate) cost_done: f64,
+    /// Largest resident set of a rank, bytes.
+    pub(crate) peak_bytes: u64,
+}
