@@ -1,7 +1,7 @@
 //! Custom tensor operations for the models: fast on the CPU, with the instruction set chosen at run time.
 //!
-//! Module order: `simd` ← `linear` ← `gate` ← `rows`, `gated_messages`, `perceptron` ← `attended_messages`;
-//! `simd` ← `silu`, `edge_products`, `spline`, `symmetric_contraction`.
+//! Module order: `simd` ← `linear` ← `gate` ← `rows`, `gated_messages`, `normal_rows`, `spherical`, `perceptron` ←
+//! `attended_messages`; `simd` ← `silu`, `edge_products`, `spline`, `symmetric_contraction`, `weighted_sum`.
 //!
 //! Kernels start no threads and read no environment but the instruction set; parallelism is that of
 //! the rayon pool the caller runs in. Every sum has a fixed order, so results do not depend on it.
@@ -12,9 +12,12 @@ pub mod edge_products;
 pub mod gate;
 pub mod gated_messages;
 pub mod linear;
+pub mod normal_rows;
 pub mod perceptron;
 pub mod rows;
 pub mod silu;
 pub mod simd;
+pub mod spherical;
 pub mod spline;
 pub mod symmetric_contraction;
+pub mod weighted_sum;
