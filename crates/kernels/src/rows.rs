@@ -63,3 +63,45 @@ fn run<V: Vector, const N: usize>(task: MapRows<'_, V::Scalar>) {
         store(result, out);
     }
 }
+
+/// `row = silu(row)`, of any length.
+pub fn activate<T: Real>(row: &mut [T], set: InstructionSet) {
+    T::run(Activate { row }, set);
+}
+
+/// `gradient *= silu'(row)`, of any length.
+pub fn activate_backward<T: Real>(row: &[T], gradient: &mut [T], set: InstructionSet) {
+    T::run(ActivateBackward { row, gradient }, set);
+}
+
+struct Activate<'a, T> {
+    row: &'a mut [T],
+}
+
+struct ActivateBackward<'a, T> {
+    row: &'a [T],
+    gradient: &'a mut [T],
+}
+
+impl<T: Real> Kernel<T> for Activate<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector<Scalar = T>>(self) {
+        for at in (0..self.row.len()).step_by(V::LANES) {
+            silu(V::load_padded(self.row, at, T::default())).store_padded(self.row, at);
+        }
+    }
+}
+
+impl<T: Real> Kernel<T> for ActivateBackward<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector<Scalar = T>>(self) {
+        for at in (0..self.row.len()).step_by(V::LANES) {
+            let slope = silu_slope(V::load_padded(self.row, at, T::default()));
+            slope.mul(V::load_padded(self.gradient, at, T::default())).store_padded(self.gradient, at);
+        }
+    }
+}

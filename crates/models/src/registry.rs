@@ -3,6 +3,7 @@
 use crate::chgnet::{self, Chgnet};
 use crate::mace::{self, Mace, RELEASED, Released};
 use crate::orb::{self, Orb};
+use crate::uma::{self, Uma};
 use mlip_atoms::lennard_jones::{LennardJones, LennardJonesParameters};
 use mlip_atoms::{LoadOptions, Potential};
 use std::path::{Path, PathBuf};
@@ -115,6 +116,20 @@ pub static REGISTRY: &[Entry] = &[
         licence: "none: it has no weights",
         load: load_lennard_jones,
     },
+    uma(
+        "uma-s-1p1",
+        &["uma", "uma_s_1p1"],
+        "UMA small 1.1: energy, forces, stress; H to Es; tasks omat (inorganic materials, the default), omol, omc, oc20, odac; as `uma` it takes the checkpoint of any UMA",
+    ),
+    uma("uma-s-1p2", &["uma_s_1p2"], "UMA small 1.2: energy, forces, stress; tasks oc22 and oc25 as well"),
+    uma("uma-s-1p2p1", &["uma_s_1p2p1"], "UMA small 1.2.1: energy, forces, stress; tasks oc22 and oc25 as well"),
+    uma("uma-m-1p1", &["uma_m_1p1"], "UMA medium 1.1: energy, forces, stress; many times as costly as the small ones"),
+    Entry {
+        about: "UMA small 1.0, withdrawn upstream: refused, use uma-s-1p1",
+        files: "none: upstream refuses its checkpoint",
+        load: refuse_uma_1,
+        ..uma("uma-s-1", &["uma_s_1"], "")
+    },
 ];
 
 /// One of the models of ORB v3.
@@ -128,6 +143,20 @@ const fn orb_v3(name: &'static str, aliases: &'static [&'static str], about: &'s
         files: "upstream's `.ckpt` (https://github.com/orbital-materials/orb-models), named like the model",
         licence: "Apache-2.0",
         load: load_orb,
+    }
+}
+
+/// One of the models of UMA.
+const fn uma(name: &'static str, aliases: &'static [&'static str], about: &'static str) -> Entry {
+    Entry {
+        name,
+        aliases,
+        takes: &["task", "charge", "spin"],
+        about,
+        built_in: None,
+        files: "upstream's `.pt` (https://huggingface.co/facebook/UMA, after agreeing to its licence), named like the model",
+        licence: "FAIR Chemistry License v1",
+        load: load_uma,
     }
 }
 
@@ -185,6 +214,9 @@ pub enum Cause {
     /// ORB's.
     #[error(transparent)]
     Orb(#[from] orb::LoadError),
+    /// UMA's.
+    #[error(transparent)]
+    Uma(#[from] uma::LoadError),
     /// A file was given to a potential without weights.
     #[error("it has no weights and takes no file")]
     Weightless,
@@ -272,6 +304,15 @@ pub fn places(model: &Released) -> Vec<PathBuf> {
 fn load_orb(Selection { name, file, options }: Selection) -> Result<Arc<dyn Potential>, Cause> {
     let file = file.ok_or_else(|| orb::LoadError::NoFile(name.into()))?;
     Ok(Arc::new(Orb::from_file(name, file, options.precision)?))
+}
+
+fn load_uma(Selection { name, file, options }: Selection) -> Result<Arc<dyn Potential>, Cause> {
+    let file = file.ok_or(uma::LoadError::NoFile)?;
+    Ok(Arc::new(Uma::from_file(name, file, options)?))
+}
+
+fn refuse_uma_1(_: Selection) -> Result<Arc<dyn Potential>, Cause> {
+    Err(uma::LoadError::FirstRelease.into())
 }
 
 fn load_lennard_jones(Selection { file, .. }: Selection) -> Result<Arc<dyn Potential>, Cause> {

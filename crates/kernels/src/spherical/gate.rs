@@ -15,38 +15,24 @@ pub struct GateForward<'a, T> {
     pub degrees: &'a [usize],
     /// Numbers in a row.
     pub width: usize,
-    /// Items: `gates [lmax, width]` from item · `gates_stride`.
-    pub gates: &'a [T],
-    /// Distance of the gates of two items.
-    pub gates_stride: usize,
-    /// Items: `[rows, width]` from item · `rows_stride`.
-    pub rows: &'a [T],
-    /// Distance of the rows of two items.
-    pub rows_stride: usize,
+    /// `[items, lmax + rows, width]`: the gates, then the rows.
+    pub items: &'a [T],
     /// `[items, rows, width]`
     pub out: &'a mut [T],
 }
 
 /// Gradients.
 pub struct GateBackward<'a, T> {
-    /// The input of the forward pass.
+    /// As in the forward pass.
     pub degrees: &'a [usize],
-    /// Numbers in a row.
+    /// As in the forward pass.
     pub width: usize,
     /// As in the forward pass.
-    pub gates: &'a [T],
-    /// As in the forward pass.
-    pub gates_stride: usize,
-    /// As in the forward pass.
-    pub rows: &'a [T],
-    /// As in the forward pass.
-    pub rows_stride: usize,
+    pub items: &'a [T],
     /// `[items, rows, width]`: `∂E/∂out`.
     pub gradient: &'a [T],
-    /// Laid out as the gates: `∂E/∂gates` is written.
-    pub by_gates: &'a mut [T],
-    /// Laid out as the rows: `∂E/∂rows` is written.
-    pub by_rows: &'a mut [T],
+    /// `[items, lmax + rows, width]`: `∂E/∂items` is written.
+    pub by_items: &'a mut [T],
 }
 
 impl<T: Real> Kernel<T> for GateForward<'_, T> {
@@ -54,12 +40,12 @@ impl<T: Real> Kernel<T> for GateForward<'_, T> {
 
     #[inline(always)]
     fn run<V: Vector<Scalar = T>>(self) {
-        let Self { degrees, width, gates, gates_stride, rows, rows_stride, out } = self;
+        let Self { degrees, width, items, out } = self;
         let zero = T::default();
         let lmax = degrees.iter().copied().max().unwrap_or(0);
-        for (item, out) in out.chunks_exact_mut(degrees.len() * width).enumerate() {
-            let gates = &gates[item * gates_stride..][..lmax * width];
-            let rows = &rows[item * rows_stride..][..degrees.len() * width];
+        let items = items.chunks_exact((lmax + degrees.len()) * width);
+        for (item, out) in items.zip(out.chunks_exact_mut(degrees.len() * width)) {
+            let (gates, rows) = item.split_at(lmax * width);
             for at in (0..width).step_by(V::LANES) {
                 let mut factors = [V::splat(zero); MAX_DEGREE];
                 for l in 0..lmax {
@@ -80,15 +66,15 @@ impl<T: Real> Kernel<T> for GateBackward<'_, T> {
 
     #[inline(always)]
     fn run<V: Vector<Scalar = T>>(self) {
-        let Self { degrees, width, gates, gates_stride, rows, rows_stride, gradient, by_gates, by_rows } = self;
+        let Self { degrees, width, items, gradient, by_items } = self;
         let zero = T::default();
         let one = V::splat(T::real(1.0));
         let lmax = degrees.iter().copied().max().unwrap_or(0);
-        for (item, gradient) in gradient.chunks_exact(degrees.len() * width).enumerate() {
-            let gates = &gates[item * gates_stride..][..lmax * width];
-            let rows = &rows[item * rows_stride..][..degrees.len() * width];
-            let by_gates = &mut by_gates[item * gates_stride..][..lmax * width];
-            let by_rows = &mut by_rows[item * rows_stride..][..degrees.len() * width];
+        let size = (lmax + degrees.len()) * width;
+        let items = items.chunks_exact(size).zip(by_items.chunks_exact_mut(size));
+        for ((item, by_item), gradient) in items.zip(gradient.chunks_exact(degrees.len() * width)) {
+            let (gates, rows) = item.split_at(lmax * width);
+            let (by_gates, by_rows) = by_item.split_at_mut(lmax * width);
             for at in (0..width).step_by(V::LANES) {
                 let mut factors = [V::splat(zero); MAX_DEGREE];
                 let mut sums = factors;

@@ -8,12 +8,13 @@
 //! Source: S. Passaro, C. L. Zitnick, "Reducing SO(3) convolutions to SO(2) for efficient equivariant GNNs", ICML
 //! 2023 (arXiv:2302.03655).
 //!
-//! Module order: `layout` ← `wigner` ← `rotate`, `torque`, `gate`, `norm`.
+//! Module order: `layout` ← `wigner` ← `rotate`, `torque`, `scale`, `gate`, `norm`.
 
 mod gate;
 mod layout;
 mod norm;
 mod rotate;
+mod scale;
 mod torque;
 mod wigner;
 
@@ -24,5 +25,6 @@ pub use gate::{GateBackward, GateForward};
 pub use layout::{Layout, MAX_DEGREE, Order};
 pub use norm::{NormBackward, NormForward, SphericalNorm};
 pub use rotate::{RotateBack, RotateInto};
+pub use scale::{ScaleRows, ScaleRowsBackward, WeighRows};
 pub use torque::{Generators, Torques};
 pub use wigner::{Frame, Wigner, frame};

@@ -1,0 +1,309 @@
+//! Hyperparameters.
+
+use mlip_kernels::spherical::MAX_DEGREE;
+use serde::Deserialize;
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use thiserror::Error;
+
+/// The backbone's hyperparameters by upstream's names; what is left out there takes the defaults of upstream's
+/// constructor. A name that upstream's constructor does not know is refused, as upstream does.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Backbone {
+    model: String,
+    pub(super) max_num_elements: usize,
+    pub(super) sphere_channels: usize,
+    pub(super) lmax: usize,
+    pub(super) mmax: usize,
+    pub(super) max_neighbors: usize,
+    pub(super) cutoff: f64,
+    pub(super) edge_channels: usize,
+    distance_function: String,
+    pub(super) num_distance_basis: usize,
+    direct_forces: bool,
+    direct_stress: bool,
+    pub(super) num_layers: usize,
+    pub(super) hidden_channels: usize,
+    norm_type: String,
+    act_type: String,
+    ff_type: String,
+    chg_spin_emb_type: String,
+    dataset_list: Option<Vec<String>>,
+    dataset_mapping: Option<BTreeMap<String, String>>,
+    use_dataset_embedding: bool,
+    charge_balanced_channels: Option<Vec<usize>>,
+    spin_balanced_channels: Option<Vec<usize>>,
+    pub(super) num_experts: usize,
+    use_composition_embedding: bool,
+    moe_expert_coefficient_norm: String,
+    act: Json,
+    layers_moe: Json,
+    moe_single: bool,
+    moe_type: String,
+    model_version: Json,
+    // Known, and without influence on what is computed here: training, devices, the upstream's own routes to the same numbers.
+    grid_resolution: Json,
+    num_sphere_samples: Json,
+    otf_graph: Json,
+    use_pbc: Json,
+    use_pbc_single: Json,
+    regress_forces: Json,
+    regress_stress: Json,
+    regress_hessian: Json,
+    hessian_vmap: Json,
+    activation_checkpointing: Json,
+    cs_emb_grad: Json,
+    dataset_emb_grad: Json,
+    use_cuda_graph_wigner: Json,
+    use_quaternion_wigner: Json,
+    radius_pbc_version: Json,
+    always_use_pbc: Json,
+    edge_chunk_size: Json,
+    execution_mode: Json,
+    moe_dropout: Json,
+    use_global_embedding: Json,
+    composition_dropout: Json,
+    moe_layer_type: Json,
+}
+
+impl Default for Backbone {
+    fn default() -> Self {
+        Self {
+            model: String::new(),
+            max_num_elements: 100,
+            sphere_channels: 128,
+            lmax: 2,
+            mmax: 2,
+            max_neighbors: 300,
+            cutoff: 5.0,
+            edge_channels: 128,
+            distance_function: "gaussian".into(),
+            num_distance_basis: 512,
+            direct_forces: true,
+            direct_stress: false,
+            num_layers: 2,
+            hidden_channels: 128,
+            norm_type: "rms_norm_sh".into(),
+            act_type: "gate".into(),
+            ff_type: "grid".into(),
+            chg_spin_emb_type: "pos_emb".into(),
+            dataset_list: None,
+            dataset_mapping: None,
+            use_dataset_embedding: true,
+            charge_balanced_channels: None,
+            spin_balanced_channels: None,
+            num_experts: 8,
+            use_composition_embedding: false,
+            moe_expert_coefficient_norm: "softmax".into(),
+            act: Json::Null,
+            layers_moe: Json::Null,
+            moe_single: false,
+            moe_type: "so2".into(),
+            model_version: Json::Null,
+            grid_resolution: Json::Null,
+            num_sphere_samples: Json::Null,
+            otf_graph: Json::Null,
+            use_pbc: Json::Null,
+            use_pbc_single: Json::Null,
+            regress_forces: Json::Null,
+            regress_stress: Json::Null,
+            regress_hessian: Json::Null,
+            hessian_vmap: Json::Null,
+            activation_checkpointing: Json::Null,
+            cs_emb_grad: Json::Null,
+            dataset_emb_grad: Json::Null,
+            use_cuda_graph_wigner: Json::Null,
+            use_quaternion_wigner: Json::Null,
+            radius_pbc_version: Json::Null,
+            always_use_pbc: Json::Null,
+            edge_chunk_size: Json::Null,
+            execution_mode: Json::Null,
+            moe_dropout: Json::Null,
+            use_global_embedding: Json::Null,
+            composition_dropout: Json::Null,
+            moe_layer_type: Json::Null,
+        }
+    }
+}
+
+/// Which UMA a file holds: what upstream keys differences of behaviour on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Generation(String);
+
+impl Generation {
+    /// As upstream calls it: `UMA-1.1`, `UMA-S-1.2`, `UMA-S-1.2.1`.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the mean over the composition counts one zero too many, a slip of this generation that its weights were trained with.
+    pub(super) fn counts_a_zero(&self) -> bool {
+        self.0 == "UMA-S-1.2"
+    }
+}
+
+/// `model_config` of a checkpoint.
+#[derive(Debug, Clone)]
+pub(super) struct Config {
+    pub(super) backbone: Backbone,
+    pub(super) generation: Generation,
+    /// Name of the head that gives the energy.
+    pub(super) head: String,
+}
+
+/// Hyperparameters that this port cannot use.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum UnsupportedConfig {
+    /// The settings do not have the form of UMA's.
+    #[error("`model_config` is not UMA's: {0}")]
+    Form(String),
+    /// The first release.
+    #[error(
+        "it has neither `model_id` nor `model_version`, so it is UMA 1.0 (uma-s-1), which upstream withdrew in fairchem-core 2.22 and which no current release computes; use uma-s-1p1 or a later model instead"
+    )]
+    FirstRelease,
+    /// Something else than UMA.
+    #[error("its backbone `{0}` with {1} experts is not UMA's (eSCNMDMoeBackbone with at least one)")]
+    OtherModel(String, usize),
+    /// A hyperparameter that this port does not cover.
+    #[error("hyperparameter `{name}` is {found}; this port computes {expected}")]
+    Value {
+        /// Upstream's name.
+        name: &'static str,
+        /// What the file says.
+        found: String,
+        /// What is covered.
+        expected: &'static str,
+    },
+}
+
+impl Config {
+    pub(super) fn from_json(mut config: Json) -> Result<Self, UnsupportedConfig> {
+        let form = |what: &str| UnsupportedConfig::Form(what.into());
+        let fields = config.as_object_mut().ok_or_else(|| form("it is no dictionary"))?;
+        let backbone = fields.remove("backbone").ok_or_else(|| form("it has no `backbone`"))?;
+        let backbone: Backbone =
+            serde_json::from_value(backbone).map_err(|error| UnsupportedConfig::Form(format!("backbone: {error}")))?;
+        if !backbone.model.ends_with("eSCNMDMoeBackbone") && backbone.model != "escnmd_moe_backbone"
+            || backbone.num_experts == 0
+        {
+            return Err(UnsupportedConfig::OtherModel(backbone.model.clone(), backbone.num_experts));
+        }
+        let generation = match fields.get("model_id").and_then(Json::as_str) {
+            Some(id) if !id.trim().is_empty() => Generation(id.into()),
+            _ if is_1p1(&backbone.model_version) => Generation("UMA-1.1".into()),
+            _ => return Err(UnsupportedConfig::FirstRelease),
+        };
+        let heads = fields.get("heads").and_then(Json::as_object).ok_or_else(|| form("it has no `heads`"))?;
+        let [(head, settings)] = heads.iter().collect::<Vec<_>>()[..] else {
+            return Err(form(&format!("it has {} heads, one was expected", heads.len())));
+        };
+        check_head(settings)?;
+        let config = Self { generation, head: head.clone(), backbone };
+        config.backbone.validate()?;
+        Ok(config)
+    }
+}
+
+fn is_1p1(version: &Json) -> bool {
+    version.as_f64() == Some(1.1) || version.as_str() == Some("1.1")
+}
+
+/// The energy by an MLP, the rest by gradients; the same for all tasks or with one expert a task.
+fn check_head(settings: &Json) -> Result<(), UnsupportedConfig> {
+    let text = |name: &str| settings.get(name).and_then(Json::as_str).unwrap_or_default();
+    let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
+    let class = last(text("head_cls"));
+    if !matches!(class.as_str(), "MLP_EFS_Head" | "mlp_efs_head") {
+        return Err(UnsupportedConfig::Value { name: "head_cls", found: class, expected: "MLP_EFS_Head" });
+    }
+    let module = last(text("module"));
+    let known = [
+        "DatasetSpecificSingleHeadWrapper",
+        "DatasetSpecificMoEWrapper",
+        "dataset_specific_single_head_wrapper",
+        "dataset_specific_moe_wrapper",
+    ];
+    if !known.contains(&module.as_str()) {
+        let expected = "DatasetSpecificSingleHeadWrapper or DatasetSpecificMoEWrapper";
+        return Err(UnsupportedConfig::Value { name: "heads.module", found: module, expected });
+    }
+    Ok(())
+}
+
+impl Backbone {
+    fn validate(&self) -> Result<(), UnsupportedConfig> {
+        let null = |value: &Json| if value.is_null() { "null".to_owned() } else { value.to_string() };
+        let known = [
+            ("distance_function", self.distance_function.clone(), "gaussian"),
+            ("direct_forces", self.direct_forces.to_string(), "false"),
+            ("direct_stress", self.direct_stress.to_string(), "false"),
+            ("norm_type", self.norm_type.clone(), "rms_norm_sh"),
+            ("act_type", self.act_type.clone(), "gate"),
+            ("ff_type", self.ff_type.clone(), "spectral"),
+            ("chg_spin_emb_type", self.chg_spin_emb_type.clone(), "rand_emb"),
+            ("use_dataset_embedding", self.use_dataset_embedding.to_string(), "true"),
+            ("use_composition_embedding", self.use_composition_embedding.to_string(), "true"),
+            ("moe_expert_coefficient_norm", self.moe_expert_coefficient_norm.clone(), "softmax"),
+            ("act", null(&self.act), "null"),
+            ("layers_moe", null(&self.layers_moe), "null"),
+            ("moe_single", self.moe_single.to_string(), "false"),
+            ("moe_type", self.moe_type.clone(), "so2"),
+        ];
+        for (name, found, expected) in known {
+            if found != expected {
+                return Err(UnsupportedConfig::Value { name, found, expected });
+            }
+        }
+        let counts = [
+            ("lmax", self.lmax, (1..=MAX_DEGREE).contains(&self.lmax), "degrees from 1 to 6"),
+            ("mmax", self.mmax, (1..=self.lmax).contains(&self.mmax), "orders from 1 to lmax"),
+            ("num_layers", self.num_layers, (1..=64).contains(&self.num_layers), "1 to 64 layers"),
+            ("sphere_channels", self.sphere_channels, (1..=4096).contains(&self.sphere_channels), "1 to 4096 channels"),
+            ("hidden_channels", self.hidden_channels, (1..=4096).contains(&self.hidden_channels), "1 to 4096 channels"),
+            ("edge_channels", self.edge_channels, (1..=4096).contains(&self.edge_channels), "1 to 4096 channels"),
+            ("num_distance_basis", self.num_distance_basis, (2..=4096).contains(&self.num_distance_basis), "2 to 4096"),
+            ("num_experts", self.num_experts, (1..=4096).contains(&self.num_experts), "1 to 4096 experts"),
+        ];
+        for (name, found, fits, expected) in counts {
+            if !fits {
+                return Err(UnsupportedConfig::Value { name, found: found.to_string(), expected });
+            }
+        }
+        if !(self.cutoff > 0.0 && self.cutoff <= 20.0) {
+            let found = self.cutoff.to_string();
+            return Err(UnsupportedConfig::Value { name: "cutoff", found, expected: "cutoffs up to 20 Å" });
+        }
+        let balanced = [&self.charge_balanced_channels, &self.spin_balanced_channels];
+        for (channels, name) in balanced.into_iter().zip(["charge_balanced_channels", "spin_balanced_channels"]) {
+            if channels.iter().flatten().any(|channel| *channel >= self.sphere_channels) {
+                let found = format!("{channels:?}");
+                return Err(UnsupportedConfig::Value { name, found, expected: "channels below sphere_channels" });
+            }
+        }
+        self.datasets().map(|_| ())
+    }
+
+    /// From the names of tasks to those of their embeddings and heads.
+    pub(super) fn datasets(&self) -> Result<BTreeMap<String, String>, UnsupportedConfig> {
+        match (&self.dataset_list, &self.dataset_mapping) {
+            (Some(list), None) if !list.is_empty() => {
+                Ok(list.iter().map(|name| (name.clone(), name.clone())).collect())
+            }
+            (None, Some(mapping)) if !mapping.is_empty() => Ok(mapping.clone()),
+            _ => Err(UnsupportedConfig::Form("backbone: one of `dataset_list`, `dataset_mapping` was expected".into())),
+        }
+    }
+
+    /// Channels of degree 0 that are shifted after each layer, and the sum that they are shifted to.
+    pub(super) fn balanced(&self, charge: i32, spin: i32) -> Vec<(usize, f64)> {
+        let channels = |list: &Option<Vec<usize>>, sum: f64| {
+            list.iter().flatten().map(|channel| (*channel, sum)).collect::<Vec<_>>()
+        };
+        let mut all = channels(&self.charge_balanced_channels, f64::from(charge));
+        all.extend(channels(&self.spin_balanced_channels, f64::from(spin) - 1.0));
+        all
+    }
+}

@@ -1,0 +1,46 @@
+//! Why UMA cannot be loaded.
+
+use super::config::UnsupportedConfig;
+use super::tasks::TaskError;
+use crate::weights::WeightsError;
+use mlip_checkpoint::CheckpointError;
+use thiserror::Error;
+
+/// Why UMA cannot be loaded.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// Upstream's file cannot be used.
+    #[error(transparent)]
+    Torch(CheckpointError),
+    /// The file cannot be mapped into memory.
+    #[error("the file cannot be mapped into memory")]
+    Io(#[from] std::io::Error),
+    /// Another architecture.
+    #[error(transparent)]
+    Config(#[from] UnsupportedConfig),
+    /// The task cannot be used.
+    #[error(transparent)]
+    Task(#[from] TaskError),
+    /// The weights do not fit.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// No checkpoint was named.
+    #[error(
+        "it needs a checkpoint: name upstream's file, as in `--model uma=uma-s-1p1.pt` (huggingface.co/facebook/UMA, after agreeing to its licence)"
+    )]
+    NoFile,
+    /// The file holds another generation than was asked for.
+    #[error("the file holds {found}, not {expected}; ask for it by its own name, or as `uma`, which takes any")]
+    OtherGeneration {
+        /// What the file says.
+        found: String,
+        /// What was asked for.
+        expected: &'static str,
+    },
+    /// The first release.
+    #[error(
+        "uma-s-1 was withdrawn upstream: fairchem-core since 2.22 refuses its checkpoint, which lacks the marks that later ones are told apart by; use uma-s-1p1, which replaces it with the same architecture and better weights"
+    )]
+    FirstRelease,
+}

@@ -1,0 +1,81 @@
+//! Atoms and edges.
+
+use mlip_atoms::Structure;
+use mlip_atoms::neighbors::{NeighborList, Pair};
+
+/// Squares of distances up to this beyond that of the last neighbor allowed still count, Å^2: neighbors at one
+/// distance are kept or dropped together.
+const DEGENERACY: f64 = 0.01;
+
+/// Directed edges, from a source to a target atom, by target.
+#[derive(Debug)]
+pub(super) struct Graph {
+    /// `[n_atoms]` atomic numbers.
+    pub(super) elements: Vec<u32>,
+    pub(super) pairs: Vec<Pair>,
+    /// `[n_edges]` each.
+    pub(super) source: Vec<u32>,
+    pub(super) target: Vec<u32>,
+    pub(super) edges: Vec<Edge>,
+    /// Å^3
+    pub(super) volume: f64,
+}
+
+/// Geometry of an edge.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Edge {
+    /// Index of its pair.
+    pub(super) pair: u32,
+    /// 1 where the pair's vector leads from target to source as the edge's does, -1 otherwise.
+    pub(super) sign: f64,
+    /// From target to source, a unit vector.
+    pub(super) direction: [f64; 3],
+    /// Å
+    pub(super) distance: f64,
+}
+
+impl Graph {
+    /// All edges within the cutoff; of an atom with more than `max_neighbors` the nearest.
+    pub(super) fn build(structure: &Structure, cutoff: f64, max_neighbors: usize) -> Self {
+        let list = NeighborList::build(structure, cutoff);
+        let (mut source, mut target, mut edges) = (Vec::new(), Vec::new(), Vec::new());
+        for atom in 0..structure.n_atoms() {
+            let around = list.edges_of(atom);
+            let squared = |pair: u32| list.pairs()[pair as usize].distance.powi(2);
+            let mut limit = f64::INFINITY;
+            if max_neighbors > 0 && around.len() > max_neighbors {
+                let mut all = around.iter().map(|edge| squared(edge.pair)).collect::<Vec<_>>();
+                all.sort_by(f64::total_cmp);
+                limit = all[max_neighbors] + DEGENERACY;
+            }
+            for edge in around.iter().filter(|edge| squared(edge.pair) <= limit) {
+                let pair = &list.pairs()[edge.pair as usize];
+                let sign = if edge.reversed { -1.0 } else { 1.0 };
+                source.push(edge.neighbor);
+                target.push(atom as u32);
+                edges.push(Edge {
+                    pair: edge.pair,
+                    sign,
+                    direction: pair.vector.map(|x| sign * x / pair.distance),
+                    distance: pair.distance,
+                });
+            }
+        }
+        Self {
+            elements: structure.species().iter().map(|s| u32::from(s.atomic_number())).collect(),
+            pairs: list.pairs().to_vec(),
+            source,
+            target,
+            edges,
+            volume: structure.lattice().volume(),
+        }
+    }
+
+    pub(super) fn n_atoms(&self) -> usize {
+        self.elements.len()
+    }
+
+    pub(super) fn n_edges(&self) -> usize {
+        self.edges.len()
+    }
+}

@@ -1,0 +1,39 @@
+//! UMA: one model for molecules, materials, catalysts and frameworks, a mixture of linear experts.
+//!
+//! Paper: B. M. Wood et al., "UMA: A Family of Universal Models for Atoms" (2025), arXiv:2506.23971; the backbone is eSEN,
+//! X. Fu et al., arXiv:2502.12147. Upstream: PyPI `fairchem-core` 2.24.0, `fairchem/core/models/uma/`.
+//!
+//! An edge's features are turned into a frame along the edge, where a convolution is linear maps order by order
+//! (eSCN). These maps are sums of experts, weighted by what the crystal is made of, its charge, spin and task. The
+//! weights do not depend on the geometry, so the sum is made once a composition ([`merge`](self)): from then on UMA is
+//! a plain network of a tenth of its weights. The experts stay in the mapped file.
+//!
+//! Module order: `config`, `tasks` ← `error` ← `plain` ← `checkpoint` ← `routing` ← `packed` ← `convolution` ← `merged` ←
+//! `experts`, `cache`; `graph` ← `radial` ← `edgewise`, `degree`, `atomwise`, `readout` ← `network` ← `potential`.
+
+mod atomwise;
+mod cache;
+mod checkpoint;
+mod config;
+mod convolution;
+mod degree;
+mod edgewise;
+mod error;
+mod experts;
+mod graph;
+mod merged;
+mod network;
+mod packed;
+mod plain;
+mod potential;
+mod radial;
+mod readout;
+mod routing;
+mod tasks;
+#[cfg(test)]
+mod tests;
+
+pub use config::{Generation, UnsupportedConfig};
+pub use error::LoadError;
+pub use potential::Uma;
+pub use tasks::TaskError;

@@ -1,0 +1,291 @@
+//! UMA as a [`Potential`].
+
+use super::cache::Cache;
+use super::checkpoint::{self, Contents};
+use super::error::LoadError;
+use super::experts::Experts;
+use super::graph::Graph;
+use super::merged::Merged;
+use super::network::{Evaluation, Network};
+use super::routing::{CHARGES, Composition, Router, SPINS};
+use super::tasks::{Task, TaskError, head_expert};
+use mlip_atoms::gradient::PairGradient;
+use mlip_atoms::prediction::AtomFeatures;
+use mlip_atoms::{
+    Deadline, LoadOptions, Potential, PotentialId, Precision, PredictError, Prediction, Request, Species, Structure,
+};
+use mlip_kernels::simd::{InstructionSet, Real};
+use std::path::Path;
+
+/// What is computed where nothing is said.
+const DEFAULT_TASK: &str = "omat";
+
+/// Memory for mixtures of experts, bytes: three of the real models' in single precision.
+const CACHE_BYTES: u64 = 160 << 20;
+
+/// Structures whose intermediate results would take more than this compute them twice instead of keeping them.
+const KEPT_BYTES: usize = 512 << 20;
+
+/// UMA for one task, charge and spin.
+pub struct Uma {
+    id: PotentialId,
+    task: Task,
+    router: Router,
+    experts: Experts,
+    cutoff: f64,
+    max_neighbors: usize,
+    max_elements: usize,
+    channels: usize,
+    sizes: Sizes,
+    model: AnyModel,
+}
+
+/// For estimates.
+#[derive(Debug, Clone, Copy)]
+struct Sizes {
+    layers: usize,
+    /// Numbers of an atom's features.
+    atom: usize,
+    /// Numbers that are kept of an edge in a layer.
+    kept: usize,
+    /// Numbers of an edge beside them: frames, Gaussians and their gradients.
+    edge: usize,
+}
+
+enum AnyModel {
+    F32(Model<f32>),
+    F64(Model<f64>),
+}
+
+struct Model<T> {
+    network: Network<T>,
+    cache: Cache<T>,
+}
+
+impl Uma {
+    /// From upstream's `.pt`. `options`: precision, task (`omat` unless said otherwise), charge (0) and spin
+    /// multiplicity (0: not said; 1 for the task `omol`, as upstream has it).
+    ///
+    /// `name`: under which it appears in results.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is not a UMA that this port covers, or does not know the task.
+    pub fn from_file(name: &str, path: &Path, options: &LoadOptions) -> Result<Self, LoadError> {
+        let contents = checkpoint::read(path)?;
+        if let Some(expected) = expected_generation(name) {
+            let found = contents.config.generation.name();
+            let known = ["UMA-1.1", "UMA-S-1.2", "UMA-S-1.2.1"];
+            if known.contains(&found) && found != expected {
+                return Err(LoadError::OtherGeneration { found: found.into(), expected });
+            }
+        }
+        let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        Self::new(name, &file, &contents, options)
+    }
+
+    fn new(name: &str, file: &str, contents: &Contents, options: &LoadOptions) -> Result<Self, LoadError> {
+        let config = &contents.config;
+        let b = &config.backbone;
+        let task_name = options.task.as_deref().unwrap_or(DEFAULT_TASK);
+        let datasets = b.datasets()?;
+        let unknown = || TaskError::Unknown { task: task_name.into(), known: datasets.keys().cloned().collect() };
+        let dataset = datasets.get(task_name).ok_or_else(unknown)?;
+        let task = Task::from_json(&contents.tasks, task_name)?;
+        let charge = options.charge.unwrap_or(0);
+        let spin = options.spin.unwrap_or(if task_name == "omol" { 1 } else { 0 });
+        for (what, found, range) in [("charge", charge, CHARGES), ("spin", spin, SPINS)] {
+            if !range.contains(&found) {
+                let (least, most) = range.into_inner();
+                return Err(TaskError::OutOfRange { what, found, least, most }.into());
+            }
+        }
+        let router = Router::new(&contents.weights, config, dataset, charge, spin)?;
+        let expert = head_expert(&datasets, task_name).map(|index| (index, datasets.len()));
+        let set = InstructionSet::detect();
+        let balanced = b.balanced(charge, spin);
+        let rows = mlip_kernels::spherical::Layout::new(b.lmax, b.mmax);
+        let experts = Experts::new(contents, &rows)?;
+        let model = match options.precision {
+            Precision::F32 => AnyModel::F32(Model {
+                network: Network::new(contents, &router.system, expert, balanced, set)?,
+                cache: Cache::new(CACHE_BYTES),
+            }),
+            Precision::F64 => AnyModel::F64(Model {
+                network: Network::new(contents, &router.system, expert, balanced, set)?,
+                cache: Cache::new(CACHE_BYTES),
+            }),
+        };
+        let id = PotentialId {
+            name: name.into(),
+            checkpoint: format!("{file} ({})", config.generation.name()),
+            digest: contents.digest.clone(),
+            precision: options.precision,
+            settings: format!("task={task_name} charge={charge} spin={spin}"),
+        };
+        let sizes = Sizes {
+            layers: b.num_layers,
+            atom: rows.n_components() * b.sphere_channels,
+            kept: (b.lmax + rows.n_rows()) * b.hidden_channels + rows.n_rows() * b.sphere_channels,
+            edge: rows.wigner_len() + 2 * b.num_distance_basis + 24,
+        };
+        Ok(Self {
+            id,
+            task,
+            router,
+            experts,
+            cutoff: b.cutoff,
+            max_neighbors: b.max_neighbors,
+            max_elements: b.max_num_elements,
+            channels: b.sphere_channels,
+            sizes,
+            model,
+        })
+    }
+
+    fn evaluate(
+        &self,
+        structure: &Structure,
+        request: Request,
+        deadline: &Deadline,
+    ) -> Result<Prediction, PredictError> {
+        if let Some(species) = structure.species().iter().find(|species| !self.supports(**species)) {
+            return Err(PredictError::UnsupportedSpecies { potential: self.id.name.clone(), species: *species });
+        }
+        deadline.check()?;
+        let graph = Graph::build(structure, self.cutoff, self.max_neighbors);
+        let composition = self.router.composition(structure.species().iter().map(|s| s.atomic_number()));
+        let evaluation = match &self.model {
+            AnyModel::F32(model) => self.run(model, &graph, composition, request, deadline)?,
+            AnyModel::F64(model) => self.run(model, &graph, composition, request, deadline)?,
+        };
+        Ok(self.prediction(&graph, evaluation, request))
+    }
+
+    fn run<T: Real>(
+        &self,
+        model: &Model<T>,
+        graph: &Graph,
+        composition: Composition,
+        request: Request,
+        deadline: &Deadline,
+    ) -> Result<Evaluation, PredictError> {
+        let merged = model.cache.get(composition, |composition| self.merge(&model.network, composition, deadline))?;
+        let keep = graph.n_edges() * model.network.kept_bytes(&merged) <= KEPT_BYTES;
+        model.network.evaluate(graph, &merged, request.forces, keep, deadline)
+    }
+
+    fn merge<T: Real>(
+        &self,
+        network: &Network<T>,
+        composition: &Composition,
+        deadline: &Deadline,
+    ) -> Result<Merged<T>, PredictError> {
+        let coefficients = self.router.coefficients(composition);
+        self.experts.merge(&coefficients, &network.rows.layout, network.set, deadline)
+    }
+
+    fn prediction(&self, graph: &Graph, evaluation: Evaluation, request: Request) -> Prediction {
+        let task = &self.task;
+        let references = graph.elements.iter().map(|z| task.references.get(*z as usize).copied().unwrap_or(0.0));
+        let mut prediction = Prediction {
+            energy: task.energy_scale * evaluation.energy + task.energy_shift + references.sum::<f64>(),
+            ..Prediction::default()
+        };
+        if request.forces {
+            let mut gradient = PairGradient::new(graph.n_atoms());
+            for (edge, g) in graph.edges.iter().zip(&evaluation.gradient) {
+                gradient.add(&graph.pairs[edge.pair as usize], g.map(|g| edge.sign * g));
+            }
+            prediction.stress = Some(gradient.stress(graph.volume).map(|x| task.stress_scale * x));
+            prediction.forces = gradient.forces.iter().map(|f| f.map(|f| task.force_scale * f)).collect();
+        }
+        if request.atom_features {
+            prediction.atom_features = Some(AtomFeatures { width: self.channels, values: evaluation.features });
+        }
+        prediction
+    }
+
+    /// Edges to expect from the density of the structure.
+    fn expected_edges(&self, structure: &Structure) -> f64 {
+        let n_atoms = structure.n_atoms() as f64;
+        let around = n_atoms / structure.lattice().volume() * 4.0 / 3.0 * std::f64::consts::PI * self.cutoff.powi(3);
+        n_atoms * around.min(self.max_neighbors as f64)
+    }
+}
+
+/// What a name promises; `uma` takes any generation.
+fn expected_generation(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "uma-s-1p1" | "uma-m-1p1" => "UMA-1.1",
+        "uma-s-1p2" => "UMA-S-1.2",
+        "uma-s-1p2p1" => "UMA-S-1.2.1",
+        _ => return None,
+    })
+}
+
+impl Potential for Uma {
+    fn id(&self) -> &PotentialId {
+        &self.id
+    }
+
+    fn supports(&self, species: Species) -> bool {
+        usize::from(species.atomic_number()) < self.max_elements
+    }
+
+    fn cost(&self, structure: &Structure) -> f64 {
+        // Seconds on one core of a 2024 server in single precision: a pass over the experts, and the edges.
+        let merge = self.experts.bytes() as f64 / 12e9;
+        let edge = 1.2e-11 * (self.sizes.layers * self.sizes.kept * self.channels) as f64 * 10.0;
+        merge + edge * self.expected_edges(structure)
+    }
+
+    /// The experts are not among them: they are pages of the file that all processes of a host share.
+    fn weight_bytes(&self) -> u64 {
+        let network = match &self.model {
+            AnyModel::F32(model) => model.network.bytes(),
+            AnyModel::F64(model) => model.network.bytes(),
+        };
+        network + CACHE_BYTES
+    }
+
+    fn working_bytes(&self, structure: &Structure) -> u64 {
+        let (edges, n_atoms) = (self.expected_edges(structure), structure.n_atoms() as f64);
+        let Sizes { layers, atom, kept, edge } = self.sizes;
+        let scalar = match self.id.precision {
+            Precision::F32 => 4.0,
+            Precision::F64 => 8.0,
+        };
+        let kept = (layers * kept) as f64 * edges * scalar;
+        let atoms = ((2 * layers + 12) * atom) as f64 * n_atoms * scalar;
+        // A block of edges in flight, and what lists of pairs take.
+        let block = 48.0 * 16.0 * atom as f64 * scalar;
+        (1.2 * (kept.min(KEPT_BYTES as f64) + atoms + block + edges * (edge as f64 * scalar + 300.0))) as u64
+    }
+
+    fn predict(
+        &self,
+        structures: &[&Structure],
+        request: Request,
+        deadline: &Deadline,
+    ) -> Vec<Result<Prediction, PredictError>> {
+        structures.iter().map(|structure| self.evaluate(structure, request, deadline)).collect()
+    }
+}
+
+/// Shared by all evaluations with one task; for tests.
+#[cfg(test)]
+impl Uma {
+    pub(super) fn f64_parts(&self) -> Option<(&Network<f64>, &Router, &Experts)> {
+        match &self.model {
+            AnyModel::F64(model) => Some((&model.network, &self.router, &self.experts)),
+            AnyModel::F32(_) => None,
+        }
+    }
+
+    pub(super) fn compositions_held(&self) -> usize {
+        match &self.model {
+            AnyModel::F32(model) => model.cache.len(),
+            AnyModel::F64(model) => model.cache.len(),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! From the features of atoms to energies: a small network on degree 0.
+
+use super::packed::Affine;
+use super::routing::Linear;
+use crate::weights::{Weights, WeightsError};
+use mlip_kernels::rows::{activate, activate_backward};
+use mlip_kernels::simd::{InstructionSet, Real};
+
+/// Three linear layers with silu between.
+#[derive(Debug)]
+pub(super) struct Readout<T> {
+    layers: [Affine<T>; 3],
+    set: InstructionSet,
+}
+
+impl<T: Real> Readout<T> {
+    /// `head`: name of the head; `expert`: which of the experts, where the head has one for each task.
+    pub(super) fn read(
+        weights: &Weights,
+        head: &str,
+        [channels, hidden]: [usize; 2],
+        expert: Option<(usize, usize)>,
+        set: InstructionSet,
+    ) -> Result<Self, WeightsError> {
+        // With a wrapper for the tasks around it, and without.
+        let prefixes = [format!("output_heads.{head}.head.energy_block"), format!("output_heads.{head}.energy_block")];
+        let wrapped = weights.get(&format!("{}.0.bias", prefixes[0]), &[hidden]).is_ok();
+        let prefix = &prefixes[usize::from(!wrapped)];
+        let layer = |k: usize, out: usize, inputs: usize| -> Result<Affine<T>, WeightsError> {
+            let name = format!("{prefix}.{k}");
+            let mixture = expert.map(|(index, experts)| {
+                weights.get(&format!("{name}.weights"), &[experts, out, inputs]).map(|all| (index, all))
+            });
+            let linear = match mixture {
+                Some(Ok((index, all))) => Linear {
+                    weight: all[index * out * inputs..][..out * inputs].to_vec(),
+                    bias: weights.get(&format!("{name}.bias"), &[out])?.to_vec(),
+                },
+                Some(Err(WeightsError::Missing(_))) | None => Linear::read(weights, &name, out, inputs)?,
+                Some(Err(error)) => return Err(error),
+            };
+            Ok(Affine::pack(&linear, set))
+        };
+        Ok(Self { layers: [layer(0, hidden, channels)?, layer(2, hidden, hidden)?, layer(4, 1, hidden)?], set })
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.layers.iter().map(Affine::bytes).sum()
+    }
+
+    /// Before each silu, and the energies.
+    fn layers(&self, rows: &[T]) -> ([Vec<T>; 2], Vec<T>) {
+        let mut x = rows.to_vec();
+        let before = [0, 1].map(|k| {
+            let y = self.layers[k].apply(&x);
+            x = y.clone();
+            activate(&mut x, self.set);
+            y
+        });
+        let energies = self.layers[2].apply(&x);
+        (before, energies)
+    }
+
+    /// `[atoms]` from `[atoms, channels]`.
+    pub(super) fn energies(&self, rows: &[T]) -> Vec<T> {
+        self.layers(rows).1
+    }
+
+    /// Gradient of the sum of energies by the rows.
+    pub(super) fn gradient(&self, rows: &[T]) -> Vec<T> {
+        let (before, energies) = self.layers(rows);
+        let mut gradient = vec![T::real(1.0); energies.len()];
+        for k in (0..3).rev() {
+            gradient = self.layers[k].backward(&gradient);
+            if k > 0 {
+                activate_backward(&before[k - 1], &mut gradient, self.set);
+            }
+        }
+        gradient
+    }
+}
+
+/// Rows of degree 0 of `[atoms, components, channels]`.
+pub(super) fn scalars<T: Real>(features: &[T], size: usize, channels: usize) -> Vec<T> {
+    features.chunks_exact(size).flat_map(|atom| &atom[..channels]).copied().collect()
+}
+
+/// The reverse: zeros in all other rows.
+pub(super) fn spread<T: Real>(rows: &[T], size: usize, channels: usize) -> Vec<T> {
+    let mut features = vec![T::default(); rows.len() / channels * size];
+    for (atom, row) in features.chunks_exact_mut(size).zip(rows.chunks_exact(channels)) {
+        atom[..channels].copy_from_slice(row);
+    }
+    features
+}

@@ -1,0 +1,198 @@
+//! UMA against upstream's numbers.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod uma_golden;
+
+use mlip_atoms::{Deadline, LoadOptions, Potential, Precision, PredictError, Prediction, Request, Species};
+use mlip_models::registry;
+use mlip_models::uma::Uma;
+use std::path::{Path, PathBuf};
+use uma_golden::{Answer, Golden, read};
+
+const TINY: [(&str, &str); 2] = [
+    ("uma_tiny_s1p1.pt", include_str!("uma/goldens_tiny_s1p1.json")),
+    ("uma_tiny_s1p2p1.pt", include_str!("uma/goldens_tiny_s1p2p1.json")),
+];
+const ALL: Request = Request { forces: true, atom_features: true };
+
+fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/uma").join(name)
+}
+
+fn options(golden: &Golden, precision: Precision) -> LoadOptions {
+    LoadOptions {
+        precision,
+        task: Some(golden.task.clone()),
+        charge: Some(golden.charge),
+        spin: Some(golden.spin),
+        ..LoadOptions::default()
+    }
+}
+
+fn load(path: &Path, golden: &Golden, precision: Precision) -> Uma {
+    Uma::from_file("uma", path, &options(golden, precision)).unwrap()
+}
+
+fn predict(potential: &Uma, golden: &Golden) -> Result<Prediction, PredictError> {
+    potential.predict(&[&golden.structure()], ALL, &Deadline::NONE).remove(0)
+}
+
+/// Largest deviations: energy per atom (eV), forces (eV/Å) and stress (eV/Å^3).
+#[derive(Debug, Clone, Copy)]
+struct Deviation {
+    energy: f64,
+    forces: f64,
+    stress: f64,
+}
+
+fn deviation(got: &Prediction, expected: &Answer) -> Deviation {
+    let largest = |a: &[f64], b: &[f64]| {
+        assert_eq!(a.len(), b.len());
+        a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+    };
+    Deviation {
+        energy: (got.energy - expected.energy).abs() / expected.forces.len() as f64,
+        forces: largest(&got.forces.concat(), &expected.forces.concat()),
+        stress: largest(&got.stress.unwrap(), &expected.stress()),
+    }
+}
+
+impl Deviation {
+    fn within(&self, limit: &Self) -> bool {
+        self.energy <= limit.energy && self.forces <= limit.forces && self.stress <= limit.stress
+    }
+}
+
+fn between(a: &Answer, b: &Answer) -> Deviation {
+    let as_prediction = Prediction {
+        energy: a.energy,
+        forces: a.forces.clone(),
+        stress: Some(a.stress()),
+        ..Prediction::default()
+    };
+    deviation(&as_prediction, b)
+}
+
+/// Of `f64`, against upstream without merging: experts are mixed in double precision here as there.
+const EXACT: Deviation = Deviation { energy: 1e-10, forces: 1e-10, stress: 1e-10 };
+/// Rounding of `f32`, beside upstream's own.
+const ROUNDED: Deviation = Deviation { energy: 1e-6, forces: 1e-5, stress: 1e-6 };
+
+/// Compares a set; returns how many there were.
+fn compare(path: &Path, goldens: &[Golden]) -> usize {
+    for golden in goldens {
+        let name = format!("{} {} {} {}", golden.name, golden.task, golden.charge, golden.spin);
+        let exact = deviation(&predict(&load(path, golden, Precision::F64), golden).unwrap(), &golden.f64);
+        assert!(exact.within(&EXACT), "{name}: {exact:?}");
+        let single = predict(&load(path, golden, Precision::F32), golden).unwrap();
+        let (rounding, single) = (between(&golden.f32, &golden.f64), deviation(&single, &golden.f64));
+        let limit = Deviation {
+            energy: ROUNDED.energy + 2.0 * rounding.energy,
+            forces: ROUNDED.forces + 2.0 * rounding.forces,
+            stress: ROUNDED.stress + 2.0 * rounding.stress,
+        };
+        assert!(single.within(&limit), "{name}: {single:?}, upstream {rounding:?}");
+    }
+    goldens.len()
+}
+
+#[test]
+fn both_precisions_equal_upstream_for_all_tasks_and_generations() {
+    for (name, json) in TINY {
+        assert_eq!(compare(&file(name), &read(json)), 16);
+    }
+}
+
+#[test]
+fn an_isolated_atom_has_an_energy_and_no_force() {
+    for (name, json) in TINY {
+        let golden = uma_golden::named(json, "ar_isolated");
+        let potential = load(&file(name), &golden, Precision::F64);
+        let prediction = predict(&potential, &golden).unwrap();
+        assert_eq!((prediction.forces, prediction.stress), (vec![[0.0; 3]], Some([0.0; 6])));
+        assert_eq!(prediction.atom_features.unwrap().values.len(), 8);
+    }
+}
+
+#[test]
+fn a_result_does_not_depend_on_what_was_computed_before() {
+    let goldens = read(TINY[0].1);
+    let omat = goldens.iter().filter(|golden| golden.task == "omat").collect::<Vec<_>>();
+    let structures = omat.iter().map(|golden| golden.structure()).collect::<Vec<_>>();
+    let all = load(&file(TINY[0].0), omat[0], Precision::F32);
+    let together = all.predict(&structures.iter().collect::<Vec<_>>(), ALL, &Deadline::NONE);
+    for (structure, expected) in structures.iter().zip(together).rev() {
+        let alone = load(&file(TINY[0].0), omat[0], Precision::F32);
+        assert_eq!(alone.predict(&[structure], ALL, &Deadline::NONE).remove(0), expected);
+        assert_eq!(all.predict(&[structure], ALL, &Deadline::NONE).remove(0), expected);
+    }
+}
+
+#[test]
+fn what_was_not_asked_for_is_not_computed() {
+    let golden = uma_golden::named(TINY[1].1, "srtio3_rattled");
+    let potential = load(&file(TINY[1].0), &golden, Precision::F64);
+    let request = Request { forces: false, atom_features: false };
+    let energy = potential.predict(&[&golden.structure()], request, &Deadline::NONE).remove(0).unwrap();
+    assert_eq!((energy.forces.len(), energy.stress, energy.atom_features), (0, None, None));
+    assert!((energy.energy - golden.f64.energy).abs() < 1e-9);
+}
+
+#[test]
+fn an_evaluation_ends_at_its_deadline() {
+    let golden = uma_golden::named(TINY[0].1, "mgo_64_rattled");
+    let potential = load(&file(TINY[0].0), &golden, Precision::F64);
+    let deadline = Deadline::after(std::time::Duration::from_micros(100));
+    let error = potential.predict(&[&golden.structure()], ALL, &deadline).remove(0);
+    assert!(matches!(error, Err(PredictError::Timeout { .. })), "{error:?}");
+}
+
+fn refusal(name: &str, file: Option<&Path>, options: &LoadOptions) -> String {
+    let mut error: &dyn std::error::Error = &registry::load(name, file, options).err().unwrap();
+    let mut text = error.to_string();
+    while let Some(source) = error.source() {
+        text = format!("{text}: {source}");
+        error = source;
+    }
+    text
+}
+
+#[test]
+fn what_cannot_be_computed_is_refused_by_name() {
+    let (old, new) = (file(TINY[0].0), file(TINY[1].0));
+    let task = |task: &str| LoadOptions { task: Some(task.into()), ..LoadOptions::default() };
+    let message = refusal("uma", Some(&old), &task("oc22"));
+    assert!(message.contains("no task `oc22`") && message.contains("oc20, odac, omat, omc, omol"), "{message}");
+    let message = refusal("uma", Some(&old), &LoadOptions { charge: Some(101), ..task("omol") });
+    assert!(message.contains("charge 101") && message.contains("-100 to 100"), "{message}");
+    let message = refusal("uma-s-1p1", Some(&new), &task("omat"));
+    assert!(message.contains("UMA-S-1.2.1") && message.contains("UMA-1.1"), "{message}");
+    let message = refusal("uma-s-1", Some(&old), &task("omat"));
+    assert!(message.contains("withdrawn") && message.contains("uma-s-1p1"), "{message}");
+    let message = refusal("uma", None, &task("omat"));
+    assert!(message.contains("needs a checkpoint"), "{message}");
+    let other = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/chgnet/chgnet_tiny.pth.tar");
+    let message = refusal("uma", Some(&other), &task("omat"));
+    assert!(message.contains("model_config"), "{message}");
+}
+
+#[test]
+fn names_lead_to_the_same_numbers_and_settings_to_other_keys() {
+    let golden = uma_golden::named(TINY[0].1, "mg_hcp");
+    let energy = |name: &str| {
+        let potential = registry::load(name, Some(&file(TINY[0].0)), &LoadOptions::with_precision(Precision::F64)).unwrap();
+        assert_eq!(potential.id().name, name);
+        let prediction = potential.predict(&[&golden.structure()], ALL, &Deadline::NONE).remove(0).unwrap();
+        (potential.id().settings.clone(), prediction.energy)
+    };
+    let expected = energy("uma");
+    assert_eq!(expected.0, "task=omat charge=0 spin=0");
+    assert_eq!(energy("uma-s-1p1"), expected);
+    assert_eq!(energy("uma_s_1p1"), expected);
+    let molecule = LoadOptions { task: Some("omol".into()), ..LoadOptions::default() };
+    let molecule = registry::load("uma", Some(&file(TINY[0].0)), &molecule).unwrap();
+    assert_eq!(molecule.id().settings, "task=omol charge=0 spin=1");
+    assert!(!molecule.supports(Species::from_atomic_number(100).unwrap()));
+    assert!(molecule.supports(Species::from_atomic_number(99).unwrap()));
+}
