@@ -64,20 +64,11 @@ impl Deviation {
     }
 }
 
-fn between(a: &Answer, b: &Answer) -> Deviation {
-    let as_prediction = Prediction {
-        energy: a.energy,
-        forces: a.forces.clone(),
-        stress: Some(a.stress()),
-        ..Prediction::default()
-    };
-    deviation(&as_prediction, b)
-}
-
 /// Of `f64`, against upstream without merging: experts are mixed in double precision here as there.
 const EXACT: Deviation = Deviation { energy: 1e-10, forces: 1e-10, stress: 1e-10 };
-/// Rounding of `f32`, beside upstream's own.
-const ROUNDED: Deviation = Deviation { energy: 1e-6, forces: 1e-5, stress: 1e-6 };
+/// Rounding of `f32`. Upstream's own reaches 1.8e-6 eV/atom, 6.2e-6 eV/Å and 4.2e-7 eV/Å^3 on these structures, ours
+/// 2.2e-6, 2.8e-6 and 2.8e-7; which structure it hits hardest is chance.
+const ROUNDED: Deviation = Deviation { energy: 3e-6, forces: 6e-6, stress: 6e-7 };
 
 /// Compares a set; returns how many there were.
 fn compare(path: &Path, goldens: &[Golden]) -> usize {
@@ -86,13 +77,8 @@ fn compare(path: &Path, goldens: &[Golden]) -> usize {
         let exact = deviation(&predict(&load(path, golden, Precision::F64), golden).unwrap(), &golden.f64);
         assert!(exact.within(&EXACT), "{name}: {exact:?}");
         let single = predict(&load(path, golden, Precision::F32), golden).unwrap();
-        let (rounding, single) = (between(&golden.f32, &golden.f64), deviation(&single, &golden.f64));
-        let limit = Deviation {
-            energy: ROUNDED.energy + 2.0 * rounding.energy,
-            forces: ROUNDED.forces + 2.0 * rounding.forces,
-            stress: ROUNDED.stress + 2.0 * rounding.stress,
-        };
-        assert!(single.within(&limit), "{name}: {single:?}, upstream {rounding:?}");
+        let single = deviation(&single, &golden.f64);
+        assert!(single.within(&ROUNDED), "{name}: {single:?}");
     }
     goldens.len()
 }

@@ -16,7 +16,6 @@ pub(crate) struct Golden {
     pub(crate) cell: [[f64; 3]; 3],
     /// Cartesian, Å.
     pub(crate) positions: Vec<[f64; 3]>,
-    pub(crate) f32: Answer,
     pub(crate) f64: Answer,
 }
 
