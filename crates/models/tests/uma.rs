@@ -10,9 +10,11 @@ use mlip_models::uma::Uma;
 use std::path::{Path, PathBuf};
 use uma_golden::{Answer, Golden, read};
 
-const TINY: [(&str, &str); 2] = [
+/// Both generations, and the shape of the medium model: degrees up to 4, orders up to 2, every width another one.
+const TINY: [(&str, &str); 3] = [
     ("uma_tiny_s1p1.pt", include_str!("uma/goldens_tiny_s1p1.json")),
     ("uma_tiny_s1p2p1.pt", include_str!("uma/goldens_tiny_s1p2p1.json")),
+    ("uma_tiny_m1p1.pt", include_str!("uma/goldens_tiny_m1p1.json")),
 ];
 const ALL: Request = Request { forces: true, atom_features: true };
 
@@ -66,9 +68,9 @@ impl Deviation {
 
 /// Of `f64`, against upstream without merging: experts are mixed in double precision here as there.
 const EXACT: Deviation = Deviation { energy: 1e-10, forces: 1e-10, stress: 1e-10 };
-/// Rounding of `f32`. Upstream's own reaches 1.8e-6 eV/atom, 6.2e-6 eV/Å and 4.2e-7 eV/Å^3 on these structures, ours
-/// 2.2e-6, 2.8e-6 and 2.8e-7; which structure it hits hardest is chance.
-const ROUNDED: Deviation = Deviation { energy: 3e-6, forces: 6e-6, stress: 6e-7 };
+/// Rounding of `f32`. Upstream's own reaches 5.4e-6 eV/atom, 5.8e-6 eV/Å and 9.8e-7 eV/Å^3 on these structures and
+/// weights, ours 3.2e-6, 2.8e-6 and 6.1e-7; which structure it hits hardest is chance.
+const ROUNDED: Deviation = Deviation { energy: 5e-6, forces: 5e-6, stress: 1e-6 };
 
 /// Compares a set; returns how many there were.
 fn compare(path: &Path, goldens: &[Golden]) -> usize {
@@ -97,7 +99,7 @@ fn an_isolated_atom_has_an_energy_and_no_force() {
         let potential = load(&file(name), &golden, Precision::F64);
         let prediction = predict(&potential, &golden).unwrap();
         assert_eq!((prediction.forces, prediction.stress), (vec![[0.0; 3]], Some([0.0; 6])));
-        assert_eq!(prediction.atom_features.unwrap().values.len(), 8);
+        assert_eq!(prediction.atom_features.unwrap().width, if name.contains("_m") { 6 } else { 8 });
     }
 }
 

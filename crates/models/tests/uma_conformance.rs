@@ -17,7 +17,7 @@ fn potentials() -> Vec<Uma> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/uma").join(name);
         Uma::from_file("uma", &path, &LoadOptions::with_precision(Precision::F64)).unwrap()
     };
-    ["uma_tiny_s1p1.pt", "uma_tiny_s1p2p1.pt"].map(load).into()
+    ["uma_tiny_s1p1.pt", "uma_tiny_s1p2p1.pt", "uma_tiny_m1p1.pt"].map(load).into()
 }
 
 fn check(names: &[&str], check: impl Fn(&Uma, &Structure)) {

@@ -1,6 +1,6 @@
 //! The first features of atoms beyond degree 0: what lies around them, from distances and elements alone.
 
-use super::edgewise::{EdgeGradients, Edges, Rows};
+use super::edgewise::{BLOCK, EdgeGradients, Edges, Rows, blocks};
 use super::radial::{Radial, RadialScratch};
 use mlip_kernels::simd::{InstructionSet, Kernel, Real};
 use mlip_kernels::spherical::{RotateBack, RotateInto, Torques, WeighRows};
@@ -8,9 +8,6 @@ use std::ops::Range;
 
 /// Messages are divided by this, the root of an average number of neighbors. Upstream has it in its code.
 const RESCALE: f64 = 5.0;
-
-/// Edges in flight at once.
-const BLOCK: usize = 48;
 
 /// `x_target += envelope / 5 · Dᵀ radial`, for the rows of order 0.
 #[derive(Debug, Clone, Copy)]
@@ -37,17 +34,12 @@ impl<T: Real> EdgeDegree<'_, T> {
         self.rows.n_factors() * self.channels
     }
 
-    fn blocks(edges: &Edges<T>) -> impl Iterator<Item = Range<usize>> {
-        let n = edges.graph.n_edges();
-        (0..n).step_by(BLOCK).map(move |start| start..(start + BLOCK).min(n))
-    }
-
     pub(super) fn forward(&self, edges: &Edges<T>, x: &mut [T]) {
         let layout = &self.rows.layout;
         let len = layout.wigner_len();
         let mut scratch = RadialScratch::new(BLOCK, self.edge_channels);
         let mut radial = vec![T::default(); BLOCK * self.size()];
-        for range in Self::blocks(edges) {
+        for range in blocks(edges.graph.n_edges()) {
             let radial = &mut radial[..range.len() * self.size()];
             self.radial.forward(edges.graph, &edges.basis, range.clone(), &mut scratch, radial);
             self.run(RotateBack {
@@ -73,7 +65,7 @@ impl<T: Real> EdgeDegree<'_, T> {
         let mut radial = vec![T::default(); BLOCK * self.size()];
         let mut by_radial = radial.clone();
         let mut turned = vec![T::default(); BLOCK * extended * self.channels];
-        for range in Self::blocks(edges) {
+        for range in blocks(edges.graph.n_edges()) {
             let n = range.len();
             let (radial, by_radial) = (&mut radial[..n * self.size()], &mut by_radial[..n * self.size()]);
             let turned = &mut turned[..n * extended * self.channels];

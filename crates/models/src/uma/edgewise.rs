@@ -10,8 +10,18 @@ use mlip_kernels::spherical::{
 };
 use std::ops::Range;
 
-/// Edges in flight at once: a multiple of every tile's height.
-const BLOCK: usize = 48;
+/// Edges in flight at once, at most. The products with weights, which come from the third-level cache, want many;
+/// the numbers of an edge between them, 60 kB in single precision, want few.
+pub(super) const BLOCK: usize = 96;
+
+/// A multiple of the height of every tile of the matrix products.
+const TILE: usize = 12;
+
+/// Edges cut into blocks of about one size.
+pub(super) fn blocks(n_edges: usize) -> impl Iterator<Item = Range<usize>> {
+    let size = n_edges.div_ceil(n_edges.div_ceil(BLOCK).max(1)).next_multiple_of(TILE);
+    (0..n_edges).step_by(size.max(TILE)).map(move |start| start..(start + size).min(n_edges))
+}
 
 /// What all layers know of the edges.
 #[derive(Debug)]
@@ -205,8 +215,7 @@ impl<'a, T: Real> Edgewise<'a, T> {
         let all = |size: usize| Vec::with_capacity(if keep { n_edges * size } else { 0 });
         let mut kept = Kept { first: all(first_size), second: all(second_size) };
         let (mut first, mut second) = (std::mem::take(&mut scratch.first), std::mem::take(&mut scratch.second));
-        for start in (0..n_edges).step_by(BLOCK) {
-            let range = start..(start + BLOCK).min(n_edges);
+        for range in blocks(n_edges) {
             let n = range.len();
             let (first, second) = (&mut first[..n * first_size], &mut second[..n * second_size]);
             self.block(edges, range.clone(), y, &mut scratch, first, second);
@@ -264,8 +273,7 @@ impl<'a, T: Real> Edgewise<'a, T> {
         let mut scratch = self.scratch(true);
         let (mut first_block, mut second_block) =
             (std::mem::take(&mut scratch.first), std::mem::take(&mut scratch.second));
-        for start in (0..n_edges).step_by(BLOCK) {
-            let range = start..(start + BLOCK).min(n_edges);
+        for range in blocks(n_edges) {
             let n = range.len();
             let (first, second) = match kept {
                 Some(kept) => (
