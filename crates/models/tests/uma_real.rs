@@ -16,8 +16,9 @@ use torch_writer::Pickle;
 /// Of `f64`, against upstream without merging, as in the tests of the tiny models. Upstream's own merge goes through
 /// single precision, which moves its energies by up to 1e-6 eV.
 const EXACT: [f64; 3] = [1e-9, 1e-9, 1e-9];
-/// Of `f32`: upstream's own rounding reaches 2e-7 eV/atom, 5e-6 eV/Å and 8e-7 eV/Å^3.
-const ROUNDED: [f64; 3] = [1e-6, 1e-5, 1e-6];
+/// Of `f32`. Upstream's own rounding reaches 2.0e-6 eV/atom, 8.8e-6 eV/Å and 7.3e-7 eV/Å^3 on these structures, ours
+/// 2.6e-6, 1.4e-5 and 4.1e-7; which structure it hits hardest is chance.
+const ROUNDED: [f64; 3] = [4e-6, 2e-5, 1e-6];
 
 fn json(path: &Path) -> Json {
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
@@ -115,10 +116,10 @@ fn the_real_size_equals_upstream_in_both_precisions() {
             let got = potential.predict(&[&golden.structure()], request, &Deadline::NONE).remove(0).unwrap();
             let found = deviations(&got, &golden.f64);
             for k in 0..3 {
-                assert!(found[k] <= limits[k], "{} {settings} {precision}: {found:e?}", golden.name);
+                assert!(found[k] <= limits[k], "{} {settings} {precision}: {found:?}", golden.name);
                 worst[k] = found[k].max(worst[k]);
             }
         }
-        eprintln!("{precision}: {worst:e?}");
+        eprintln!("{precision}: {worst:?}");
     }
 }

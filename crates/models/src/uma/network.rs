@@ -47,7 +47,7 @@ pub(super) struct Network<T> {
     degree: Radial<T>,
     blocks: Vec<Block<T>>,
     norm: SphericalNorm<T>,
-    readout: Readout<T>,
+    readout: Readout,
     /// Channels of degree 0 whose sum over the atoms is held at a value.
     balanced: Vec<(usize, f64)>,
 }
@@ -238,7 +238,7 @@ impl<T: Real> Network<T> {
     }
 
     /// Degree 0 of the last features, normal.
-    pub(super) fn last_features(&self, x: &[T]) -> Vec<T> {
+    pub(super) fn last_features(&self, x: &[T]) -> Vec<f64> {
         scalars(&self.normal(&self.norm, x), self.size(), self.channels)
     }
 
@@ -271,8 +271,8 @@ impl<T: Real> Network<T> {
             false => Vec::new(),
         };
         Ok(Evaluation {
-            energy: energies.iter().map(|energy| energy.wide()).sum(),
-            features: last.iter().map(|x| x.wide()).collect(),
+            energy: energies.iter().sum(),
+            features: last,
             gradient,
         })
     }
@@ -282,7 +282,7 @@ impl<T: Real> Network<T> {
         prepared: &Prepared<T>,
         merged: &Merged<T>,
         x: &[T],
-        last: &[T],
+        last: &[f64],
         states: Vec<LayerState<T>>,
         deadline: &Deadline,
     ) -> Result<Vec<[f64; 3]>, PredictError> {
@@ -293,7 +293,7 @@ impl<T: Real> Network<T> {
             envelope: vec![0.0; n_edges],
             torque: vec![[0.0; 2]; n_edges],
         };
-        let by_last = spread(&self.readout.gradient(last), self.size(), self.channels);
+        let by_last = spread::<T>(&self.readout.gradient(last), self.size(), self.channels);
         let mut by_x = vec![T::default(); x.len()];
         T::run(NormBackward { norm: &self.norm, features: x, gradient: &by_last, out: &mut by_x }, self.set);
         for (layer, state) in states.into_iter().enumerate().rev() {

@@ -1,4 +1,7 @@
 //! From the features of atoms to energies: a small network on degree 0.
+//!
+//! In double precision whatever the rest computes in: it costs next to nothing, and its rounding would reach the energy
+//! undiminished.
 
 use super::packed::Affine;
 use super::routing::Linear;
@@ -8,12 +11,12 @@ use mlip_kernels::simd::{InstructionSet, Real};
 
 /// Three linear layers with silu between.
 #[derive(Debug)]
-pub(super) struct Readout<T> {
-    layers: [Affine<T>; 3],
+pub(super) struct Readout {
+    layers: [Affine<f64>; 3],
     set: InstructionSet,
 }
 
-impl<T: Real> Readout<T> {
+impl Readout {
     /// `head`: name of the head; `expert`: which of the experts, where the head has one for each task.
     pub(super) fn read(
         weights: &Weights,
@@ -26,7 +29,7 @@ impl<T: Real> Readout<T> {
         let prefixes = [format!("output_heads.{head}.head.energy_block"), format!("output_heads.{head}.energy_block")];
         let wrapped = weights.get(&format!("{}.0.bias", prefixes[0]), &[hidden]).is_ok();
         let prefix = &prefixes[usize::from(!wrapped)];
-        let layer = |k: usize, out: usize, inputs: usize| -> Result<Affine<T>, WeightsError> {
+        let layer = |k: usize, out: usize, inputs: usize| -> Result<Affine<f64>, WeightsError> {
             let name = format!("{prefix}.{k}");
             let mixture = expert.map(|(index, experts)| {
                 weights.get(&format!("{name}.weights"), &[experts, out, inputs]).map(|all| (index, all))
@@ -49,7 +52,7 @@ impl<T: Real> Readout<T> {
     }
 
     /// Before each silu, and the energies.
-    fn layers(&self, rows: &[T]) -> ([Vec<T>; 2], Vec<T>) {
+    fn layers(&self, rows: &[f64]) -> ([Vec<f64>; 2], Vec<f64>) {
         let mut x = rows.to_vec();
         let before = [0, 1].map(|k| {
             let y = self.layers[k].apply(&x);
@@ -62,14 +65,14 @@ impl<T: Real> Readout<T> {
     }
 
     /// `[atoms]` from `[atoms, channels]`.
-    pub(super) fn energies(&self, rows: &[T]) -> Vec<T> {
+    pub(super) fn energies(&self, rows: &[f64]) -> Vec<f64> {
         self.layers(rows).1
     }
 
     /// Gradient of the sum of energies by the rows.
-    pub(super) fn gradient(&self, rows: &[T]) -> Vec<T> {
+    pub(super) fn gradient(&self, rows: &[f64]) -> Vec<f64> {
         let (before, energies) = self.layers(rows);
-        let mut gradient = vec![T::real(1.0); energies.len()];
+        let mut gradient = vec![1.0; energies.len()];
         for k in (0..3).rev() {
             gradient = self.layers[k].backward(&gradient);
             if k > 0 {
@@ -81,15 +84,15 @@ impl<T: Real> Readout<T> {
 }
 
 /// Rows of degree 0 of `[atoms, components, channels]`.
-pub(super) fn scalars<T: Real>(features: &[T], size: usize, channels: usize) -> Vec<T> {
-    features.chunks_exact(size).flat_map(|atom| &atom[..channels]).copied().collect()
+pub(super) fn scalars<T: Real>(features: &[T], size: usize, channels: usize) -> Vec<f64> {
+    features.chunks_exact(size).flat_map(|atom| &atom[..channels]).map(|x| x.wide()).collect()
 }
 
 /// The reverse: zeros in all other rows.
-pub(super) fn spread<T: Real>(rows: &[T], size: usize, channels: usize) -> Vec<T> {
+pub(super) fn spread<T: Real>(rows: &[f64], size: usize, channels: usize) -> Vec<T> {
     let mut features = vec![T::default(); rows.len() / channels * size];
     for (atom, row) in features.chunks_exact_mut(size).zip(rows.chunks_exact(channels)) {
-        atom[..channels].copy_from_slice(row);
+        atom.iter_mut().zip(row).for_each(|(to, from)| *to = T::real(*from));
     }
     features
 }
