@@ -92,7 +92,8 @@ mod tests {
             let weights = (0..n_tables).map(|e| 0.3 / (1.0 + e as f64)).collect::<Vec<_>>();
             let tables = (0..n_tables * n).map(|k| (k % 1013) as f32 * 0.37 - 90.0).collect::<Vec<_>>();
             let bytes = tables.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<_>>();
-            let expected = (0..n).map(|k| (0..n_tables).map(|e| weights[e] * f64::from(tables[e * n + k])).sum::<f64>());
+            let expected =
+                (0..n).map(|k| (0..n_tables).map(|e| weights[e] * f64::from(tables[e * n + k])).sum::<f64>());
             for set in InstructionSet::available() {
                 let mut out = vec![0.0f64; n];
                 weighted_sum(&weights, &bytes, &mut out, set);

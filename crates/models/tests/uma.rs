@@ -169,7 +169,8 @@ fn what_cannot_be_computed_is_refused_by_name() {
 fn names_lead_to_the_same_numbers_and_settings_to_other_keys() {
     let golden = uma_golden::named(TINY[0].1, "mg_hcp");
     let energy = |name: &str| {
-        let potential = registry::load(name, Some(&file(TINY[0].0)), &LoadOptions::with_precision(Precision::F64)).unwrap();
+        let potential =
+            registry::load(name, Some(&file(TINY[0].0)), &LoadOptions::with_precision(Precision::F64)).unwrap();
         assert_eq!(potential.id().name, name);
         let prediction = potential.predict(&[&golden.structure()], ALL, &Deadline::NONE).remove(0).unwrap();
         (potential.id().settings.clone(), prediction.energy)

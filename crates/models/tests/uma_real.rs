@@ -39,7 +39,8 @@ fn tasks(references: &Json, rmsd: &Json) -> Json {
 
 /// The checkpoint, as upstream writes it, from the recipe of its weights.
 fn write_checkpoint(folder: &Path, to: &Path) {
-    let (settings, recipe) = (json(&folder.join("uma_real_s1p1.json")), json(&folder.join("uma_real_s1p1.recipe.json")));
+    let (settings, recipe) =
+        (json(&folder.join("uma_real_s1p1.json")), json(&folder.join("uma_real_s1p1.recipe.json")));
     let mut references = json(&folder.join("elem_refs.json"));
     let known = settings["model_config"]["backbone"]["dataset_list"].as_array().unwrap().clone();
     references.as_object_mut().unwrap().retain(|name, _| known.iter().any(|known| known == name));

@@ -2,8 +2,6 @@
 //!
 //! `out[l = 0] = silu(row)`, `out[l > 0] = row · sigmoid(gates[l - 1])`.
 
-#![expect(clippy::needless_range_loop, reason = "one index runs through several arrays of vectors")]
-
 use super::layout::MAX_DEGREE;
 use crate::gate::{silu, silu_slope};
 use crate::simd::math::sigmoid;

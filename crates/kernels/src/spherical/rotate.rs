@@ -137,8 +137,7 @@ impl<T: Real> Kernel<T> for RotateBack<'_, T> {
             let feature = &mut features[*atom as usize * size..][..size];
             let (first, row) = (&mut feature[..channels], &from[offset..][..channels]);
             for at in (0..channels).step_by(V::LANES) {
-                let sum =
-                    V::load_padded(row, at, zero).mul_add(V::splat(factor), V::load_padded(first, at, zero));
+                let sum = V::load_padded(row, at, zero).mul_add(V::splat(factor), V::load_padded(first, at, zero));
                 sum.store_padded(first, at);
             }
             for l in 1..=layout.lmax() {
@@ -169,8 +168,7 @@ fn turn_back<V: Vector, const N: usize>(
     for at in (0..channels).step_by(V::LANES) {
         let mut sums = [V::splat(zero); N];
         for (row, m) in rows {
-            let lanes =
-                V::load_padded(&from[row * stride + offset..][..channels], at, zero).mul(V::splat(factor));
+            let lanes = V::load_padded(&from[row * stride + offset..][..channels], at, zero).mul(V::splat(factor));
             let factors = &wigner[m * N..][..N];
             for k in 0..N {
                 sums[k] = lanes.mul_add(V::splat(factors[k]), sums[k]);

@@ -249,7 +249,8 @@ fn run(kernel: impl Kernel<f64, Output = ()>, set: InstructionSet) {
 #[test]
 fn gates_and_norms_have_their_gradients() {
     let degrees = [0, 1, 2, 1, 2];
-    for (width, set) in [3, 8, 21].into_iter().flat_map(|w| InstructionSet::available().into_iter().map(move |s| (w, s)))
+    for (width, set) in
+        [3, 8, 21].into_iter().flat_map(|w| InstructionSet::available().into_iter().map(move |s| (w, s)))
     {
         let items = 2;
         let x = noise(items * 7 * width, 5);
@@ -285,7 +286,9 @@ fn gates_and_norms_have_their_gradients() {
         run(NormBackward { norm: &norm, features: &x, gradient: &p, out: &mut gradient }, set);
         check_gradient(&x, &p, forward, &gradient);
         // A constant may be added to degree 0.
-        let shifted = forward(&x.iter().enumerate().map(|(k, x)| x + f64::from(u8::from(k % (9 * width) < width))).collect::<Vec<_>>());
+        let shifted = forward(
+            &x.iter().enumerate().map(|(k, x)| x + f64::from(u8::from(k % (9 * width) < width))).collect::<Vec<_>>(),
+        );
         shifted.iter().zip(forward(&x)).for_each(|(a, b)| close(*a, b, 1e-12));
     }
 }

@@ -1,8 +1,8 @@
 //! Upstream's own file.
 
 use super::config::Config;
-use super::plain::plain;
 use super::error::LoadError;
+use super::plain::plain;
 use crate::mapped::Mapped;
 use crate::weights::Weights;
 use mlip_checkpoint::{Checkpoint, DType, Problem};
@@ -12,11 +12,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Classes that a checkpoint of UMA mentions; none of them is executed.
-const CLASSES: &[&str] = &[
-    "fairchem.core.units.mlip_unit.api.inference.MLIPInferenceCheckpoint",
-    "omegaconf.*",
-    "typing.Any",
-];
+const CLASSES: &[&str] =
+    &["fairchem.core.units.mlip_unit.api.inference.MLIPInferenceCheckpoint", "omegaconf.*", "typing.Any"];
 
 /// Where the experts of one linear map lie in the mapped file: `[experts, out, in]`, `f32`.
 #[derive(Debug, Clone, PartialEq, Eq)]

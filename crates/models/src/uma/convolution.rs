@@ -183,8 +183,20 @@ impl<T: Real> Halves<'_, T> {
         for row in out.chunks_mut(self.to_stride).take(n) {
             row.copy_within(self.to_plus..self.to_plus + self.to_size, self.to_minus);
         }
-        to_plus.multiply_add_strided(&self.from[self.minus..], self.stride, n, &mut out[self.to_plus..], self.to_stride);
-        to_minus.multiply_add_strided(&self.from[self.plus..], self.stride, n, &mut out[self.to_minus..], self.to_stride);
+        to_plus.multiply_add_strided(
+            &self.from[self.minus..],
+            self.stride,
+            n,
+            &mut out[self.to_plus..],
+            self.to_stride,
+        );
+        to_minus.multiply_add_strided(
+            &self.from[self.plus..],
+            self.stride,
+            n,
+            &mut out[self.to_minus..],
+            self.to_stride,
+        );
     }
 }
 

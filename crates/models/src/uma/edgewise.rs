@@ -286,7 +286,8 @@ impl<'a, T: Real> Edgewise<'a, T> {
                     (&*first, &*second)
                 }
             };
-            let Scratch { radial, factors, by_factors, z, by_z, sums, by_first, gated, by_second, turned, .. } = &mut scratch;
+            let Scratch { radial, factors, by_factors, z, by_z, sums, by_first, gated, by_second, turned, .. } =
+                &mut scratch;
             let envelope = &edges.envelope[range.clone()];
             let turned = &mut turned[..n * extended * self.channels];
             self.run(RotateInto {

@@ -2,9 +2,9 @@
 
 use super::checkpoint::{Contents, ExpertTensor};
 use super::convolution::{Convolution, ConvolutionShape};
+use super::error::LoadError;
 use super::merged::Merged;
 use super::packed::narrow;
-use super::error::LoadError;
 use crate::mapped::Mapped;
 use crate::weights::WeightsError;
 use mlip_atoms::{Deadline, PredictError};

@@ -97,7 +97,12 @@ impl<T: Real> Network<T> {
                 before_messages: norm(1)?,
                 radial: radial(&format!("{name}.edge_wise.so2_conv_1.rad_func"), rows.n_factors() * 2 * channels)?,
                 before_atoms: norm(2)?,
-                atomwise: Atomwise::read(weights, &format!("backbone.{name}.atom_wise"), [lmax, channels, hidden], set)?,
+                atomwise: Atomwise::read(
+                    weights,
+                    &format!("backbone.{name}.atom_wise"),
+                    [lmax, channels, hidden],
+                    set,
+                )?,
             })
         };
         let blocks = (0..b.num_layers).map(block).collect::<Result<Vec<_>, LoadError>>()?;
@@ -270,11 +275,7 @@ impl<T: Real> Network<T> {
             true => self.backward(&prepared, merged, &x, &last, states, deadline)?,
             false => Vec::new(),
         };
-        Ok(Evaluation {
-            energy: energies.iter().sum(),
-            features: last,
-            gradient,
-        })
+        Ok(Evaluation { energy: energies.iter().sum(), features: last, gradient })
     }
 
     fn backward(

@@ -72,9 +72,10 @@ impl Task {
         let scale = |property: &str| match entry(property, name).map(|task| normalizer(task, name)) {
             None => Ok(energy_scale),
             Some(Ok((0.0, scale))) => Ok(scale),
-            Some(Ok((mean, _))) => {
-                Err(TaskError::Form { task: name.into(), what: format!("the normalizer of {property} has mean {mean}, 0 was expected") })
-            }
+            Some(Ok((mean, _))) => Err(TaskError::Form {
+                task: name.into(),
+                what: format!("the normalizer of {property} has mean {mean}, 0 was expected"),
+            }),
             Some(Err(error)) => Err(error),
         };
         Ok(Self {
