@@ -116,55 +116,19 @@ pub static REGISTRY: &[Entry] = &[
         licence: "none: it has no weights",
         load: load_lennard_jones,
     },
+    uma(
+        "uma-s-1p1",
+        &["uma", "uma_s_1p1"],
+        "UMA small 1.1: energy, forces, stress; H to Es; tasks omat (inorganic materials, the default), omol, omc, oc20, odac; as `uma` it takes the checkpoint of any UMA",
+    ),
+    uma("uma-s-1p2", &["uma_s_1p2"], "UMA small 1.2: energy, forces, stress; tasks oc22 and oc25 as well"),
+    uma("uma-s-1p2p1", &["uma_s_1p2p1"], "UMA small 1.2.1: energy, forces, stress; tasks oc22 and oc25 as well"),
+    uma("uma-m-1p1", &["uma_m_1p1"], "UMA medium 1.1: energy, forces, stress; many times as costly as the small ones"),
     Entry {
-        name: "uma-s-1p1",
-        aliases: &["uma", "uma_s_1p1"],
-        takes: UMA_OPTIONS,
-        about: "UMA small 1.1: energy, forces, stress; H to Es; tasks omat (inorganic materials, default), omol, omc, oc20, odac; as `uma` it takes any UMA checkpoint",
-        built_in: None,
-        files: "upstream's `uma-s-1p1.pt` (huggingface.co/facebook/UMA, after agreeing to its licence)",
-        licence: UMA_LICENCE,
-        load: load_uma,
-    },
-    Entry {
-        name: "uma-s-1p2",
-        aliases: &["uma_s_1p2"],
-        takes: UMA_OPTIONS,
-        about: "UMA small 1.2: energy, forces, stress; more tasks: oc22, oc25",
-        built_in: None,
-        files: "upstream's `uma-s-1p2.pt` (huggingface.co/facebook/UMA, after agreeing to its licence)",
-        licence: UMA_LICENCE,
-        load: load_uma,
-    },
-    Entry {
-        name: "uma-s-1p2p1",
-        aliases: &["uma_s_1p2p1"],
-        takes: UMA_OPTIONS,
-        about: "UMA small 1.2.1: energy, forces, stress; more tasks: oc22, oc25",
-        built_in: None,
-        files: "upstream's `uma-s-1p2p1.pt` (huggingface.co/facebook/UMA, after agreeing to its licence)",
-        licence: UMA_LICENCE,
-        load: load_uma,
-    },
-    Entry {
-        name: "uma-m-1p1",
-        aliases: &["uma_m_1p1"],
-        takes: UMA_OPTIONS,
-        about: "UMA medium 1.1: energy, forces, stress; features of degree 4, about ten times the time of the small one",
-        built_in: None,
-        files: "upstream's `uma-m-1p1.pt` (huggingface.co/facebook/UMA, after agreeing to its licence)",
-        licence: UMA_LICENCE,
-        load: load_uma,
-    },
-    Entry {
-        name: "uma-s-1",
-        aliases: &["uma_s_1"],
-        takes: UMA_OPTIONS,
         about: "UMA small 1.0, withdrawn upstream: refused, use uma-s-1p1",
-        built_in: None,
         files: "none: upstream refuses its checkpoint",
-        licence: UMA_LICENCE,
         load: refuse_uma_1,
+        ..uma("uma-s-1", &["uma_s_1"], "")
     },
 ];
 
@@ -181,9 +145,20 @@ const fn orb_v3(name: &'static str, aliases: &'static [&'static str], about: &'s
         load: load_orb,
     }
 }
-/// Settings of UMA.
-const UMA_OPTIONS: &[&str] = &["task", "charge", "spin"];
-const UMA_LICENCE: &str = "FAIR Chemistry License v1 (gated; not distributed with this program)";
+
+/// One of the models of UMA.
+const fn uma(name: &'static str, aliases: &'static [&'static str], about: &'static str) -> Entry {
+    Entry {
+        name,
+        aliases,
+        takes: &["task", "charge", "spin"],
+        about,
+        built_in: None,
+        files: "upstream's `.pt` (https://huggingface.co/facebook/UMA, after agreeing to its licence), named like the model",
+        licence: "FAIR Chemistry License v1",
+        load: load_uma,
+    }
+}
 
 /// Why a potential cannot be had.
 #[derive(Debug, Error)]
