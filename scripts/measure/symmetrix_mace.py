@@ -7,7 +7,8 @@ Needs `pip install symmetrix-xl[mace]==0.1.1` and, once for every model, its con
   symmetrix_extract_mace --model MODEL.model --output MODEL.json
   symmetrix_prepare_jit_host_artifact --model MODEL.json --precision float32
 A skin of 0 makes the neighbors anew for every call, as a list of unrelated crystals needs it; with a skin, the calls
-share one neighbor list, as in molecular dynamics.
+share one neighbor list, as in molecular dynamics. The profile `capacity`, its default, takes minutes to compile when a
+model is loaded for the first time.
 """
 
 import time
