@@ -1,7 +1,7 @@
 //! `silu(norm(row))` with layer norm, for rows of any width.
 
 use crate::gate::{LayerNorm, silu, silu_slope};
-use crate::simd::{Kernel, Real, Vector};
+use crate::simd::{Kernel, Real, Vector, math};
 
 /// Added to the variance, as PyTorch's `LayerNorm` does by default.
 const EPSILON: f64 = 1e-5;
@@ -77,6 +77,7 @@ impl<T: Real> Kernel<T> for NormalSiluBackward<'_, T> {
                 let before = lanes.mul_add(scale, V::load_padded(&norm.offset, at, zero));
                 // Beyond the end of a row the scale is zero, and so is the slope.
                 let slope = silu_slope(before).mul(scale).mul(V::load_padded(gradient, at, zero));
+                let slope = math::settle(slope);
                 slope.store_padded(gradient, at);
                 sum = sum.add(slope);
                 product = slope.mul_add(lanes, product);

@@ -1,7 +1,7 @@
 //! Maps of rows: layer norm and activation.
 
 use crate::gate::{LayerNorm, Mask, load, silu, silu_slope, store, with_vectors};
-use crate::simd::{InstructionSet, Kernel, Real, Vector};
+use crate::simd::{InstructionSet, Kernel, Real, Vector, math};
 
 /// What is done to a row.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +55,7 @@ fn run<V: Vector, const N: usize>(task: MapRows<'_, V::Scalar>) {
             RowMap::SiluBackward => {
                 let gradient: [V; N] = load(out);
                 for k in 0..N {
-                    row[k] = silu_slope(row[k]).mul(gradient[k]);
+                    row[k] = math::settle(silu_slope(row[k]).mul(gradient[k]));
                 }
                 row
             }
@@ -101,7 +101,8 @@ impl<T: Real> Kernel<T> for ActivateBackward<'_, T> {
     fn run<V: Vector<Scalar = T>>(self) {
         for at in (0..self.row.len()).step_by(V::LANES) {
             let slope = silu_slope(V::load_padded(self.row, at, T::default()));
-            slope.mul(V::load_padded(self.gradient, at, T::default())).store_padded(self.gradient, at);
+            let product = slope.mul(V::load_padded(self.gradient, at, T::default()));
+            math::settle(product).store_padded(self.gradient, at);
         }
     }
 }

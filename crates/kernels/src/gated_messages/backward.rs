@@ -3,7 +3,7 @@
 use super::forward::{first_layer, second_layer};
 use super::{BLOCK, GatedMessages, Rows, Saved};
 use crate::gate::{Mask, add, load, multiply, silu_slope, store, with_vectors};
-use crate::simd::{Kernel, Real, Vector};
+use crate::simd::{Kernel, Real, Vector, math};
 
 /// From `∂E/∂out` to the gradients of the tables and of the own features. Weights are constant and get none.
 pub struct Backward<'a, 'b, T> {
@@ -73,7 +73,7 @@ fn run<V: Vector, const N: usize>(backward: Backward<'_, '_, V::Scalar>) {
             for (z, dz) in z.chunks_exact(w).zip(dz.chunks_exact_mut(w)).take(2 * n) {
                 let (z, mut lanes): ([V; N], [V; N]) = (load(z), load(dz));
                 for k in 0..N {
-                    lanes[k] = lanes[k].mul(silu_slope(z[k]));
+                    lanes[k] = math::settle(lanes[k].mul(silu_slope(z[k])));
                 }
                 store(lanes, dz);
             }

@@ -9,7 +9,7 @@
 
 use crate::gate::{silu, silu_slope};
 use crate::linear::Matrix;
-use crate::simd::{InstructionSet, Kernel, Real, Vector};
+use crate::simd::{InstructionSet, Kernel, Real, Vector, math};
 
 /// Constant weights of a perceptron; the bias of the first layer is among the caller's terms.
 #[derive(Debug, Clone)]
@@ -127,7 +127,7 @@ pub fn silu_backward_rows<T: Real>(z: &[T], gradient: &mut [T], set: Instruction
             let Self(z, gradient) = self;
             for at in (0..z.len()).step_by(V::LANES) {
                 let slope = silu_slope(V::load_padded(z, at, T::default()));
-                V::load_padded(gradient, at, T::default()).mul(slope).store_padded(gradient, at);
+                math::settle(V::load_padded(gradient, at, T::default()).mul(slope)).store_padded(gradient, at);
             }
         }
     }

@@ -108,6 +108,8 @@ pub trait Real:
     const EXP_TERMS: usize;
     /// The same for the sine on [-π/2, π/2].
     const SIN_TERMS: usize;
+    /// Numbers far below this are zero to a network, see [`math::settle`].
+    const NEGLIGIBLE: Self;
     /// Largest argument that `exp` takes without overflow.
     const EXP_LIMIT: f64;
     /// `value + tail` in two parts; products of the first with a small whole number are exact.
@@ -201,9 +203,10 @@ pub fn launch<T: Real, K: Kernel<T>>(kernel: K) -> K::Output {
 }
 
 macro_rules! real {
-    ($type:ident, $rounding:expr, $exp_terms:expr, $sin_terms:expr, $limit:expr, $mask:expr) => {
+    ($type:ident, $rounding:expr, $exp_terms:expr, $sin_terms:expr, $limit:expr, $mask:expr, $negligible:expr) => {
         impl Real for $type {
             const ROUNDING: Self = $rounding;
+            const NEGLIGIBLE: Self = $negligible;
             const EXP_TERMS: usize = $exp_terms;
             const SIN_TERMS: usize = $sin_terms;
             const EXP_LIMIT: f64 = $limit;
@@ -251,8 +254,8 @@ macro_rules! real {
     };
 }
 
-real!(f32, 12_582_912.0, 8, 7, 87.0, 0xffff_f000);
-real!(f64, 6_755_399_441_055_744.0, 14, 12, 700.0, 0xffff_ffff_f800_0000);
+real!(f32, 12_582_912.0, 8, 7, 87.0, 0xffff_f000, 1e-24);
+real!(f64, 6_755_399_441_055_744.0, 14, 12, 700.0, 0xffff_ffff_f800_0000, 1e-270);
 
 #[cfg(test)]
 mod tests;
