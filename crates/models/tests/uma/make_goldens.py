@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Tiny UMA checkpoints with weights from a hash, and what upstream computes with them.
 
-usage: make_goldens.py VARIANT OUT     VARIANT: s1p1, s1p2p1 or m1p1
+usage: make_goldens.py VARIANT OUT     VARIANT: s1p1, s1p2p1, m1p1, or real
 
 Writes OUT/uma_tiny_VARIANT.pt and OUT/goldens_tiny_VARIANT.json: energies, forces and stresses of
 `fairchem-core==2.24.0` (`MLIPPredictUnit`, experts not merged, quaternion rotations, one thread) in f64 with widened
 weights and in f32, for the structures in goldens_tiny_s1p1.json beside this script. Energies and forces do not depend
 on the random turn of the edges' frames beyond 1e-13.
+
+`real` writes uma_real.pt alone: the hyperparameters of uma-s-1p1, for measurements.
 
 The two files of the small variants in this folder went through upstream's converter from a training checkpoint as
 well, so that their containers are those of released files; their numbers are those that this script gives.
@@ -40,6 +42,7 @@ VARIANTS = {
     "s1p2p1": dict(datasets=SEVEN, channels=8, hidden=8, edge=8, gaussians=8, experts=4, lmax=2, mmax=2),
     # The medium model's degrees and orders; every width another one.
     "m1p1": dict(datasets=FIVE, channels=6, hidden=4, edge=10, gaussians=7, experts=3, lmax=4, mmax=2),
+    "real": dict(datasets=FIVE, channels=128, hidden=128, edge=128, gaussians=64, experts=32, lmax=2, mmax=2),
 }
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -79,7 +82,7 @@ def model_config(v, variant):
         model=UMA + "escn_moe.eSCNMDMoeBackbone", num_experts=v["experts"], moe_dropout=0.05, moe_layer_type="pytorch",
         use_composition_embedding=True, use_global_embedding=False, max_num_elements=100, sphere_channels=v["channels"],
         hidden_channels=v["hidden"], edge_channels=v["edge"], num_distance_basis=v["gaussians"], lmax=v["lmax"],
-        mmax=v["mmax"], num_layers=2, cutoff=6, max_neighbors=300, otf_graph=True, use_pbc=True, use_pbc_single=True,
+        mmax=v["mmax"], num_layers=4 if variant == "real" else 2, cutoff=6, max_neighbors=300, otf_graph=True, use_pbc=True, use_pbc_single=True,
         distance_function="gaussian", regress_forces=True, regress_stress=True, direct_forces=False,
         norm_type="rms_norm_sh", act_type="gate", ff_type="spectral", chg_spin_emb_type="rand_emb", cs_emb_grad=True,
     )
@@ -160,8 +163,10 @@ def predict(unit, golden, dtype):
 
 def main(variant, out):
     torch.set_num_threads(1)
-    path = pathlib.Path(out) / f"uma_tiny_{variant}.pt"
+    path = pathlib.Path(out) / ("uma_real.pt" if variant == "real" else f"uma_tiny_{variant}.pt")
     write(path, variant)
+    if variant == "real":
+        return
     goldens = json.loads((HERE / "goldens_tiny_s1p1.json").read_text())
     keep = ("name", "task", "charge", "spin", "numbers", "cell", "positions")
     goldens = [{key: golden[key] for key in keep} for golden in goldens]
