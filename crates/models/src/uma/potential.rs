@@ -24,7 +24,7 @@ const DEFAULT_TASK: &str = "omat";
 const CACHE_BYTES: u64 = 160 << 20;
 
 /// Structures whose intermediate results would take more than this compute them twice instead of keeping them.
-const KEPT_BYTES: usize = 512 << 20;
+const KEPT_BYTES: usize = 256 << 20;
 
 /// UMA for one task, charge and spin.
 pub struct Uma {
