@@ -93,6 +93,11 @@ impl Weights {
         self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor.shape.as_slice()))
     }
 
+    /// Name, shape and values of all tensors, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[usize], &[f64])> {
+        self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor.shape.as_slice(), tensor.values.as_slice()))
+    }
+
     /// blake3 over names, shapes and values: the same weights have the same digest, whatever file they came from.
     pub fn digest(&self) -> String {
         let mut digest = Digest::default();

@@ -1,5 +1,4 @@
-//! UMA's forces, stress and symmetries. Its convolutions tell left from right, as upstream's: rotations leave the
-//! energy as it is, inversions need not.
+//! UMA's forces, stress and symmetries, and its two routes against each other.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -7,19 +6,23 @@
 mod conformance;
 mod uma_golden;
 
-use mlip_atoms::{Lattice, LoadOptions, Precision, Species, Structure};
+use candle_core::Device;
+use mlip_atoms::{Deadline, Lattice, LoadOptions, Potential, Precision, PredictError, Request, Species, Structure};
 use mlip_models::uma::Uma;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const GOLDENS: &str = include_str!("uma/goldens_tiny_s1p1.json");
 
+const FILES: [&str; 3] = ["uma_tiny_s1p1.pt", "uma_tiny_s1p2p1.pt", "uma_tiny_m1p1.pt"];
+
+fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/uma").join(name)
+}
+
 /// Both generations, and the shape of the medium model: degrees up to 4, orders up to 2.
 fn potentials() -> Vec<Uma> {
-    let load = |name: &str| {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/uma").join(name);
-        Uma::from_file("uma", &path, &LoadOptions::with_precision(Precision::F64)).unwrap()
-    };
-    ["uma_tiny_s1p1.pt", "uma_tiny_s1p2p1.pt", "uma_tiny_m1p1.pt"].map(load).into()
+    let options = LoadOptions::with_precision(Precision::F64);
+    FILES.map(|name| Uma::from_file("uma", &file(name), &options).unwrap()).into()
 }
 
 fn check(names: &[&str], check: impl Fn(&Uma, &Structure)) {
@@ -65,6 +68,22 @@ fn a_rotation_turns_forces_and_stress() {
     check(SYMMETRIES, |potential, structure| conformance::a_rotation_turns_forces_and_stress(potential, structure));
 }
 
+/// The convolutions turn as crystals do, but they are not mirrored: orders m and -m mix. What upstream's algorithm gives
+/// for two inverted crystals was computed by an independent implementation of it in numpy.
+#[test]
+fn an_inverted_crystal_is_another_one_as_it_is_upstream() {
+    let potential = &potentials()[0];
+    for (name, expected) in [("srtio3_rattled", -45.254_552_251_517_65), ("triclinic_skewed", -39.943_320_233_469_95)] {
+        let golden = uma_golden::named(GOLDENS, name);
+        let structure = golden.structure();
+        let fractional = structure.fractional().iter().map(|x| x.map(|x| -x)).collect();
+        let inverted = Structure::new(structure.lattice().clone(), structure.species().to_vec(), fractional).unwrap();
+        let energy = conformance::predict(potential, &inverted).energy;
+        conformance::assert_close("energy", &[energy], &[expected], 1e-12);
+        assert!((energy - golden.f64.energy).abs() > 1e-4);
+    }
+}
+
 #[test]
 fn translations_change_nothing() {
     check(SYMMETRIES, |potential, structure| conformance::translations_change_nothing(potential, structure));
@@ -85,4 +104,29 @@ fn the_choice_of_lattice_vectors_changes_nothing() {
     check(SYMMETRIES, |potential, structure| {
         conformance::the_choice_of_lattice_vectors_changes_nothing(potential, structure);
     });
+}
+
+/// The composite is plain candle operations: what an accelerator would run.
+#[test]
+fn the_composite_route_gives_the_predictions_of_the_fast_route() {
+    let options = LoadOptions::with_precision(Precision::F64);
+    let request = Request { forces: true, atom_features: true };
+    for (fast, name) in potentials().into_iter().zip(FILES) {
+        let composite = Uma::composite("uma", &file(name), &options, &Device::Cpu).unwrap();
+        assert_eq!(fast.id(), composite.id());
+        for name in ["srtio3_rattled", "triclinic_skewed", "cu_fcc_1atom", "h2o_box", "ar_isolated"] {
+            let structure = uma_golden::named(GOLDENS, name).structure();
+            let [a, b] = [&fast, &composite]
+                .map(|potential| potential.predict(&[&structure], request, &Deadline::NONE).remove(0).unwrap());
+            conformance::assert_close("energy", &[a.energy], &[b.energy], 1e-10);
+            conformance::assert_close("forces", &a.forces.concat(), &b.forces.concat(), 1e-10);
+            conformance::assert_close("stress", &a.stress.unwrap(), &b.stress.unwrap(), 1e-10);
+            let (a, b) = (a.atom_features.unwrap().values, b.atom_features.unwrap().values);
+            conformance::assert_close("features", &a, &b, 1e-10);
+        }
+        let structure = uma_golden::named(GOLDENS, "mg_hcp").structure();
+        let deadline = Deadline::after(std::time::Duration::ZERO);
+        let error = composite.predict(&[&structure], request, &deadline).remove(0);
+        assert!(matches!(error, Err(PredictError::Timeout { .. })), "{error:?}");
+    }
 }

@@ -26,5 +26,5 @@ pub use layout::{Layout, MAX_DEGREE, Order};
 pub use norm::{NormBackward, NormForward, SphericalNorm};
 pub use rotate::{RotateBack, RotateInto};
 pub use scale::{ScaleRows, ScaleRowsBackward, WeighRows};
-pub use torque::{Generators, Torques};
+pub use torque::{Generators, Torques, generators};
 pub use wigner::{Frame, Wigner, frame};

@@ -70,6 +70,23 @@ fn generator(layout: &Layout, axis: usize) -> impl Fn(usize, isize, isize) -> f6
     }
 }
 
+/// The generators about x, y and z, `[components, components]` each, row-major, in the order of an atom's feature.
+pub fn generators(layout: &Layout) -> [Vec<f64>; 3] {
+    let size = layout.n_components();
+    [0, 1, 2].map(|axis| {
+        let element = generator(layout, axis);
+        let mut all = vec![0.0; size * size];
+        for l in 1..=layout.lmax() {
+            let degree = l as isize;
+            for (m, n) in (-degree..=degree).flat_map(|m| (-degree..=degree).map(move |n| (m, n))) {
+                let at = |m: isize| l * l + (degree + m) as usize;
+                all[at(m) * size + at(n)] = element(l, m, n);
+            }
+        }
+        all
+    })
+}
+
 /// Adds `-pᵀ L q` about x and z of the frames to `out`.
 pub struct Torques<'a, T> {
     /// Of the rows.

@@ -25,6 +25,9 @@ pub enum LoadError {
     /// The weights do not fit.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    /// The device has no room for the weights, or is not there.
+    #[error("the weights cannot be put onto the device: {0}")]
+    Device(#[source] candle_core::Error),
     /// No checkpoint was named.
     #[error(
         "it needs a checkpoint: name upstream's file, as in `--model uma=uma-s-1p1.pt` (huggingface.co/facebook/UMA, after agreeing to its licence)"

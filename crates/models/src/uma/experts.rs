@@ -23,6 +23,13 @@ struct ConvolutionExperts {
     bias: Vec<f64>,
 }
 
+/// A matrix, row-major.
+#[derive(Debug)]
+pub(super) struct Plain {
+    pub(super) outputs: usize,
+    pub(super) values: Vec<f64>,
+}
+
 /// All experts of a model. Their numbers stay in the mapped file.
 #[derive(Debug)]
 pub(super) struct Experts {
@@ -72,6 +79,26 @@ impl Experts {
         self.layers.iter().flatten().flat_map(|c| &c.tensors).map(|tensor| tensor.bytes as u64).sum()
     }
 
+    fn mix<T: Real>(&self, tensor: &ExpertTensor, coefficients: &[f64], set: InstructionSet, values: &mut Vec<T>) {
+        values.clear();
+        values.resize(tensor.shape[1] * tensor.shape[2], T::default());
+        // The range was checked when the file was opened, and a mapping does not shrink.
+        if let Some(bytes) = self.file.bytes(tensor.start, tensor.bytes) {
+            weighted_sum(coefficients, bytes, values, set);
+        }
+    }
+
+    /// The mixture as plain matrices `[out, in]`: those of both convolutions of each layer, by order.
+    pub(super) fn matrices(&self, coefficients: &[f64], set: InstructionSet) -> Vec<[Vec<Plain>; 2]> {
+        let plain = |tensor: &ExpertTensor| {
+            let mut values = Vec::new();
+            self.mix(tensor, coefficients, set, &mut values);
+            Plain { outputs: tensor.shape[1], values }
+        };
+        let convolution = |experts: &ConvolutionExperts| experts.tensors.iter().map(plain).collect();
+        self.layers.iter().map(|[first, second]| [convolution(first), convolution(second)]).collect()
+    }
+
     /// The mixture with these coefficients: sums in double precision, straight from the mapped file.
     pub(super) fn merge<T: Real>(
         &self,
@@ -83,13 +110,7 @@ impl Experts {
         let convolution = |experts: &ConvolutionExperts| -> Result<Convolution<T>, PredictError> {
             Convolution::pack(experts.shape, layout, narrow(&experts.bias), set, |m, values| {
                 deadline.check()?;
-                let tensor = &experts.tensors[m];
-                values.clear();
-                values.resize(tensor.shape[1] * tensor.shape[2], T::default());
-                // The range was checked when the file was opened, and a mapping does not shrink.
-                if let Some(bytes) = self.file.bytes(tensor.start, tensor.bytes) {
-                    weighted_sum(coefficients, bytes, values, set);
-                }
+                self.mix(&experts.tensors[m], coefficients, set, values);
                 Ok(())
             })
         };

@@ -10,10 +10,13 @@
 //!
 //! Module order: `config`, `tasks` ← `error` ← `plain` ← `checkpoint` ← `routing` ← `packed` ← `convolution` ← `merged` ←
 //! `experts`, `cache`; `graph` ← `radial` ← `edgewise`, `degree`, `atomwise`, `readout` ← `network` ← `potential`.
+//! `composite` (of `experts`, `graph`) is the same network in plain candle operations: the oracle in tests, and what
+//! runs on other devices.
 
 mod atomwise;
 mod cache;
 mod checkpoint;
+mod composite;
 mod config;
 mod convolution;
 mod degree;

@@ -2,6 +2,7 @@
 
 use super::cache::Cache;
 use super::checkpoint::{self, Contents};
+use super::composite::{Composite, Stopped};
 use super::error::LoadError;
 use super::experts::Experts;
 use super::graph::Graph;
@@ -9,6 +10,7 @@ use super::merged::Merged;
 use super::network::{Evaluation, Network};
 use super::routing::{CHARGES, Composition, Router, SPINS};
 use super::tasks::{Task, TaskError, head_expert};
+use candle_core::Device;
 use mlip_atoms::gradient::PairGradient;
 use mlip_atoms::prediction::AtomFeatures;
 use mlip_atoms::{
@@ -52,9 +54,11 @@ struct Sizes {
     edge: usize,
 }
 
+/// The routes to the same numbers.
 enum AnyModel {
     F32(Model<f32>),
     F64(Model<f64>),
+    Composite(Box<Composite>),
 }
 
 struct Model<T> {
@@ -71,6 +75,22 @@ impl Uma {
     /// # Errors
     /// When the file cannot be read, is not a UMA that this port covers, or does not know the task.
     pub fn from_file(name: &str, path: &Path, options: &LoadOptions) -> Result<Self, LoadError> {
+        Self::open(name, path, options, None)
+    }
+
+    /// The same potential in plain candle operations: any device; the oracle of the fast route.
+    ///
+    /// The fast route, which [`from_file`](Self::from_file) gives, runs on the CPU only. This one runs on any device
+    /// with double precision (CPU, CUDA) and agrees with the fast one to rounding. On the CPU it takes many times as
+    /// long, and more memory; it mixes the experts anew for every structure.
+    ///
+    /// # Errors
+    /// As `from_file`; when the weights cannot be put onto the device.
+    pub fn composite(name: &str, path: &Path, options: &LoadOptions, device: &Device) -> Result<Self, LoadError> {
+        Self::open(name, path, options, Some(device))
+    }
+
+    fn open(name: &str, path: &Path, options: &LoadOptions, device: Option<&Device>) -> Result<Self, LoadError> {
         let contents = checkpoint::read(path)?;
         if let Some(expected) = expected_generation(name) {
             let found = contents.config.generation.name();
@@ -80,10 +100,16 @@ impl Uma {
             }
         }
         let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        Self::new(name, &file, &contents, options)
+        Self::new(name, &file, &contents, options, device)
     }
 
-    fn new(name: &str, file: &str, contents: &Contents, options: &LoadOptions) -> Result<Self, LoadError> {
+    fn new(
+        name: &str,
+        file: &str,
+        contents: &Contents,
+        options: &LoadOptions,
+        device: Option<&Device>,
+    ) -> Result<Self, LoadError> {
         let config = &contents.config;
         let b = &config.backbone;
         let task_name = options.task.as_deref().unwrap_or(DEFAULT_TASK);
@@ -105,12 +131,16 @@ impl Uma {
         let balanced = b.balanced(charge, spin);
         let rows = mlip_kernels::spherical::Layout::new(b.lmax, b.mmax);
         let experts = Experts::new(contents, &rows)?;
-        let model = match options.precision {
-            Precision::F32 => AnyModel::F32(Model {
+        let model = match (options.precision, device) {
+            (precision, Some(device)) => AnyModel::Composite(Box::new(
+                Composite::new(config, &contents.weights, &router, expert, balanced, precision, device)
+                    .map_err(LoadError::Device)?,
+            )),
+            (Precision::F32, None) => AnyModel::F32(Model {
                 network: Network::new(contents, &router.system, expert, balanced, set)?,
                 cache: Cache::new(CACHE_BYTES),
             }),
-            Precision::F64 => AnyModel::F64(Model {
+            (Precision::F64, None) => AnyModel::F64(Model {
                 network: Network::new(contents, &router.system, expert, balanced, set)?,
                 cache: Cache::new(CACHE_BYTES),
             }),
@@ -157,6 +187,16 @@ impl Uma {
         let evaluation = match &self.model {
             AnyModel::F32(model) => self.run(model, &graph, composition, request, deadline)?,
             AnyModel::F64(model) => self.run(model, &graph, composition, request, deadline)?,
+            AnyModel::Composite(model) => {
+                let (experts, router) = (&self.experts, &self.router);
+                let found = model.evaluate(&graph, experts, router, &composition, request.forces, deadline);
+                found.map_err(|stopped| match stopped {
+                    Stopped::Predict(error) => error,
+                    Stopped::Tensor(error) => {
+                        PredictError::Internal { potential: self.id.name.clone(), message: error.to_string() }
+                    }
+                })?
+            }
         };
         Ok(self.prediction(&graph, evaluation, request))
     }
@@ -244,6 +284,7 @@ impl Potential for Uma {
         let network = match &self.model {
             AnyModel::F32(model) => model.network.bytes(),
             AnyModel::F64(model) => model.network.bytes(),
+            AnyModel::Composite(model) => model.bytes(),
         };
         network + CACHE_BYTES
     }
@@ -255,6 +296,10 @@ impl Potential for Uma {
             Precision::F32 => 4.0,
             Precision::F64 => 8.0,
         };
+        if let AnyModel::Composite(_) = self.model {
+            // Candle keeps every intermediate, and gradients beside them.
+            return ((layers * 40 * atom) as f64 * (edges + n_atoms) * scalar) as u64;
+        }
         let kept = (layers * kept) as f64 * edges * scalar;
         let atoms = ((2 * layers + 12) * atom) as f64 * n_atoms * scalar;
         // A block of edges in flight, and what lists of pairs take.
@@ -278,7 +323,7 @@ impl Uma {
     pub(super) fn f64_parts(&self) -> Option<(&Network<f64>, &Router, &Experts)> {
         match &self.model {
             AnyModel::F64(model) => Some((&model.network, &self.router, &self.experts)),
-            AnyModel::F32(_) => None,
+            _ => None,
         }
     }
 
@@ -286,6 +331,7 @@ impl Uma {
         match &self.model {
             AnyModel::F32(model) => model.cache.len(),
             AnyModel::F64(model) => model.cache.len(),
+            AnyModel::Composite(_) => 0,
         }
     }
 }
