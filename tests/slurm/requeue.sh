@@ -110,7 +110,7 @@ time_limit() { # COUNT: sets `job`; fails if the job was done before its warning
     crystals "$1" >"$work/all.csv"
     $MPIRUN -n 2 "$program" run --cifs "$work/all.csv" --model "$model" --out "$work/whole" >/dev/null 2>"$work/whole.out" || die "the uninterrupted run fails"
     say "uninterrupted run after $((SECONDS - begin)) s"
-    job=$(MLIP_LAUNCH="$launch $one_core" sbatch --parsable --nodes="$nodes" --ntasks=2 --time=1 --signal=B:USR1@30 --mem-per-cpu=100M \
+    job=$(MLIP_LAUNCH="$launch $one_core" sbatch --parsable --nodes="$nodes" --ntasks=2 --time=1 --signal=B:USR1@30 --mem-per-cpu=1G \
         --output="$work/job.out" slurm/cpu.sbatch --cifs "$work/all.csv" --model "$model" --out "$work/run") || die "sbatch refuses cpu.sbatch"
     await 120 "the end of the first start" ended
     grep -q 'the time limit is near' "$work/job.out"
@@ -138,7 +138,7 @@ say "done in $starts starts, with the tables of the uninterrupted run, after $((
 for cif in tests/fixtures/cifs/*.cif; do echo "$root/$cif"; done >"$work/crystals.list"
 rm -rf "$work/whole"
 $MPIRUN -n 2 "$program" run --cifs "$work/crystals.list" --model "$model" --out "$work/whole" >/dev/null 2>"$work/whole.out" || die "the uninterrupted run fails"
-MLIP_LAUNCH="$MPIRUN" sbatch --wait --array=0-2 --ntasks=2 --nodes=1 --time=5 --mem-per-cpu=100M --output="$work/array-%a.out" \
+MLIP_LAUNCH="$MPIRUN" sbatch --wait --array=0-2 --ntasks=2 --nodes=1 --time=5 --mem-per-cpu=1G --output="$work/array-%a.out" \
     slurm/array.sbatch "$work/crystals.list" "$work/parts" --model "$model" >/dev/null || die "a task of the array failed"
 slurm/merge.sh "$work/parts" >"$work/merge.out" 2>&1 || die "the parts cannot be joined: $(cat "$work/merge.out")"
 compare "$work/parts"
