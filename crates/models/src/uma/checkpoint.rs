@@ -49,8 +49,8 @@ pub(super) fn read(path: &Path) -> Result<Contents, LoadError> {
     let mut state = BTreeMap::new();
     for (name, value) in root.field("ema_state_dict").map_err(named)?.entries() {
         // Beside the weights stands a count of what was averaged, `n_averaged`.
-        let Some(name) = name.as_str().and_then(|name| name.strip_prefix("module.")) else { continue };
-        state.insert(name.to_owned(), value.tensor().map_err(named)?);
+        let Some(name) = name.as_str().filter(|name| *name != "n_averaged") else { continue };
+        state.insert(name.trim_start_matches("module.").to_owned(), value.tensor().map_err(named)?);
     }
     let mut digest = blake3::Hasher::new();
     for (name, tensor) in state {
