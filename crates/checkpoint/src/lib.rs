@@ -27,6 +27,6 @@ mod tensor;
 pub mod pickle;
 
 pub use checkpoint::{Checkpoint, Limits};
-pub use error::{CheckpointError, Problem};
+pub use error::{CheckpointError, Fault, Problem};
 pub use pickle::{Value, View};
 pub use tensor::{DType, Tensor};

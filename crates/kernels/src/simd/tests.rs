@@ -18,6 +18,7 @@ impl<T: Real> Kernel<T> for Apply<'_, T> {
                 "exp" => math::exp(x),
                 "sigmoid" => math::sigmoid(x),
                 "sin" => math::sin(x),
+                "settle" => math::settle(x),
                 _ => math::cos(x),
             };
             y.store(to);
@@ -61,4 +62,23 @@ fn far_arguments_neither_overflow_nor_become_nan() {
         let y = f32::run(Apply { values: &values, function: "sigmoid" }, set);
         assert!(y.iter().all(|y| (0.0..=1.0).contains(y)));
     }
+}
+
+/// What is left of a number is the number, but for what is negligible beside 1e-24 (`f32`) or 1e-270 (`f64`).
+#[test]
+fn settling_drops_what_is_negligible_and_nothing_else() {
+    fn check<T: Real>(kept: &[f64], dropped: &[f64]) {
+        for set in InstructionSet::available() {
+            let lanes = set.lanes::<T>();
+            let settle = |x: f64| T::run(Apply { values: &vec![T::real(x); lanes], function: "settle" }, set)[0];
+            for x in kept {
+                assert_eq!(settle(*x).wide(), T::real(*x).wide(), "{set:?}");
+            }
+            for x in dropped {
+                assert_eq!(settle(*x).wide(), 0.0, "{set:?}: {x:e}");
+            }
+        }
+    }
+    check::<f32>(&[0.0, 1.5, -3e-9, 7e-17, -1e30], &[1e-38, -3e-39, 1e-44, 1e-33]);
+    check::<f64>(&[0.0, 1.5, -3e-9, 7e-250, -1e300], &[1e-308, -3e-310, 1e-300]);
 }

@@ -133,12 +133,17 @@ impl Config {
         if self.max_ell > super::harmonics::LMAX {
             return refuse("max_ell".into(), &self.max_ell, "spherical harmonics up to l = 3");
         }
+        if self.atomic_numbers.is_empty() || self.heads.is_empty() || self.n_bessel == 0 {
+            let found = (self.atomic_numbers.len(), self.heads.len(), self.n_bessel);
+            return refuse("elements, heads, Bessel functions".into(), &found, "at least one of each");
+        }
         if self.layers.is_empty() {
             return refuse("num_interactions".into(), &0, "at least one layer");
         }
         if !(self.r_max.is_finite() && self.r_max > 0.0) {
             return refuse("r_max".into(), &self.r_max, "a positive cutoff");
         }
+        let mut before: Option<&LayerConfig> = None;
         for (number, layer) in self.layers.iter().enumerate() {
             let place = |what: &str| format!("{what} of layer {number}");
             for (what, irreps) in [
@@ -165,10 +170,54 @@ impl Config {
             {
                 return refuse(place("correlation"), &layer.correlation, "correlation 1, 2 or 3");
             }
+            let fits = match before {
+                Some(before) => before.product == layer.node_feats,
+                None => layer.node_feats.lmax() == 0,
+            };
+            if !fits {
+                return refuse(place("node_feats_irreps"), &layer.node_feats, "layers that begin where others end");
+            }
+            if layer.edge.lmax() > layer.node_feats.lmax() || layer.product.lmax() > layer.target.lmax() {
+                return refuse(place("edge_irreps"), &layer.edge, "no l that was not there before");
+            }
+            if layer.use_sc && (!layer.interaction.is_residual() || layer.hidden != layer.product) {
+                return refuse(place("hidden_irreps"), &layer.hidden, "skip connections to what the product gives");
+            }
+            before = Some(layer);
             if layer.radial_widths.len() < 2 {
                 return refuse(place("the radial network"), &layer.radial_widths, "at least one layer in it");
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mace::ModelFile;
+    use std::path::Path;
+
+    fn config() -> Config {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mace/tiny_mp0/tiny_mp0.model");
+        ModelFile::open(&path).unwrap().config
+    }
+
+    #[test]
+    fn what_is_not_computed_is_refused_by_name() {
+        assert!(config().validate().is_ok());
+        let refused = |change: fn(&mut Config)| {
+            let mut config = config();
+            change(&mut config);
+            config.validate().unwrap_err().to_string()
+        };
+        assert!(refused(|c| c.max_ell = 4).contains("max_ell is 4"));
+        assert!(refused(|c| c.heads.clear()).contains("heads"));
+        assert!(refused(|c| c.r_max = f64::NAN).contains("r_max is NaN"));
+        assert!(refused(|c| c.layers.clear()).contains("num_interactions"));
+        assert!(refused(|c| c.layers[1].correlation = vec![4]).contains("correlation of layer 1"));
+        assert!(refused(|c| c.layers[0].product = Irreps(vec![8, 4])).contains("irreps_out of layer 0"));
+        assert!(refused(|c| c.layers[1].node_feats = Irreps(vec![8])).contains("node_feats_irreps of layer 1"));
+        assert!(refused(|c| c.layers[0].hidden = Irreps(vec![8])).contains("hidden_irreps of layer 0"));
     }
 }

@@ -6,6 +6,7 @@
 use super::config::Config;
 use super::edges::Context;
 use super::file::{FileError, ModelFile};
+use crate::weights::WeightsError;
 use mlip_atoms::neighbors::Pair;
 use mlip_kernels::linear::Matrix;
 use mlip_kernels::silu::silu_with_slopes;
@@ -78,6 +79,15 @@ impl<T: Real> NormedNetwork<T> {
             let last = !file.has(&name(k + 3, "weight"));
             let all: Vec<_> = (0..width).map(Some).collect();
             let columns = if last { columns } else { &all };
+            if columns.iter().flatten().count() != width {
+                let name = name(k + 2, "weight");
+                return Err(WeightsError::Shape {
+                    name,
+                    expected: vec![columns.iter().flatten().count()],
+                    found: vec![width],
+                }
+                .into());
+            }
             let element = |row: usize, c: usize| columns[c].map_or(0.0, |column| weight[column * depth + row]);
             let matrix = Matrix::pack(depth, columns.len(), set, |row, c| T::real(element(row, c)));
             let bias = columns.iter().map(|column| T::real(column.map_or(0.0, |column| bias[column]))).collect();

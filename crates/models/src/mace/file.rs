@@ -3,7 +3,8 @@
 use super::config::{Config, Interaction, LayerConfig, Unsupported};
 use super::irreps::Irreps;
 use crate::weights::WeightsError;
-use mlip_checkpoint::{Checkpoint, CheckpointError, Problem, Tensor, Value};
+use mlip_atoms::Species;
+use mlip_checkpoint::{Checkpoint, CheckpointError, Fault, Problem, Tensor, Value, View};
 use std::collections::BTreeMap;
 use std::path::Path;
 use thiserror::Error;
@@ -26,9 +27,6 @@ pub enum FileError {
     /// It is damaged, or not such a file.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// It is an archive of compiled code.
-    #[error("{0} is a TorchScript archive (a compiled model): use the `.model` file from which it was made")]
-    TorchScript(String),
     /// It was saved with cuEquivariance's classes.
     #[error(
         "{0} was saved with cuEquivariance's classes: convert it back with upstream's `mace_cueq_to_e3nn`, and use that"
@@ -50,15 +48,9 @@ impl ModelFile {
     /// does not compute.
     pub fn open(path: &Path) -> Result<Self, FileError> {
         let shown = path.display().to_string();
-        let checkpoint = Checkpoint::open(path, CLASSES).map_err(|error| {
-            let text = error_chain(&error);
-            if text.contains("constants.pkl") || text.contains("TorchScript") || text.contains("__torch__") {
-                FileError::TorchScript(shown.clone())
-            } else if text.contains("cuequivariance") {
-                FileError::CuEquivariance(shown.clone())
-            } else {
-                FileError::Checkpoint(error)
-            }
+        let checkpoint = Checkpoint::open(path, CLASSES).map_err(|error| match refused_class(&error) {
+            Some(class) if class.contains("cuequivariance") => FileError::CuEquivariance(shown),
+            _ => FileError::Checkpoint(error),
         })?;
         let mut tensors = BTreeMap::new();
         let collected = collect(checkpoint.root(), "", 0, &mut tensors).map_err(|problem| checkpoint.error(problem));
@@ -110,14 +102,12 @@ impl ModelFile {
     }
 }
 
-fn error_chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text.push_str(&inner.to_string());
-        source = inner.source();
+/// The class that the reader does not know, where that is what is wrong.
+fn refused_class(error: &CheckpointError) -> Option<&str> {
+    match &error.problem {
+        Problem::Pickle { fault: Fault::UnknownClass(class), .. } => Some(class),
+        _ => None,
     }
-    text
 }
 
 /// Deeper than any module tree of upstream.
@@ -189,6 +179,34 @@ impl Reader<'_> {
         numpy_scalar(value).ok_or_else(|| self.unsupported(what, value.describe(), "a number there"))
     }
 
+    /// The only number of a tensor.
+    fn only(&self, name: &str) -> Result<f64, FileError> {
+        match self.numbers(name)?.as_slice() {
+            [number] => Ok(*number),
+            several => Err(self.unsupported(name, format!("{several:?}"), "one number there")),
+        }
+    }
+
+    /// A number that counts something.
+    fn count(&self, value: Value<'_>, what: &str) -> Result<usize, FileError> {
+        let number = self.scalar(value, what)?;
+        if number.fract() == 0.0 && (0.0..1e6).contains(&number) {
+            return Ok(number as usize);
+        }
+        Err(self.unsupported(what, number.to_string(), "a whole number there"))
+    }
+
+    /// That an activation is the one that is computed here.
+    fn silu(&self, activation: Value<'_>, what: &str) -> Result<(), FileError> {
+        let function = activation.get("f").map(Value::view);
+        let factor = activation.get("cst").and_then(Value::as_float);
+        let normalised = factor.is_some_and(|factor| (factor - super::radial::SILU_NORM).abs() < 1e-12);
+        match function {
+            Some(View::Class("torch.nn.functional.silu")) if normalised => Ok(()),
+            found => Err(self.unsupported(what, format!("{found:?} times {factor:?}"), "a normalised silu there")),
+        }
+    }
+
     fn unsupported(&self, what: &str, found: String, expected: &'static str) -> FileError {
         Unsupported::Value { what: what.into(), found, expected }.into()
     }
@@ -220,18 +238,25 @@ impl Reader<'_> {
                 }
             };
         let heads = match root.get("heads") {
-            Some(list) => list.items().filter_map(|head| head.as_str().map(str::to_owned)).collect(),
-            None => vec!["Default".to_owned()],
+            Some(list) if !list.is_none() => {
+                let names = list.items().map(|head| head.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
+                names.ok_or_else(|| self.unsupported("heads", list.describe(), "heads that have names"))?
+            }
+            _ => vec!["Default".to_owned()],
         };
         let flag = |name: &str, default: bool| root.get(name).and_then(Value::as_bool).unwrap_or(default);
-        let numbers = self.numbers("atomic_numbers")?;
+        let elements = self.numbers("atomic_numbers")?;
+        let known = |z: &f64| Species::from_atomic_number(*z as u8).filter(|s| f64::from(s.atomic_number()) == *z);
+        let numbers = elements.iter().map(|z| known(z).map(|species| species.atomic_number()));
+        let atomic_numbers = numbers.collect::<Option<Vec<_>>>().ok_or_else(|| {
+            self.unsupported("atomic_numbers", format!("{elements:?}"), "elements of the periodic table")
+        })?;
         Ok(Config {
-            r_max: self.numbers("r_max")?[0],
-            atomic_numbers: numbers.iter().map(|z| *z as u8).collect(),
+            r_max: self.only("r_max")?,
+            atomic_numbers,
             heads,
-            max_ell: self.scalar(self.named(self.module(root, "spherical_harmonics")?.field("_lmax"))?, "_lmax")?
-                as usize,
-            cutoff_exponent: self.numbers("radial_embedding.cutoff_fn.p")?[0],
+            max_ell: self.count(self.named(self.module(root, "spherical_harmonics")?.field("_lmax"))?, "_lmax")?,
+            cutoff_exponent: self.only("radial_embedding.cutoff_fn.p")?,
             n_bessel: self.numbers(basis)?.len(),
             apply_cutoff: flag("apply_cutoff", true),
             agnesi,
@@ -265,17 +290,30 @@ impl Reader<'_> {
             _ => node_feats.clone(),
         };
         let widths = self.named(self.module(block, "conv_tp_weights")?.field("hs"))?;
+        let radial_widths = widths.items().map(|n| self.count(n, "the widths of the radial network"));
+        let radial_widths = radial_widths.collect::<Result<Vec<_>, _>>()?;
+        if interaction != Interaction::NonLinear {
+            for layer in 0..radial_widths.len().saturating_sub(2) {
+                let place = format!("the activation of radial layer {layer} of interaction {number}");
+                self.silu(self.module(block, &format!("conv_tp_weights.layer{layer}.act"))?, &place)?;
+            }
+        }
         let product = self.module(root, &format!("products.{number}"))?;
         let contraction = self.module(product, "symmetric_contractions")?;
         let place = format!("irreps_out of product {number}");
         let contractions = self.named(self.module(contraction, "contractions")?.field("_modules"))?;
-        let correlation = contractions
-            .entries()
-            .map(|(_, one)| Ok(self.scalar(self.named(one.field("correlation"))?, "correlation")? as usize));
+        let correlation =
+            contractions.entries().map(|(_, one)| self.count(self.named(one.field("correlation"))?, "correlation"));
         let readout = self.module(root, &format!("readouts.{number}"))?;
         let nonlinear_readout = match short(readout.class().unwrap_or_default()) {
             "LinearReadoutBlock" => false,
-            "NonLinearReadoutBlock" => true,
+            "NonLinearReadoutBlock" => {
+                self.silu(
+                    self.module(readout, "non_linearity.acts.0")?,
+                    &format!("the activation of readout {number}"),
+                )?;
+                true
+            }
             other => {
                 let what = format!("readout {number}");
                 return Err(self.unsupported(&what, other.into(), "linear and non-linear readouts of energies"));
@@ -290,7 +328,7 @@ impl Reader<'_> {
             product: self.irreps(self.named(contraction.field("irreps_out"))?, &place)?,
             correlation: correlation.collect::<Result<_, FileError>>()?,
             use_sc: product.get("use_sc").and_then(Value::as_bool).unwrap_or(false),
-            radial_widths: widths.items().filter_map(|n| n.as_int().map(|n| n as usize)).collect(),
+            radial_widths,
             nonlinear_readout,
             node_feats,
         })

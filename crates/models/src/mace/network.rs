@@ -107,18 +107,16 @@ impl<T: Real> Network<T> {
             });
             before = after;
         }
-        let of_head = |name: &str| -> Result<f64, FileError> {
-            let n = file.shape(name)?.iter().product::<usize>();
-            let values = file.read(name, n)?;
-            Ok(values.get(head).or(values.first()).copied().unwrap_or(f64::NAN))
+        // One set of numbers a head, or one for all heads.
+        let of_head = |name: &str, n: usize| -> Result<Vec<f64>, FileError> {
+            match file.shape(name)?.iter().product::<usize>() == n {
+                true => file.read(name, n),
+                false => Ok(file.read(name, n * n_heads)?[head * n..][..n].to_vec()),
+            }
         };
-        let references = "atomic_energies_fn.atomic_energies";
-        let n_references = file.shape(references)?.iter().product::<usize>();
-        let all = file.read(references, n_references)?;
-        let own = if n_references == n_elements { 0 } else { head };
-        let references = all.chunks_exact(n_elements).nth(own).map(<[f64]>::to_vec);
+        let references = of_head("atomic_energies_fn.atomic_energies", n_elements)?;
         let (scale, shift) = match config.scale_shift {
-            true => (of_head("scale_shift.scale")?, of_head("scale_shift.shift")?),
+            true => (of_head("scale_shift.scale", 1)?[0], of_head("scale_shift.shift", 1)?[0]),
             false => (1.0, 0.0),
         };
         Ok(Self {
@@ -127,7 +125,7 @@ impl<T: Real> Network<T> {
             zbl: if config.pair_repulsion { Some(Zbl::read(file)?) } else { None },
             basis,
             layers,
-            references: references.unwrap_or_default(),
+            references,
             scale,
             shift,
         })

@@ -36,7 +36,14 @@ struct Contraction {
 }
 
 impl Contraction {
-    fn read(file: &ModelFile, prefix: &str, l: usize, order: usize, n_inputs: usize) -> Result<Self, FileError> {
+    /// `n_weights`: weights of a path, one for each element and channel.
+    fn read(
+        file: &ModelFile,
+        prefix: &str,
+        (l, order): (usize, usize),
+        n_inputs: usize,
+        n_weights: usize,
+    ) -> Result<Self, FileError> {
         let mut monomials = vec![BTreeMap::<Vec<u16>, BTreeMap<usize, f64>>::new(); 2 * l + 1];
         let (mut weights, mut n_paths) = (Vec::new(), Vec::new());
         for degree in 1..=order {
@@ -61,8 +68,7 @@ impl Contraction {
                 0 => format!("{prefix}weights_max"),
                 below => format!("{prefix}weights.{}", below - 1),
             };
-            let count = file.shape(&name)?.iter().product();
-            weights.push(file.read(&name, count)?);
+            weights.push(file.read(&name, n_weights * n)?);
             n_paths.push(n);
         }
         let kept = |paths: BTreeMap<usize, f64>| -> Paths {
@@ -86,15 +92,15 @@ impl<T: Real> Product<T> {
         set: InstructionSet,
     ) -> Result<Self, FileError> {
         let n_inputs = (config.max_ell + 1) * (config.max_ell + 1);
+        let n_elements = if config.agnostic_product { 1 } else { config.atomic_numbers.len() };
         let contractions = layer.correlation.iter().enumerate().map(|(l, order)| {
             let prefix = format!("products.{number}.symmetric_contractions.contractions.{l}.");
-            Contraction::read(file, &prefix, l, *order, n_inputs)
+            Contraction::read(file, &prefix, (l, *order), n_inputs, n_elements * channels.upstream)
         });
         let contractions = contractions.collect::<Result<Vec<_>, _>>()?;
         let components = || contractions.iter().flat_map(|one| one.monomials.iter().map(move |terms| (one, terms)));
         let outputs = components().map(|(_, terms)| terms.keys().cloned().collect()).collect::<Vec<Vec<Vec<u16>>>>();
         let (polynomials, places) = Polynomials::new(n_inputs, &outputs);
-        let n_elements = if config.agnostic_product { 1 } else { config.atomic_numbers.len() };
         let n = channels.upstream;
         let mut coefficients = Vec::with_capacity(n_elements);
         let mut terms = vec![0.0; polynomials.n_terms() * n];

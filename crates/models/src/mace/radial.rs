@@ -3,7 +3,7 @@
 //! All of it depends on the distance alone, once the two elements are known. So derivatives by the distance are
 //! carried forward beside the values, and no transposed network is needed.
 
-use super::config::Config;
+use super::config::{Config, Unsupported};
 use super::file::{FileError, ModelFile};
 use mlip_kernels::linear::Matrix;
 use mlip_kernels::silu::{silu, silu_with_slopes};
@@ -159,6 +159,15 @@ impl<T: Real> RadialNetwork<T> {
         exact: bool,
         set: InstructionSet,
     ) -> Result<Self, FileError> {
+        let n_weights = columns.iter().flatten().count();
+        if widths.first() != Some(&basis.len()) || widths.last() != Some(&n_weights) {
+            return Err(Unsupported::Value {
+                what: format!("the radial network of interaction {layer}"),
+                found: format!("{widths:?}"),
+                expected: "one from the Bessel functions to the weights of the paths",
+            }
+            .into());
+        }
         let mut network = Self { layers: Vec::new(), table: None, width: columns.len(), set };
         let mut wide = RadialNetwork::<f64> { layers: Vec::new(), table: None, width: columns.len(), set };
         for (k, pair) in widths.windows(2).enumerate() {

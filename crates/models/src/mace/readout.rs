@@ -4,6 +4,7 @@ use super::file::{FileError, ModelFile};
 use super::linear::{TwoWay, padded};
 use super::parameters::Channels;
 use super::radial::SILU_NORM;
+use crate::weights::WeightsError;
 use mlip_kernels::silu::{silu, silu_with_slopes};
 use mlip_kernels::simd::{InstructionSet, Real};
 
@@ -41,6 +42,12 @@ impl<T: Real> Readout<T> {
         let width = file.shape(&name(1))?.iter().product::<usize>() / n;
         let first = file.read(&name(1), n * width)?;
         let second = file.read(&name(2), width * n_heads)?;
+        if !width.is_multiple_of(n_heads) {
+            let found = vec![n, width];
+            return Err(
+                WeightsError::Shape { name: name(1), expected: vec![n, width / n_heads * n_heads], found }.into()
+            );
+        }
         // Each head has its own slice of the hidden layer.
         let (own, start) = (width / n_heads, head * (width / n_heads));
         let hidden = TwoWay::pack(channels.padded, own, set, |k, c| {
