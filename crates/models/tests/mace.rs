@@ -317,3 +317,43 @@ fn full_size_models_agree_with_upstream() {
         }
     }
 }
+
+/// The model again, with other words in its pickle.
+fn with_pickle(model: &Path, change: impl Fn(Vec<u8>) -> Vec<u8>) -> tempfile::NamedTempFile {
+    use std::io::{Read as _, Write as _};
+    let mut from = zip::ZipArchive::new(std::fs::File::open(model).unwrap()).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mut to = zip::ZipWriter::new(file.reopen().unwrap());
+    let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    for index in 0..from.len() {
+        let mut member = from.by_index(index).unwrap();
+        let (name, mut bytes) = (member.name().unwrap().into_owned(), Vec::new());
+        member.read_to_end(&mut bytes).unwrap();
+        to.start_file(&name, stored).unwrap();
+        to.write_all(&if name.ends_with("/data.pkl") { change(bytes) } else { bytes }).unwrap();
+    }
+    to.finish().unwrap();
+    file
+}
+
+#[test]
+fn a_model_with_another_activation_or_block_is_refused() {
+    let replace = |from: &'static str, to: &'static str| {
+        assert_eq!(from.len(), to.len());
+        let model = with_pickle(&here().join("tiny_mp0/tiny_mp0.model"), |mut bytes| {
+            for at in 0..bytes.len() - from.len() {
+                if bytes[at..].starts_with(from.as_bytes()) {
+                    bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+                }
+            }
+            bytes
+        });
+        Mace::from_file(model.path(), "mace", &LoadOptions::default()).err().map(|error| error.to_string())
+    };
+    assert_eq!(replace("torch.nn.functional\nsilu\n", "torch.nn.functional\nsilu\n"), None);
+    let error = replace("torch.nn.functional\nsilu\n", "torch.nn.functional\ntanh\n").unwrap();
+    assert!(error.contains("activation") && error.contains("tanh"), "{error}");
+    let error =
+        replace("\nRealAgnosticResidualInteractionBlock\n", "\nRealAgnosticResidualInteractionBlick\n").unwrap();
+    assert!(error.contains("interaction 0 is RealAgnosticResidualInteractionBlick"), "{error}");
+}
