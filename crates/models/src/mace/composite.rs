@@ -95,13 +95,8 @@ impl Composite {
                 shape: (layer.product.0[0], layer.product.lmax()),
             });
         }
-        // Numbers of this head, or of all where they do not differ.
-        let of_head = |name: &str, n: usize| -> std::result::Result<Vec<f64>, Failure> {
-            let all = file.read(name, load.count(name)?)?;
-            Ok(all.chunks_exact(n).nth(head).or(all.get(..n)).unwrap_or_default().to_vec())
-        };
-        let single = |name: &str| of_head(name, 1).map(|values| values.first().copied().unwrap_or(f64::NAN));
-        let references = of_head("atomic_energies_fn.atomic_energies", n_elements)?;
+        let single = |name: &str| Ok::<f64, Failure>(file.of_head(name, 1, head)?[0]);
+        let references = file.of_head("atomic_energies_fn.atomic_energies", n_elements, head)?;
         let embedding = [n_elements, config.layers[0].node_feats.0[0]];
         let fan_in = 1.0 / (n_elements as f64).sqrt();
         Ok(Self {

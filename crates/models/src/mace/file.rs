@@ -93,6 +93,18 @@ impl ModelFile {
         Ok(values)
     }
 
+    /// The `n` numbers of a head, where a tensor has as many for each, or those of all heads.
+    ///
+    /// # Errors
+    /// When it is missing, or holds another number of them.
+    pub fn of_head(&self, name: &str, n: usize, head: usize) -> Result<Vec<f64>, FileError> {
+        if self.shape(name)?.iter().product::<usize>() == n {
+            return self.read(name, n);
+        }
+        let all = self.read(name, n * self.config.heads.len())?;
+        Ok(all[head * n..][..n].to_vec())
+    }
+
     /// The only number of a tensor.
     ///
     /// # Errors

@@ -107,16 +107,10 @@ impl<T: Real> Network<T> {
             });
             before = after;
         }
-        // One set of numbers a head, or one for all heads.
-        let of_head = |name: &str, n: usize| -> Result<Vec<f64>, FileError> {
-            match file.shape(name)?.iter().product::<usize>() == n {
-                true => file.read(name, n),
-                false => Ok(file.read(name, n * n_heads)?[head * n..][..n].to_vec()),
-            }
-        };
-        let references = of_head("atomic_energies_fn.atomic_energies", n_elements)?;
+        let references = file.of_head("atomic_energies_fn.atomic_energies", n_elements, head)?;
+        let single = |name: &str| Ok::<f64, FileError>(file.of_head(name, 1, head)?[0]);
         let (scale, shift) = match config.scale_shift {
-            true => (of_head("scale_shift.scale", 1)?[0], of_head("scale_shift.shift", 1)?[0]),
+            true => (single("scale_shift.scale")?, single("scale_shift.shift")?),
             false => (1.0, 0.0),
         };
         Ok(Self {
