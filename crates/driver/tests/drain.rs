@@ -4,8 +4,8 @@
 
 mod common;
 
-use common::{Trial, tables, two_potentials};
-use mlip_atoms::{Deadline, Potential, PotentialId, PredictError, Prediction, Request, Species, Structure};
+use common::{Before, Trial, tables, two_potentials};
+use mlip_atoms::Structure;
 use mlip_driver::{End, Signals};
 use mlip_store::{Attempts, JournalReader, LedgerBuilder, RunId};
 use std::path::Path;
@@ -13,43 +13,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Lennard-Jones that takes its time.
-struct Slow(Arc<dyn Potential>, Duration);
-
-impl Potential for Slow {
-    fn id(&self) -> &PotentialId {
-        self.0.id()
-    }
-
-    fn supports(&self, species: Species) -> bool {
-        self.0.supports(species)
-    }
-
-    fn cost(&self, structure: &Structure) -> f64 {
-        self.0.cost(structure)
-    }
-
-    fn weight_bytes(&self) -> u64 {
-        0
-    }
-
-    fn working_bytes(&self, structure: &Structure) -> u64 {
-        self.0.working_bytes(structure)
-    }
-
-    fn predict(
-        &self,
-        structures: &[&Structure],
-        request: Request,
-        deadline: &Deadline,
-    ) -> Vec<Result<Prediction, PredictError>> {
-        std::thread::sleep(self.1);
-        self.0.predict(structures, request, deadline)
-    }
-}
-
 fn slow(n_entries: u64, duration: Duration, drain_s: f64) -> Trial {
     let mut trial = Trial::new(n_entries);
-    trial.potentials = two_potentials().into_iter().map(|inner| Arc::new(Slow(inner, duration)) as _).collect();
+    let wait = move |_: &[&Structure]| std::thread::sleep(duration);
+    trial.potentials = two_potentials().into_iter().map(|inner| Arc::new(Before(inner, wait)) as _).collect();
     trial.resources.drain_s = drain_s;
     trial
 }

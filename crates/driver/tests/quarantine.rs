@@ -7,8 +7,8 @@
 
 mod common;
 
-use common::{Trial, crystal, tables, two_potentials};
-use mlip_atoms::{Deadline, Potential, PotentialId, PredictError, Prediction, Request, Species, Structure};
+use common::{Before, Trial, crystal, tables, two_potentials};
+use mlip_atoms::Structure;
 use mlip_driver::End;
 use mlip_ranks::Solo;
 use mlip_store::RetryFailed;
@@ -20,51 +20,19 @@ use std::sync::Arc;
 const POISON: u64 = 22;
 const N_ENTRIES: u64 = 40;
 
-/// Lennard-Jones, but for one crystal.
-struct Deadly(Arc<dyn Potential>);
-
-impl Potential for Deadly {
-    fn id(&self) -> &PotentialId {
-        self.0.id()
-    }
-
-    fn supports(&self, species: Species) -> bool {
-        self.0.supports(species)
-    }
-
-    fn cost(&self, structure: &Structure) -> f64 {
-        self.0.cost(structure)
-    }
-
-    fn weight_bytes(&self) -> u64 {
-        0
-    }
-
-    fn working_bytes(&self, structure: &Structure) -> u64 {
-        self.0.working_bytes(structure)
-    }
-
-    fn predict(
-        &self,
-        structures: &[&Structure],
-        request: Request,
-        deadline: &Deadline,
-    ) -> Vec<Result<Prediction, PredictError>> {
-        // Long enough for others to be in flight when the process dies.
-        std::thread::sleep(std::time::Duration::from_millis(2));
-        if structures.contains(&&crystal(POISON)) {
-            std::process::abort();
-        }
-        self.0.predict(structures, request, deadline)
-    }
-}
-
 fn trial(deadly: bool) -> Trial {
     let mut trial = Trial::new(N_ENTRIES);
     trial.resources.structure_workers = Some(3);
     if deadly {
         let mut potentials = two_potentials();
-        potentials[0] = Arc::new(Deadly(potentials[0].clone()));
+        let die = |structures: &[&Structure]| {
+            // Long enough for others to be in flight when the process dies.
+            std::thread::sleep(std::time::Duration::from_millis(2));
+            if structures.contains(&&crystal(POISON)) {
+                std::process::abort();
+            }
+        };
+        potentials[0] = Arc::new(Before(potentials[0].clone(), die));
         trial.potentials = potentials;
     }
     trial

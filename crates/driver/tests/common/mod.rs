@@ -124,6 +124,41 @@ impl Potential for Renamed {
     }
 }
 
+/// A potential before which something happens.
+pub(crate) struct Before<F>(pub(crate) Arc<dyn Potential>, pub(crate) F);
+
+impl<F: Fn(&[&Structure]) + Send + Sync> Potential for Before<F> {
+    fn id(&self) -> &mlip_atoms::PotentialId {
+        self.0.id()
+    }
+
+    fn supports(&self, species: Species) -> bool {
+        self.0.supports(species)
+    }
+
+    fn cost(&self, structure: &Structure) -> f64 {
+        self.0.cost(structure)
+    }
+
+    fn weight_bytes(&self) -> u64 {
+        self.0.weight_bytes()
+    }
+
+    fn working_bytes(&self, structure: &Structure) -> u64 {
+        self.0.working_bytes(structure)
+    }
+
+    fn predict(
+        &self,
+        structures: &[&Structure],
+        request: mlip_atoms::Request,
+        deadline: &mlip_atoms::Deadline,
+    ) -> Vec<Result<mlip_atoms::Prediction, mlip_atoms::PredictError>> {
+        (self.1)(structures);
+        self.0.predict(structures, request, deadline)
+    }
+}
+
 /// How a test runs.
 #[derive(Clone)]
 pub(crate) struct Trial {
