@@ -31,11 +31,8 @@ import warnings
 warnings.filterwarnings("ignore")
 logging.disable(logging.CRITICAL)
 
-import numpy as np
 import torch
-from ase import Atoms
-from ase.build import bulk
-from ase.spacegroup import crystal
+from cells import cells
 from fairchem.core.datasets.atomic_data import AtomicData
 from fairchem.core.units.mlip_unit import MLIPPredictUnit
 from fairchem.core.units.mlip_unit.api.inference import InferenceSettings
@@ -43,22 +40,6 @@ from fairchem.core.units.mlip_unit.api.inference import InferenceSettings
 SECONDS = 2.0
 # On a CPU `umas_fast_pytorch` takes the same time.
 MODE = "general"
-
-
-def cells():
-    """Rock salt and a perovskite, off their symmetric places."""
-    rock_salt = bulk("NaCl", "rocksalt", a=5.64, cubic=True)
-    perovskite = crystal(
-        ["Ca", "Ti", "O", "O"],
-        [(0.0360, 0.25, 0.9926), (0, 0, 0.5), (0.4838, 0.25, 0.0715), (0.2889, 0.0372, 0.7113)],
-        spacegroup=62,
-        cellpar=[5.442, 7.640, 5.380, 90, 90, 90],
-    )
-    for atoms in bulk("NaCl", "rocksalt", a=5.64), rock_salt, perovskite, rock_salt.repeat(2):
-        noise = np.random.default_rng(len(atoms)).standard_normal(atoms.positions.shape)
-        if len(atoms) > 2:
-            atoms.positions += 0.05 * noise
-        yield Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True, info=dict(charge=0, spin=0))
 
 
 def upstream(checkpoint, atoms):
@@ -81,6 +62,8 @@ def upstream(checkpoint, atoms):
 def main(checkpoint, program, rounds):
     torch.set_num_threads(1)
     crystals = {f"{len(atoms)} atoms": atoms for atoms in cells()}
+    for atoms in crystals.values():
+        atoms.info.update(charge=0, spin=0)
     theirs, ours = ({name: [] for name in crystals} for _ in range(2))
     merging = []
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
