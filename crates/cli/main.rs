@@ -1,7 +1,8 @@
 //! `mlip-batch`: the composition root. Knows models, ranks, files and flags; computes nothing.
 //!
-//! Module order: `error`, `exit_code`, `values` ← `args`, `potentials` ← `settings`, `upstream` ← `commands`.
+//! Module order: `allocator`, `error`, `exit_code`, `values` ← `args`, `potentials` ← `settings`, `upstream` ← `commands`.
 
+mod allocator;
 mod args;
 mod commands;
 mod error;
@@ -17,12 +18,8 @@ use error::Complaint;
 use exit_code::ExitCode;
 use std::path::Path;
 
-/// Evaluations allocate and free the same large buffers over and over. glibc hands such memory back to the
-/// kernel each time, and a quarter of the time goes into page faults; this allocator keeps it for a while.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> std::process::ExitCode {
+    allocator::keep_freed_memory();
     let args = Args::parse();
     let command = match args.command {
         Some(command) => command,
