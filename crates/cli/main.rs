@@ -20,7 +20,10 @@ use std::path::Path;
 
 fn main() -> std::process::ExitCode {
     allocator::keep_freed_memory();
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return answer(&error),
+    };
     let command = match args.command {
         Some(command) => command,
         None if Path::new("job.toml").is_file() => Command::Run(Box::new(args::RunArgs::of_job("job.toml"))),
@@ -38,6 +41,16 @@ fn main() -> std::process::ExitCode {
             complaint.code().into()
         }
     }
+}
+
+/// Help, the version, or what is wrong with the arguments: from one process, if several were started with them.
+fn answer(error: &clap::Error) -> std::process::ExitCode {
+    let speaks = mlip_ranks::speaks_first(|name| std::env::var(name).ok());
+    if speaks {
+        // A closed pipe is nobody's error.
+        let _ = error.print();
+    }
+    if error.use_stderr() { ExitCode::Usage.into() } else { ExitCode::Success.into() }
 }
 
 /// Sizes the thread pools of the tensor library, which by default take the whole node.

@@ -15,7 +15,7 @@ pub mod structure;
 pub mod units;
 
 pub use lattice::{Frame, Lattice};
-pub use potential::{Deadline, LoadOptions, Potential, PotentialId, Precision, PredictError, Request};
+pub use potential::{Deadline, LoadOptions, Potential, PotentialId, Precision, PredictError, Preparation, Request};
 pub use prediction::Prediction;
 pub use species::Species;
 pub use structure::Structure;

@@ -183,6 +183,15 @@ pub enum PredictError {
     },
 }
 
+/// Work that evaluations of several structures share: UMA mixes its experts once for all structures of a composition.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Preparation {
+    /// The same for all structures that share it.
+    pub key: u64,
+    /// Predicted time, seconds on one core, on the scale of [`Potential::cost`].
+    pub cost: f64,
+}
+
 /// A machine-learned (or analytic) interatomic potential with its weights.
 ///
 /// A prediction depends on the structure alone: not on the batch it came in, nor on
@@ -194,9 +203,14 @@ pub trait Potential: Send + Sync {
     /// Whether the potential was made for this element.
     fn supports(&self, species: Species) -> bool;
 
-    /// Predicted time of one evaluation in seconds on one core of a common server;
-    /// only ratios matter.
+    /// Predicted time of one evaluation in seconds on one core of a common server, without its
+    /// [`preparation`](Self::preparation); only ratios matter.
     fn cost(&self, structure: &Structure) -> f64;
+
+    /// What must be prepared for this structure, and serves others as well while they come one after the other.
+    fn preparation(&self, _structure: &Structure) -> Option<Preparation> {
+        None
+    }
 
     /// Bytes of weights in memory, shared by all workers of a rank.
     fn weight_bytes(&self) -> u64;

@@ -3,6 +3,7 @@
 use crate::plan::{Item, Planner};
 use crate::pool::in_parallel;
 use crate::run::Engine;
+use mlip_atoms::Preparation;
 use mlip_inputs::Manifest;
 use mlip_ranks::Rank;
 use mlip_store::StructureDigest;
@@ -40,6 +41,7 @@ struct Seen {
     digest: StructureDigest,
     n_atoms: usize,
     costs: Vec<f64>,
+    preparations: Vec<Option<Preparation>>,
     bytes: u64,
 }
 
@@ -59,6 +61,7 @@ pub fn estimate(manifest: &Manifest, engine: &Engine, threads: usize, ranks: usi
                     digest: StructureDigest::of(&structure),
                     n_atoms: structure.n_atoms(),
                     costs: engine.potentials.iter().map(|potential| potential.cost(&structure)).collect(),
+                    preparations: engine.potentials.iter().map(|p| p.preparation(&structure)).collect(),
                     bytes: engine.potentials.iter().map(|p| p.working_bytes(&structure)).max().unwrap_or(0),
                 }
             });
@@ -84,14 +87,21 @@ pub fn estimate(manifest: &Manifest, engine: &Engine, threads: usize, ranks: usi
     if let (Some(first), Some(last)) = (atoms.first(), atoms.last()) {
         estimate.atoms = Some([*first, atoms[atoms.len() / 2], *last]);
     }
-    let mut digests = HashSet::new();
+    let (mut digests, mut prepared) = (HashSet::new(), HashSet::new());
     let mut planner = Planner::new(ranks, ranks * workers);
     for seen in seen.iter().filter(|seen| digests.insert(seen.digest)) {
         estimate.distinct += 1;
         estimate.largest_bytes = estimate.largest_bytes.max(seen.bytes);
-        estimate.cost_s.iter_mut().zip(&seen.costs).for_each(|(sum, cost)| *sum += cost);
+        for (potential, sum) in estimate.cost_s.iter_mut().enumerate() {
+            *sum += seen.costs[potential];
+            // Once for all that share it.
+            if let Some(preparation) = seen.preparations[potential].filter(|p| prepared.insert((potential, p.key))) {
+                *sum += preparation.cost;
+            }
+        }
         let home = Rank::from_index(seen.position % ranks.max(1));
-        planner.push(home, Item { entry: seen.position as u64, cost: seen.costs.iter().sum::<f64>() as f32, work: () });
+        let cost = seen.costs.iter().sum::<f64>() as f32;
+        planner.push(home, Item { entry: seen.position as u64, cost, group: None, prepared: false, work: () });
     }
     while planner.remaining() > 0 {
         let rank = Rank::from_index(estimate.shards % ranks.max(1));

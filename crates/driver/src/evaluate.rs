@@ -93,7 +93,7 @@ impl Evaluator {
     fn note_time(&self, work: Work, wall_s: f64) {
         let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(times) = times.get_mut(usize::from(work.potential)) {
-            times.predicted_s += f64::from(work.predicted);
+            times.predicted_s += work.predicted.total();
             times.measured_s += wall_s;
         }
     }
@@ -167,14 +167,14 @@ impl Evaluator {
             let error = PredictError::TooLarge { needed_bytes: needed, limit_bytes: self.gate.limit() };
             return Ok((Outcome::Failed(error.into()), 0.0));
         };
-        self.journal.append(&Frame::Started { key, alone: subject.alone })?;
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
-        let begin = Instant::now();
-        let deadline = self.timeout.map_or(Deadline::NONE, Deadline::after).earliest(subject.deadline);
         // A structure that is over its time begins no further evaluation.
         if let Err(error) = subject.deadline.check() {
             return Ok((Outcome::Failed(error.into()), 0.0));
         }
+        self.journal.append(&Frame::Started { key, alone: subject.alone })?;
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        let begin = Instant::now();
+        let deadline = self.timeout.map_or(Deadline::NONE, Deadline::after).earliest(subject.deadline);
         let task = Box::new(SinglePoint::new(structure.clone()));
         let outcome = catch_unwind(AssertUnwindSafe(|| complete(task, potential, self.request, &deadline)))
             .unwrap_or_else(|panic| Outcome::Failed(panicked(potential.id(), panic.as_ref())));

@@ -40,7 +40,7 @@ pub use error::RunError;
 pub use estimate::{Estimate, estimate};
 pub use gather::{provenance, report_plan, rows};
 pub use memory::{Resident, Sharing, default_limit, machine_bytes};
-pub use plan::{Item, Planner};
+pub use plan::{Group, Item, Planner};
 pub use protocol::{End, ProtocolError};
 pub use run::{Engine, Finish, RootPart, execute};
 pub use setup::Setup;

@@ -67,21 +67,26 @@ impl Progress {
     }
 }
 
-/// Part of the work that is done, by predicted time.
+/// Part of the work that is done, by predicted time; entries that were not read yet count like those that were.
 fn fraction(totals: &Totals) -> f64 {
-    if totals.cost > 0.0 { (totals.cost_done / totals.cost).clamp(0.0, 1.0) } else { 1.0 }
+    let read = if totals.entries > 0 { totals.surveyed as f64 / totals.entries as f64 } else { 1.0 };
+    if totals.cost > 0.0 { (totals.cost_done / totals.cost * read).clamp(0.0, 1.0) } else { read }
 }
+
+/// Before so much is done, a time to its end would be a guess.
+const LEAST_DONE: f64 = 1e-3;
 
 fn describe(totals: &Totals, elapsed: Duration) -> String {
     let done = fraction(totals);
     let rate = totals.finished as f64 / elapsed.as_secs_f64().max(1e-3);
-    let left = if totals.surveyed < totals.entries {
-        format!("survey {}/{}", totals.surveyed, totals.entries)
-    } else if done > 0.0 {
+    let mut left = if done > LEAST_DONE {
         format!("ETA {}", HumanDuration(elapsed.mul_f64(((1.0 - done) / done).min(1e6))))
     } else {
         "ETA unknown".to_owned()
     };
+    if totals.surveyed < totals.entries {
+        left.push_str(&format!(", {} of {} entries read", totals.surveyed, totals.entries));
+    }
     let cached = if totals.cached > 0 { format!(" ({} from the cache)", totals.cached) } else { String::new() };
     format!(
         "{}/{} evaluations{cached}, {rate:.1}/s, {} failed, {} in flight, {left}, peak {:.0} MB a rank",
@@ -112,5 +117,20 @@ mod tests {
         };
         let line = describe(&totals, Duration::from_secs(20));
         assert_eq!(line, "4/10 evaluations, 0.2/s, 1 failed, 0 in flight, ETA 60 seconds, peak 150 MB a rank");
+    }
+
+    #[test]
+    fn entries_that_were_not_read_yet_are_part_of_the_work() {
+        let totals = Totals {
+            entries: 100,
+            surveyed: 50,
+            evaluations: 50,
+            finished: 25,
+            cost: 10.0,
+            cost_done: 5.0,
+            ..Totals::default()
+        };
+        let line = describe(&totals, Duration::from_secs(10));
+        assert!(line.contains("ETA 30 seconds, 50 of 100 entries read"), "{line}");
     }
 }

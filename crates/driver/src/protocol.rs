@@ -4,7 +4,7 @@ use crate::budget::{Machine, Share};
 use mlip_inputs::Locator;
 use mlip_store::cache::{CacheIndex, CachePlace};
 use mlip_store::report::Fetched;
-use mlip_store::{Location, StructureDigest};
+use mlip_store::{Ledger, Location, StructureDigest};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -13,9 +13,8 @@ use thiserror::Error;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Hello {
     pub(crate) machine: Machine,
-    /// What this rank found in its part of the earlier journals ([`mlip_store::Ledger::to_bytes`]),
-    /// or why it cannot take part.
-    pub(crate) ledger: Result<Vec<u8>, String>,
+    /// What this rank found in its part of the earlier journals, or why it cannot take part.
+    pub(crate) ledger: Result<Ledger, String>,
     /// What it found in its part of the results of other runs.
     pub(crate) cached: CacheIndex,
     /// What is worth a warning there.
@@ -49,7 +48,22 @@ pub(crate) struct Work {
     pub(crate) potential: u16,
     pub(crate) treatment: Treatment,
     /// Time that the potential predicts, seconds.
-    pub(crate) predicted: f32,
+    pub(crate) predicted: Predicted,
+}
+
+/// Time that a potential predicts for a structure, seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Predicted {
+    /// Of the evaluation.
+    pub(crate) evaluation: f32,
+    /// Of what must be prepared for it; zero where another structure has seen to it.
+    pub(crate) preparation: f32,
+}
+
+impl Predicted {
+    pub(crate) fn total(self) -> f64 {
+        f64::from(self.evaluation) + f64::from(self.preparation)
+    }
 }
 
 /// A structure with what is to be done for it.
@@ -97,8 +111,18 @@ pub enum End {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Answer {
     pub(crate) entry: u64,
-    /// Digest, and cost by potential; `None` for an entry that failed.
-    pub(crate) structure: Option<(StructureDigest, Vec<f32>)>,
+    /// `None` for an entry that failed.
+    pub(crate) structure: Option<Seen>,
+}
+
+/// What the plan needs to know of a structure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Seen {
+    pub(crate) digest: StructureDigest,
+    /// By potential.
+    pub(crate) predicted: Vec<Predicted>,
+    /// The same for structures that share their preparations.
+    pub(crate) group: Option<u64>,
 }
 
 /// How far a rank is: totals of this attempt.
@@ -147,7 +171,7 @@ pub(crate) enum Report {
     /// The rank cannot go on.
     Broken(String),
     /// Closed: last totals, and the ledger of the own journal or why it could not be closed.
-    Closed(Tally, Result<Vec<u8>, String>),
+    Closed(Tally, Result<Ledger, String>),
     /// Answer to [`Order::Fetch`].
     Fetched(Result<Vec<Fetched>, String>),
 }

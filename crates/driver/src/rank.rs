@@ -206,9 +206,8 @@ impl RankLife {
         }
         let closed = last.and_then(|()| match self.pool.shared.evaluator.journal.close() {
             Ok(Some(ledger)) => {
-                let bytes = ledger.to_bytes();
-                self.closed = Some(ledger);
-                bytes.map_err(|error| with_causes(&error))
+                self.closed = Some(ledger.journals_only());
+                Ok(ledger)
             }
             Ok(None) => Err("the journal was closed before".to_owned()),
             Err(error) => Err(with_causes(&error)),

@@ -7,7 +7,7 @@ use crate::progress::Progress;
 use crate::protocol::{End, Order, Report};
 use mlip_ranks::Rank;
 use mlip_store::run_lock::REFRESH_EVERY;
-use mlip_store::{Ledger, LedgerBuilder, RunLock};
+use mlip_store::{LedgerBuilder, RunLock};
 use std::time::Instant;
 
 /// The root's side of a run.
@@ -74,9 +74,8 @@ impl Root {
                 Vec::new()
             }
             Report::Broken(message) => self.fail(format!("rank {from}: {message}")),
-            Report::Closed(tally, closed) => {
+            Report::Closed(tally, ledger) => {
                 self.n_closed += 1;
-                let ledger = closed.and_then(|bytes| Ledger::from_bytes(&bytes).map_err(|error| with_causes(&error)));
                 let mut orders = self.hear_planned(from, &Report::Progress(tally));
                 match ledger {
                     Ok(ledger) => self.ledgers.absorb(ledger),

@@ -81,7 +81,7 @@ impl Setup {
     }
 
     /// This rank's part of the earlier journals: by size, so that all ranks read about as much.
-    fn scan(&self, rank: Rank, size: usize) -> Result<Vec<u8>, RunError> {
+    fn scan(&self, rank: Rank, size: usize) -> Result<Ledger, RunError> {
         let run = self.run_id()?;
         let mut builder = LedgerBuilder::new();
         let sizes: Vec<u64> = self.journals.iter().map(|(.., bytes)| *bytes).collect();
@@ -90,7 +90,7 @@ impl Setup {
             let file = JournalFile { attempt: *attempt, rank: *writer, path: path.clone(), bytes: *bytes };
             builder.scan(&file, run)?;
         }
-        Ok(builder.finish().to_bytes()?)
+        Ok(builder.finish())
     }
 }
 
@@ -150,13 +150,13 @@ pub(crate) fn greet(
     let mut builder = LedgerBuilder::new();
     let mut machines = Vec::new();
     let (mut trouble, mut cached) = (None, CacheIndex::default());
-    for (rank, bytes) in hellos.iter().enumerate() {
-        let hello: Hello = decode(bytes)?;
+    for (rank, bytes) in hellos.into_iter().enumerate() {
+        let hello: Hello = decode(&bytes)?;
         machines.push(hello.machine);
         cached.absorb(hello.cached);
         hello.remarks.iter().for_each(|remark| tracing::warn!("{remark}"));
         match hello.ledger {
-            Ok(bytes) => builder.absorb(Ledger::from_bytes(&bytes)?),
+            Ok(ledger) => builder.absorb(ledger),
             Err(message) => {
                 trouble.get_or_insert(format!("rank {rank}: {message}"));
             }

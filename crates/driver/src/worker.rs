@@ -3,7 +3,7 @@
 use crate::cache::{Digested, StructureCache};
 use crate::error::with_causes;
 use crate::evaluate::{Ended, Evaluator, Subject, panic_message};
-use crate::protocol::{Answer, Assignment, Tally, ToRead, Work};
+use crate::protocol::{Answer, Assignment, Predicted, Seen, Tally, ToRead, Work};
 use crate::queue::{Job, Queue};
 use crate::source::{Loaded, StructureSource};
 use crate::team::Team;
@@ -11,6 +11,7 @@ use mlip_atoms::Deadline;
 use mlip_inputs::Locator;
 use mlip_store::{EntryState, Frame, StoreError, SurveyedEntry};
 use mlip_tasks::{Failure, FailureKind};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -65,12 +66,9 @@ impl Shared {
                 Err(failure) => (None, EntryState::Failed(failure)),
                 Ok((digested, warnings)) => {
                     let n_atoms = u32::try_from(digested.structure.n_atoms()).unwrap_or(u32::MAX);
-                    let costs = self.costs(&digested);
+                    let seen = self.look(&digested);
                     self.cache.put(entry, &digested);
-                    (
-                        Some((digested.digest, costs)),
-                        EntryState::Structure { digest: digested.digest, n_atoms, warnings },
-                    )
+                    (Some(seen), EntryState::Structure { digest: digested.digest, n_atoms, warnings })
                 }
             };
             answers.push(Answer { entry, structure });
@@ -92,12 +90,21 @@ impl Shared {
         loaded.map(|Loaded { structure, warnings }| (Digested::new(structure), warnings))
     }
 
-    /// By potential; a potential that cannot tell is met again in its evaluation.
-    fn costs(&self, digested: &Digested) -> Vec<f32> {
-        let cost = |potential: &Arc<dyn mlip_atoms::Potential>| {
-            catch_unwind(AssertUnwindSafe(|| potential.cost(&digested.structure))).unwrap_or(0.0) as f32
-        };
-        self.evaluator.potentials.iter().map(cost).collect()
+    /// What the plan needs to know; a potential that cannot tell is met again in its evaluation.
+    fn look(&self, Digested { structure, digest }: &Digested) -> Seen {
+        let mut keys = DefaultHasher::new();
+        let mut shares = false;
+        let predicted = self.evaluator.potentials.iter().map(|potential| {
+            let look = || (potential.cost(structure), potential.preparation(structure));
+            let (cost, preparation) = catch_unwind(AssertUnwindSafe(look)).unwrap_or_default();
+            shares |= preparation.is_some();
+            preparation.map(|preparation| preparation.key).hash(&mut keys);
+            Predicted {
+                evaluation: cost as f32,
+                preparation: preparation.map_or(0.0, |preparation| preparation.cost) as f32,
+            }
+        });
+        Seen { digest: *digest, predicted: predicted.collect(), group: shares.then(|| keys.finish()) }
     }
 
     /// Gives what people should know.

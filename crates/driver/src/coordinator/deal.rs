@@ -2,19 +2,15 @@
 //! itself, so it is tested without either.
 
 use super::state::{Known, Policy, RankState, Totals, Treatments};
-use crate::plan::{Item, Planner};
-use crate::protocol::{Answer, Assignment, Order, Report, Tally, Times, ToRead, Treatment, Work};
+use super::survey::Survey;
+use crate::plan::{Group, Item, Planner};
+use crate::protocol::{Answer, Assignment, Order, Predicted, Report, Seen, Tally, Times, Treatment, Work};
 use mlip_atoms::PotentialId;
-use mlip_inputs::{Locator, Manifest};
+use mlip_inputs::Manifest;
 use mlip_ranks::Rank;
 use mlip_store::{Ledger, StructureDigest, TaskKey, TaskState};
 use std::collections::HashSet;
 use std::error::Error;
-
-/// Entries in one order to read, at most; the first orders of a rank are shorter, so that its first
-/// result comes soon.
-const LONGEST_READ: u64 = 64;
-const FIRST_READ: u64 = 4;
 
 /// Time that a structure takes whatever its potentials cost (reading, journal), seconds.
 const OVERHEAD_S: f32 = 2e-5;
@@ -27,10 +23,7 @@ const LEAST_MEASURED_S: f64 = 0.02;
 
 /// The root's view of the run.
 pub(crate) struct Coordinator {
-    entries: Manifest,
-    next_entry: u64,
-    surveyed: u64,
-    unreadable: u64,
+    survey: Survey,
     recorded: u64,
     evaluations: u64,
     cost: f64,
@@ -43,17 +36,22 @@ pub(crate) struct Coordinator {
     suspects: Vec<Item<Treatments>>,
     /// By potential: measured by predicted time, as the plan takes it.
     factors: Vec<f64>,
+    /// Who is asked first to read, next time.
+    first_to_read: usize,
     /// Structure workers of all ranks together.
     workers: usize,
     pub(super) ranks: Vec<RankState>,
 }
 
-/// Corrected time of all that is to be done with a structure, seconds.
-fn cost(work: &[Work], factors: &[f64]) -> f32 {
-    let one =
-        |work: &Work| f64::from(work.predicted) * factors.get(usize::from(work.potential)).copied().unwrap_or(1.0);
-    let cost = work.iter().map(one).sum::<f64>() as f32;
-    if cost.is_finite() { cost.max(0.0) + OVERHEAD_S } else { OVERHEAD_S }
+/// Corrected time of all that is to be done with a structure, and the part of it that the next of its group saves,
+/// seconds.
+fn cost(work: &[Work], factors: &[f64]) -> (f32, f32) {
+    let sum = |time: fn(&Work) -> f64| {
+        let one = |work: &Work| time(work) * factors.get(usize::from(work.potential)).copied().unwrap_or(1.0);
+        let sum = work.iter().map(one).sum::<f64>() as f32;
+        if sum.is_finite() { sum.max(0.0) } else { 0.0 }
+    };
+    (sum(|work| work.predicted.total()) + OVERHEAD_S, sum(|work| work.predicted.preparation.into()))
 }
 
 type Trouble = Box<dyn Error + Send + Sync>;
@@ -71,10 +69,7 @@ impl Coordinator {
         let ranks = workers.iter().map(|workers| RankState { workers: *workers, ..RankState::default() }).collect();
         let ids_len = ids.len();
         Self {
-            entries,
-            next_entry: 0,
-            surveyed: 0,
-            unreadable: 0,
+            survey: Survey::new(entries, workers.iter().sum()),
             recorded: 0,
             evaluations: 0,
             cost: 0.0,
@@ -82,6 +77,7 @@ impl Coordinator {
             policy,
             ids,
             factors: vec![1.0; ids_len],
+            first_to_read: 0,
             workers: workers.iter().sum(),
             settings,
             seen: HashSet::new(),
@@ -89,15 +85,6 @@ impl Coordinator {
             suspects: Vec::new(),
             ranks,
         }
-    }
-
-    fn n_entries(&self) -> u64 {
-        self.entries.len() as u64
-    }
-
-    fn locator(&self, entry: u64) -> Result<Locator, Trouble> {
-        let found = usize::try_from(entry).ok().and_then(|position| self.entries.get(position));
-        Ok(found.ok_or_else(|| format!("the input list has no entry {entry} any more"))?.locator)
     }
 
     /// Takes in what a rank reports; what follows from it at once.
@@ -161,16 +148,16 @@ impl Coordinator {
 
     /// What is left to do for a surveyed entry.
     fn plan_for(&mut self, answer: &Answer) -> Option<Item<Treatments>> {
-        self.surveyed += 1;
-        let Some((digest, costs)) = &answer.structure else {
-            self.unreadable += 1;
+        self.survey.answered += 1;
+        let Some(Seen { digest, predicted, group }) = &answer.structure else {
+            self.survey.unreadable += 1;
             return None;
         };
         if !self.seen.insert(*digest) {
             return None;
         }
         let (mut work, mut suspected) = (Vec::new(), Vec::new());
-        for (potential, (id, predicted)) in (0u16..).zip(self.ids.iter().zip(costs)) {
+        for (potential, (id, predicted)) in (0u16..).zip(self.ids.iter().zip(predicted)) {
             let key = TaskKey::new(*digest, id, &self.settings);
             let mut predicted = *predicted;
             let (treatment, alone) = match self.known.ledger.state(&key, self.policy.retry, self.policy.crashes) {
@@ -180,7 +167,7 @@ impl Coordinator {
                 }
                 TaskState::Runnable { alone, ended_before } => match self.known.cached.get(&key) {
                     Some(place) => {
-                        predicted = 0.0;
+                        predicted = Predicted::default();
                         (Treatment::Take { place, ended_before }, false)
                     }
                     None => (Treatment::Evaluate { ended_before }, alone),
@@ -192,10 +179,11 @@ impl Coordinator {
         }
         let entry = answer.entry;
         let mut item = |work: Vec<Work>| {
-            let cost = cost(&work, &self.factors);
+            let (cost, saves) = cost(&work, &self.factors);
             self.evaluations += work.len() as u64;
             self.cost += f64::from(cost);
-            Item { entry, cost, work: Treatments { digest: *digest, work } }
+            let group = group.filter(|_| saves > 0.0).map(|key| Group { key, saves });
+            Item { entry, cost, group, prepared: false, work: Treatments { digest: *digest, work } }
         };
         // One potential at a time: a death then names its cause.
         for one in suspected {
@@ -221,12 +209,19 @@ impl Coordinator {
     /// What every rank that runs low is to do next.
     pub(crate) fn deal(&mut self) -> Result<Vec<(Rank, Order)>, Trouble> {
         let mut orders = Vec::new();
+        self.first_to_read = (self.first_to_read + 1) % self.ranks.len().max(1);
+        for turn in 0..self.ranks.len() {
+            // Where there is little room to read ahead, no rank shall do all the reading.
+            let index = (self.first_to_read + turn) % self.ranks.len();
+            while let Some(state) = self.ranks.get_mut(index)
+                && let Some(order) = self.survey.next_read(state, self.planner.remaining(), self.policy.longest)?
+            {
+                orders.push((Rank::from_index(index), order));
+            }
+        }
         for index in 0..self.ranks.len() {
             let rank = Rank::from_index(index);
-            while let Some(order) = self.next_read(index)? {
-                orders.push((rank, order));
-            }
-            while self.next_entry == self.n_entries() && self.runs_low(index) {
+            while self.survey.may_compute(self.planner.remaining()) && self.runs_low(index) {
                 let limit = self.limit(index).min(self.policy.longest.max(1));
                 let shard = self.planner.next_shard(rank, limit);
                 if shard.is_empty() {
@@ -239,22 +234,6 @@ impl Coordinator {
             orders.push(order);
         }
         Ok(orders)
-    }
-
-    fn next_read(&mut self, index: usize) -> Result<Option<Order>, Trouble> {
-        let left = self.n_entries() - self.next_entry;
-        let Some(rank) = self.ranks.get_mut(index) else { return Ok(None) };
-        if left == 0 || rank.reads_out > rank.workers {
-            return Ok(None);
-        }
-        let longest = LONGEST_READ.min(self.policy.longest.max(1) as u64);
-        let length = (FIRST_READ << rank.reads_given.min(10)).min(longest).min(left);
-        rank.reads_given += 1;
-        rank.reads_out += 1;
-        let range = self.next_entry..self.next_entry + length;
-        self.next_entry += length;
-        let read = |entry| self.locator(entry).map(|locator| ToRead { entry, locator });
-        Ok(Some(Order::Read(range.map(read).collect::<Result<_, _>>()?)))
     }
 
     /// Whether so little is left that no rank should hoard.
@@ -303,8 +282,12 @@ impl Coordinator {
 
     fn assign(&mut self, rank: Rank, shard: Vec<Item<Treatments>>, alone: bool) -> Result<Order, Trouble> {
         let mut assignments = Vec::with_capacity(shard.len());
-        for Item { entry, cost, work: Treatments { digest, work } } in shard {
-            let locator = self.locator(entry)?;
+        for Item { entry, cost, group, prepared, work: Treatments { digest, mut work } } in shard {
+            let locator = self.survey.locator(entry)?;
+            if prepared {
+                work.iter_mut().for_each(|work| work.predicted.preparation = 0.0);
+                self.cost -= group.map_or(0.0, |group| f64::from(group.saves));
+            }
             if let Some(state) = self.ranks.get_mut(rank.index()) {
                 state.given += 1;
                 state.given_cost += f64::from(cost);
@@ -316,8 +299,7 @@ impl Coordinator {
 
     /// Nothing is in flight, and but for suspects nothing is left.
     fn is_idle(&self) -> bool {
-        self.next_entry == self.n_entries()
-            && self.surveyed == self.n_entries()
+        self.survey.is_over()
             && self.planner.remaining() == 0
             && self.ranks.iter().all(|rank| rank.structures_out() == 0)
     }
@@ -331,9 +313,9 @@ impl Coordinator {
     pub(crate) fn totals(&self) -> Totals {
         let sum = |field: fn(&Tally) -> u64| self.ranks.iter().map(|rank| field(&rank.tally)).sum();
         Totals {
-            entries: self.n_entries(),
-            surveyed: self.surveyed,
-            unreadable: self.unreadable,
+            entries: self.survey.n_entries(),
+            surveyed: self.survey.answered,
+            unreadable: self.survey.unreadable,
             recorded: self.recorded,
             evaluations: self.evaluations,
             finished: sum(|tally| tally.finished),
@@ -353,6 +335,6 @@ impl Coordinator {
 
     /// The input list and the ledger of earlier attempts, for the report.
     pub(crate) fn into_parts(self) -> (Manifest, Ledger) {
-        (self.entries, self.known.ledger)
+        (self.survey.into_entries(), self.known.ledger)
     }
 }

@@ -2,6 +2,7 @@
 
 mod deal;
 mod state;
+mod survey;
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! Orders and reports without messages, threads or clocks.
 
 use super::{Coordinator, Known, Policy};
-use crate::protocol::{Answer, Order, Report, Tally, Times, ToRead};
+use crate::protocol::{Answer, Order, Predicted, Report, Seen, Tally, Times, ToRead};
 use mlip_atoms::{PotentialId, Precision};
 use mlip_inputs::{Locator, Manifest};
 use mlip_ranks::Rank;
@@ -11,6 +11,11 @@ use std::collections::{BinaryHeap, VecDeque};
 
 fn digest(number: u8) -> StructureDigest {
     StructureDigest([number; 16])
+}
+
+fn seen(digest: StructureDigest, costs: &[f32]) -> Seen {
+    let predicted = costs.iter().map(|cost| Predicted { evaluation: *cost, preparation: 0.0 }).collect();
+    Seen { digest, predicted, group: None }
 }
 
 fn coordinator(n_entries: u64, workers: &[usize]) -> Coordinator {
@@ -39,7 +44,7 @@ fn obey(coordinator: &mut Coordinator, structure: impl Fn(u64) -> Option<(Struct
             Order::Read(entries) => {
                 let answer = |read: &ToRead| Answer {
                     entry: read.entry,
-                    structure: structure(read.entry).map(|(digest, cost)| (digest, vec![cost])),
+                    structure: structure(read.entry).map(|(digest, cost)| seen(digest, &[cost])),
                 };
                 Report::Read(entries.iter().map(answer).collect())
             }
@@ -84,7 +89,7 @@ fn a_rank_is_never_given_more_than_it_can_begin_when_little_is_left() {
         let Order::Read(entries) = order else { panic!("{order:?}") };
         let answers = entries
             .iter()
-            .map(|read| Answer { entry: read.entry, structure: Some((digest(read.entry as u8), vec![10.0])) });
+            .map(|read| Answer { entry: read.entry, structure: Some(seen(digest(read.entry as u8), &[10.0])) });
         reads.extend(coordinator.hear(rank, &Report::Read(answers.collect())).expect("orders"));
     }
     let mut given = [0; 2];
@@ -122,7 +127,7 @@ fn what_was_measured_corrects_the_plan() {
         Some(Order::Compute(assignments)) => assignments[0].clone(),
         other => panic!("{other:?}"),
     };
-    let answer = |entry: u64| Answer { entry, structure: Some((digest(entry as u8), costs[entry as usize].to_vec())) };
+    let answer = |entry: u64| Answer { entry, structure: Some(seen(digest(entry as u8), &costs[entry as usize])) };
     assert_eq!(coordinator.deal().expect("orders").len(), 1);
     let taste = coordinator.hear(Rank::ROOT, &Report::Read((0..3).map(answer).collect())).expect("orders");
     assert_eq!(order(taste).entry, 0);
@@ -167,7 +172,7 @@ fn simulate(n_ranks: usize, costs: &[f32], spread: f64) -> (f64, f64) {
                 Order::Read(entries) => {
                     let answer = |read: &ToRead| Answer {
                         entry: read.entry,
-                        structure: Some((digest(read.entry), vec![costs[read.entry as usize]])),
+                        structure: Some(seen(digest(read.entry), &[costs[read.entry as usize]])),
                     };
                     let report = Report::Read(entries.iter().map(answer).collect());
                     orders.extend(coordinator.hear(rank, &report).expect("orders"));
@@ -222,4 +227,68 @@ fn the_tail_of_a_thousand_ranks_is_short() {
     let (length, ideal) = simulate(1024, &costs, 0.25);
     let tail = (length - ideal) / length;
     assert!(tail < 0.03, "{length:.2} s instead of {ideal:.2} s: {:.1} % longer", 100.0 * tail);
+}
+
+#[test]
+fn a_long_list_is_not_read_far_ahead_and_keeps_its_balance() {
+    let n = 60_000;
+    let mut long = coordinator(n, &[1; 4]);
+    let mut orders = long.deal().expect("orders");
+    let mut most = 0;
+    while let Some((rank, order)) = orders.pop() {
+        if let Order::Read(entries) = order {
+            let answer = |read: &ToRead| {
+                let mut bytes = [0; 16];
+                bytes[..8].copy_from_slice(&read.entry.to_le_bytes());
+                Answer { entry: read.entry, structure: Some(seen(StructureDigest(bytes), &[recorded(read.entry)])) }
+            };
+            let report = Report::Read(entries.iter().map(answer).collect());
+            orders.extend(long.hear(rank, &report).expect("orders"));
+            orders.extend(long.deal().expect("orders"));
+        }
+        most = most.max(long.planner.remaining());
+    }
+    // Nobody computes, so reading stops.
+    assert!((16_000..=16_384).contains(&most), "{most}");
+    assert!(long.totals().surveyed < n);
+
+    let costs: Vec<f32> = (0..n).map(recorded).collect();
+    let (length, ideal) = simulate(16, &costs, 0.25);
+    let tail = (length - ideal) / length;
+    assert!(tail < 0.01, "{length:.2} s instead of {ideal:.2} s");
+}
+
+#[test]
+fn one_of_a_group_pays_for_all() {
+    let mut coordinator = coordinator(20, &[1]);
+    let mut orders = coordinator.deal().expect("orders");
+    let (mut paid, mut tally) = (0, Tally::default());
+    while let Some((rank, order)) = orders.pop() {
+        let report = match order {
+            Order::Read(entries) => {
+                let predicted = vec![Predicted { evaluation: 0.01, preparation: 0.05 }];
+                let answer = |read: &ToRead| {
+                    let seen = Seen { digest: digest(read.entry as u8), predicted: predicted.clone(), group: Some(3) };
+                    Answer { entry: read.entry, structure: Some(seen) }
+                };
+                Report::Read(entries.iter().map(answer).collect())
+            }
+            Order::Compute(assignments) => {
+                for assignment in assignments {
+                    paid += usize::from(assignment.work[0].predicted.preparation > 0.0);
+                    tally.structures += 1;
+                    tally.cost += f64::from(assignment.cost);
+                }
+                Report::Progress(tally)
+            }
+            other => panic!("{other:?}"),
+        };
+        orders.extend(coordinator.hear(rank, &report).expect("orders"));
+        orders.extend(coordinator.deal().expect("orders"));
+    }
+    assert_eq!(tally.structures, 20);
+    // The first structure is computed while the list is still being read.
+    assert!(paid <= 2, "{paid}");
+    let totals = coordinator.totals();
+    assert!((totals.cost - tally.cost).abs() < 1e-4, "{} {}", totals.cost, tally.cost);
 }

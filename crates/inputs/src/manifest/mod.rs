@@ -17,8 +17,8 @@
 //! `FORMAT_PACKING` is `c`, `x` or `v` (CIF, XYZ, POSCAR), then `s` (stored), `d` or `z` and a CRC-32 (deflate,
 //! Zstandard), `l` (a link), `e` (encrypted) or `m` and a number (an unknown method of ZIP). Version 1 had no `s` and `p`.
 //!
-//! In memory it is the same text, without the lines `d`, `t` and `s`, and the place of every 32nd line: about 30 bytes an
-//! entry, so that ten million fit into 300 MB.
+//! In memory it is the same text, without the lines `d`, `t` and `s`, in pieces of some megabytes, and the place of every
+//! 32nd line: about 30 bytes an entry, so that ten million fit into 300 MB.
 
 mod part;
 
@@ -35,14 +35,16 @@ const MAGIC: &[u8] = b"mlip-batch inputs 2";
 const MAGIC_1: &[u8] = b"mlip-batch inputs 1";
 /// An entry is found by counting lines from the nearest mark.
 const LINES_A_MARK: usize = 32;
+/// The text grows by pieces of this size, bytes, so that it is never copied; those 32 lines lie in one piece.
+const PIECE: usize = 1 << 20;
 
 /// All structures of a run, in input order.
 #[derive(Debug, Clone, Default)]
 pub struct Manifest {
     /// Lines `f`, `r` and `p`, each with its line end.
-    lines: Vec<u8>,
-    /// Where lines 0, 32, 64, … start.
-    marks: Vec<u64>,
+    lines: Vec<Vec<u8>>,
+    /// Where lines 0, 32, 64, … start: piece, and byte in it.
+    marks: Vec<(u32, u32)>,
     n_entries: usize,
     folders: Vec<PathBuf>,
     tables: Vec<(PathBuf, u32)>,
@@ -118,10 +120,17 @@ impl Manifest {
 
     fn push_line(&mut self, line: &[u8]) {
         if self.n_entries.is_multiple_of(LINES_A_MARK) {
-            self.marks.push(self.lines.len() as u64);
+            if self.lines.last().is_none_or(|piece| piece.len() > PIECE - PIECE / 16) {
+                // The first is small: most lists are.
+                self.lines.push(Vec::with_capacity(if self.lines.is_empty() { 0 } else { PIECE }));
+            }
+            let byte = self.lines.last().map_or(0, Vec::len);
+            self.marks.push((self.lines.len() as u32 - 1, byte as u32));
         }
-        self.lines.extend_from_slice(line);
-        self.lines.push(b'\n');
+        if let Some(piece) = self.lines.last_mut() {
+            piece.extend_from_slice(line);
+            piece.push(b'\n');
+        }
         self.n_entries += 1;
     }
 
@@ -165,14 +174,20 @@ impl Manifest {
         if index >= self.n_entries {
             return None;
         }
-        let mark = usize::try_from(*self.marks.get(index / LINES_A_MARK)?).ok()?;
-        let line = self.lines.get(mark..)?.split(|byte| *byte == b'\n').nth(index % LINES_A_MARK)?;
+        let (piece, byte) = *self.marks.get(index / LINES_A_MARK)?;
+        let line = self
+            .lines
+            .get(piece as usize)?
+            .get(byte as usize..)?
+            .split(|byte| *byte == b'\n')
+            .nth(index % LINES_A_MARK)?;
         self.decode(line)
     }
 
     /// All entries, in input order.
     pub fn iter(&self) -> impl Iterator<Item = Entry> {
-        self.lines.split(|byte| *byte == b'\n').take(self.n_entries).filter_map(|line| self.decode(line))
+        let lines = self.lines.iter().flat_map(|piece| piece.split_inclusive(|byte| *byte == b'\n'));
+        lines.filter_map(|line| self.decode(line.strip_suffix(b"\n")?))
     }
 
     /// `None` for a line that [`push`](Self::push) does not write.
@@ -225,7 +240,8 @@ impl Manifest {
         out.write_all(b"\n")?;
         let (mut folders, mut tables, mut files) = (self.folders.iter(), self.tables.iter(), self.files.iter());
         let mut declared = self.declared.iter().peekable();
-        for (index, line) in self.lines.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let lines = self.lines.iter().flat_map(|piece| piece.split_inclusive(|byte| *byte == b'\n'));
+        for (index, line) in lines.enumerate() {
             while let Some((_, kind)) = declared.next_if(|(before, _)| *before <= index) {
                 let mut text = Vec::new();
                 match kind {

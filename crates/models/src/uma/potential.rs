@@ -14,9 +14,11 @@ use candle_core::Device;
 use mlip_atoms::gradient::PairGradient;
 use mlip_atoms::prediction::AtomFeatures;
 use mlip_atoms::{
-    Deadline, LoadOptions, Potential, PotentialId, Precision, PredictError, Prediction, Request, Species, Structure,
+    Deadline, LoadOptions, Potential, PotentialId, Precision, PredictError, Prediction, Preparation, Request, Species,
+    Structure,
 };
 use mlip_kernels::simd::{InstructionSet, Real};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
 /// What is computed where nothing is said.
@@ -183,7 +185,7 @@ impl Uma {
         }
         deadline.check()?;
         let graph = Graph::build(structure, self.cutoff, self.max_neighbors);
-        let composition = self.router.composition(structure.species().iter().map(|s| s.atomic_number()));
+        let composition = self.composition(structure);
         let evaluation = match &self.model {
             AnyModel::F32(model) => self.run(model, &graph, composition, request, deadline)?,
             AnyModel::F64(model) => self.run(model, &graph, composition, request, deadline)?,
@@ -199,6 +201,10 @@ impl Uma {
             }
         };
         Ok(self.prediction(&graph, evaluation, request))
+    }
+
+    fn composition(&self, structure: &Structure) -> Composition {
+        self.router.composition(structure.species().iter().map(|species| species.atomic_number()))
     }
 
     fn run<T: Real>(
@@ -273,10 +279,16 @@ impl Potential for Uma {
     }
 
     fn cost(&self, structure: &Structure) -> f64 {
-        // Seconds on one core of a 2024 server in single precision: a pass over the experts, and the edges.
-        let merge = self.experts.bytes() as f64 / 12e9;
+        // Seconds on one core of a 2024 server in single precision.
         let edge = 1.2e-11 * (self.sizes.layers * self.sizes.kept * self.channels) as f64 * 10.0;
-        merge + edge * self.expected_edges(structure)
+        edge * self.expected_edges(structure)
+    }
+
+    /// A pass over the experts, for all structures of a composition.
+    fn preparation(&self, structure: &Structure) -> Option<Preparation> {
+        let mut key = DefaultHasher::new();
+        self.composition(structure).hash(&mut key);
+        Some(Preparation { key: key.finish(), cost: self.experts.bytes() as f64 / 12e9 })
     }
 
     /// The experts are not among them: they are pages of the file that all processes of a host share.

@@ -40,7 +40,12 @@ impl LedgerBuilder {
 
     /// Adds all that another ledger holds.
     pub fn absorb(&mut self, ledger: Ledger) {
-        self.ledger.entries.extend(ledger.entries);
+        if self.ledger.entries.is_empty() {
+            // By far the largest part: not to be copied where it need not be.
+            self.ledger.entries = ledger.entries;
+        } else {
+            self.ledger.entries.extend(ledger.entries);
+        }
         self.ledger.deaths.extend(ledger.deaths);
         self.ledger.surveys.extend(ledger.surveys);
         self.ledger.samples.extend(ledger.samples);

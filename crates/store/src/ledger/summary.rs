@@ -1,13 +1,12 @@
 //! The ledger of a run.
 
 use super::{LedgerEntry, Location};
-use crate::{MemorySample, StoreError, Tail, TaskKey};
+use crate::{MemorySample, Tail, TaskKey};
 use serde::{Deserialize, Serialize};
 
 /// What all journals of a run amount to, or those that one rank scanned.
 ///
-/// It is merged by [`super::LedgerBuilder`], in any order with the same result, and travels
-/// between ranks as bytes.
+/// It is merged by [`super::LedgerBuilder`], in any order with the same result; ranks send it to each other.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Ledger {
     /// By key, each once.
@@ -143,19 +142,8 @@ impl Ledger {
         total
     }
 
-    /// The form in which a ledger travels between ranks.
-    ///
-    /// # Errors
-    /// Only when memory cannot hold it.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, StoreError> {
-        postcard::to_stdvec(self).map_err(|source| StoreError::Codec { action: "encode", what: "a ledger", source })
-    }
-
-    /// Reads [`Ledger::to_bytes`].
-    ///
-    /// # Errors
-    /// When the bytes are not a ledger.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, StoreError> {
-        postcard::from_bytes(bytes).map_err(|source| StoreError::Codec { action: "decode", what: "a ledger", source })
+    /// The journals alone, without what is in them: enough to read records at places that others know.
+    pub fn journals_only(&self) -> Self {
+        Self { journals: self.journals.clone(), ..Self::default() }
     }
 }

@@ -213,7 +213,8 @@ proptest! {
             builders[*owner].scan(file, RUN).unwrap();
         }
         let parts: Vec<Ledger> = builders.into_iter().map(|builder| {
-            Ledger::from_bytes(&builder.finish().to_bytes().unwrap()).unwrap()
+            // As it travels between ranks.
+            postcard::from_bytes(&postcard::to_stdvec(&builder.finish()).unwrap()).unwrap()
         }).collect();
         let whole = ledger(run.path());
         for order in [[0, 1, 2], [2, 0, 1], [1, 2, 0]] {

@@ -1,0 +1,88 @@
+//! Reading the list: who reads what, and how far ahead of the work.
+
+use super::state::RankState;
+use crate::protocol::{Order, ToRead};
+use mlip_inputs::{Locator, Manifest};
+use std::error::Error;
+
+/// Entries in one order to read, at most; the first orders of a rank are shorter, so that its first
+/// result comes soon.
+const LONGEST_READ: u64 = 64;
+const FIRST_READ: u64 = 4;
+
+/// Structures that are known and wait, at most, for each worker, and in all at least: the more, the better costly ones
+/// can be begun first; the fewer, the less memory a long list takes.
+const WINDOW_A_WORKER: usize = 256;
+const SMALLEST_WINDOW: usize = 16_384;
+
+/// The input list, and how far it was read.
+pub(super) struct Survey {
+    entries: Manifest,
+    /// Entries before this one were handed out to be read.
+    next_entry: u64,
+    /// Entries that ranks have told of.
+    pub(super) answered: u64,
+    /// Entries among them that are no structure.
+    pub(super) unreadable: u64,
+    window: usize,
+}
+
+impl Survey {
+    /// For so many structure workers.
+    pub(super) fn new(entries: Manifest, workers: usize) -> Self {
+        let window = (WINDOW_A_WORKER * workers).max(SMALLEST_WINDOW);
+        Self { entries, next_entry: 0, answered: 0, unreadable: 0, window }
+    }
+
+    pub(super) fn n_entries(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    pub(super) fn locator(&self, entry: u64) -> Result<Locator, Box<dyn Error + Send + Sync>> {
+        let found = usize::try_from(entry).ok().and_then(|position| self.entries.get(position));
+        Ok(found.ok_or_else(|| format!("the input list has no entry {entry} any more"))?.locator)
+    }
+
+    /// Whether every entry was handed out to be read.
+    pub(super) fn is_handed_out(&self) -> bool {
+        self.next_entry == self.n_entries()
+    }
+
+    /// Whether every entry is known.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_handed_out() && self.answered == self.n_entries()
+    }
+
+    /// Whether enough structures wait to choose the costly ones among them.
+    pub(super) fn may_compute(&self, waiting: usize) -> bool {
+        self.is_handed_out() || waiting >= self.window / 2
+    }
+
+    /// What a rank is to read next, while so many structures wait to be computed. An order holds at most `longest`.
+    pub(super) fn next_read(
+        &mut self,
+        rank: &mut RankState,
+        waiting: usize,
+        longest: usize,
+    ) -> Result<Option<Order>, Box<dyn Error + Send + Sync>> {
+        let unanswered = self.next_entry - self.answered;
+        let room = (self.window as u64).saturating_sub(waiting as u64 + unanswered);
+        let left = self.n_entries() - self.next_entry;
+        if left == 0 || rank.reads_out > rank.workers || room < LONGEST_READ {
+            return Ok(None);
+        }
+        let longest = LONGEST_READ.min(longest.max(1) as u64);
+        let length = (FIRST_READ << rank.reads_given.min(10)).min(longest).min(left);
+        rank.reads_given += 1;
+        rank.reads_out += 1;
+        let range = self.next_entry..self.next_entry + length;
+        self.next_entry += length;
+        let read = |entry| self.locator(entry).map(|locator| ToRead { entry, locator });
+        Ok(Some(Order::Read(range.map(read).collect::<Result<_, _>>()?)))
+    }
+
+    /// The input list.
+    pub(super) fn into_entries(self) -> Manifest {
+        self.entries
+    }
+}

@@ -1,0 +1,153 @@
+use super::*;
+use proptest::prelude::*;
+
+fn item(entry: u64, cost: f32) -> Item<()> {
+    Item { entry, cost, group: None, prepared: false, work: () }
+}
+
+proptest! {
+    #[test]
+    fn shards_partition_the_structures(
+        costs in prop::collection::vec((0.0f32..10.0, 0u32..5, 0u64..40), 0..300),
+        asking in prop::collection::vec((0u32..5, 1usize..40), 1..20),
+    ) {
+        let mut planner = Planner::new(5, 7);
+        for (entry, (cost, home, key)) in costs.iter().enumerate() {
+            // Some belong to no group.
+            let group = (*key < 20).then_some(Group { key: *key, saves: 0.4 });
+            planner.push(Rank(*home), Item { group, ..item(entry as u64, *cost) });
+        }
+        let mut seen = Vec::new();
+        for (round, (rank, limit)) in asking.iter().cycle().enumerate() {
+            if round == 7 {
+                planner.predict(|()| (1.0, 0.5));
+            }
+            let shard = planner.next_shard(Rank(*rank), *limit);
+            if shard.is_empty() {
+                break;
+            }
+            prop_assert!(shard.len() <= *limit);
+            seen.extend(shard.iter().map(|item| item.entry));
+        }
+        seen.sort_unstable();
+        prop_assert_eq!(seen, (0..costs.len() as u64).collect::<Vec<_>>());
+        prop_assert_eq!(planner.remaining(), 0);
+    }
+}
+
+#[test]
+fn the_costliest_come_first_and_shards_shrink() {
+    let mut planner = Planner::new(1, 2);
+    (0..1000u16).for_each(|entry| planner.push(Rank::ROOT, item(entry.into(), 0.01 * f32::from(entry))));
+    let mut last = f32::INFINITY;
+    let mut totals = Vec::new();
+    loop {
+        let shard = planner.next_shard(Rank::ROOT, usize::MAX);
+        if shard.is_empty() {
+            break;
+        }
+        for item in &shard {
+            assert!(item.cost <= last);
+            last = item.cost;
+        }
+        totals.push(shard.iter().map(|item| item.cost).sum::<f32>());
+    }
+    assert!(totals.len() > 20, "{}", totals.len());
+    assert!(totals[0] > 100.0 * totals[totals.len() - 1]);
+}
+
+#[test]
+fn a_rank_computes_what_it_read_and_then_helps_the_busiest() {
+    let mut planner = Planner::new(3, 3);
+    planner.push(Rank(0), item(0, 0.001));
+    planner.push(Rank(1), item(1, 0.005));
+    planner.push(Rank(2), item(2, 0.009));
+    planner.push(Rank(2), item(3, 0.008));
+    let next = |planner: &mut Planner<()>, rank| planner.next_shard(Rank(rank), 1)[0].entry;
+    assert_eq!(next(&mut planner, 0), 0);
+    assert_eq!(next(&mut planner, 0), 2);
+    assert_eq!(next(&mut planner, 1), 1);
+    assert_eq!(next(&mut planner, 1), 3);
+}
+
+#[test]
+fn costly_structures_go_to_whoever_asks_next() {
+    let mut planner = Planner::new(2, 2);
+    planner.push(Rank(0), item(0, 0.5));
+    (1..4).for_each(|entry| planner.push(Rank(1), item(entry, entry as f32)));
+    let order: Vec<u64> = (0..4).map(|k| planner.next_shard(Rank(k % 2), 1)[0].entry).collect();
+    assert_eq!(order, [3, 2, 1, 0]);
+}
+
+#[test]
+fn nonsense_costs_do_no_harm() {
+    let mut planner = Planner::new(1, 1);
+    [f32::NAN, f32::INFINITY, -1.0].iter().for_each(|cost| planner.push(Rank::ROOT, item(0, *cost)));
+    assert_eq!(planner.next_shard(Rank::ROOT, 10).len(), 3);
+    assert_eq!(planner.cost(), 0.0);
+}
+
+fn of_group(entry: u64, cost: f32, key: u64) -> Item<()> {
+    Item { group: Some(Group { key, saves: 0.05 }), ..item(entry, cost) }
+}
+
+#[test]
+fn a_rank_that_begins_a_group_goes_on_with_it() {
+    let mut planner = Planner::new(2, 2);
+    // Two groups of hundred, read by either rank in turns.
+    (0..200).for_each(|entry| planner.push(Rank((entry % 3 % 2) as u32), of_group(entry, 0.1, entry % 2)));
+    let mut preparations = 0;
+    let mut taken = [0usize; 2];
+    for rank in [0u32, 1].into_iter().cycle() {
+        let shard = planner.next_shard(Rank(rank), 10);
+        if shard.is_empty() {
+            break;
+        }
+        for item in shard {
+            preparations += usize::from(!item.prepared);
+            taken[rank as usize] += 1;
+            assert!((item.cost - if item.prepared { 0.05 } else { 0.1 }).abs() < 1e-6);
+        }
+    }
+    // Whoever has finished its own group first helps with the rest of the other.
+    assert!(taken[0] + taken[1] == 200 && taken[0].abs_diff(taken[1]) <= 20, "{taken:?}");
+    assert!((2..=3).contains(&preparations), "{preparations}");
+}
+
+#[test]
+fn who_has_nothing_left_helps_with_the_largest_group() {
+    let mut planner = Planner::new(2, 2);
+    (0..100).for_each(|entry| planner.push(Rank(0), of_group(entry, 0.1, 7)));
+    assert_eq!(planner.next_shard(Rank(0), 1)[0].prepared, false);
+    let first = planner.next_shard(Rank(1), 2);
+    assert_eq!((first[0].prepared, first[1].prepared), (false, true));
+    let mut left = 97;
+    while left > 0 {
+        left -= planner.next_shard(Rank((left % 2) as u32), 3).len();
+    }
+    assert_eq!((planner.remaining(), planner.cost()), (0, 0.0));
+}
+
+#[test]
+fn a_group_waits_for_what_would_be_the_tail() {
+    let mut planner = Planner::new(1, 1);
+    (0..50).for_each(|entry| planner.push(Rank(0), of_group(entry, 0.2, 1)));
+    assert_eq!(planner.next_shard(Rank(0), 1)[0].entry, 0);
+    planner.push(Rank(0), item(99, 20.0));
+    assert_eq!(planner.next_shard(Rank(0), 1)[0].entry, 99);
+    assert!(planner.next_shard(Rank(0), 1)[0].prepared);
+}
+
+#[test]
+fn members_that_come_later_join_their_group() {
+    let mut planner = Planner::new(2, 2);
+    planner.push(Rank(0), of_group(0, 0.2, 1));
+    assert_eq!(planner.next_shard(Rank(0), 1)[0].entry, 0);
+    planner.push(Rank(1), of_group(1, 0.2, 1));
+    planner.push(Rank(1), of_group(2, 0.3, 1));
+    for entry in [2, 1] {
+        let next = planner.next_shard(Rank(0), 1);
+        assert_eq!((next[0].entry, next[0].prepared), (entry, true));
+    }
+    assert!(planner.next_shard(Rank(1), 2).is_empty());
+}
