@@ -6,6 +6,7 @@
 
 use libmimalloc_sys::{mi_option_get, mi_option_set, mi_option_t};
 use mimalloc::MiMalloc;
+use std::ffi::c_long;
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
@@ -15,11 +16,11 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 const PURGE_DELAY: mi_option_t = 15;
 
 /// What mimalloc 3 begins with, where the environment (`MIMALLOC_PURGE_DELAY`) says nothing else.
-const DEFAULT_MS: i64 = 1000;
+const DEFAULT_MS: c_long = 1000;
 
 /// Long enough that clearing pages costs nothing beside evaluations, short enough that what a huge structure took
 /// does not stay taken for the rest of the run.
-const KEEP_MS: i64 = 60_000;
+const KEEP_MS: c_long = 60_000;
 
 /// Lets freed memory stay with the process for a minute. What the environment asks for goes first.
 ///
@@ -28,7 +29,7 @@ pub(crate) fn keep_freed_memory() {
     // SAFETY: options are plain numbers that other threads may read while they change; there are none yet.
     #[expect(unsafe_code, reason = "the binding has no other way to set an option")]
     unsafe {
-        if i64::from(mi_option_get(PURGE_DELAY)) == DEFAULT_MS {
+        if mi_option_get(PURGE_DELAY) == DEFAULT_MS {
             mi_option_set(PURGE_DELAY, KEEP_MS);
         }
     }
@@ -44,7 +45,7 @@ mod tests {
             #[expect(unsafe_code, reason = "the binding has no other way to read an option")]
             // SAFETY: reads a number.
             unsafe {
-                i64::from(mi_option_get(PURGE_DELAY))
+                mi_option_get(PURGE_DELAY)
             }
         };
         assert_eq!(read(), DEFAULT_MS);

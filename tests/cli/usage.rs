@@ -111,3 +111,16 @@ fn a_folder_in_use_is_left_alone() {
     assert_eq!(run(&["resume", "RUN"], folder.path()).status.code(), Some(0));
     let _ = program;
 }
+
+#[test]
+fn one_of_many_processes_says_what_is_wrong_with_the_arguments() {
+    let said_by = |rank: &str| {
+        let mut command = program();
+        command.args(["run", "--no-such-flag"]).env("OMPI_COMM_WORLD_SIZE", "2").env("OMPI_COMM_WORLD_RANK", rank);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        said(&output)
+    };
+    assert!(said_by("0").contains("--no-such-flag"));
+    assert_eq!(said_by("1"), "");
+}

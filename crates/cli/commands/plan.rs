@@ -5,7 +5,9 @@ use crate::args::PlanArgs;
 use crate::error::Complaint;
 use crate::exit_code::ExitCode;
 use crate::settings::Settings;
-use mlip_driver::{CifSource, Engine, Machine, ThreadBudget, ThreadRequest, estimate};
+use mlip_driver::{
+    CifSource, Engine, Machine, ThreadBudget, ThreadRequest, estimate, typical_costs, useful_mlip_workers,
+};
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,6 +39,7 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<ExitCode, Complaint> {
         threads_per_mlip: settings.resources.threads_per_mlip,
         oversubscribe: settings.resources.oversubscribe,
         structures_per_core: Some(manifest.len() as f64 / cores.max(1) as f64),
+        useful_mlips: Some(useful_mlip_workers(&typical_costs(&engine.potentials))),
         cpus_per_task: None,
     };
     let ranks = args.ranks.max(1);

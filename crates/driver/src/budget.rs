@@ -79,8 +79,11 @@ pub struct ThreadRequest {
     pub threads_per_mlip: Option<usize>,
     /// Whether more threads than cores are granted.
     pub oversubscribe: bool,
-    /// Structures of the run for each of its cores, where known: with few of them potentials at once shorten its end.
+    /// Structures of the run for each of its cores, where known: with few of them potentials at once shorten its end,
+    /// with less than one threads inside an evaluation.
     pub structures_per_core: Option<f64>,
+    /// Potentials at once that shorten the time of a structure, where known ([`useful_mlip_workers`]).
+    pub useful_mlips: Option<usize>,
     /// Cores that the scheduler gave each process (`SLURM_CPUS_PER_TASK`).
     pub cpus_per_task: Option<usize>,
 }
@@ -110,6 +113,15 @@ pub struct NoThreads {
     what: &'static str,
 }
 
+/// Potentials at once that shorten the time of a structure: while the costliest is evaluated, the others are done by as
+/// many workers beside it as this, by the times that the potentials predict.
+pub fn useful_mlip_workers(costs: &[f64]) -> usize {
+    let known = |cost: &&f64| cost.is_finite() && **cost > 0.0;
+    let sum: f64 = costs.iter().filter(known).sum();
+    let most = costs.iter().filter(known).copied().fold(0.0, f64::max);
+    if most > 0.0 { (sum / most - 1e-9).ceil() as usize } else { costs.len() }
+}
+
 impl ThreadBudget {
     /// Fits what was asked for to the cores of a rank: less is granted if it is too much, first of the potentials at
     /// once (structures at once keep cores just as busy, without waiting for each other), then of the structures, then
@@ -125,19 +137,28 @@ impl ThreadBudget {
         let cores = request.cpus_per_task.map_or(cores, |given| given.min(cores)).max(1);
         let asked_structures = positive("structure-workers", request.structure_workers)?;
         let asked_mlips = positive("max-mlip-workers", request.mlip_workers)?;
-        let asked_threads = positive("threads-per-mlip", request.threads_per_mlip)?.unwrap_or(1);
+        let asked_threads = positive("threads-per-mlip", request.threads_per_mlip)?;
         let n_potentials = n_potentials.max(1);
         let most_mlips = asked_mlips.unwrap_or(n_potentials).min(n_potentials);
         let is_short = request.structures_per_core.is_some_and(|structures| structures < FEW_STRUCTURES);
         let wanted_mlips = match request.parallel_mlips {
             Some(false) => 1,
             // As many as there are cores for.
-            Some(true) if asked_mlips.is_none() => most_mlips.min((cores / asked_threads).max(1)),
+            Some(true) if asked_mlips.is_none() => most_mlips.min((cores / asked_threads.unwrap_or(1)).max(1)),
             Some(true) => most_mlips,
             None if asked_mlips.is_some() => most_mlips,
-            None if is_short => most_mlips.min((cores / asked_threads).max(1)),
+            None if is_short => {
+                let useful = request.useful_mlips.unwrap_or(most_mlips).max(1);
+                most_mlips.min(useful).min((cores / asked_threads.unwrap_or(1)).max(1))
+            }
             None => 1,
         };
+        let asked_threads = asked_threads.unwrap_or_else(|| {
+            // Cores for which there are neither structures nor potentials.
+            let spare = |structures: f64| (1.0 / (structures * wanted_mlips as f64)) as usize;
+            let per_evaluation = request.structures_per_core.filter(|structures| *structures > 0.0).map_or(1, spare);
+            per_evaluation.clamp(1, (cores / (wanted_mlips * asked_structures.unwrap_or(1))).max(1))
+        });
         let threads = if request.oversubscribe { asked_threads } else { asked_threads.min(cores) };
         let wanted = asked_structures.map(|structures| structures * wanted_mlips * asked_threads);
         let (structures, mlips) = match asked_structures {
@@ -268,6 +289,31 @@ mod tests {
         let parallel = ThreadRequest { parallel_mlips: Some(true), ..ThreadRequest::default() };
         assert_eq!(budget(parallel, 8, 3), (2, 3, 1));
         assert_eq!(budget(parallel, 2, 3), (1, 2, 1));
+    }
+
+    #[test]
+    fn a_potential_that_takes_all_the_time_has_nobody_to_wait_for() {
+        assert_eq!(useful_mlip_workers(&[1.0, 1.0, 1.0]), 3);
+        assert_eq!(useful_mlip_workers(&[0.004, 0.01, 0.3, 0.2]), 2);
+        assert_eq!(useful_mlip_workers(&[0.3]), 1);
+        assert_eq!(useful_mlip_workers(&[0.0, f64::NAN]), 2);
+        let few = ThreadRequest { structures_per_core: Some(1.0), useful_mlips: Some(2), ..Default::default() };
+        assert_eq!(budget(few, 8, 4), (4, 2, 1));
+        assert_eq!(budget(ThreadRequest { parallel_mlips: Some(true), ..few }, 8, 4), (2, 4, 1));
+    }
+
+    #[test]
+    fn cores_without_structures_go_into_evaluations() {
+        let one = |cores: f64| ThreadRequest { structures_per_core: Some(1.0 / cores), ..ThreadRequest::default() };
+        assert_eq!(budget(one(8.0), 8, 1), (1, 1, 8));
+        assert_eq!(budget(one(8.0), 8, 3), (1, 3, 2));
+        assert_eq!(budget(ThreadRequest { useful_mlips: Some(2), ..one(8.0) }, 8, 3), (1, 2, 4));
+        assert_eq!(budget(ThreadRequest { threads_per_mlip: Some(1), ..one(8.0) }, 8, 1), (8, 1, 1));
+        assert_eq!(budget(ThreadRequest { structure_workers: Some(4), ..one(8.0) }, 8, 1), (4, 1, 2));
+        // Of four ranks with two structures in all.
+        assert_eq!(budget(ThreadRequest { structures_per_core: Some(2.0 / 32.0), ..one(8.0) }, 8, 1), (1, 1, 8));
+        assert_eq!(budget(ThreadRequest { structures_per_core: Some(0.6), ..one(8.0) }, 8, 1), (8, 1, 1));
+        assert_eq!(budget(ThreadRequest { structures_per_core: Some(0.0), ..one(8.0) }, 8, 1), (8, 1, 1));
     }
 
     #[test]

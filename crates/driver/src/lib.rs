@@ -34,10 +34,10 @@ mod source;
 mod team;
 mod worker;
 
-pub use budget::{Machine, NoThreads, Share, ThreadBudget, ThreadRequest, shares};
+pub use budget::{Machine, NoThreads, Share, ThreadBudget, ThreadRequest, shares, useful_mlip_workers};
 pub use config::{Physics, PotentialConfig, Resources, RunConfig};
 pub use error::RunError;
-pub use estimate::{Estimate, estimate};
+pub use estimate::{Estimate, estimate, typical_costs};
 pub use gather::{provenance, report_plan, rows};
 pub use memory::{Resident, Sharing, default_limit, machine_bytes};
 pub use plan::{Group, Item, Planner};

@@ -1,9 +1,10 @@
 //! One attempt of a run, from its first to its last message: set up → survey → compute → gather → report.
 
-use crate::budget::{Share, ThreadBudget, ThreadRequest};
+use crate::budget::{Share, ThreadBudget, ThreadRequest, useful_mlip_workers};
 use crate::cache::{LIMIT_BYTES, StructureCache};
 use crate::coordinator::{Coordinator, Known, Policy};
 use crate::error::{RunError, with_causes};
+use crate::estimate::typical_costs;
 use crate::evaluate::Evaluator;
 use crate::gather::report;
 use crate::journal::SharedJournal;
@@ -128,6 +129,7 @@ fn prepare(
         threads_per_mlip: resources.threads_per_mlip,
         oversubscribe: resources.oversubscribe,
         structures_per_core: Some(setup.n_entries as f64 / (share.cores * ranks.size()) as f64),
+        useful_mlips: Some(useful_mlip_workers(&typical_costs(&engine.potentials))),
         cpus_per_task: std::env::var("SLURM_CPUS_PER_TASK").ok().and_then(|text| text.parse().ok()),
     };
     let budget =
