@@ -7,6 +7,7 @@ mod xyz;
 pub(crate) use poscar::parse_poscar;
 pub(crate) use xyz::parse_xyz;
 
+use crate::compression::unpacked_name;
 use mlip_atoms::Structure;
 use serde::{Deserialize, Serialize};
 
@@ -29,9 +30,9 @@ impl Format {
     /// What the name of a file says; `None` for a name that says nothing.
     ///
     /// `.cif` and `.mcif`; `.xyz` and `.extxyz`; `.vasp`, `.poscar` and `.contcar`, and `POSCAR` or `CONTCAR` alone or
-    /// with something after `_`, `-` or `.`: all in any case.
+    /// with something after `_`, `-` or `.`: all in any case, and with the ending of a compression behind it.
     pub(crate) fn of_name(name: &[u8]) -> Option<Self> {
-        let name = name.to_ascii_lowercase();
+        let name = unpacked_name(name).to_ascii_lowercase();
         let extension = name.iter().rposition(|byte| *byte == b'.').and_then(|dot| name.get(dot + 1..));
         match extension {
             Some(b"cif" | b"mcif") => return Some(Self::Cif),
@@ -44,9 +45,10 @@ impl Format {
     }
 }
 
-/// The name of a file without the ending that only tells its format.
+/// The name of a file without the endings that only tell its format and compression.
 pub(crate) fn stem(name: &str) -> &str {
     const ENDINGS: [&str; 6] = [".cif", ".xyz", ".extxyz", ".vasp", ".poscar", ".contcar"];
+    let name = name.get(..unpacked_name(name.as_bytes()).len()).unwrap_or(name);
     ENDINGS
         .iter()
         .filter_map(|ending| name.split_at_checked(name.len().checked_sub(ending.len())?).zip(Some(ending)))
@@ -67,6 +69,11 @@ mod tests {
             ("a.extXYZ", Some(Format::Xyz)),
             ("a.vasp", Some(Format::Poscar)),
             ("POSCAR", Some(Format::Poscar)),
+            ("POSCAR.gz", Some(Format::Poscar)),
+            ("a.cif.GZ", Some(Format::Cif)),
+            ("a.extxyz.xz", Some(Format::Xyz)),
+            ("a.tar.gz", None),
+            ("cif.gz", None),
             ("CONTCAR.mp-1", Some(Format::Poscar)),
             ("POSCAR_001", Some(Format::Poscar)),
             ("poscars.txt", None),
@@ -79,9 +86,17 @@ mod tests {
 
     #[test]
     fn only_endings_that_tell_the_format_are_dropped() {
-        for (name, expected) in
-            [("a.CIF", "a"), ("a.vasp", "a"), ("a.b.xyz", "a.b"), (".cif", ".cif"), ("é", "é"), ("a.mcif", "a.mcif")]
-        {
+        for (name, expected) in [
+            ("a.CIF", "a"),
+            ("a.vasp", "a"),
+            ("a.b.xyz", "a.b"),
+            (".cif", ".cif"),
+            ("é", "é"),
+            ("a.mcif", "a.mcif"),
+            ("é.cif.bz2", "é"),
+            ("POSCAR.gz", "POSCAR"),
+            (".gz", ".gz"),
+        ] {
             assert_eq!(stem(name), expected);
         }
     }
