@@ -34,7 +34,7 @@ impl From<InputError> for Trouble {
     }
 }
 
-/// Adds the structures of a text that lies at `place` and comes from `text`.
+/// Adds the structures of a text that lies at `place` and comes from `text`; `is_chosen` as in [`split`].
 ///
 /// Those of a compressed text lie in the spool, if it holds several. One that is damaged is an entry as a whole: whoever
 /// reads it says what is wrong.
@@ -42,11 +42,16 @@ pub(crate) fn divide<'a>(
     text: impl Read + 'a,
     id: &str,
     place: &Part,
+    is_chosen: bool,
     spool: &mut Spool,
     visit: &mut Visit,
 ) -> Result<(), Trouble> {
     let (is_packed, text) = unpacked(text)?;
-    if is_packed { divide_packed(text, id, place, spool, visit) } else { divide_plain(text, id, place, visit) }
+    if is_packed {
+        divide_packed(text, id, place, is_chosen, spool, visit)
+    } else {
+        divide_plain(text, id, place, is_chosen, visit)
+    }
 }
 
 /// As [`divide`], for a `text` that is what comes out of the bytes at `place`.
@@ -54,6 +59,7 @@ pub(crate) fn divide_packed(
     mut text: impl Read,
     id: &str,
     place: &Part,
+    is_chosen: bool,
     spool: &mut Spool,
     visit: &mut Visit,
 ) -> Result<(), Trouble> {
@@ -66,7 +72,7 @@ pub(crate) fn divide_packed(
     };
     if read.is_ok() && (start.len() as u64) < IN_MEMORY {
         let mut spooled = None;
-        return split(place.format, start.as_slice(), |found| {
+        return split(place.format, is_chosen, start.as_slice(), |found| {
             let Found::Piece(piece, suffix) = found else { return Ok(visit(id, place.clone())?) };
             let whole = match &spooled {
                 Some(whole) => whole,
@@ -85,13 +91,15 @@ pub(crate) fn divide_packed(
         Err(error) => Err(error),
     };
     match appended {
-        Ok(length) => divide_plain(spool.read_back(byte_offset, length)?, id, &lies_at(byte_offset, length), visit),
+        Ok(length) => {
+            divide_plain(spool.read_back(byte_offset, length)?, id, &lies_at(byte_offset, length), is_chosen, visit)
+        }
         Err(_) => Ok(visit(id, place.clone())?),
     }
 }
 
-fn divide_plain(text: impl Read, id: &str, place: &Part, visit: &mut Visit) -> Result<(), Trouble> {
-    split(place.format, BufReader::with_capacity(CHUNK, text), |found| {
+fn divide_plain(text: impl Read, id: &str, place: &Part, is_chosen: bool, visit: &mut Visit) -> Result<(), Trouble> {
+    split(place.format, is_chosen, BufReader::with_capacity(CHUNK, text), |found| {
         Ok(match found {
             Found::Whole => visit(id, place.clone()),
             Found::Piece(piece, suffix) => visit(&format!("{id}{suffix}"), place.piece(&piece, &suffix)),

@@ -39,17 +39,19 @@ pub fn enumerate(sources: &[Source], how: &Enumeration) -> Result<Manifest, Inpu
     };
     for source in sources {
         match source {
-            Source::File { path } => collector.file(path, true, &mut spool)?,
+            Source::File { path } => collector.file(path, Origin::Named, &mut spool).map(drop)?,
             Source::Directory { path } => {
-                crate::directory::walk(path, |file| collector.file(&file, false, &mut spool))?
+                crate::directory::walk(path, |file| collector.file(&file, Origin::Found, &mut spool))?
             }
             Source::List { path, root } => {
-                crate::list::read_list(path, root.as_deref(), |file| collector.file(&file, false, &mut spool))?;
+                crate::list::read_list(path, root.as_deref(), |file| {
+                    collector.file(&file, Origin::Listed, &mut spool).map(drop)
+                })?;
             }
             Source::StandardInput { root } => {
                 let list = io::stdin().lock();
                 crate::list::read_standard_input(list, root.as_deref(), |file| {
-                    collector.file(&file, false, &mut spool)
+                    collector.file(&file, Origin::Listed, &mut spool).map(drop)
                 })?;
             }
             Source::Archive { path } => read_archive(path, how.blocks, &mut spool, &mut |id, part| {
@@ -68,6 +70,17 @@ pub fn enumerate(sources: &[Source], how: &Enumeration) -> Result<Manifest, Inpu
     Ok(collector.manifest)
 }
 
+/// How a file came to be among the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// On the command line.
+    Named,
+    /// In a list.
+    Listed,
+    /// In a folder, by its name.
+    Found,
+}
+
 struct Collector {
     manifest: Manifest,
     ids: Ids,
@@ -76,14 +89,14 @@ struct Collector {
 }
 
 impl Collector {
-    /// Adds the structures of a file; one that cannot be read is an entry, which will fail.
-    fn file(&mut self, path: &Path, is_named: bool, spool: &mut Spool) -> Result<(), InputError> {
+    /// Adds the structures of a file; one that cannot be read is an entry, which will fail. False when there are none.
+    fn file(&mut self, path: &Path, origin: Origin, spool: &mut Spool) -> Result<bool, InputError> {
         let name = path.file_name().map(bytes_of).unwrap_or_default();
         let id = file_id(path);
-        let format = Format::of_name(name).filter(|format| self.blocks.divide(*format, is_named));
+        let format = Format::of_name(name).filter(|format| self.blocks.divide(*format, origin == Origin::Named));
         let Some((format, (file, length))) = format.zip(open_file(path)) else {
             self.push(&id, &Locator::File { path: path.into() });
-            return Ok(());
+            return Ok(true);
         };
         let whole = Part {
             store: path.into(),
@@ -95,16 +108,19 @@ impl Collector {
             first_line: 1,
             name: String::new(),
         };
-        let result = divide(file, &id, &whole, spool, &mut |id, part| {
+        let mut has_some = false;
+        let result = divide(file, &id, &whole, origin != Origin::Found, spool, &mut |id, part| {
+            has_some = true;
             let locator =
                 if part == whole { Locator::File { path: path.into() } } else { Locator::Part(Box::new(part)) };
             self.push(id, &locator);
             Ok(())
         });
-        result.map_err(|trouble| match trouble {
-            Trouble::Io(error) => InputError::read(path, error),
-            Trouble::Input(error) => error,
-        })
+        match result {
+            Ok(()) => Ok(has_some),
+            Err(Trouble::Io(error)) => Err(InputError::read(path, error)),
+            Err(Trouble::Input(error)) => Err(error),
+        }
     }
 
     fn push(&mut self, id: &str, locator: &Locator) {

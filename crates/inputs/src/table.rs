@@ -4,7 +4,8 @@ use crate::{InputError, Locator};
 use std::path::Path;
 
 const CIF_COLUMNS: [&str; 4] = ["cif", "structure", "LeMatStructs", "cif_string"];
-const ID_COLUMNS: [&str; 5] = ["structure_id", "material_id", "id", "name", "mat_id"];
+/// In any case in a table, as they stand in JSON.
+pub(crate) const ID_COLUMNS: [&str; 5] = ["structure_id", "material_id", "id", "name", "mat_id"];
 
 /// Whether a table is separated by tabs.
 pub(crate) fn is_tsv(path: &Path) -> bool {

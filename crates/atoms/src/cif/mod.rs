@@ -23,7 +23,7 @@ mod symmetry;
 
 pub use error::{CifClass, CifError, CifWarning};
 
-use crate::{Frame, Structure};
+use crate::{Frame, Species, Structure};
 
 /// How a CIF becomes a structure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,4 +64,10 @@ pub fn parse_cif(bytes: &[u8], options: &CifOptions) -> Result<CifStructure, Cif
     let document = document::parse_document(bytes, &mut warnings)?;
     let chosen = build::choose_block(&document, &mut warnings)?;
     build::build(chosen, options, warnings)
+}
+
+/// The element that a type symbol stands for, and whether it is an isotope of hydrogen: `Ti`, `TI`, `Ti4+`, `O2-`, `D`.
+/// `None` for what is no element: a vacancy, a group such as `NH4`.
+pub fn element_of_symbol(text: &str) -> Option<(Species, bool)> {
+    element::from_type_symbol(text, None).map(|reading| (reading.species, reading.is_isotope))
 }

@@ -47,7 +47,7 @@ pub(crate) fn read_archive(
         tar::read_plain(path, &file, blocks, spool, &mut counting)?;
     }
     if n_found == 0 {
-        let expected = "members called *.cif, *.xyz, *.vasp or POSCAR";
+        let expected = "members called *.cif, *.xyz, *.vasp, POSCAR or *.json";
         return Err(InputError::NoStructures { path: path.into(), expected });
     }
     Ok(())
@@ -93,7 +93,7 @@ fn divide_member(
     spool: &mut Spool,
     visit: &mut Visit,
 ) -> Result<(), InputError> {
-    divide(text, id, place, spool, visit).map_err(|trouble| trouble.of(&place.path))
+    divide(text, id, place, false, spool, visit).map_err(|trouble| trouble.of(&place.path))
 }
 
 impl Trouble {

@@ -61,7 +61,7 @@ pub(super) fn read_zip(
                 // Several structures in one stream: unpacked once, so that each can be read by its place.
                 match unpacked(text) {
                     Ok((_, text)) => {
-                        divide_packed(text, &id, &place, spool, visit).map_err(|trouble| trouble.of(path))?
+                        divide_packed(text, &id, &place, false, spool, visit).map_err(|trouble| trouble.of(path))?
                     }
                     Err(_) => visit(&id, place)?,
                 }

@@ -1,9 +1,11 @@
 //! What a text may be written in.
 
+mod json;
 mod poscar;
 mod text;
 mod xyz;
 
+pub(crate) use json::parse_json;
 pub(crate) use poscar::parse_poscar;
 pub(crate) use xyz::parse_xyz;
 
@@ -21,6 +23,10 @@ pub enum Format {
     Xyz,
     /// VASP's POSCAR or CONTCAR, of version 5 or later: with element symbols.
     Poscar,
+    /// pymatgen's JSON.
+    Json,
+    /// The same, each structure on a line of its own.
+    JsonLines,
 }
 
 /// A structure, and class and sentence of each remark of its reader.
@@ -29,7 +35,7 @@ pub(crate) type Parsed = (Structure, Vec<(String, String)>);
 impl Format {
     /// What the name of a file says; `None` for a name that says nothing.
     ///
-    /// `.cif` and `.mcif`; `.xyz` and `.extxyz`; `.vasp`, `.poscar` and `.contcar`, and `POSCAR` or `CONTCAR` alone or
+    /// `.cif` and `.mcif`; `.xyz` and `.extxyz`; `.json`; `.jsonl` and `.ndjson`; `.vasp`, `.poscar` and `.contcar`, and `POSCAR` or `CONTCAR` alone or
     /// with something after `_`, `-` or `.`: all in any case, and with the ending of a compression behind it.
     pub(crate) fn of_name(name: &[u8]) -> Option<Self> {
         let name = unpacked_name(name).to_ascii_lowercase();
@@ -37,6 +43,8 @@ impl Format {
         match extension {
             Some(b"cif" | b"mcif") => return Some(Self::Cif),
             Some(b"xyz" | b"extxyz") => return Some(Self::Xyz),
+            Some(b"json") => return Some(Self::Json),
+            Some(b"jsonl" | b"ndjson") => return Some(Self::JsonLines),
             Some(b"vasp" | b"poscar" | b"contcar") => return Some(Self::Poscar),
             _ => {}
         }
@@ -47,7 +55,8 @@ impl Format {
 
 /// The name of a file without the endings that only tell its format and compression.
 pub(crate) fn stem(name: &str) -> &str {
-    const ENDINGS: [&str; 6] = [".cif", ".xyz", ".extxyz", ".vasp", ".poscar", ".contcar"];
+    const ENDINGS: [&str; 9] =
+        [".cif", ".xyz", ".extxyz", ".json", ".jsonl", ".ndjson", ".vasp", ".poscar", ".contcar"];
     let name = name.get(..unpacked_name(name.as_bytes()).len()).unwrap_or(name);
     ENDINGS
         .iter()
@@ -71,6 +80,8 @@ mod tests {
             ("POSCAR", Some(Format::Poscar)),
             ("POSCAR.gz", Some(Format::Poscar)),
             ("a.cif.GZ", Some(Format::Cif)),
+            ("a.json", Some(Format::Json)),
+            ("a.jsonl.gz", Some(Format::JsonLines)),
             ("a.extxyz.xz", Some(Format::Xyz)),
             ("a.tar.gz", None),
             ("cif.gz", None),
