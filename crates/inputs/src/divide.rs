@@ -66,9 +66,12 @@ pub(crate) fn divide_packed(
     let mut start = Vec::new();
     let read = text.by_ref().take(IN_MEMORY).read_to_end(&mut start);
     let store = spool.path().to_owned();
-    let lies_at = |byte_offset, length| {
-        let place = place.clone();
-        Part { store: store.clone(), byte_offset, length, packing: Packing::Stored, ..place }
+    let lies_at = |byte_offset, length| Part {
+        store: store.clone(),
+        byte_offset,
+        length,
+        packing: Packing::Stored,
+        ..place.clone()
     };
     if read.is_ok() && (start.len() as u64) < IN_MEMORY {
         let mut spooled = None;

@@ -1,4 +1,4 @@
-//! Where structures come from: list files, folders, archives, single CIFs, XYZ files and POSCARs, CSV tables.
+//! Where structures come from: list files, folders, archives, single CIFs, XYZ and JSON files and POSCARs, CSV tables.
 //!
 //! Rank 0 turns the command line into [`Source`]s, [`enumerate`]s them once into a [`Manifest`] and writes that to
 //! `RUN/inputs.manifest`; whoever is handed an [`Entry`] [`load`]s it.

@@ -13,6 +13,9 @@ use crate::compression::unpacked_name;
 use mlip_atoms::Structure;
 use serde::{Deserialize, Serialize};
 
+/// What ids are called: columns of tables, in any case, and names of JSON objects.
+pub(crate) const ID_NAMES: [&str; 5] = ["structure_id", "material_id", "id", "name", "mat_id"];
+
 /// How the text of a structure is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Format {

@@ -1,7 +1,7 @@
 //! The structures of a JSON file: one, a list of them, or several one after the other; of JSON lines, one a line.
 
 use super::Piece;
-use crate::table::ID_COLUMNS;
+use crate::formats::ID_NAMES;
 use std::io::{self, BufRead};
 
 /// Names and ids of which no more is kept.
@@ -192,7 +192,7 @@ impl Object {
         } else if self.name == b"@module" {
             // Comes first, and may be all that there is of a file that was cut short.
             self.is_structure |= self.text == b"pymatgen.core.structure";
-        } else if ID_COLUMNS.iter().any(|name| name.as_bytes() == self.name) && !self.text.contains(&b'\\') {
+        } else if ID_NAMES.iter().any(|name| name.as_bytes() == self.name) && !self.text.contains(&b'\\') {
             self.id = String::from_utf8_lossy(&self.text).into_owned();
         }
         self.text.clear();
