@@ -55,11 +55,11 @@ pub(crate) enum Command {
 /// What is computed.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub(crate) struct WhatArgs {
-    /// Structures: CIF, XYZ and POSCAR files, folders, list files (`-`: from standard input), TAR and ZIP archives, CSV
-    /// tables with a CIF column
+    /// Structures: CIF, XYZ, POSCAR and pymatgen's JSON files, also compressed, folders, list files (`-`: from standard
+    /// input), TAR and ZIP archives, CSV tables with a column of CIFs or JSON
     #[arg(long, value_name = "PATH", num_args = 1.., env = "MLIP_CIFS", value_delimiter = None)]
     pub(crate) cifs: Vec<PathBuf>,
-    /// CSV tables with a CIF column; the same as --cifs
+    /// CSV tables with a column of CIFs or JSON; the same as --cifs
     #[arg(long, value_name = "TABLE.csv", num_args = 1..)]
     pub(crate) csv: Vec<PathBuf>,
     /// Only the first so many structures
@@ -103,7 +103,7 @@ pub(crate) struct WhatArgs {
     /// all, in folders, lists and archives too [default: named]
     #[arg(long, value_enum, value_name = "WHICH", env = "MLIP_BLOCKS")]
     pub(crate) blocks: Option<BlocksOf>,
-    /// Column of CSV tables that holds the CIF text
+    /// Column of CSV tables that holds the CIF text or JSON
     #[arg(long, value_name = "NAME", env = "MLIP_CIF_COLUMN")]
     pub(crate) cif_column: Option<String>,
     /// Column of CSV tables that holds the id

@@ -1,6 +1,7 @@
 //! Whatever the structures come in, the tables are the same.
 
-use crate::support::{crystals, program, run, said, tables};
+use crate::support::{crystals, program, rock_salt, run, said, tables};
+use mlip_atoms::cif::{CifOptions, parse_cif};
 use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
@@ -60,6 +61,41 @@ fn archives_give_what_their_folder_gives_and_move_with_their_run() {
     let output = run(&["resume", "D"], folder.path());
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     assert_eq!(tables(&folder.path().join("D")), before);
+}
+
+/// The crystal of a CIF as pymatgen writes it.
+fn as_dict(cif: &str) -> String {
+    let structure = parse_cif(cif.as_bytes(), &CifOptions::default()).unwrap().structure;
+    let site = |(species, abc): (_, &[f64; 3])| serde_json::json!({"species": [{"element": format!("{species}"), "occu": 1}], "abc": abc});
+    let sites: Vec<_> = structure.species().iter().zip(structure.fractional()).map(site).collect();
+    serde_json::json!({"lattice": {"matrix": structure.lattice().vectors()}, "sites": sites}).to_string()
+}
+
+#[test]
+fn compressed_cifs_and_json_give_the_energies_of_the_cifs() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    ["plain", "packed", "json"].iter().for_each(|name| std::fs::create_dir(at(name)).unwrap());
+    let mut table = csv::Writer::from_path(at("table.csv")).unwrap();
+    table.write_record(["id", "LeMatStructs"]).unwrap();
+    for number in 0..5 {
+        let (cif, id) = (rock_salt(number, 1 + number % 2), format!("salt-{number}"));
+        std::fs::write(at(&format!("plain/{id}.cif")), &cif).unwrap();
+        let file = std::fs::File::create(at(&format!("packed/{id}.cif.gz"))).unwrap();
+        let mut gzip = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+        gzip.write_all(cif.as_bytes()).unwrap();
+        gzip.finish().unwrap();
+        std::fs::write(at(&format!("json/{id}.json")), as_dict(&cif)).unwrap();
+        table.write_record([id, as_dict(&cif)]).unwrap();
+    }
+    table.flush().unwrap();
+    compute("plain", "A", folder.path());
+    let expected = energies(folder.path(), "A");
+    assert!(expected.len() == 5 && expected.iter().all(|row| row.contains(&"ok".to_owned())), "{expected:?}");
+    for (cifs, out) in [("packed", "B"), ("json", "C"), ("table.csv", "D")] {
+        compute(cifs, out, folder.path());
+        assert_eq!(energies(folder.path(), out), expected, "{cifs}");
+    }
 }
 
 #[test]

@@ -8,8 +8,12 @@ use std::path::{Path, PathBuf};
 
 /// Every file below a folder whose name tells a format, in the bytewise order of the paths.
 ///
-/// A folder below it that cannot be listed is visited itself, so that it becomes a failure record.
-pub(crate) fn walk(folder: &Path, mut visit: impl FnMut(PathBuf) -> Result<(), InputError>) -> Result<(), InputError> {
+/// A folder below it that cannot be listed is visited itself, so that it becomes a failure record. `visit` says whether
+/// a file was a structure: the name `.json` alone does not tell.
+pub(crate) fn walk(
+    folder: &Path,
+    mut visit: impl FnMut(PathBuf) -> Result<bool, InputError>,
+) -> Result<(), InputError> {
     let mut seen = HashSet::new();
     if let Ok(canonical) = folder.canonicalize() {
         seen.insert(canonical);
@@ -22,22 +26,17 @@ pub(crate) fn walk(folder: &Path, mut visit: impl FnMut(PathBuf) -> Result<(), I
             if path.canonicalize().is_ok_and(|canonical| !seen.insert(canonical)) {
                 continue;
             }
-            match list(&path) {
-                Ok(below) => {
-                    stack.extend(below);
-                    continue;
-                }
-                Err(_) => n_files += 1,
+            if let Ok(below) = list(&path) {
+                stack.extend(below);
+                continue;
             }
-        } else {
-            n_files += 1;
         }
-        visit(path)?;
+        n_files += u64::from(visit(path)?);
     }
     if n_files == 0 {
         return Err(InputError::NoStructures {
             path: folder.into(),
-            expected: "*.cif, *.xyz, *.vasp or POSCAR files in it or below it",
+            expected: "*.cif, *.xyz, *.vasp, POSCAR or *.json files in it or below it",
         });
     }
     Ok(())
@@ -94,7 +93,7 @@ mod tests {
         let mut paths = Vec::new();
         let visit = |path: PathBuf| {
             paths.push(path.strip_prefix(root.path()).unwrap().to_owned());
-            Ok(())
+            Ok(true)
         };
         walk(root.path(), visit).unwrap();
         let expected = ["a-b.cif", "a.cif", "a/POSCAR", "a/deep/y.CIF", "a/z.cif", "b.cif", "é.cif"].map(PathBuf::from);
@@ -105,8 +104,10 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_cifs_is_an_error() {
+    fn a_folder_without_structures_is_an_error() {
         let root = tempfile::tempdir().unwrap();
-        assert!(matches!(walk(root.path(), |_| Ok(())), Err(InputError::NoStructures { .. })));
+        assert!(matches!(walk(root.path(), |_| Ok(true)), Err(InputError::NoStructures { .. })));
+        std::fs::write(root.path().join("settings.json"), "{}").unwrap();
+        assert!(matches!(walk(root.path(), |_| Ok(false)), Err(InputError::NoStructures { .. })));
     }
 }

@@ -1,14 +1,16 @@
 //! From sources to a manifest.
 
-use crate::archive::{Spool, read_archive};
+use crate::archive::read_archive;
+use crate::divide::{Trouble, divide};
 use crate::escape::bytes_of;
 use crate::formats::{Format, stem};
-use crate::split::{Blocks, Found, split};
+use crate::split::Blocks;
+use crate::spool::Spool;
 use crate::{InputError, Locator, Manifest, Packing, Part, Source};
 use std::collections::HashMap;
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, BufReader};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// How sources become entries.
@@ -16,8 +18,8 @@ use std::path::{Path, PathBuf};
 pub struct Enumeration {
     /// Which CIFs are looked into for several structures.
     pub blocks: Blocks,
-    /// The file into which compressed archives are unpacked: every rank must see it. Only made when it is
-    /// needed; `inputs.spool` beside `inputs.manifest`.
+    /// The file into which compressed archives, and compressed files with several structures, are unpacked: every rank
+    /// must see it. Only made when it is needed; `inputs.spool` beside `inputs.manifest`.
     pub spool: PathBuf,
     /// Only the first so many structures.
     pub limit: Option<usize>,
@@ -37,14 +39,20 @@ pub fn enumerate(sources: &[Source], how: &Enumeration) -> Result<Manifest, Inpu
     };
     for source in sources {
         match source {
-            Source::File { path } => collector.file(path, true)?,
-            Source::Directory { path } => crate::directory::walk(path, |file| collector.file(&file, false))?,
+            Source::File { path } => collector.file(path, Origin::Named, &mut spool).map(drop)?,
+            Source::Directory { path } => {
+                crate::directory::walk(path, |file| collector.file(&file, Origin::Found, &mut spool))?
+            }
             Source::List { path, root } => {
-                crate::list::read_list(path, root.as_deref(), |file| collector.file(&file, false))?;
+                crate::list::read_list(path, root.as_deref(), |file| {
+                    collector.file(&file, Origin::Listed, &mut spool).map(drop)
+                })?;
             }
             Source::StandardInput { root } => {
                 let list = io::stdin().lock();
-                crate::list::read_standard_input(list, root.as_deref(), |file| collector.file(&file, false))?;
+                crate::list::read_standard_input(list, root.as_deref(), |file| {
+                    collector.file(&file, Origin::Listed, &mut spool).map(drop)
+                })?;
             }
             Source::Archive { path } => read_archive(path, how.blocks, &mut spool, &mut |id, part| {
                 collector.push(id, &Locator::Part(Box::new(part)));
@@ -62,6 +70,17 @@ pub fn enumerate(sources: &[Source], how: &Enumeration) -> Result<Manifest, Inpu
     Ok(collector.manifest)
 }
 
+/// How a file came to be among the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// On the command line.
+    Named,
+    /// In a list.
+    Listed,
+    /// In a folder, by its name.
+    Found,
+}
+
 struct Collector {
     manifest: Manifest,
     ids: Ids,
@@ -70,35 +89,38 @@ struct Collector {
 }
 
 impl Collector {
-    /// Adds the structures of a file; one that cannot be read is an entry, which will fail.
-    fn file(&mut self, path: &Path, is_named: bool) -> Result<(), InputError> {
+    /// Adds the structures of a file; one that cannot be read is an entry, which will fail. False when there are none.
+    fn file(&mut self, path: &Path, origin: Origin, spool: &mut Spool) -> Result<bool, InputError> {
         let name = path.file_name().map(bytes_of).unwrap_or_default();
-        let (id, whole) = (file_id(path), Locator::File { path: path.into() });
-        let format = Format::of_name(name).filter(|format| self.blocks.divide(*format, is_named));
-        let Some((format, file)) = format.zip(open_file(path)) else {
-            self.push(&id, &whole);
-            return Ok(());
+        let id = file_id(path);
+        let format = Format::of_name(name).filter(|format| self.blocks.divide(*format, origin == Origin::Named));
+        let Some((format, (file, length))) = format.zip(open_file(path)) else {
+            self.push(&id, &Locator::File { path: path.into() });
+            return Ok(true);
         };
-        let result = split::<io::Error>(format, BufReader::with_capacity(64 << 10, file), |found| {
-            match found {
-                Found::Whole => self.push(&id, &whole),
-                Found::Piece(piece, suffix) => {
-                    let part = Part {
-                        store: path.into(),
-                        path: path.into(),
-                        byte_offset: piece.byte_offset,
-                        length: piece.length,
-                        packing: Packing::Stored,
-                        format,
-                        first_line: piece.first_line,
-                        name: suffix,
-                    };
-                    self.push(&format!("{id}{}", part.name), &Locator::Part(Box::new(part)));
-                }
-            }
+        let whole = Part {
+            store: path.into(),
+            path: path.into(),
+            byte_offset: 0,
+            length,
+            packing: Packing::Stored,
+            format,
+            first_line: 1,
+            name: String::new(),
+        };
+        let mut has_some = false;
+        let result = divide(file, &id, &whole, origin != Origin::Found, spool, &mut |id, part| {
+            has_some = true;
+            let locator =
+                if part == whole { Locator::File { path: path.into() } } else { Locator::Part(Box::new(part)) };
+            self.push(id, &locator);
             Ok(())
         });
-        result.map_err(|error| InputError::read(path, error))
+        match result {
+            Ok(()) => Ok(has_some),
+            Err(Trouble::Io(error)) => Err(InputError::read(path, error)),
+            Err(Trouble::Input(error)) => Err(error),
+        }
     }
 
     fn push(&mut self, id: &str, locator: &Locator) {
@@ -112,21 +134,22 @@ impl Collector {
     }
 }
 
-/// A regular file that can be opened; a named pipe would wait for its writer.
-fn open_file(path: &Path) -> Option<File> {
-    std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
-    File::open(path).ok()
+/// A regular file that can be opened, and its length; a named pipe would wait for its writer.
+fn open_file(path: &Path) -> Option<(File, u64)> {
+    let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+    Some((File::open(path).ok()?, metadata.len()))
 }
 
-/// The file name without folder and without the ending that only tells the format; `POSCAR` and `CONTCAR`, which say
-/// nothing, with the name of their folder.
+/// The file name without folder and without the endings that only tell format and compression; `POSCAR` and `CONTCAR`,
+/// which say nothing, with the name of their folder.
 pub(crate) fn file_id(path: &Path) -> String {
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-    if name.eq_ignore_ascii_case("POSCAR") || name.eq_ignore_ascii_case("CONTCAR") {
+    let stem = stem(&name);
+    if stem.eq_ignore_ascii_case("POSCAR") || stem.eq_ignore_ascii_case("CONTCAR") {
         let folder = path.parent().and_then(Path::file_name).map(std::ffi::OsStr::to_string_lossy);
-        return folder.map_or_else(|| name.to_string(), |folder| format!("{folder}/{name}"));
+        return folder.map_or_else(|| stem.to_owned(), |folder| format!("{folder}/{stem}"));
     }
-    stem(&name).to_owned()
+    stem.to_owned()
 }
 
 /// Ids given so far, by hash: with ten million of them two differ in id and not in hash with a chance of 3e-6, and

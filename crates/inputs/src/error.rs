@@ -66,6 +66,15 @@ pub enum InputError {
         /// What to do.
         remedy: &'static str,
     },
+    /// A compressed list or table: these are read again and again, by place.
+    #[error(
+        "`{}` is compressed, and by its name neither a structure nor an archive; unpack it (gzip -d, zstd -d, bzip2 -d, \
+         xz -d) and name what comes out", path.display()
+    )]
+    Compressed {
+        /// The file.
+        path: PathBuf,
+    },
     /// A list that comes from standard input cannot be read.
     #[error("cannot read the list from standard input")]
     StandardInput {

@@ -1,13 +1,15 @@
-//! Where structures come from: list files, folders, archives, single CIFs, XYZ files and POSCARs, CSV tables.
+//! Where structures come from: list files, folders, archives, single CIFs, XYZ and JSON files and POSCARs, CSV tables.
 //!
 //! Rank 0 turns the command line into [`Source`]s, [`enumerate`]s them once into a [`Manifest`] and writes that to
 //! `RUN/inputs.manifest`; whoever is handed an [`Entry`] [`load`]s it.
 //!
-//! Module order: `error`, `formats` ← `escape` ← `locator` ← `manifest` ← `split` ← `source` ← (`list`, `directory`,
-//! `table`, `archive`) ← `enumerate`; `locator` ← `load`.
+//! Module order: `error`, `compression` ← `formats` ← `escape` ← `locator` ← `manifest` ← `split`, `spool` ← `divide` ←
+//! `source` ← (`list`, `directory`, `table`, `archive`) ← `enumerate`; `locator` ← `load`.
 
 mod archive;
+mod compression;
 mod directory;
+mod divide;
 mod enumerate;
 mod error;
 mod escape;
@@ -18,6 +20,7 @@ mod locator;
 mod manifest;
 mod source;
 mod split;
+mod spool;
 mod table;
 
 pub use enumerate::{Enumeration, enumerate};

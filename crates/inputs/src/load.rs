@@ -1,7 +1,7 @@
 //! From a locator to a structure.
 
 use crate::Locator;
-use crate::formats::{Format, parse_poscar, parse_xyz};
+use crate::formats::{Format, parse_json, parse_poscar, parse_xyz};
 use mlip_atoms::Structure;
 use mlip_atoms::cif::{CifError, CifOptions, parse_cif};
 use mlip_tasks::{Failure, FailureKind};
@@ -12,13 +12,19 @@ use mlip_tasks::{Failure, FailureKind};
 /// When the text cannot be read, or is refused by its reader: a row of `failures.csv`.
 pub fn load(locator: &Locator, options: &CifOptions) -> Result<(Structure, Vec<(String, String)>), Failure> {
     let bytes = locator.read()?;
-    let parsed = match locator.format() {
+    let format = match locator {
+        // No CIF begins like this; `[` only a list of structures, which is refused by name.
+        Locator::CsvCell { .. } if matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'[')) => Format::Json,
+        _ => locator.format(),
+    };
+    let parsed = match format {
         Format::Cif => parse_cif(&bytes, options).map_err(as_failure).map(|parsed| {
             let remarks = parsed.warnings.into_iter().map(|warning| (warning.class.to_string(), warning.message));
             (parsed.structure, remarks.collect())
         }),
         Format::Xyz => parse_xyz(&bytes),
         Format::Poscar => parse_poscar(&bytes),
+        Format::Json | Format::JsonLines => parse_json(&bytes, options.frame),
     };
     parsed.map_err(|failure| {
         let line = failure.line.map(|line| line.saturating_add(locator.first_line() - 1));

@@ -2,6 +2,7 @@
 
 use crate::InputError;
 use crate::archive::is_archive;
+use crate::compression::unpacked_name;
 use crate::escape::bytes_of;
 use crate::formats::Format;
 use std::path::PathBuf;
@@ -28,14 +29,14 @@ pub enum Source {
         root: Option<PathBuf>,
     },
     /// A folder: every file below it whose name tells a format (`*.cif`, `*.xyz`, `*.vasp`, `POSCAR`, …), in any case,
-    /// in the bytewise order of the paths.
+    /// in the bytewise order of the paths; of `*.json` and `*.jsonl` files those that hold structures.
     ///
     /// Hidden files and folders (`.name`) are skipped; links are followed, each folder is visited once.
     Directory {
         /// The folder.
         path: PathBuf,
     },
-    /// A single CIF, XYZ file or POSCAR; an entry for each structure in it.
+    /// A single CIF, XYZ or JSON file or POSCAR, plain or compressed; an entry for each structure in it.
     File {
         /// The file.
         path: PathBuf,
@@ -45,7 +46,7 @@ pub enum Source {
         /// The archive.
         path: PathBuf,
     },
-    /// A table, comma separated or (`.tsv`) tab separated, with a CIF text in one column.
+    /// A table, comma separated or (`.tsv`) tab separated, with a CIF text or pymatgen's JSON in one column.
     Csv {
         /// The table.
         path: PathBuf,
@@ -58,12 +59,12 @@ pub enum Source {
 }
 
 impl Source {
-    /// What a path on the command line means: a folder, a structure (`*.cif`, `*.xyz`, `*.vasp`, `POSCAR`, …), a table
-    /// (`*.csv`, `*.tsv`), an archive (`*.tar`, `*.tar.gz`, `*.tar.zst`, `*.zip`), `-` for a list from standard input;
-    /// anything else is a list.
+    /// What a path on the command line means: a folder, a structure (`*.cif`, `*.xyz`, `*.json`, `*.vasp`, `POSCAR`, …,
+    /// also compressed: `*.cif.gz`), a table (`*.csv`, `*.tsv`), an archive (`*.tar`, `*.tar.gz`, `*.tar.zst`, `*.zip`, …),
+    /// `-` for a list from standard input; anything else is a list.
     ///
     /// # Errors
-    /// When there is nothing at this path.
+    /// When there is nothing at this path, or a compressed file that would be a list or a table.
     pub fn from_path(path: impl Into<PathBuf>) -> Result<Self, InputError> {
         let path = path.into();
         if path.as_os_str() == "-" {
@@ -77,6 +78,7 @@ impl Source {
             Some("csv" | "tsv") => Self::Csv { path, cif_column: None, id_column: None },
             _ if is_archive(name) => Self::Archive { path },
             _ if Format::of_name(name).is_some() => Self::File { path },
+            _ if unpacked_name(name) != name => return Err(InputError::Compressed { path }),
             _ => Self::List { path, root: None },
         })
     }
@@ -94,11 +96,17 @@ mod tests {
             std::fs::write(&path, "").unwrap();
             Source::from_path(path).unwrap()
         };
-        for name in ["a.CIF", "a.xyz", "POSCAR", "a.vasp"] {
+        for name in ["a.CIF", "a.xyz", "POSCAR", "a.vasp", "a.json", "a.jsonl", "a.cif.gz", "POSCAR.xz"] {
             assert!(matches!(at(name), Source::File { .. }), "{name}");
         }
-        for name in ["a.tar", "a.tar.gz", "a.TGZ", "a.tar.zst", "a.zip", "a.tar.xz"] {
+        for name in ["a.tar", "a.tar.gz", "a.TGZ", "a.tar.zst", "a.zip", "a.tar.xz", "a.tbz2"] {
             assert!(matches!(at(name), Source::Archive { .. }), "{name}");
+        }
+        for name in ["a.csv.gz", "all.list.zst"] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, "").unwrap();
+            let error = Source::from_path(path).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains("unpack it"), "{error}");
         }
         assert!(matches!(Source::from_path("-"), Ok(Source::StandardInput { .. })));
         assert!(matches!(at("a.csv"), Source::Csv { .. }));

@@ -1,10 +1,10 @@
-//! CSV and TSV tables with a column of CIF texts.
+//! CSV and TSV tables with a column of CIF texts or pymatgen's JSON.
 
+use crate::formats::ID_NAMES;
 use crate::{InputError, Locator};
 use std::path::Path;
 
 const CIF_COLUMNS: [&str; 4] = ["cif", "structure", "LeMatStructs", "cif_string"];
-const ID_COLUMNS: [&str; 5] = ["structure_id", "material_id", "id", "name", "mat_id"];
 
 /// Whether a table is separated by tabs.
 pub(crate) fn is_tsv(path: &Path) -> bool {
@@ -36,7 +36,7 @@ pub(crate) fn read_table(
             return Err(InputError::NoColumn { path: path.into(), wanted, columns });
         }
     };
-    let id = find(&columns, id_column, &ID_COLUMNS);
+    let id = find(&columns, id_column, &ID_NAMES);
     if let (Some(wanted), None) = (id_column, id) {
         return Err(InputError::NoColumn { path: path.into(), wanted: wanted.into(), columns });
     }

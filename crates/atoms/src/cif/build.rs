@@ -1,8 +1,9 @@
 //! From a block to a structure.
 
-use super::block::{Block, Document};
+use super::block::Block;
 use super::cell::read_cell;
 use super::choose::{Evidence, choose};
+use super::document::Document;
 use super::error::Warnings;
 use super::expand::ROUNDED;
 use super::formula::Formula;

@@ -3,13 +3,14 @@
 //! [`parse_cif`] never panics, takes time proportional to the number of bytes and of generated atoms, and refuses
 //! what would take unbounded memory. What it accepts, warns of and refuses is described in `docs/cif.md`.
 //!
-//! Module order: `error` ← `lexer` ← `block` ← `number` ← `cell`, `formula` ← `element` ← `sites`;
+//! Module order: `error` ← `lexer` ← `block` ← `document`; `block` ← `number` ← `cell`, `formula` ← `element` ← `sites`;
 //! `symmetry` ← `expand` ← `merge` ← `choose` ← `build`.
 
 mod block;
 mod build;
 mod cell;
 mod choose;
+mod document;
 mod element;
 mod error;
 mod expand;
@@ -22,7 +23,7 @@ mod symmetry;
 
 pub use error::{CifClass, CifError, CifWarning};
 
-use crate::{Frame, Structure};
+use crate::{Frame, Species, Structure};
 
 /// How a CIF becomes a structure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -60,7 +61,13 @@ pub fn parse_cif(bytes: &[u8], options: &CifOptions) -> Result<CifStructure, Cif
         ));
     }
     let mut warnings = error::Warnings::default();
-    let document = block::parse_document(bytes, &mut warnings)?;
+    let document = document::parse_document(bytes, &mut warnings)?;
     let chosen = build::choose_block(&document, &mut warnings)?;
     build::build(chosen, options, warnings)
+}
+
+/// The element that a type symbol stands for, and whether it is an isotope of hydrogen: `Ti`, `TI`, `Ti4+`, `O2-`, `D`.
+/// `None` for what is no element: a vacancy, a group such as `NH4`.
+pub fn element_of_symbol(text: &str) -> Option<(Species, bool)> {
+    element::from_type_symbol(text, None).map(|reading| (reading.species, reading.is_isotope))
 }

@@ -3,34 +3,20 @@
 //! Structures in a plain TAR and in a ZIP are read where they lie. A compressed TAR can only be read from its beginning,
 //! so it is unpacked once, on rank 0, into the spool: one file beside the manifest, however many members there are.
 
-mod spool;
 mod tar;
 mod zip;
 
-pub(crate) use spool::Spool;
-
+use crate::compression::unpacked;
+use crate::divide::{Trouble, Visit, divide};
 use crate::formats::Format;
-use crate::split::{Blocks, Found, split};
+use crate::split::Blocks;
+use crate::spool::Spool;
 use crate::{InputError, Part};
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read, Seek};
 use std::path::Path;
 
-/// Bytes of archives read at a time.
-const CHUNK: usize = 256 << 10;
-
-/// What is found in an archive goes here: an id, and where it lies.
-pub(crate) type Visit<'a> = dyn FnMut(&str, Part) -> Result<(), InputError> + 'a;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Tar,
-    TarGz,
-    TarZst,
-    Zip,
-}
-
-/// Whether the name of a file says that it is an archive, be it one that cannot be read.
+/// Whether the name of a file says that it is an archive.
 pub(crate) fn is_archive(name: &[u8]) -> bool {
     const ENDINGS: [&[u8]; 10] =
         [b".tar", b".tar.gz", b".tgz", b".tar.zst", b".tzst", b".tar.bz2", b".tbz2", b".tar.xz", b".txz", b".zip"];
@@ -51,49 +37,29 @@ pub(crate) fn read_archive(
         n_found += 1;
         visit(id, part)
     };
-    match kind(path, &file)? {
-        Kind::Tar => tar::read_plain(path, &file, blocks, &mut counting)?,
-        Kind::TarGz => {
-            let unpacked = flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(CHUNK, &file));
-            tar::read_packed(path, unpacked, blocks, spool, &mut counting)?;
-        }
-        Kind::TarZst => {
-            let unpacked = zstd::stream::read::Decoder::new(&file).map_err(|error| damaged(path, error))?;
-            tar::read_packed(path, unpacked, blocks, spool, &mut counting)?;
-        }
-        Kind::Zip => zip::read_zip(path, &file, blocks, spool, &mut counting)?,
+    // By the first bytes: archives are often called what they are not.
+    let (is_packed, text) = unpacked(&file).map_err(|error| damaged(path, error))?;
+    if is_packed {
+        tar::read_packed(path, text, blocks, spool, &mut counting)?;
+    } else if is_zip(&file).map_err(|error| InputError::read(path, error))? {
+        zip::read_zip(path, &file, blocks, spool, &mut counting)?;
+    } else {
+        tar::read_plain(path, &file, blocks, spool, &mut counting)?;
     }
     if n_found == 0 {
-        let expected = "members called *.cif, *.xyz, *.vasp or POSCAR";
+        let expected = "members called *.cif, *.xyz, *.vasp, POSCAR or *.json";
         return Err(InputError::NoStructures { path: path.into(), expected });
     }
     Ok(())
 }
 
-/// By its first bytes: archives are often called what they are not.
-fn kind(path: &Path, mut file: &File) -> Result<Kind, InputError> {
-    let mut head = [0; 6];
-    let mut filled = 0;
-    while let Some(rest) = head.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match file.read(rest).map_err(|error| InputError::read(path, error))? {
-            0 => break,
-            n => filled += n,
-        }
-    }
-    io::Seek::rewind(&mut file).map_err(|error| InputError::read(path, error))?;
-    let unknown = |what| InputError::Archive {
-        path: path.into(),
-        cause: format!("it is compressed with {what}, which this program does not read"),
-        remedy: "compress it again with zstd or gzip",
-    };
-    match &head[..filled] {
-        [0x1f, 0x8b, ..] => Ok(Kind::TarGz),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Ok(Kind::TarZst),
-        [b'P', b'K', 3 | 5, 4 | 6, ..] => Ok(Kind::Zip),
-        [b'B', b'Z', b'h', ..] => Err(unknown("bzip2")),
-        [0xfd, b'7', b'z', b'X', b'Z', ..] => Err(unknown("xz")),
-        _ => Ok(Kind::Tar),
-    }
+/// Leaves the file at its beginning.
+fn is_zip(mut file: &File) -> io::Result<bool> {
+    let mut head = Vec::new();
+    file.rewind()?;
+    file.take(4).read_to_end(&mut head)?;
+    file.rewind()?;
+    Ok(matches!(head.as_slice(), [b'P', b'K', 3 | 5, 4 | 6]))
 }
 
 fn damaged(path: &Path, error: io::Error) -> InputError {
@@ -119,43 +85,15 @@ fn shown(name: &[u8]) -> String {
     format!(":{}", String::from_utf8_lossy(name))
 }
 
-/// Adds the structures of a member whose text comes from `text` and lies unpacked at `place`; reads it to its end.
-fn divide(mut text: impl Read, id: &str, place: &Part, visit: &mut Visit) -> Result<(), InputError> {
-    let result = split(place.format, BufReader::with_capacity(CHUNK, &mut text), |found| {
-        Ok(match found {
-            Found::Whole => visit(id, place.clone()),
-            Found::Piece(piece, suffix) => visit(
-                &format!("{id}{suffix}"),
-                Part {
-                    name: format!("{}{suffix}", place.name),
-                    byte_offset: place.byte_offset + piece.byte_offset,
-                    length: piece.length,
-                    first_line: piece.first_line,
-                    ..place.clone()
-                },
-            ),
-        }?)
-    });
-    result.map_err(|trouble: Trouble| trouble.of(&place.path))?;
-    io::copy(&mut text, &mut io::sink()).map(drop).map_err(|error| damaged(&place.path, error))
-}
-
-/// What may go wrong while a member is divided.
-enum Trouble {
-    Io(io::Error),
-    Input(InputError),
-}
-
-impl From<io::Error> for Trouble {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl From<InputError> for Trouble {
-    fn from(error: InputError) -> Self {
-        Self::Input(error)
-    }
+/// Adds the structures of a member.
+fn divide_member(
+    text: impl Read,
+    id: &str,
+    place: &Part,
+    spool: &mut Spool,
+    visit: &mut Visit,
+) -> Result<(), InputError> {
+    divide(text, id, place, false, spool, visit).map_err(|trouble| trouble.of(&place.path))
 }
 
 impl Trouble {

@@ -1,6 +1,6 @@
 //! TAR archives.
 
-use super::{Spool, Visit, damaged, divide, member_format, shown};
+use super::{Spool, Visit, damaged, divide_member, member_format, shown};
 use crate::formats::{Format, stem};
 use crate::split::Blocks;
 use crate::{InputError, Packing, Part};
@@ -13,7 +13,13 @@ use tar::{Archive, Entry, EntryType};
 const BLOCK: u64 = 512;
 
 /// A plain archive: members are read where they lie.
-pub(super) fn read_plain(path: &Path, file: &File, blocks: Blocks, visit: &mut Visit) -> Result<(), InputError> {
+pub(super) fn read_plain(
+    path: &Path,
+    file: &File,
+    blocks: Blocks,
+    spool: &mut Spool,
+    visit: &mut Visit,
+) -> Result<(), InputError> {
     let length = file.metadata().map_err(|error| InputError::read(path, error))?.len();
     let mut archive = Archive::new(file);
     let mut end = 0;
@@ -22,7 +28,7 @@ pub(super) fn read_plain(path: &Path, file: &File, blocks: Blocks, visit: &mut V
         end = (entry.raw_file_position() + entry.size()).next_multiple_of(BLOCK);
         let Some(member) = Member::of(path, &entry) else { continue };
         if member.place.packing == Packing::Stored && blocks.divide(member.place.format, false) {
-            divide(entry, &member.id, &member.place, visit)?;
+            divide_member(entry, &member.id, &member.place, spool, visit)?;
         } else {
             visit(&member.id, member.place)?;
         }
@@ -52,11 +58,11 @@ pub(super) fn read_packed(
         }
         member.place.store = spool.path().into();
         member.place.byte_offset = spool.length();
-        let mut tee = spool.tee(entry)?;
+        let length = spool.append(entry)?.map_err(|error| damaged(path, error))?;
         if blocks.divide(member.place.format, false) {
-            divide(tee, &member.id, &member.place, visit)?;
+            let text = spool.read_back(member.place.byte_offset, length)?;
+            divide_member(text, &member.id, &member.place, spool, visit)?;
         } else {
-            io::copy(&mut tee, &mut io::sink()).map_err(|error| damaged(path, error))?;
             visit(&member.id, member.place)?;
         }
     }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::compression::packed;
 use crate::{Enumeration, Locator, Manifest, Source, enumerate};
 use std::io::Write;
 use std::path::PathBuf;
@@ -70,6 +71,8 @@ fn every_kind_of_tar_holds_the_same_structures() {
         ("a.tar.gz", gzip(&plain)),
         ("two.tgz", [gzip(&plain[..1000]), gzip(&plain[1000..])].concat()),
         ("a.tar.zst", zstd::encode_all(plain.as_slice(), 1).unwrap()),
+        ("a.tar.bz2", packed(&plain)[2].1.clone()),
+        ("a.txz", packed(&plain)[3].1.clone()),
         ("misnamed.tar", gzip(&plain)),
     ] {
         let folder = tempfile::tempdir().unwrap();
@@ -122,7 +125,7 @@ fn deflated_members_are_unpacked_and_those_with_frames_spooled() {
     let folder = tempfile::tempdir().unwrap();
     let frames = "1\nLattice=\"9 0 0 0 9 0 0 0 9\"\nH 0 0 0\n".repeat(3);
     let cif = CIF.repeat(50);
-    let bytes = deflated_zip(&[("x.cif", &cif), ("t.xyz", &frames)]);
+    let bytes = deflated_zip(&[("x.cif", cif.as_bytes()), ("t.xyz", frames.as_bytes())]);
     let found = entries(&read(folder.path(), "a.zip", &bytes, Blocks::Named).unwrap());
     assert_eq!(found[0].2.as_ref(), Ok(&cif));
     assert_eq!(found[3].0, "t@2");
@@ -131,15 +134,15 @@ fn deflated_members_are_unpacked_and_those_with_frames_spooled() {
 }
 
 /// A ZIP archive of deflated members, byte by byte as APPNOTE.TXT describes it.
-fn deflated_zip(members: &[(&str, &str)]) -> Vec<u8> {
+fn deflated_zip(members: &[(&str, &[u8])]) -> Vec<u8> {
     let (mut bytes, mut directory) = (Vec::new(), Vec::new());
     for (name, text) in members {
         let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.write_all(text).unwrap();
         let packed = encoder.finish().unwrap();
         let offset = bytes.len() as u32;
         let mut common = vec![20, 0, 0, 0, 8, 0, 0, 0, 0x21, 0];
-        for number in [crc32fast::hash(text.as_bytes()), packed.len() as u32, text.len() as u32] {
+        for number in [crc32fast::hash(text), packed.len() as u32, text.len() as u32] {
             common.extend(number.to_le_bytes());
         }
         common.extend((name.len() as u16).to_le_bytes());
@@ -164,16 +167,47 @@ fn deflated_zip(members: &[(&str, &str)]) -> Vec<u8> {
 }
 
 #[test]
+fn compressed_members_are_unpacked_in_every_kind_of_archive() {
+    let frame = "1\nLattice=\"9 0 0 0 9 0 0 0 9\"\nH 0 0 0\n";
+    let frames = gzip(frame.repeat(2).as_bytes());
+    let members = [("x.cif.gz", gzip(CIF.as_bytes())), ("cut.xyz.gz", frames[..20].to_vec()), ("t.xyz.gz", frames)];
+    let mut archive = ::tar::Builder::new(Vec::new());
+    let mut stored = ::zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, bytes) in &members {
+        let mut header = ::tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        archive.append_data(&mut header, name, bytes.as_slice()).unwrap();
+        stored.start_file(*name, ::zip::write::SimpleFileOptions::default()).unwrap();
+        stored.write_all(bytes).unwrap();
+    }
+    let plain = archive.into_inner().unwrap();
+    let deflated = deflated_zip(&members.each_ref().map(|(name, bytes)| (*name, bytes.as_slice())));
+    let stored = stored.finish().unwrap().into_inner();
+    for (name, bytes) in
+        [("a.tar.gz", gzip(&plain)), ("a.tar", plain), ("stored.zip", stored), ("deflated.zip", deflated)]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let found = entries(&read(folder.path(), name, &bytes, Blocks::Named).unwrap());
+        let ids: Vec<_> = found.iter().map(|(id, shown, _)| (id.as_str(), shown.as_str())).collect();
+        let expected = [("x", ":x.cif.gz"), ("cut", ":cut.xyz.gz"), ("t@0", ":t.xyz.gz@0"), ("t@1", ":t.xyz.gz@1")];
+        assert_eq!(ids, expected, "{name}");
+        assert_eq!(found[0].2.as_deref(), Ok(CIF), "{name}");
+        assert!(found[1].2.as_ref().unwrap_err().contains("cut short"), "{name}");
+        assert_eq!([&found[2].2, &found[3].2].map(|text| text.as_deref()), [Ok(frame); 2], "{name}");
+    }
+}
+
+#[test]
 fn broken_and_unknown_archives_are_named_with_a_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let plain = tar();
-    let packed = gzip(&plain);
+    let [(_, gzip), _, (_, bzip2), (_, xz)] = packed(&plain);
     for (name, bytes, cause) in [
-        ("cut.tar.gz", &packed[..packed.len() / 2], "cut short"),
+        ("cut.tar.gz", &gzip[..gzip.len() / 2], "cut short"),
         ("cut.tar", &plain[..2000], "cut short"),
         ("cut_between.tar", &plain[..2048], "cut short"),
-        ("a.tar.xz", b"\xfd7zXZ\0 rest".as_slice(), "xz"),
-        ("a.tar.bz2", b"BZh9 rest".as_slice(), "bzip2"),
+        ("cut.tar.xz", &xz[..xz.len() - 1], "cut short"),
+        ("cut.tbz2", &bzip2[..bzip2.len() / 2], "cut short"),
         ("text.tar", b"this is no archive, whatever its name may say. ".repeat(30).as_slice(), "damaged"),
         ("cut.zip", b"PK\x03\x04 rest".as_slice(), "damaged"),
     ] {

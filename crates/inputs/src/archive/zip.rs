@@ -1,6 +1,8 @@
 //! ZIP archives.
 
-use super::{Spool, Visit, damaged, divide, member_format, shown};
+use super::{Spool, Visit, damaged, divide_member, member_format, shown};
+use crate::compression::unpacked;
+use crate::divide::divide_packed;
 use crate::formats::stem;
 use crate::split::Blocks;
 use crate::{InputError, Packing, Part};
@@ -27,7 +29,7 @@ pub(super) fn read_zip(
         }
         let file_name = String::from_utf8_lossy(member.name_raw().rsplit(|byte| *byte == b'/').next().unwrap_or(b""));
         let id = stem(&file_name).to_owned();
-        let (crc32, size) = (member.crc32(), member.size());
+        let crc32 = member.crc32();
         let packing = match member.compression() {
             _ if member.is_symlink() => Packing::Link,
             _ if member.encrypted() => Packing::Encrypted,
@@ -37,7 +39,7 @@ pub(super) fn read_zip(
             method => Packing::Method(number(method)),
         };
         let data = member.data_start().ok_or_else(|| damaged(path, io::Error::other("a member has no place")))?;
-        let mut place = Part {
+        let place = Part {
             store: path.into(),
             path: path.into(),
             name: shown(member.name_raw()),
@@ -48,7 +50,7 @@ pub(super) fn read_zip(
             first_line: 1,
         };
         match packing {
-            Packing::Stored if blocks.divide(format, false) => divide(member, &id, &place, visit)?,
+            Packing::Stored if blocks.divide(format, false) => divide_member(member, &id, &place, spool, visit)?,
             Packing::Deflate { .. } | Packing::Zstd { .. } if blocks.divide(format, false) => {
                 let text: Box<dyn Read> = match packing {
                     Packing::Zstd { .. } => {
@@ -57,10 +59,12 @@ pub(super) fn read_zip(
                     _ => Box::new(flate2::read::DeflateDecoder::new(member)),
                 };
                 // Several structures in one stream: unpacked once, so that each can be read by its place.
-                (place.store, place.byte_offset) = (spool.path().into(), spool.length());
-                place.packing = Packing::Stored;
-                place.length = size;
-                divide(spool.tee(text)?, &id, &place, visit)?;
+                match unpacked(text) {
+                    Ok((_, text)) => {
+                        divide_packed(text, &id, &place, false, spool, visit).map_err(|trouble| trouble.of(path))?
+                    }
+                    Err(_) => visit(&id, place)?,
+                }
             }
             _ => visit(&id, place)?,
         }

@@ -17,7 +17,8 @@ pub const MAX_CIF_BYTES: u64 = 64 << 20;
 /// One structure of the input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Unique in the run: the file name without `.cif`, or what the table says; repeated ones end in `#2`, `#3`, ….
+    /// Unique in the run: the file name without `.cif` and `.gz`, or what the table says; repeated ones end in `#2`,
+    /// `#3`, ….
     pub id: String,
     /// Where the text is.
     pub locator: Locator,
@@ -26,13 +27,13 @@ pub struct Entry {
 /// Where the text of a structure is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Locator {
-    /// A file; its name tells the format.
+    /// A file; its name tells the format, its first bytes the compression.
     File {
         /// Absolute, or relative to the folder in which the run was started.
         #[serde(with = "path_bytes")]
         path: PathBuf,
     },
-    /// A cell of a CSV or TSV table: a CIF.
+    /// A cell of a CSV or TSV table: a CIF, or pymatgen's JSON.
     CsvCell {
         /// The table.
         #[serde(with = "path_bytes")]
@@ -44,7 +45,7 @@ pub enum Locator {
         /// From 0.
         column: u32,
     },
-    /// A part of a file: a member of an archive, a block of a CIF, a frame of an XYZ file.
+    /// A part of a file: a member of an archive, a block of a CIF, a frame of an XYZ file, an object of a JSON file.
     Part(Box<Part>),
 }
 
@@ -57,7 +58,7 @@ pub struct Part {
     /// The file that the user named; reports show it.
     #[serde(with = "path_bytes")]
     pub path: PathBuf,
-    /// What is shown behind it: `:folder/x.cif` of an archive, `:block` of a CIF, `@3` of an XYZ file.
+    /// What is shown behind it: `:folder/x.cif` of an archive, `:block` of a CIF, `@3` of an XYZ or JSON file.
     pub name: String,
     /// First byte.
     pub byte_offset: u64,

@@ -2,6 +2,7 @@
 
 use super::handle::{from_io, open, shared, unreadable};
 use super::{MAX_CIF_BYTES, Packing, Part};
+use crate::compression::Compression;
 use mlip_tasks::Failure;
 use std::fmt::Display;
 use std::io::{self, Read};
@@ -24,7 +25,22 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1);
     // The file may grow while it is read.
     file.take(MAX_CIF_BYTES + 1).read_to_end(&mut bytes).map_err(|error| from_io(path, &error))?;
-    if bytes.len() as u64 > MAX_CIF_BYTES { Err(too_large(path.display())) } else { Ok(bytes) }
+    if bytes.len() as u64 > MAX_CIF_BYTES { Err(too_large(path.display())) } else { text_of(bytes, path.display()) }
+}
+
+/// The bytes as they are, or what comes out of them if they are compressed.
+fn text_of(bytes: Vec<u8>, what: impl Display) -> Result<Vec<u8>, Failure> {
+    let Some(compression) = Compression::of_head(&bytes) else { return Ok(bytes) };
+    let mut text = Vec::new();
+    let unpacked = compression.unpack(bytes.as_slice());
+    match unpacked.and_then(|unpacked| unpacked.take(MAX_CIF_BYTES + 1).read_to_end(&mut text)) {
+        Ok(_) if text.len() as u64 > MAX_CIF_BYTES => Err(too_large(what)),
+        Ok(_) => Ok(text),
+        Err(error) => {
+            let cause = format!("is compressed, and damaged or cut short: {error}");
+            Err(unreadable(what, &cause, "fetch the file again"))
+        }
+    }
 }
 
 pub(super) fn read_part(part: &Part) -> Result<Vec<u8>, Failure> {
@@ -53,14 +69,15 @@ pub(super) fn read_part(part: &Part) -> Result<Vec<u8>, Failure> {
         ),
         _ => from_io(&part.store, &error),
     })?;
-    match part.packing {
+    let text = match part.packing {
         Packing::Deflate { crc32 } => unpack(flate2::bufread::DeflateDecoder::new(packed.as_slice()), crc32, part),
         Packing::Zstd { crc32 } => {
             let decoder = zstd::stream::read::Decoder::with_buffer(packed.as_slice());
             unpack(decoder.map_err(|error| damaged(part, &error))?, crc32, part)
         }
         _ => Ok(packed),
-    }
+    }?;
+    text_of(text, part)
 }
 
 fn damaged(part: &Part, cause: &dyn Display) -> Failure {

@@ -14,7 +14,7 @@
 //! p   FILE_NUMBER  FORMAT_PACKING  BYTE  LENGTH  LINE  NAME  [ID]    a part of a file
 //! ```
 //!
-//! `FORMAT_PACKING` is `c`, `x` or `v` (CIF, XYZ, POSCAR), then `s` (stored), `d` or `z` and a CRC-32 (deflate,
+//! `FORMAT_PACKING` is `c`, `x`, `v`, `j` or `n` (CIF, XYZ, POSCAR, JSON, JSON lines), then `s` (stored), `d` or `z` and a CRC-32 (deflate,
 //! Zstandard), `l` (a link), `e` (encrypted) or `m` and a number (an unknown method of ZIP). Version 1 had no `s` and `p`.
 //!
 //! In memory it is the same text, without the lines `d`, `t` and `s`, in pieces of some megabytes, and the place of every

@@ -11,6 +11,8 @@ pub(super) fn push(line: &mut Vec<u8>, file: usize, part: &Part) {
         Format::Cif => 'c',
         Format::Xyz => 'x',
         Format::Poscar => 'v',
+        Format::Json => 'j',
+        Format::JsonLines => 'n',
     };
     let packing = match part.packing {
         Packing::Stored => "s".to_owned(),
@@ -38,6 +40,8 @@ pub(super) fn decode<'a>(words: &[&'a [u8]], path: PathBuf, store: PathBuf) -> O
         [b'c', packing @ ..] => (Format::Cif, packing),
         [b'x', packing @ ..] => (Format::Xyz, packing),
         [b'v', packing @ ..] => (Format::Poscar, packing),
+        [b'j', packing @ ..] => (Format::Json, packing),
+        [b'n', packing @ ..] => (Format::JsonLines, packing),
         _ => return None,
     };
     let packing = match packing {

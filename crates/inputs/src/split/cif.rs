@@ -46,7 +46,7 @@ impl<R: BufRead> CifBlocks<R> {
             if line.first() == Some(&b';') {
                 self.in_text = !self.in_text;
             } else if let Some(code) = code {
-                self.block.piece = Some(Piece { byte_offset, length: 0, first_line, code });
+                self.block.piece = Some(Piece { byte_offset, length: 0, first_line, code, is_structure: true });
             }
             if !self.in_text {
                 look(line, &mut self.block);

@@ -34,7 +34,7 @@ impl<R: BufRead> XyzFrames<R> {
                 left -= 1;
             }
             let length = lines.byte_offset - byte_offset;
-            return Ok(Some(Piece { byte_offset, length, first_line, code: String::new() }));
+            return Ok(Some(Piece { byte_offset, length, first_line, code: String::new(), is_structure: true }));
         }
     }
 }

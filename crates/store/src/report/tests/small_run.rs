@@ -1,78 +1,13 @@
-use super::*;
-use crate::journal::JournalWriter;
-use crate::samples::{RUN, header};
-use crate::{EntryState, Frame, MemorySample, Record, StoreError, StructureDigest, SurveyedEntry};
-use mlip_atoms::{PotentialId, Precision, Prediction};
-use mlip_tasks::{Failure, FailureKind, Outcome};
-use std::collections::BTreeMap;
+//! Tables and provenance of a run that can be read at a glance.
+
+use super::parts::*;
+use crate::report::*;
+use crate::{EntryState, Frame, MemorySample, StoreError};
+use mlip_atoms::Prediction;
+use mlip_tasks::{FailureKind, Outcome};
 use std::convert::Infallible;
 use std::fs;
 use std::path::Path;
-
-const TABLES: [&str; 8] =
-    ["energies", "forces", "ensemble", "forces_ensemble", "failures", "warnings", "timings", "memory"];
-
-fn potential(name: &str) -> PotentialId {
-    PotentialId {
-        name: name.to_owned(),
-        checkpoint: format!("{name} 1, built in"),
-        digest: "00ff".to_owned(),
-        precision: Precision::F64,
-        settings: String::new(),
-    }
-}
-
-fn plan(names: &[&str]) -> ReportPlan {
-    ReportPlan {
-        potentials: names.iter().map(|name| potential(name)).collect(),
-        settings: "single_point".to_owned(),
-        options: ReportOptions::default(),
-    }
-}
-
-fn provenance() -> Provenance {
-    Provenance {
-        version: "0.1.0".to_owned(),
-        run: RUN,
-        settings: serde_json::json!({ "dtype": "f64" }),
-        frame: "pymatgen".to_owned(),
-    }
-}
-
-fn structure(number: u8, n_atoms: u32, warnings: &[(&str, &str)]) -> EntryState {
-    let warnings = warnings.iter().map(|(class, text)| ((*class).to_owned(), (*text).to_owned())).collect();
-    EntryState::Structure { digest: StructureDigest([number; 16]), n_atoms, warnings }
-}
-
-fn survey(entry: u64, state: EntryState) -> Frame {
-    Frame::Surveyed(vec![SurveyedEntry { entry, state }])
-}
-
-fn failure(kind: FailureKind, line: Option<u32>, message: &str) -> Failure {
-    Failure { kind, line, message: message.to_owned() }
-}
-
-/// The record of one potential for one structure.
-fn record(plan: &ReportPlan, state: &EntryState, position: usize, species: &[u8], outcome: Outcome) -> Record {
-    let potential = u16::try_from(position).unwrap();
-    let key = plan.keys(Some(state))[position];
-    Record { key, potential, species: species.to_vec(), outcome, attempts: 1, wall_s: 0.1 }
-}
-
-fn journal(run: &Path, attempt: u32, rank: u32, frames: &[Frame]) {
-    let mut writer = JournalWriter::create(run, &header(attempt, rank)).unwrap();
-    frames.iter().for_each(|frame| {
-        writer.append(frame).unwrap();
-    });
-}
-
-fn entries(rows: &[(&str, &str)]) -> Vec<Result<(String, String), Infallible>> {
-    rows.iter().map(|(id, path)| Ok(((*id).to_owned(), (*path).to_owned()))).collect()
-}
-
-fn table(run: &Path, name: &str) -> String {
-    fs::read_to_string(run.join("report").join(name).with_extension("csv")).unwrap()
-}
 
 /// Two potentials; a result of both, a failure of one, a file that cannot be read, one not looked at.
 fn small_run(run: &Path, plan: &ReportPlan) -> Vec<Result<(String, String), Infallible>> {
@@ -263,99 +198,6 @@ fn every_float_reads_back_to_the_same_bits() {
     assert_eq!(n_rows, forces.len());
 }
 
-/// A run of 40 entries, some equal, some failing, written by `n_ranks` ranks in `n_attempts` attempts,
-/// with a torn tail in every journal but the last attempt's.
-fn large_run(run: &Path, plan: &ReportPlan, n_ranks: u32, n_attempts: u32) -> BTreeMap<&'static str, String> {
-    let mut frames: BTreeMap<(u32, u32), Vec<Frame>> = BTreeMap::new();
-    let state = |entry: u64| match entry % 9 {
-        8 => EntryState::Failed(failure(FailureKind::Unreadable, None, "no such file")),
-        // Entries 0 and 10, 1 and 11, … are equal structures.
-        _ => structure(u8::try_from(entry % 10).unwrap(), 1 + u32::try_from(entry % 10).unwrap(), &[("w", "x")]),
-    };
-    for attempt in 1..=n_attempts {
-        for entry in 0..40 {
-            let owner = u32::try_from((entry * 7 + u64::from(attempt)) % u64::from(n_ranks)).unwrap();
-            // An earlier attempt may have found another content, and died over it.
-            let state = if attempt < n_attempts && entry == 5 {
-                EntryState::Failed(failure(FailureKind::Unreadable, None, "stale"))
-            } else {
-                state(entry)
-            };
-            frames.entry((attempt, owner)).or_default().push(survey(entry, state));
-        }
-    }
-    for number in 0..10u64 {
-        let entry = (0..40).find(|entry| entry % 10 == number && entry % 9 != 8).unwrap();
-        let state = state(entry);
-        for position in 0..plan.potentials.len() {
-            let turn = u32::try_from(number).unwrap() * 2 + u32::try_from(position).unwrap();
-            let n_atoms = 1 + usize::try_from(number).unwrap();
-            let outcome = if turn % 5 == 3 {
-                Outcome::Failed(failure(FailureKind::NotFinite, None, "the result is not finite (energy)"))
-            } else {
-                let numbers: Vec<[f64; 3]> = (0..n_atoms).map(|site| [site as f64 / 3.0, 0.1, -0.7]).collect();
-                Outcome::Done(Prediction { energy: -f64::from(turn) / 3.0, forces: numbers, ..Prediction::default() })
-            };
-            let species = vec![26; n_atoms];
-            let done = Frame::Finished(record(plan, &state, position, &species, outcome));
-            let place = (1 + turn % n_attempts, (turn * 5) % n_ranks);
-            frames.entry(place).or_default().push(done.clone());
-            // The same result once more, in the last attempt, by another rank.
-            frames.entry((n_attempts, (turn + 1) % n_ranks)).or_default().push(done);
-        }
-    }
-    for ((attempt, rank), frames) in &frames {
-        let mut writer = JournalWriter::create(run, &header(*attempt, *rank)).unwrap();
-        frames.iter().for_each(|frame| {
-            writer.append(frame).unwrap();
-        });
-        if *attempt == n_attempts {
-            writer.close().unwrap();
-        } else {
-            use std::io::Write as _;
-            let mut file = fs::OpenOptions::new().append(true).open(writer.path()).unwrap();
-            file.write_all(&[20, 0, 0, 0, 1, 2]).unwrap();
-        }
-    }
-    let rows: Vec<(String, String)> = (0..40).map(|entry| (format!("s{entry}"), format!("{entry}.cif"))).collect();
-    let rows = rows.into_iter().map(Ok::<_, Infallible>);
-    report_from_journals(run, plan, &provenance(), rows).unwrap();
-    TABLES[..6].iter().map(|name| (*name, table(run, name))).collect()
-}
-
-#[test]
-fn tables_do_not_depend_on_ranks_and_attempts() {
-    let plan = plan(&["chgnet", "lj"]);
-    let reference = large_run(tempfile::tempdir().unwrap().path(), &plan, 1, 1);
-    assert_eq!(reference["energies"].lines().count(), 81);
-    assert!(!reference["energies"].contains("pending"));
-    for (n_ranks, n_attempts) in [(2, 1), (3, 2), (8, 5), (1, 4)] {
-        let tables = large_run(tempfile::tempdir().unwrap().path(), &plan, n_ranks, n_attempts);
-        assert_eq!(tables, reference, "{n_ranks} ranks, {n_attempts} attempts");
-    }
-}
-
-#[test]
-fn compressed_tables_hold_the_same_and_replace_the_plain_ones() {
-    let run = tempfile::tempdir().unwrap();
-    let mut plan = plan(&["chgnet", "lj"]);
-    let plain = large_run(run.path(), &plan, 2, 1);
-    plan.options.compress = true;
-    let rows = || (0..40).map(|entry| Ok::<_, Infallible>((format!("s{entry}"), format!("{entry}.cif"))));
-    let compressed = || {
-        report_from_journals(run.path(), &plan, &provenance(), rows()).unwrap();
-        fs::read(run.path().join("report/forces.csv.zst")).unwrap()
-    };
-    let bytes = compressed();
-    assert_eq!(zstd::decode_all(bytes.as_slice()).unwrap(), plain["forces"].as_bytes());
-    assert!(!run.path().join("report/forces.csv").exists());
-    assert_eq!(compressed(), bytes, "same bytes every time");
-    plan.options.compress = false;
-    report_from_journals(run.path(), &plan, &provenance(), rows()).unwrap();
-    assert!(!run.path().join("report/forces.csv.zst").exists());
-    assert_eq!(table(run.path(), "forces"), plain["forces"]);
-}
-
 #[test]
 fn potentials_of_the_same_name_are_refused() {
     let run = tempfile::tempdir().unwrap();
@@ -374,36 +216,4 @@ fn a_report_that_fails_leaves_the_one_before() {
     assert_eq!(error.to_string(), "cannot collect the entries for the report");
     assert_eq!(table(run.path(), "energies"), before);
     assert_eq!(fs::read_dir(run.path().join("report")).unwrap().count(), TABLES.len() + 1);
-}
-
-#[test]
-fn a_long_list_passes_through_in_windows_without_a_gap() {
-    let run = tempfile::tempdir().unwrap();
-    let plan = plan(&["lj"]);
-    let state = |entry: u64| {
-        let mut digest = [0; 16];
-        digest[..8].copy_from_slice(&entry.to_le_bytes());
-        // Large structures: a window holds few of them.
-        EntryState::Structure { digest: StructureDigest(digest), n_atoms: 1000, warnings: Vec::new() }
-    };
-    let energy = |entry: u64| entry as f64 / 8.0;
-    let mut frames = Vec::new();
-    for first in (0..5000).step_by(700) {
-        let range = first..(first + 700).min(5000);
-        frames.push(Frame::Surveyed(range.map(|entry| SurveyedEntry { entry, state: state(entry) }).collect()));
-    }
-    for entry in (0..5000).rev() {
-        let outcome = Outcome::Done(Prediction { energy: energy(entry), ..Prediction::default() });
-        frames.push(Frame::Finished(record(&plan, &state(entry), 0, &[18], outcome)));
-    }
-    journal(run.path(), 1, 0, &frames);
-    let rows = (0..5001).map(|entry| Ok::<_, Infallible>((entry.to_string(), String::new())));
-    let (counts, _) = report_from_journals(run.path(), &plan, &provenance(), rows).unwrap();
-    assert_eq!((counts.ok, counts.pending), (5000, 1));
-    let text = table(run.path(), "energies");
-    for (entry, line) in text.lines().skip(1).take(5000).enumerate() {
-        let fields: Vec<&str> = line.split(',').collect();
-        assert_eq!(fields[0], entry.to_string());
-        assert_eq!(fields[8].parse::<f64>().unwrap(), energy(entry as u64));
-    }
 }

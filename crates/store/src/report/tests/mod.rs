@@ -1,0 +1,3 @@
+mod large_run;
+mod parts;
+mod small_run;
