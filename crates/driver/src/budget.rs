@@ -82,7 +82,7 @@ pub struct ThreadRequest {
     /// Structures of the run for each of its cores, where known: with few of them potentials at once shorten its end,
     /// with less than one threads inside an evaluation.
     pub structures_per_core: Option<f64>,
-    /// Potentials at once that shorten the time of a structure, where known ([`useful_mlip_workers`]).
+    /// Potentials at once that shorten the time of a structure, where known ([`crate::useful_mlip_workers`]).
     pub useful_mlips: Option<usize>,
     /// Cores that the scheduler gave each process (`SLURM_CPUS_PER_TASK`).
     pub cpus_per_task: Option<usize>,
@@ -111,15 +111,6 @@ const FEW_STRUCTURES: f64 = 4.0;
 #[error("{what} is 0; at least one thread must work")]
 pub struct NoThreads {
     what: &'static str,
-}
-
-/// Potentials at once that shorten the time of a structure: while the costliest is evaluated, the others are done by as
-/// many workers beside it as this, by the times that the potentials predict.
-pub fn useful_mlip_workers(costs: &[f64]) -> usize {
-    let known = |cost: &&f64| cost.is_finite() && **cost > 0.0;
-    let sum: f64 = costs.iter().filter(known).sum();
-    let most = costs.iter().filter(known).copied().fold(0.0, f64::max);
-    if most > 0.0 { (sum / most - 1e-9).ceil() as usize } else { costs.len() }
 }
 
 impl ThreadBudget {
@@ -292,11 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_potential_that_takes_all_the_time_has_nobody_to_wait_for() {
-        assert_eq!(useful_mlip_workers(&[1.0, 1.0, 1.0]), 3);
-        assert_eq!(useful_mlip_workers(&[0.004, 0.01, 0.3, 0.2]), 2);
-        assert_eq!(useful_mlip_workers(&[0.3]), 1);
-        assert_eq!(useful_mlip_workers(&[0.0, f64::NAN]), 2);
+    fn no_more_potentials_go_at_once_than_pays() {
         let few = ThreadRequest { structures_per_core: Some(1.0), useful_mlips: Some(2), ..Default::default() };
         assert_eq!(budget(few, 8, 4), (4, 2, 1));
         assert_eq!(budget(ThreadRequest { parallel_mlips: Some(true), ..few }, 8, 4), (2, 4, 1));

@@ -3,13 +3,13 @@
 use crate::plan::{Item, Planner};
 use crate::pool::in_parallel;
 use crate::run::Engine;
-use mlip_atoms::{Lattice, Potential, Preparation, Species, Structure};
+use mlip_atoms::Preparation;
 use mlip_inputs::Manifest;
 use mlip_ranks::Rank;
 use mlip_store::StructureDigest;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 /// A dry run.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -34,18 +34,6 @@ pub struct Estimate {
     pub shards: usize,
     /// Predicted time of the whole run, seconds: perfectly balanced.
     pub wall_s: f64,
-}
-
-/// Time that each potential predicts for a common crystal (rock salt, 8 atoms), seconds on one core, without what it
-/// prepares for several.
-pub fn typical_costs(potentials: &[Arc<dyn Potential>]) -> Vec<f64> {
-    let corner = [[0.0; 3], [0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.0]];
-    let fractional: Vec<_> = corner.iter().copied().chain(corner.map(|[x, y, z]| [x + 0.5, y, z])).collect();
-    let salt = Species::from_symbol("Na").zip(Species::from_symbol("Cl")).and_then(|(sodium, chlorine)| {
-        let lattice = Lattice::from_vectors([[5.64, 0.0, 0.0], [0.0, 5.64, 0.0], [0.0, 0.0, 5.64]]).ok()?;
-        Structure::new(lattice, [[sodium; 4], [chlorine; 4]].concat(), fractional).ok()
-    });
-    salt.map_or_else(Vec::new, |salt| potentials.iter().map(|potential| potential.cost(&salt)).collect())
 }
 
 struct Seen {

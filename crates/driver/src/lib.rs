@@ -1,7 +1,7 @@
 //! One rank's life: plan, compute, journal, gather.
 //!
 //! Module order, each using only those before it:
-//! `source`, `config`, `budget`, `plan`, `memory`, `signals` ← `protocol` ← `error` ← `journal`, `results`, `queue`, `cache`
+//! `source`, `config`, `budget`, `typical`, `plan`, `memory`, `signals` ← `protocol` ← `error` ← `journal`, `results`, `queue`, `cache`
 //! ← `evaluate` ← `team` ← `worker` ← `pool` ← `coordinator` ← `progress`, `monitor` ← `rank`, `root` ← `setup` ← `gather`
 //! ← `run` ← `estimate`.
 //!
@@ -32,12 +32,13 @@ mod setup;
 mod signals;
 mod source;
 mod team;
+mod typical;
 mod worker;
 
-pub use budget::{Machine, NoThreads, Share, ThreadBudget, ThreadRequest, shares, useful_mlip_workers};
+pub use budget::{Machine, NoThreads, Share, ThreadBudget, ThreadRequest, shares};
 pub use config::{Physics, PotentialConfig, Resources, RunConfig};
 pub use error::RunError;
-pub use estimate::{Estimate, estimate, typical_costs};
+pub use estimate::{Estimate, estimate};
 pub use gather::{provenance, report_plan, rows};
 pub use memory::{Resident, Sharing, default_limit, machine_bytes};
 pub use plan::{Group, Item, Planner};
@@ -46,3 +47,4 @@ pub use run::{Engine, Finish, RootPart, execute};
 pub use setup::Setup;
 pub use signals::Signals;
 pub use source::{CifSource, Loaded, StructureSource};
+pub use typical::{typical_costs, useful_mlip_workers};

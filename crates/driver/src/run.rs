@@ -1,10 +1,9 @@
 //! One attempt of a run, from its first to its last message: set up → survey → compute → gather → report.
 
-use crate::budget::{Share, ThreadBudget, ThreadRequest, useful_mlip_workers};
+use crate::budget::{Share, ThreadBudget, ThreadRequest};
 use crate::cache::{LIMIT_BYTES, StructureCache};
 use crate::coordinator::{Coordinator, Known, Policy};
 use crate::error::{RunError, with_causes};
-use crate::estimate::typical_costs;
 use crate::evaluate::Evaluator;
 use crate::gather::report;
 use crate::journal::SharedJournal;
@@ -19,6 +18,7 @@ use crate::root::Root;
 use crate::setup::{Greeting, Setup, exchange_workers, greet};
 use crate::signals::Signals;
 use crate::source::StructureSource;
+use crate::typical::{typical_costs, useful_mlip_workers};
 use crate::worker::Shared;
 use mlip_atoms::Potential;
 use mlip_inputs::Manifest;

@@ -118,7 +118,7 @@ fn a_rank_that_begins_a_group_goes_on_with_it() {
 fn who_has_nothing_left_helps_with_the_largest_group() {
     let mut planner = Planner::new(2, 2);
     (0..100).for_each(|entry| planner.push(Rank(0), of_group(entry, 0.1, 7)));
-    assert_eq!(planner.next_shard(Rank(0), 1)[0].prepared, false);
+    assert!(!planner.next_shard(Rank(0), 1)[0].prepared);
     let first = planner.next_shard(Rank(1), 2);
     assert_eq!((first[0].prepared, first[1].prepared), (false, true));
     let mut left = 97;
