@@ -4,7 +4,9 @@
 
 mod uma_golden;
 
-use mlip_atoms::{Deadline, LoadOptions, Potential, Precision, PredictError, Prediction, Request, Species};
+use mlip_atoms::{
+    Deadline, Lattice, LoadOptions, Potential, Precision, PredictError, Prediction, Request, Species, Structure,
+};
 use mlip_models::registry;
 use mlip_models::uma::Uma;
 use std::path::{Path, PathBuf};
@@ -16,6 +18,8 @@ const TINY: [(&str, &str); 3] = [
     ("uma_tiny_s1p2p1.pt", include_str!("uma/goldens_tiny_s1p2p1.json")),
     ("uma_tiny_m1p1.pt", include_str!("uma/goldens_tiny_m1p1.json")),
 ];
+/// The generation whose router counts an atom more than there are.
+const COUNTS_A_ZERO: (&str, &str) = ("uma_tiny_s1p2.pt", include_str!("uma/goldens_tiny_s1p2.json"));
 const ALL: Request = Request { forces: true, atom_features: true };
 
 fn file(name: &str) -> PathBuf {
@@ -90,6 +94,24 @@ fn both_precisions_equal_upstream_for_all_tasks_and_generations() {
     for (name, json) in TINY {
         assert_eq!(compare(&file(name), &read(json)), 16);
     }
+}
+
+/// Its mean over N atoms is divided by N + 1, so two cells are not twice one cell: the goldens, of cells of one to four
+/// atoms, can tell.
+#[test]
+fn uma_s_1p2_divides_by_one_atom_more_as_upstream_does() {
+    let (path, goldens) = (file(COUNTS_A_ZERO.0), read(COUNTS_A_ZERO.1));
+    assert_eq!(compare(&path, &goldens), 7);
+    let options = LoadOptions::with_precision(Precision::F64);
+    let potential = registry::load("uma-s-1p2", Some(&path), &options).unwrap();
+    let [a, b, c] = goldens[0].cell;
+    let (one, twice) = (goldens[0].structure(), Lattice::from_vectors([a.map(|x| 2.0 * x), b, c]).unwrap());
+    let cartesian = one.cartesian();
+    let second = cartesian.iter().map(|x| [0, 1, 2].map(|k| x[k] + a[k]));
+    let fractional = cartesian.iter().copied().chain(second).map(|x| twice.fractional(x)).collect();
+    let two = Structure::new(twice, one.species().repeat(2), fractional).unwrap();
+    let energy = |structure| potential.predict(&[structure], ALL, &Deadline::NONE).remove(0).unwrap().energy;
+    assert!((energy(&two) - 2.0 * energy(&one)).abs() > 1e-3, "{} {}", energy(&two), energy(&one));
 }
 
 #[test]
