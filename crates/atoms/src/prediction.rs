@@ -18,13 +18,28 @@ pub struct Prediction {
     pub atom_features: Option<AtomFeatures>,
 }
 
-/// One feature vector an atom.
+/// One feature vector an atom, in the model's own units; invariant under rotations where the model is.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct AtomFeatures {
     /// Numbers an atom.
     pub width: usize,
     /// `[n_atoms × width]`, row-major.
     pub values: Vec<f64>,
+}
+
+impl AtomFeatures {
+    /// The structure's features: the mean over its atoms, `[width]`, in the units of the atoms' features; zeros
+    /// without atoms.
+    ///
+    /// A mean, not a sum, so that a crystal has the same features whatever cell it is described by.
+    pub fn mean(&self) -> Vec<f64> {
+        let mut mean = vec![0.0; self.width];
+        let n_atoms = self.values.len() / self.width.max(1);
+        for atom in self.values.chunks_exact(self.width.max(1)) {
+            mean.iter_mut().zip(atom).for_each(|(mean, x)| *mean += x / n_atoms as f64);
+        }
+        mean
+    }
 }
 
 impl Prediction {
@@ -39,5 +54,18 @@ impl Prediction {
             && self.forces.iter().flatten().all(|x| x.is_finite())
             && self.stress.iter().flatten().all(|x| x.is_finite())
             && self.magmoms.iter().flatten().all(|x| x.is_finite())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_structures_features_are_the_mean_of_its_atoms() {
+        let features = |width, values: &[f64]| AtomFeatures { width, values: values.to_vec() };
+        assert_eq!(features(3, &[1.0, 2.0, 3.0, 5.0, -2.0, 0.0]).mean(), [3.0, 0.0, 1.5]);
+        assert_eq!(features(2, &[]).mean(), [0.0, 0.0]);
+        assert_eq!(AtomFeatures::default().mean(), [0.0; 0]);
     }
 }

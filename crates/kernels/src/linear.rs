@@ -15,6 +15,8 @@ pub struct Matrix<T> {
     strips: Vec<T>,
     /// Where the strips begin in the vector, so that they are aligned to cache lines.
     start: usize,
+    /// Whether the first chunk too is summed before it is added to anything.
+    apart: bool,
 }
 
 struct StripWidth;
@@ -50,13 +52,19 @@ impl<T: Real> Matrix<T> {
                 }
             }
         }
-        Self { depth, width, strip, set, strips, start }
+        Self { depth, width, strip, set, strips, start, apart: false }
     }
 
     /// From the weights `[width, depth]` of a linear layer, row-major, as PyTorch keeps them.
     pub fn from_linear(weight: &[T], width: usize, depth: usize, set: InstructionSet) -> Self {
         assert_eq!(weight.len(), width * depth, "a linear layer of {depth} inputs and {width} outputs");
         Self::pack(depth, width, set, |k, c| weight[c * depth + k])
+    }
+
+    /// The same matrix, whose products are summed apart from what they are added to. That is then rounded once,
+    /// however large it is beside the terms; otherwise every term of the first chunk rounds it.
+    pub fn summed_apart(self) -> Self {
+        Self { apart: true, ..self }
     }
 
     /// Rows of the matrix: numbers in a row of the left factor.
@@ -105,7 +113,7 @@ impl<T: Real> Matrix<T> {
                     let ahead = self.strips.get(next..).unwrap_or_default();
                     let ahead = &ahead[..ahead.len().min(CHUNK * self.strip)];
                     let out = &mut out[column..];
-                    strip_rows::<V>(depth, first > 0, left, stride, rows, strip, out, out_stride, ahead);
+                    strip_rows::<V>(depth, self.apart || first > 0, left, stride, rows, strip, out, out_stride, ahead);
                 }
             } else {
                 self.last_strip::<V>(left, stride, rows, strip, column, out, out_stride);
@@ -133,7 +141,8 @@ impl<T: Real> Matrix<T> {
             row[..rest].copy_from_slice(out);
             for first in (0..self.depth).step_by(CHUNK) {
                 let (depth, strip) = (CHUNK.min(self.depth - first), &strip[first * self.strip..]);
-                V::tile::<1>(depth, first > 0, &left[r * stride + first..], stride, strip, &mut row, MAX_STRIP);
+                let apart = self.apart || first > 0;
+                V::tile::<1>(depth, apart, &left[r * stride + first..], stride, strip, &mut row, MAX_STRIP);
             }
             out.copy_from_slice(&row[..rest]);
         }
@@ -251,6 +260,24 @@ mod tests {
     fn products_are_those_of_plain_loops() {
         check::<f64>(1e-13);
         check::<f32>(1e-5);
+    }
+
+    #[test]
+    fn what_a_product_summed_apart_is_added_to_is_rounded_once() {
+        // One row more than a tile, one column more than a strip.
+        let (rows, depth, width) = (7, 128, 65);
+        let narrow = |values: Vec<f64>| values.into_iter().map(|x| x as f32).collect::<Vec<_>>();
+        let (left, right) = (narrow(noise(rows * depth, 5)), narrow(noise(width * depth, 6)));
+        for set in InstructionSet::available() {
+            let mut out = vec![1e4f32; rows * width];
+            Matrix::from_linear(&right, width, depth, set).summed_apart().multiply_add_all(&left, &mut out);
+            for (at, out) in out.iter().enumerate() {
+                let (left, right) = (&left[at / width * depth..], &right[at % width * depth..]);
+                let product = (0..depth).map(|k| f64::from(left[k]) * f64::from(right[k])).sum::<f64>();
+                // Half of the distance of numbers near 1e4, and the rounding of the product itself.
+                assert!((f64::from(*out) - 1e4 - product).abs() < 0.5 * 2f64.powi(-10) + 1e-5, "{set:?} {at}");
+            }
+        }
     }
 
     #[test]

@@ -47,6 +47,21 @@ pub struct RotateBack<'a, T> {
     pub channels: usize,
     /// `[atoms, components, channels]`
     pub features: &'a mut [T],
+    /// What rounding has added to each of the features so far, and takes from the next term: an atom has a hundred
+    /// edges, and without this each of them rounds the whole sum (W. Kahan, Commun. ACM 8, 40 (1965)). Of the same
+    /// shape, zeros before the first call.
+    pub excess: &'a mut [T],
+}
+
+/// Adds `term` to the numbers of `sum` from `at`, and to `excess` what rounding does to the sum.
+#[inline(always)]
+fn add_compensated<V: Vector>(term: V, sum: &mut [V::Scalar], excess: &mut [V::Scalar], at: usize) {
+    let zero = V::Scalar::default();
+    let before = V::load_padded(sum, at, zero);
+    let term = term.sub(V::load_padded(excess, at, zero));
+    let after = before.add(term);
+    after.sub(before).sub(term).store_padded(excess, at);
+    after.store_padded(sum, at);
 }
 
 /// Calls `$function::<V, N>` with the `N = 2 l + 1` of a degree.
@@ -128,23 +143,25 @@ impl<T: Real> Kernel<T> for RotateBack<'_, T> {
 
     #[inline(always)]
     fn run<V: Vector<Scalar = T>>(self) {
-        let Self { layout, wigner, index, factors, from, rows, stride, offset, channels, features } = self;
+        let Self { layout, wigner, index, factors, from, rows, stride, offset, channels, features, excess } = self;
         let size = layout.n_components() * channels;
         let zero = T::default();
         let edges = index.iter().zip(wigner.chunks_exact(layout.wigner_len().max(1)));
         for (edge, ((atom, mut wigner), from)) in edges.zip(from.chunks_exact(rows * stride)).enumerate() {
             let factor = factors.get(edge).copied().unwrap_or(T::real(1.0));
             let feature = &mut features[*atom as usize * size..][..size];
-            let (first, row) = (&mut feature[..channels], &from[offset..][..channels]);
+            let excess = &mut excess[*atom as usize * size..][..size];
+            let row = &from[offset..][..channels];
             for at in (0..channels).step_by(V::LANES) {
-                let sum = V::load_padded(row, at, zero).mul_add(V::splat(factor), V::load_padded(first, at, zero));
-                sum.store_padded(first, at);
+                let term = V::load_padded(row, at, zero).mul(V::splat(factor));
+                add_compensated(term, &mut feature[..channels], &mut excess[..channels], at);
             }
             for l in 1..=layout.lmax() {
                 let n = 2 * l + 1;
                 let (block, rest) = wigner.split_at(n * n);
                 wigner = rest;
-                let to = &mut feature[l * l * channels..][..n * channels];
+                let to = l * l * channels..(l * l + n) * channels;
+                let to = (&mut feature[to.clone()], &mut excess[to]);
                 let sources = within(layout.of_degree(l), layout.n_rows());
                 with_degree!(l, turn_back(block, factor, from, stride, offset, sources, channels, to));
             }
@@ -162,7 +179,7 @@ fn turn_back<V: Vector, const N: usize>(
     offset: usize,
     rows: &[(usize, usize)],
     channels: usize,
-    to: &mut [V::Scalar],
+    (to, excess): (&mut [V::Scalar], &mut [V::Scalar]),
 ) {
     let zero = V::Scalar::default();
     for at in (0..channels).step_by(V::LANES) {
@@ -174,8 +191,10 @@ fn turn_back<V: Vector, const N: usize>(
                 sums[k] = lanes.mul_add(V::splat(factors[k]), sums[k]);
             }
         }
-        for (sum, row) in sums.iter().zip(to.chunks_exact_mut(channels)) {
-            sum.add(V::load_padded(row, at, zero)).store_padded(row, at);
+        for (sum, (row, excess)) in
+            sums.iter().zip(to.chunks_exact_mut(channels).zip(excess.chunks_exact_mut(channels)))
+        {
+            add_compensated(*sum, row, excess, at);
         }
     }
 }

@@ -167,10 +167,50 @@ fn features_are_turned_by_their_matrices_and_back_by_the_transposed_ones() {
                 offset: 0,
                 channels,
                 features: &mut out,
+                excess: &mut vec![0.0; features.len()],
             };
             f64::run(kernel, set);
             out.iter().zip(&back).for_each(|(a, b)| close(*a, *b, 1e-14));
         }
+    }
+}
+
+/// A plain sum of so many terms would be off by ten units in the last place and more.
+#[test]
+fn the_sum_over_many_edges_is_rounded_as_if_it_were_one_term() {
+    let (layout, channels, n_edges) = (Layout::new(2, 2), 20, 1000);
+    let size = layout.n_rows() * channels;
+    let narrow = |values: Vec<f64>| values.into_iter().map(|x| x as f32).collect::<Vec<_>>();
+    let turn = narrow(blocks(&layout, &frame(direction(3))));
+    let (wigner, p) = (turn.repeat(n_edges), narrow(noise(n_edges * size, 8)));
+    for set in InstructionSet::available() {
+        let back = |n: usize, from: &[f32], out: &mut [f32]| {
+            let mut excess = vec![0.0; size];
+            let kernel = RotateBack {
+                layout: &layout,
+                wigner: &wigner[..n * turn.len()],
+                index: &vec![0; n],
+                factors: &[],
+                from,
+                rows: layout.n_rows(),
+                stride: channels,
+                offset: 0,
+                channels,
+                features: out,
+                excess: &mut excess,
+            };
+            f32::run(kernel, set);
+        };
+        let mut sums = vec![100.0; size];
+        back(n_edges, &p, &mut sums);
+        let mut exact = vec![100.0; size];
+        for p in p.chunks_exact(size) {
+            let mut one = vec![0.0; size];
+            back(1, p, &mut one);
+            exact.iter_mut().zip(one).for_each(|(sum, term)| *sum += f64::from(term));
+        }
+        // Numbers from 64 to 256 are 2^-17 to 2^-16 apart.
+        sums.iter().zip(exact).for_each(|(found, exact)| close(f64::from(*found), exact, 0.51 * 2f64.powi(-16)));
     }
 }
 

@@ -39,6 +39,7 @@ impl<T: Real> EdgeDegree<'_, T> {
         let len = layout.wigner_len();
         let mut scratch = RadialScratch::new(BLOCK, self.edge_channels);
         let mut radial = vec![T::default(); BLOCK * self.size()];
+        let mut excess = vec![T::default(); x.len()];
         for range in blocks(edges.graph.n_edges()) {
             let radial = &mut radial[..range.len() * self.size()];
             self.radial.forward(edges.graph, &edges.basis, range.clone(), &mut scratch, radial);
@@ -53,6 +54,7 @@ impl<T: Real> EdgeDegree<'_, T> {
                 offset: 0,
                 channels: self.channels,
                 features: x,
+                excess: &mut excess,
             });
         }
     }

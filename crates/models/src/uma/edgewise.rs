@@ -114,6 +114,13 @@ struct Scratch<T> {
     turned: Vec<T>,
 }
 
+/// Features of atoms while terms are added to them.
+struct Sums<'a, T> {
+    features: &'a mut [T],
+    /// What rounding has added to them, of the same shape.
+    excess: Vec<T>,
+}
+
 impl<'a, T: Real> Edgewise<'a, T> {
     fn run(&self, kernel: impl Kernel<T, Output = ()>) {
         T::run(kernel, self.set);
@@ -215,11 +222,12 @@ impl<'a, T: Real> Edgewise<'a, T> {
         let all = |size: usize| Vec::with_capacity(if keep { n_edges * size } else { 0 });
         let mut kept = Kept { first: all(first_size), second: all(second_size) };
         let (mut first, mut second) = (std::mem::take(&mut scratch.first), std::mem::take(&mut scratch.second));
+        let sums = &mut Sums { excess: vec![T::default(); x.len()], features: x };
         for range in blocks(n_edges) {
             let n = range.len();
             let (first, second) = (&mut first[..n * first_size], &mut second[..n * second_size]);
             self.block(edges, range.clone(), y, &mut scratch, first, second);
-            self.rotate_back(edges, range, second, &edges.graph.target, &edges.envelope, 0, self.channels, x);
+            self.rotate_back(edges, range, second, &edges.graph.target, &edges.envelope, 0, self.channels, sums);
             if keep {
                 kept.first.extend_from_slice(first);
                 kept.second.extend_from_slice(second);
@@ -238,7 +246,7 @@ impl<'a, T: Real> Edgewise<'a, T> {
         factors: &[T],
         offset: usize,
         stride: usize,
-        features: &mut [T],
+        Sums { features, excess }: &mut Sums<T>,
     ) {
         let layout = &self.rows.layout;
         let len = layout.wigner_len();
@@ -253,6 +261,7 @@ impl<'a, T: Real> Edgewise<'a, T> {
             offset,
             channels: self.channels,
             features,
+            excess,
         });
     }
 
@@ -273,6 +282,7 @@ impl<'a, T: Real> Edgewise<'a, T> {
         let mut scratch = self.scratch(true);
         let (mut first_block, mut second_block) =
             (std::mem::take(&mut scratch.first), std::mem::take(&mut scratch.second));
+        let sums_by_y = &mut Sums { excess: vec![T::default(); by_y.len()], features: by_y };
         for range in blocks(n_edges) {
             let n = range.len();
             let (first, second) = match kept {
@@ -358,8 +368,8 @@ impl<'a, T: Real> Edgewise<'a, T> {
                 factors: &[],
                 out: torque,
             });
-            self.rotate_back(edges, range.clone(), by_z, &edges.graph.source, &[], 0, width, by_y);
-            self.rotate_back(edges, range.clone(), by_z, &edges.graph.target, &[], self.channels, width, by_y);
+            self.rotate_back(edges, range.clone(), by_z, &edges.graph.source, &[], 0, width, sums_by_y);
+            self.rotate_back(edges, range.clone(), by_z, &edges.graph.target, &[], self.channels, width, sums_by_y);
             self.radial.backward(range, radial, by_factors, &mut gradients.basis);
         }
     }

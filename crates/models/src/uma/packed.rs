@@ -12,11 +12,11 @@ pub(super) fn narrow<T: Real>(values: &[f64]) -> Vec<T> {
     values.iter().map(|value| T::real(*value)).collect()
 }
 
-/// A linear layer `[out, in]` and its transpose.
+/// A linear layer `[out, in]` and its transpose. Products are added to features that are large beside them.
 pub(super) fn both<T: Real>(weight: &[T], out: usize, inputs: usize, set: InstructionSet) -> Both<T> {
     Both {
-        forward: Matrix::from_linear(weight, out, inputs, set),
-        backward: Matrix::pack(out, inputs, set, |k, c| weight[k * inputs + c]),
+        forward: Matrix::from_linear(weight, out, inputs, set).summed_apart(),
+        backward: Matrix::pack(out, inputs, set, |k, c| weight[k * inputs + c]).summed_apart(),
     }
 }
 

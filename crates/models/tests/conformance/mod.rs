@@ -15,7 +15,7 @@ const LIMIT: f64 = 1e-9;
 type Matrix = [[f64; 3]; 3];
 
 pub(crate) fn predict(potential: &dyn Potential, structure: &Structure) -> Prediction {
-    potential.predict(&[structure], Request { forces: true, atom_features: false }, &Deadline::NONE).remove(0).unwrap()
+    potential.predict(&[structure], Request { forces: true, atom_features: true }, &Deadline::NONE).remove(0).unwrap()
 }
 
 fn energy(potential: &dyn Potential, structure: &Structure) -> f64 {
@@ -86,8 +86,10 @@ fn assert_same(what: &str, found: &Prediction, expected: &Prediction, copies: us
     let (forces, magmoms) = (expected.forces.concat(), expected.magmoms.clone().unwrap_or_default());
     assert_close(&format!("{what}: forces"), &found.forces.concat(), &forces.repeat(copies), LIMIT);
     assert_close(&format!("{what}: stress"), &found.stress.unwrap(), &expected.stress.unwrap(), LIMIT);
-    let found = found.magmoms.clone().unwrap_or_default();
-    assert_close(&format!("{what}: magnetic moments"), &found, &magmoms.repeat(copies), LIMIT);
+    let moments = found.magmoms.clone().unwrap_or_default();
+    assert_close(&format!("{what}: magnetic moments"), &moments, &magmoms.repeat(copies), LIMIT);
+    let [found, expected] = [found, expected].map(|prediction| prediction.atom_features.as_ref().unwrap().mean());
+    assert_close(&format!("{what}: features of the structure"), &found, &expected, LIMIT);
 }
 
 /// The crystal seen in a mirror point: forces turn round, all else stays.
