@@ -1,7 +1,7 @@
 //! Gradients.
 
 use super::forward::{first_layer, second_layer};
-use super::{BLOCK, GatedMessages, Rows, Saved};
+use super::{BLOCK, GatedMessages, Recalled, Rows, Saved};
 use crate::gate::{Mask, add, load, multiply, silu_slope, store, with_vectors};
 use crate::simd::{Kernel, Real, Vector, math};
 
@@ -21,6 +21,29 @@ pub struct Backward<'a, 'b, T> {
     pub own: &'a mut [T],
 }
 
+/// The same on one thread.
+pub(super) struct Serial<'a, 'b, T> {
+    pub(super) layer: &'a GatedMessages<T>,
+    pub(super) rows: Rows<'a, T>,
+    pub(super) gradient: &'a [T],
+    pub(super) saved: Option<Recalled<'a, T>>,
+    pub(super) terms: Terms<'a, 'b, T>,
+    pub(super) own: &'a mut [T],
+}
+
+/// Where the gradients of tables go.
+pub(super) enum Terms<'a, 'b, T> {
+    /// Into the sums.
+    Added(&'a mut [&'b mut [T]]),
+    /// Side by side, to be added later.
+    Apart {
+        /// `[rows, 2 w]`: what every source gets.
+        sources: &'a mut [T],
+        /// `[rows, weights, w]`
+        weights: &'a mut [T],
+    },
+}
+
 /// Numbers of one block, `[BLOCK, 2 w]` each.
 struct Scratch<T> {
     z: Vec<T>,
@@ -32,7 +55,7 @@ struct Scratch<T> {
     dz: Vec<T>,
 }
 
-impl<T: Real> Kernel<T> for Backward<'_, '_, T> {
+impl<T: Real> Kernel<T> for Serial<'_, '_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -42,8 +65,8 @@ impl<T: Real> Kernel<T> for Backward<'_, '_, T> {
 }
 
 #[inline(always)]
-fn run<V: Vector, const N: usize>(backward: Backward<'_, '_, V::Scalar>) {
-    let Backward { layer, rows, gradient, saved, tables, own } = backward;
+fn run<V: Vector, const N: usize>(backward: Serial<'_, '_, V::Scalar>) {
+    let Serial { layer, rows, gradient, saved, mut terms, own } = backward;
     let (w, zero) = (layer.width, V::Scalar::default());
     let mask = Mask::<V, N>::new(w);
     let block = vec![zero; BLOCK * 2 * w];
@@ -64,7 +87,7 @@ fn run<V: Vector, const N: usize>(backward: Backward<'_, '_, V::Scalar>) {
         // Without a hidden layer y is z.
         let into = if layer.hidden.is_some() { &mut *dy } else { &mut *dz };
         for (r, (y, dy)) in (first..first + n).zip(y.chunks_exact(2 * w).zip(into.chunks_exact_mut(2 * w))) {
-            message_row::<V, N>(layer, &rows, gradient, tables, r, y, dy, &mask);
+            message_row::<V, N>(layer, &rows, gradient, &mut terms, r, y, dy, &mask);
         }
         if let Some(hidden) = &layer.hidden {
             dz[..n * 2 * w].fill(zero);
@@ -82,6 +105,13 @@ fn run<V: Vector, const N: usize>(backward: Backward<'_, '_, V::Scalar>) {
             let depth = matrix.forward.depth();
             matrix.backward.multiply_add_strided(dz, 2 * w, n, &mut own[first * depth..], depth);
         }
+        let tables = match &mut terms {
+            Terms::Added(tables) => tables,
+            Terms::Apart { sources, .. } => {
+                sources[first * 2 * w..(first + n) * 2 * w].copy_from_slice(&dz[..n * 2 * w]);
+                continue;
+            }
+        };
         for source in rows.sources {
             let stride = rows.tables[source.table].stride;
             for (r, dz) in (first..first + n).zip(dz.chunks_exact(2 * w)) {
@@ -100,7 +130,7 @@ fn run<V: Vector, const N: usize>(backward: Backward<'_, '_, V::Scalar>) {
 fn recall<V: Vector, const N: usize>(
     layer: &GatedMessages<V::Scalar>,
     rows: &Rows<'_, V::Scalar>,
-    saved: Option<&Saved<V::Scalar>>,
+    saved: Option<Recalled<'_, V::Scalar>>,
     first: usize,
     n: usize,
     scratch: &mut Scratch<V::Scalar>,
@@ -127,7 +157,7 @@ fn message_row<V: Vector, const N: usize>(
     layer: &GatedMessages<V::Scalar>,
     rows: &Rows<'_, V::Scalar>,
     gradient: &[V::Scalar],
-    tables: &mut [&mut [V::Scalar]],
+    terms: &mut Terms<'_, '_, V::Scalar>,
     r: usize,
     y: &[V::Scalar],
     dy: &mut [V::Scalar],
@@ -150,8 +180,13 @@ fn message_row<V: Vector, const N: usize>(
                 product = multiply(product, load(rows.pick(factor, r, w)));
             }
         }
-        let at = weight.index[r] as usize * rows.tables[weight.table].stride + weight.offset;
-        let to = &mut tables[weight.table][at..at + w];
-        store(add(product, load(to)), to);
+        match terms {
+            Terms::Added(tables) => {
+                let at = weight.index[r] as usize * rows.tables[weight.table].stride + weight.offset;
+                let to = &mut tables[weight.table][at..at + w];
+                store(add(product, load(to)), to);
+            }
+            Terms::Apart { weights, .. } => store(product, &mut weights[(r * rows.weights.len() + k) * w..][..w]),
+        }
     }
 }

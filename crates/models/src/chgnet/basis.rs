@@ -64,7 +64,7 @@ impl<T: Real> BondBasis<'_, T> {
         let mut out = vec![T::default(); distances.len() * 3 * width];
         let (atom, _) = self.expand(&distances, &weights.atom_graph_frequencies, self.config.atom_graph_cutoff, false);
         let depth = weights.atom_graph.forward.depth();
-        weights.atom_graph.forward.multiply_add_strided(&atom, depth, distances.len(), &mut out, 3 * width);
+        weights.atom_graph.forward.multiply_add_spread(&atom, depth, distances.len(), &mut out, 3 * width);
         let short = self.bond_distances(&distances);
         let (bond, _) = self.expand(&short, &weights.bond_graph_frequencies, self.config.bond_graph_cutoff, false);
         let mut rows = vec![T::default(); short.len() * width];
@@ -80,7 +80,7 @@ impl<T: Real> BondBasis<'_, T> {
         let n_basis = matrix.forward.depth();
         let rows = slopes.len() / n_basis;
         let mut inner = vec![T::default(); slopes.len()];
-        matrix.backward.multiply_add_strided(gradient, stride, rows, &mut inner, n_basis);
+        matrix.backward.multiply_add_spread(gradient, stride, rows, &mut inner, n_basis);
         let rows = inner.chunks_exact(n_basis).zip(slopes.chunks_exact(n_basis));
         rows.map(|(g, s)| g.iter().zip(s).map(|(g, s)| g.wide() * s.wide()).sum::<f64>() / cutoff).collect()
     }

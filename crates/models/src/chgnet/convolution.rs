@@ -78,7 +78,7 @@ impl<T: Real> Convolution<'_, T> {
             Update::Atoms => {
                 let n_pairs = self.graph.pairs.len();
                 let mut out = vec![T::default(); n_pairs * width];
-                layer.bonds.forward.multiply_add_strided(bonds, 3 * d, n_pairs, &mut out, width);
+                layer.bonds.forward.multiply_add_spread(bonds, 3 * d, n_pairs, &mut out, width);
                 out
             }
             _ => {
@@ -154,7 +154,7 @@ impl<T: Real> Convolution<'_, T> {
         self.with_rows(&projections, &features.bonds, &features.angles, |rows| {
             let saved = (keep == Keep::Messages).then_some(&mut saved);
             let set = layer.nodes.forward.set();
-            T::run(Forward { layer: &layer.messages, rows, out: &mut sums, saved }, set);
+            Forward { layer: &layer.messages, rows, out: &mut sums, saved }.run(set);
         });
         match (self.update, &layer.out) {
             (Update::Atoms, Some(out)) => out.forward.multiply_add_all(&sums, &mut features.atoms),
@@ -198,13 +198,13 @@ impl<T: Real> Convolution<'_, T> {
                 tables: &mut [&mut nodes, &mut projected, &mut gradients.bonds],
                 own: &mut gradients.angles,
             };
-            T::run(backward, layer.nodes.forward.set());
+            backward.run(layer.nodes.forward.set());
         });
         layer.nodes.backward.multiply_add_all(&nodes, &mut gradients.atoms);
         if self.update == Update::Atoms {
             let width = layer.bonds.forward.width();
             let rows = graph.pairs.len();
-            layer.bonds.backward.multiply_add_strided(&projected, width, rows, &mut gradients.bonds, 3 * d);
+            layer.bonds.backward.multiply_add_spread(&projected, width, rows, &mut gradients.bonds, 3 * d);
         } else {
             let mut short = zeros(graph.bonds.len() * d);
             layer.bonds.backward.multiply_add_all(&projected, &mut short);
