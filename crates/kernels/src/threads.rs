@@ -77,7 +77,7 @@ pub struct Share<'a, T> {
 }
 
 /// Rows that stay together.
-const DEALT: usize = 4;
+const DEALT: usize = 16;
 
 /// Deals out rows of `stride` numbers.
 pub fn deal<T>(rows: &mut [T], stride: usize, n_owners: usize) -> Vec<Share<'_, T>> {
@@ -136,9 +136,9 @@ mod tests {
 
     #[test]
     fn every_row_has_one_owner() {
-        let mut rows = (0..3 * 37).collect::<Vec<usize>>();
+        let mut rows = (0..3 * 137).collect::<Vec<usize>>();
         let mut shares = deal(&mut rows, 3, 4);
-        for row in 0..37 {
+        for row in 0..137 {
             let found = shares.iter_mut().filter_map(|share| share.row(row, 1, 2).map(|x| x.to_vec()));
             assert_eq!(found.collect::<Vec<_>>(), [vec![3 * row + 1, 3 * row + 2]]);
         }

@@ -1,6 +1,7 @@
 //! Gradients.
 
 use super::forward::{first_layer, second_layer};
+use super::sums::{Later, Place, Sums};
 use super::{BLOCK, GatedMessages, Recalled, Rows, Saved};
 use crate::gate::{Mask, add, load, multiply, silu_slope, store, with_vectors};
 use crate::simd::{Kernel, Real, Vector, math};
@@ -27,21 +28,9 @@ pub(super) struct Serial<'a, 'b, T> {
     pub(super) rows: Rows<'a, T>,
     pub(super) gradient: &'a [T],
     pub(super) saved: Option<Recalled<'a, T>>,
-    pub(super) terms: Terms<'a, 'b, T>,
+    pub(super) sums: &'a mut [Sums<'b, T>],
+    pub(super) later: &'a mut Later<T>,
     pub(super) own: &'a mut [T],
-}
-
-/// Where the gradients of tables go.
-pub(super) enum Terms<'a, 'b, T> {
-    /// Into the sums.
-    Added(&'a mut [&'b mut [T]]),
-    /// Side by side, to be added later.
-    Apart {
-        /// `[rows, 2 w]`: what every source gets.
-        sources: &'a mut [T],
-        /// `[rows, weights, w]`
-        weights: &'a mut [T],
-    },
 }
 
 /// Numbers of one block, `[BLOCK, 2 w]` each.
@@ -66,7 +55,7 @@ impl<T: Real> Kernel<T> for Serial<'_, '_, T> {
 
 #[inline(always)]
 fn run<V: Vector, const N: usize>(backward: Serial<'_, '_, V::Scalar>) {
-    let Serial { layer, rows, gradient, saved, mut terms, own } = backward;
+    let Serial { layer, rows, gradient, saved, sums, later, own } = backward;
     let (w, zero) = (layer.width, V::Scalar::default());
     let mask = Mask::<V, N>::new(w);
     let block = vec![zero; BLOCK * 2 * w];
@@ -87,7 +76,7 @@ fn run<V: Vector, const N: usize>(backward: Serial<'_, '_, V::Scalar>) {
         // Without a hidden layer y is z.
         let into = if layer.hidden.is_some() { &mut *dy } else { &mut *dz };
         for (r, (y, dy)) in (first..first + n).zip(y.chunks_exact(2 * w).zip(into.chunks_exact_mut(2 * w))) {
-            message_row::<V, N>(layer, &rows, gradient, &mut terms, r, y, dy, &mask);
+            message_row::<V, N>(layer, &rows, gradient, (&mut *sums, &mut *later), r, y, dy, &mask);
         }
         if let Some(hidden) = &layer.hidden {
             dz[..n * 2 * w].fill(zero);
@@ -105,20 +94,16 @@ fn run<V: Vector, const N: usize>(backward: Serial<'_, '_, V::Scalar>) {
             let depth = matrix.forward.depth();
             matrix.backward.multiply_add_strided(dz, 2 * w, n, &mut own[first * depth..], depth);
         }
-        let tables = match &mut terms {
-            Terms::Added(tables) => tables,
-            Terms::Apart { sources, .. } => {
-                sources[first * 2 * w..(first + n) * 2 * w].copy_from_slice(&dz[..n * 2 * w]);
-                continue;
-            }
-        };
         for source in rows.sources {
-            let stride = rows.tables[source.table].stride;
             for (r, dz) in (first..first + n).zip(dz.chunks_exact(2 * w)) {
-                let at = source.index[r] as usize * stride + source.offset;
-                let to = &mut tables[source.table][at..at + 2 * w];
-                for (to, dz) in to.chunks_exact_mut(w).zip(dz.chunks_exact(w)) {
-                    store(add::<V, N>(load(to), load(dz)), to);
+                let (row, column) = (source.index[r] as usize, source.offset);
+                match sums[source.table].row(row, column, 2 * w) {
+                    Some(to) => {
+                        for (to, dz) in to.chunks_exact_mut(w).zip(dz.chunks_exact(w)) {
+                            store(add::<V, N>(load(to), load(dz)), to);
+                        }
+                    }
+                    None => later.room(Place { table: source.table, row, column, width: 2 * w }).copy_from_slice(dz),
                 }
             }
         }
@@ -157,7 +142,7 @@ fn message_row<V: Vector, const N: usize>(
     layer: &GatedMessages<V::Scalar>,
     rows: &Rows<'_, V::Scalar>,
     gradient: &[V::Scalar],
-    terms: &mut Terms<'_, '_, V::Scalar>,
+    (sums, later): (&mut [Sums<'_, V::Scalar>], &mut Later<V::Scalar>),
     r: usize,
     y: &[V::Scalar],
     dy: &mut [V::Scalar],
@@ -180,13 +165,10 @@ fn message_row<V: Vector, const N: usize>(
                 product = multiply(product, load(rows.pick(factor, r, w)));
             }
         }
-        match terms {
-            Terms::Added(tables) => {
-                let at = weight.index[r] as usize * rows.tables[weight.table].stride + weight.offset;
-                let to = &mut tables[weight.table][at..at + w];
-                store(add(product, load(to)), to);
-            }
-            Terms::Apart { weights, .. } => store(product, &mut weights[(r * rows.weights.len() + k) * w..][..w]),
+        let (table, row, column) = (weight.table, weight.index[r] as usize, weight.offset);
+        match sums[table].row(row, column, w) {
+            Some(to) => store(add(product, load(to)), to),
+            None => store(product, later.room(Place { table, row, column, width: w })),
         }
     }
 }

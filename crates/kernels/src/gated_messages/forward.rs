@@ -1,5 +1,6 @@
 //! Values.
 
+use super::sums::{Later, Place, Sums};
 use super::{BLOCK, GatedMessages, Room, Rows, Saved};
 use crate::gate::{Mask, add, load, multiply, silu, store, with_vectors};
 use crate::simd::{Kernel, Real, Vector};
@@ -20,7 +21,8 @@ pub struct Forward<'a, T> {
 pub(super) struct Serial<'a, T> {
     pub(super) layer: &'a GatedMessages<T>,
     pub(super) rows: Rows<'a, T>,
-    pub(super) out: &'a mut [T],
+    pub(super) out: Sums<'a, T>,
+    pub(super) later: &'a mut Later<T>,
     pub(super) saved: Option<Room<'a, T>>,
 }
 
@@ -35,7 +37,7 @@ impl<T: Real> Kernel<T> for Serial<'_, T> {
 
 #[inline(always)]
 fn run<V: Vector, const N: usize>(forward: Serial<'_, V::Scalar>) {
-    let Serial { layer, rows, out, mut saved } = forward;
+    let Serial { layer, rows, mut out, later, mut saved } = forward;
     let (w, zero) = (layer.width, V::Scalar::default());
     let mask = Mask::<V, N>::new(w);
     let mut z_block = vec![zero; BLOCK * 2 * w];
@@ -64,8 +66,11 @@ fn run<V: Vector, const N: usize>(forward: Serial<'_, V::Scalar>) {
             for weight in rows.weights {
                 message = multiply(message, load(rows.pick(weight, r, w)));
             }
-            let out = &mut out[rows.target(r) * w..][..w];
-            store(add(message, load(out)), out);
+            let row = rows.target(r);
+            match out.row(row, 0, w) {
+                Some(out) => store(add(message, load(out)), out),
+                None => store(message, later.room(Place { table: 0, row, column: 0, width: w })),
+            }
         }
     }
 }

@@ -18,6 +18,7 @@
 mod backward;
 mod forward;
 mod spread;
+mod sums;
 
 pub use backward::Backward;
 pub use forward::Forward;
