@@ -63,6 +63,8 @@ struct Projections<T> {
 const NODES: usize = 0;
 const BONDS: usize = 1;
 const WEIGHTS: usize = 2;
+/// The nodes again, as neighbors: their gradients come in another order than those of centers.
+const NEIGHBORS: usize = 3;
 
 impl<T: Real> Convolution<'_, T> {
     fn width(&self) -> usize {
@@ -109,6 +111,7 @@ impl<T: Real> Convolution<'_, T> {
             Table { values: projections.nodes.as_slice(), stride: self.layer.nodes.forward.width() },
             Table { values: projections.bonds.as_slice(), stride: self.layer.bonds.forward.width() },
             Table { values: bonds, stride: 3 * d },
+            Table { values: projections.nodes.as_slice(), stride: self.layer.nodes.forward.width() },
         ];
         let gather = |table, offset, index| Gather { table, offset, index };
         let (edges, angle) = (&graph.edges, &graph.angles);
@@ -119,7 +122,7 @@ impl<T: Real> Convolution<'_, T> {
                 sources: &[
                     gather(NODES, 0, &edges.center),
                     gather(BONDS, 0, &edges.pair),
-                    gather(NODES, 2 * d, &edges.neighbor),
+                    gather(NEIGHBORS, 2 * d, &edges.neighbor),
                 ],
                 own: &[],
                 weights: &[gather(WEIGHTS, d, &edges.pair)],
@@ -188,6 +191,7 @@ impl<T: Real> Convolution<'_, T> {
             None => upstream.clone(),
         };
         let mut nodes = zeros(kept.projections.nodes.len());
+        let mut neighbors = zeros(if self.update == Update::Atoms { nodes.len() } else { 0 });
         let mut projected = zeros(kept.projections.bonds.len());
         self.with_rows(&kept.projections, bonds, &kept.angles, |rows| {
             let backward = Backward {
@@ -195,11 +199,15 @@ impl<T: Real> Convolution<'_, T> {
                 rows,
                 gradient: &sums,
                 saved: kept.messages.as_ref(),
-                tables: &mut [&mut nodes, &mut projected, &mut gradients.bonds],
+                tables: &mut [&mut nodes, &mut projected, &mut gradients.bonds, &mut neighbors],
                 own: &mut gradients.angles,
             };
             backward.run(layer.nodes.forward.set());
         });
+        let width = layer.nodes.forward.width();
+        for (node, neighbor) in nodes.chunks_exact_mut(width).zip(neighbors.chunks_exact(width)) {
+            node[2 * d..].copy_from_slice(&neighbor[2 * d..]);
+        }
         layer.nodes.backward.multiply_add_all(&nodes, &mut gradients.atoms);
         if self.update == Update::Atoms {
             let width = layer.bonds.forward.width();
