@@ -12,8 +12,9 @@ use std::ops::Range;
 
 /// A thread is given at least so many rows: some 100 µs.
 const GRAIN: usize = 8 * BLOCK;
-/// Rows that are computed before what was laid aside is added: it stays in the last-level cache.
-const WAVE: usize = 256 * BLOCK;
+/// Rows that are computed before what was laid aside is added, which takes up to 50 MB. The longer a part, the less of
+/// it crosses its borders.
+const WAVE: usize = 1024 * BLOCK;
 
 impl<'a, T> Rows<'a, T> {
     /// Visits some of the rows.

@@ -7,6 +7,7 @@ use super::graph::Graph;
 use super::packed::Layer;
 use mlip_kernels::gated_messages::{Backward, Forward, Gather, Rows, Saved, Table};
 use mlip_kernels::simd::Real;
+use mlip_kernels::threads;
 
 /// Features as they pass through the layers, or gradients by them.
 #[derive(Debug, Clone, Default)]
@@ -60,6 +61,9 @@ struct Projections<T> {
     bonds: Vec<T>,
 }
 
+/// A thread is given at least so many rows to copy or so many angles to measure: some 10 µs.
+pub(super) const ROWS_A_THREAD: usize = 1024;
+
 const NODES: usize = 0;
 const BONDS: usize = 1;
 const WEIGHTS: usize = 2;
@@ -96,7 +100,13 @@ impl<T: Real> Convolution<'_, T> {
     /// Features of the bonds of the bond graph, `[n_bonds, d]`.
     fn short_features(&self, bonds: &[T]) -> Vec<T> {
         let d = self.width();
-        self.graph.bonds.iter().flat_map(|pair| &bonds[*pair as usize * 3 * d..][..d]).copied().collect()
+        let mut short = vec![T::default(); self.graph.bonds.len() * d];
+        threads::for_each_rows(&mut short, d, ROWS_A_THREAD, |first, short| {
+            for (pair, row) in self.graph.bonds[first..].iter().zip(short.chunks_exact_mut(d)) {
+                row.copy_from_slice(&bonds[*pair as usize * 3 * d..][..d]);
+            }
+        });
+        short
     }
 
     fn with_rows<R>(
