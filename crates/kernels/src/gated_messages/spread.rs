@@ -43,6 +43,14 @@ fn waves(count: usize) -> impl Iterator<Item = Vec<Range<usize>>> {
     })
 }
 
+/// A part of the forward pass.
+struct Part<'a, 'b, T> {
+    out: Sums<'a, T>,
+    later: &'b mut Later<T>,
+    range: Range<usize>,
+    saved: Option<Room<'a, T>>,
+}
+
 /// For each part what it lays aside.
 fn aside<T: Real>(n_parts: usize, later: &mut Vec<Later<T>>) -> &mut [Later<T>] {
     later.resize_with(later.len().max(n_parts), Later::new);
@@ -68,7 +76,7 @@ impl<T: Real> Forward<'_, T> {
             let (out, later) = (Sums::all(out, w), &mut Later::new());
             return T::run(forward::Serial { layer, rows, out, later, saved: keeps.then_some(rest) }, set);
         }
-        let run = |(out, later, range, saved): (Sums<'_, T>, &mut Later<T>, Range<usize>, Option<Room<'_, T>>)| {
+        let run = |Part { out, later, range, saved }: Part<'_, '_, T>| {
             rows.part(range, |rows| T::run(forward::Serial { layer, rows, out, later, saved }, set));
         };
         let mut room = |range: &Range<usize>| keeps.then(|| rest.take(range.len() * 2 * w));
@@ -79,7 +87,7 @@ impl<T: Real> Forward<'_, T> {
                 for (range, later) in ranges.into_iter().zip(later) {
                     let own = out.split_off_mut(..range.len() * w).unwrap_or_default();
                     let room = room(&range);
-                    parts.push((Sums::all(own, w), later, range, room));
+                    parts.push(Part { out: Sums::all(own, w), later, range, saved: room });
                 }
                 threads::for_each(parts, run);
                 continue;
@@ -87,8 +95,8 @@ impl<T: Real> Forward<'_, T> {
             let ends = ends(&[target], &ranges, out.len() / w);
             let parts = Sums::split(out, w, &ends).into_iter().zip(&mut *later).zip(ranges);
             let parts = parts.map(|((out, later), range)| {
-                let room = room(&range);
-                (out, later, range, room)
+                let saved = room(&range);
+                Part { out, later, range, saved }
             });
             threads::for_each(parts.collect(), run);
             add_later(&mut [(&mut *out, w)], later, set);

@@ -74,8 +74,8 @@ impl<T: Real> Encoder<'_, T> {
         let Scratch { arena, benches } = scratch;
         for wave in waves(self.graph.n_edges()) {
             deadline.check()?;
-            let parts = split(&mut out, 1, &wave).into_iter().zip(&wave).zip(&mut *benches).collect();
-            threads::for_each(parts, |((out, range), bench): ((&mut [[f64; 3]], &Range<usize>), &mut Bench<T>)| {
+            let parts = wave.iter().zip(split(&mut out, 1, &wave).into_iter().zip(&mut *benches)).collect();
+            threads::for_each(parts, |(range, (out, bench)): (&Range<usize>, (_, &mut Bench<T>))| {
                 let n = range.len();
                 let Bench { block, hidden, x, dx, dz1, dy } = bench;
                 self.features(range, x);
