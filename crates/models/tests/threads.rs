@@ -75,7 +75,7 @@ fn threads_change_no_bit_of_mace() {
 
 /// The same places with elements that the potential knows.
 fn elements_of(potential: &dyn Potential, structure: Structure) -> Structure {
-    let known = (1..=118).filter_map(|z| mlip_atoms::Species::from_atomic_number(z));
+    let known = (1..=118).filter_map(mlip_atoms::Species::from_atomic_number);
     let known = known.filter(|species| potential.supports(*species)).collect::<Vec<_>>();
     let species = (0..structure.n_atoms()).map(|site| known[site % known.len()]).collect();
     Structure::new(structure.lattice().clone(), species, structure.fractional().to_vec()).unwrap()
