@@ -1,6 +1,8 @@
 //! Products with constant matrices, packed once.
 
 use crate::simd::{InstructionSet, Kernel, Real, Vector};
+use crate::threads;
+use std::ops::Range;
 
 /// A constant matrix `[depth, width]`, laid out for the tiles of one instruction set.
 ///
@@ -30,6 +32,12 @@ impl<T: Real> Kernel<T> for StripWidth {
 }
 
 const CACHE_LINE_BYTES: usize = 64;
+
+/// A thread is given at least so many multiplications: some 10 µs.
+const SPREAD: usize = 1 << 20;
+
+/// Threads get multiples of so many rows: a multiple of every tile's height.
+const SPREAD_ROWS: usize = 48;
 
 /// Products are summed over so many rows of the matrix at a time: that part of a strip stays in the first-level cache
 /// for all rows of the left factor, and partial sums keep less rounding than one long sum.
@@ -148,9 +156,23 @@ impl<T: Real> Matrix<T> {
         }
     }
 
-    /// `out += left · self` for contiguous rows, with the instruction set it was packed for.
+    /// `out += left · self` for contiguous rows, over the threads of the caller's pool.
     pub fn multiply_add_all(&self, left: &[T], out: &mut [T]) {
-        self.multiply_add_strided(left, self.depth, left.len() / self.depth, out, self.width);
+        self.multiply_add_spread(left, self.depth, left.len() / self.depth, out, self.width);
+    }
+
+    /// [`multiply_add_strided`](Self::multiply_add_strided) over the threads of the caller's pool, to the same bits.
+    pub fn multiply_add_spread(&self, left: &[T], stride: usize, rows: usize, out: &mut [T], out_stride: usize) {
+        let grain = (SPREAD / (self.depth * self.width).max(1)).max(SPREAD_ROWS);
+        let ranges = threads::ranges(rows, SPREAD_ROWS, grain);
+        if ranges.len() < 2 {
+            return self.multiply_add_strided(left, stride, rows, out, out_stride);
+        }
+        // The last row need not be followed by a whole stride.
+        let parts = ranges.iter().zip(out.chunks_mut(ranges[0].len() * out_stride)).collect();
+        threads::for_each(parts, |(range, out): (&Range<usize>, &mut [T])| {
+            self.multiply_add_strided(&left[range.start * stride..], stride, range.len(), out, out_stride);
+        });
     }
 
     /// `out += left · self` for `rows` rows; row r of `left` begins at `r · stride`, of `out` at `r · out_stride`.

@@ -1,6 +1,6 @@
-//! Times a potential on one thread, crystal by crystal: what `scripts/measure` compares with upstream.
+//! Times a potential on one thread (or some), crystal by crystal: what `scripts/measure` compares with upstream.
 //!
-//! usage: time_potential NAME[=FILE] CRYSTALS.json SECONDS
+//! usage: time_potential NAME[=FILE] CRYSTALS.json SECONDS [THREADS]
 //!
 //! CRYSTALS.json is a list of `{"name", "numbers", "cell", "positions"}` (Å, Cartesian). Each is evaluated once, then
 //! for so many seconds. Prints a JSON object: loading, milliseconds (first, least and median), peak memory.
@@ -44,9 +44,13 @@ fn peak_mb() -> f64 {
 
 fn main() {
     let arguments = std::env::args().skip(1).collect::<Vec<_>>();
-    let [model, crystals, seconds] = &arguments[..] else {
-        panic!("usage: time_potential NAME[=FILE] CRYSTALS.json SECONDS")
+    let (model, crystals, seconds, threads) = match &arguments[..] {
+        [model, crystals, seconds] => (model, crystals, seconds, 1),
+        [model, crystals, seconds, threads] => (model, crystals, seconds, threads.parse().unwrap()),
+        _ => panic!("usage: time_potential NAME[=FILE] CRYSTALS.json SECONDS [THREADS]"),
     };
+    // One thread is this one, as in a run.
+    let pool = (threads > 1).then(|| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap());
     let (name, file) = model.split_once('=').map_or((model.as_str(), None), |(name, file)| (name, Some(file.as_ref())));
     let seconds = seconds.parse::<f64>().unwrap();
     let start = Instant::now();
@@ -60,7 +64,11 @@ fn main() {
         // The first one warms up and does not count.
         while times.len() < 4 || begin.elapsed().as_secs_f64() < seconds {
             let start = Instant::now();
-            potential.predict(&[&structure], Request::default(), &Deadline::NONE).remove(0).unwrap();
+            let predict = || potential.predict(&[&structure], Request::default(), &Deadline::NONE).remove(0).unwrap();
+            match &pool {
+                Some(pool) => pool.install(predict),
+                None => predict(),
+            };
             times.push(start.elapsed().as_secs_f64() * 1e3);
         }
         let first = times[0];

@@ -1,7 +1,8 @@
 //! Gradients.
 
 use super::forward::{first_layer, second_layer};
-use super::{BLOCK, GatedMessages, Rows, Saved};
+use super::sums::{Later, Place, Sums};
+use super::{BLOCK, GatedMessages, Recalled, Rows, Saved};
 use crate::gate::{Mask, add, load, multiply, silu_slope, store, with_vectors};
 use crate::simd::{Kernel, Real, Vector, math};
 
@@ -21,6 +22,17 @@ pub struct Backward<'a, 'b, T> {
     pub own: &'a mut [T],
 }
 
+/// The same on one thread.
+pub(super) struct Serial<'a, 'b, T> {
+    pub(super) layer: &'a GatedMessages<T>,
+    pub(super) rows: Rows<'a, T>,
+    pub(super) gradient: &'a [T],
+    pub(super) saved: Option<Recalled<'a, T>>,
+    pub(super) sums: &'a mut [Sums<'b, T>],
+    pub(super) later: &'a mut Later<T>,
+    pub(super) own: &'a mut [T],
+}
+
 /// Numbers of one block, `[BLOCK, 2 w]` each.
 struct Scratch<T> {
     z: Vec<T>,
@@ -32,7 +44,7 @@ struct Scratch<T> {
     dz: Vec<T>,
 }
 
-impl<T: Real> Kernel<T> for Backward<'_, '_, T> {
+impl<T: Real> Kernel<T> for Serial<'_, '_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -42,8 +54,8 @@ impl<T: Real> Kernel<T> for Backward<'_, '_, T> {
 }
 
 #[inline(always)]
-fn run<V: Vector, const N: usize>(backward: Backward<'_, '_, V::Scalar>) {
-    let Backward { layer, rows, gradient, saved, tables, own } = backward;
+fn run<V: Vector, const N: usize>(backward: Serial<'_, '_, V::Scalar>) {
+    let Serial { layer, rows, gradient, saved, sums, later, own } = backward;
     let (w, zero) = (layer.width, V::Scalar::default());
     let mask = Mask::<V, N>::new(w);
     let block = vec![zero; BLOCK * 2 * w];
@@ -64,7 +76,7 @@ fn run<V: Vector, const N: usize>(backward: Backward<'_, '_, V::Scalar>) {
         // Without a hidden layer y is z.
         let into = if layer.hidden.is_some() { &mut *dy } else { &mut *dz };
         for (r, (y, dy)) in (first..first + n).zip(y.chunks_exact(2 * w).zip(into.chunks_exact_mut(2 * w))) {
-            message_row::<V, N>(layer, &rows, gradient, tables, r, y, dy, &mask);
+            message_row::<V, N>(layer, &rows, gradient, (&mut *sums, &mut *later), r, y, dy, &mask);
         }
         if let Some(hidden) = &layer.hidden {
             dz[..n * 2 * w].fill(zero);
@@ -83,12 +95,15 @@ fn run<V: Vector, const N: usize>(backward: Backward<'_, '_, V::Scalar>) {
             matrix.backward.multiply_add_strided(dz, 2 * w, n, &mut own[first * depth..], depth);
         }
         for source in rows.sources {
-            let stride = rows.tables[source.table].stride;
             for (r, dz) in (first..first + n).zip(dz.chunks_exact(2 * w)) {
-                let at = source.index[r] as usize * stride + source.offset;
-                let to = &mut tables[source.table][at..at + 2 * w];
-                for (to, dz) in to.chunks_exact_mut(w).zip(dz.chunks_exact(w)) {
-                    store(add::<V, N>(load(to), load(dz)), to);
+                let (row, column) = (source.index[r] as usize, source.offset);
+                match sums[source.table].row(row, column, 2 * w) {
+                    Some(to) => {
+                        for (to, dz) in to.chunks_exact_mut(w).zip(dz.chunks_exact(w)) {
+                            store(add::<V, N>(load(to), load(dz)), to);
+                        }
+                    }
+                    None => later.room(Place { table: source.table, row, column, width: 2 * w }).copy_from_slice(dz),
                 }
             }
         }
@@ -100,7 +115,7 @@ fn run<V: Vector, const N: usize>(backward: Backward<'_, '_, V::Scalar>) {
 fn recall<V: Vector, const N: usize>(
     layer: &GatedMessages<V::Scalar>,
     rows: &Rows<'_, V::Scalar>,
-    saved: Option<&Saved<V::Scalar>>,
+    saved: Option<Recalled<'_, V::Scalar>>,
     first: usize,
     n: usize,
     scratch: &mut Scratch<V::Scalar>,
@@ -127,7 +142,7 @@ fn message_row<V: Vector, const N: usize>(
     layer: &GatedMessages<V::Scalar>,
     rows: &Rows<'_, V::Scalar>,
     gradient: &[V::Scalar],
-    tables: &mut [&mut [V::Scalar]],
+    (sums, later): (&mut [Sums<'_, V::Scalar>], &mut Later<V::Scalar>),
     r: usize,
     y: &[V::Scalar],
     dy: &mut [V::Scalar],
@@ -150,8 +165,10 @@ fn message_row<V: Vector, const N: usize>(
                 product = multiply(product, load(rows.pick(factor, r, w)));
             }
         }
-        let at = weight.index[r] as usize * rows.tables[weight.table].stride + weight.offset;
-        let to = &mut tables[weight.table][at..at + w];
-        store(add(product, load(to)), to);
+        let (table, row, column) = (weight.table, weight.index[r] as usize, weight.offset);
+        match sums[table].row(row, column, w) {
+            Some(to) => store(add(product, load(to)), to),
+            None => store(product, later.room(Place { table, row, column, width: w })),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Values.
 
-use super::{BLOCK, GatedMessages, Rows, Saved};
+use super::sums::{Later, Place, Sums};
+use super::{BLOCK, GatedMessages, Room, Rows, Saved};
 use crate::gate::{Mask, add, load, multiply, silu, store, with_vectors};
 use crate::simd::{Kernel, Real, Vector};
 
@@ -16,7 +17,16 @@ pub struct Forward<'a, T> {
     pub saved: Option<&'a mut Saved<T>>,
 }
 
-impl<T: Real> Kernel<T> for Forward<'_, T> {
+/// The same on one thread.
+pub(super) struct Serial<'a, T> {
+    pub(super) layer: &'a GatedMessages<T>,
+    pub(super) rows: Rows<'a, T>,
+    pub(super) out: Sums<'a, T>,
+    pub(super) later: &'a mut Later<T>,
+    pub(super) saved: Option<Room<'a, T>>,
+}
+
+impl<T: Real> Kernel<T> for Serial<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -26,14 +36,10 @@ impl<T: Real> Kernel<T> for Forward<'_, T> {
 }
 
 #[inline(always)]
-fn run<V: Vector, const N: usize>(forward: Forward<'_, V::Scalar>) {
-    let Forward { layer, rows, out, mut saved } = forward;
+fn run<V: Vector, const N: usize>(forward: Serial<'_, V::Scalar>) {
+    let Serial { layer, rows, mut out, later, mut saved } = forward;
     let (w, zero) = (layer.width, V::Scalar::default());
     let mask = Mask::<V, N>::new(w);
-    if let Some(saved) = saved.as_deref_mut() {
-        saved.y = vec![zero; rows.count * 2 * w];
-        saved.z = vec![zero; if layer.keeps_z() { rows.count * 2 * w } else { 0 }];
-    }
     let mut z_block = vec![zero; BLOCK * 2 * w];
     let mut y_block = vec![zero; BLOCK * 2 * w];
     for first in (0..rows.count).step_by(BLOCK) {
@@ -41,12 +47,12 @@ fn run<V: Vector, const N: usize>(forward: Forward<'_, V::Scalar>) {
         let block = first * 2 * w..(first + n) * 2 * w;
         first_layer::<V, N>(layer, &rows, first, n, &mut z_block);
         if layer.keeps_z()
-            && let Some(saved) = saved.as_deref_mut()
+            && let Some(saved) = &mut saved
         {
             saved.z[block.clone()].copy_from_slice(&z_block[..n * 2 * w]);
         }
         // y goes where it is kept, or into the buffer.
-        let y = match saved.as_deref_mut() {
+        let y = match &mut saved {
             Some(saved) => &mut saved.y[block],
             None => &mut y_block[..n * 2 * w],
         };
@@ -60,8 +66,11 @@ fn run<V: Vector, const N: usize>(forward: Forward<'_, V::Scalar>) {
             for weight in rows.weights {
                 message = multiply(message, load(rows.pick(weight, r, w)));
             }
-            let out = &mut out[rows.target(r) * w..][..w];
-            store(add(message, load(out)), out);
+            let row = rows.target(r);
+            match out.row(row, 0, w) {
+                Some(out) => store(add(message, load(out)), out),
+                None => store(message, later.room(Place { table: 0, row, column: 0, width: w })),
+            }
         }
     }
 }

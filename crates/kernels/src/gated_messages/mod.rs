@@ -17,6 +17,8 @@
 
 mod backward;
 mod forward;
+mod spread;
+mod sums;
 
 pub use backward::Backward;
 pub use forward::Forward;
@@ -104,6 +106,20 @@ pub struct Saved<T> {
     z: Vec<T>,
     /// y
     y: Vec<T>,
+}
+
+/// The same of some rows, while it is made.
+#[derive(Debug)]
+struct Room<'a, T> {
+    z: &'a mut [T],
+    y: &'a mut [T],
+}
+
+/// The same of some rows, as it was made.
+#[derive(Debug, Clone, Copy)]
+struct Recalled<'a, T> {
+    z: &'a [T],
+    y: &'a [T],
 }
 
 impl<T> GatedMessages<T> {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::gate::LayerNorm;
-use crate::simd::{InstructionSet, Real};
+use crate::simd::InstructionSet;
 use proptest::prelude::*;
 
 /// Numbers in (-1/2, 1/2) from a seed.
@@ -78,7 +78,7 @@ impl Case {
 
     fn forward(&self, saved: Option<&mut Saved<f64>>) -> Vec<f64> {
         let mut out = vec![0.0; NODES * self.layer.width];
-        self.with_rows(|rows| f64::run(Forward { layer: &self.layer, rows, out: &mut out, saved }, self.set));
+        self.with_rows(|rows| Forward { layer: &self.layer, rows, out: &mut out, saved }.run(self.set));
         out
     }
 
@@ -93,7 +93,7 @@ impl Case {
         let mut views = gradients.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>();
         self.with_rows(|rows| {
             let (layer, tables, own) = (&self.layer, &mut views[..], &mut own[..]);
-            f64::run(Backward { layer, rows, gradient: direction, saved, tables, own }, self.set);
+            Backward { layer, rows, gradient: direction, saved, tables, own }.run(self.set);
         });
         (gradients, own)
     }
@@ -183,6 +183,26 @@ proptest! {
                 let expected = (plus - minus) / (2.0 * step);
                 prop_assert!((own_gradient[k] - expected).abs() < 2e-7 * (1.0 + expected.abs()));
             }
+        }
+    }
+}
+
+#[test]
+fn threads_change_no_bit() {
+    let set = InstructionSet::detect();
+    for (own, hidden) in [(true, true), (true, false), (false, true)] {
+        // More than a wave, and no multiple of a block.
+        let case = case(16, 7001, own, hidden, set);
+        let direction = noise(NODES * 16, 40);
+        let run = || {
+            let mut saved = Saved::default();
+            let values = case.forward(Some(&mut saved));
+            (values, case.forward(None), case.backward(&direction, Some(&saved)), case.backward(&direction, None))
+        };
+        let alone = run();
+        for threads in [2, 3, 5] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            assert!(pool.install(run) == alone, "{threads} threads");
         }
     }
 }

@@ -1,11 +1,14 @@
 //! From the vectors of pairs to the first features of bonds and angles.
 
 use super::config::Config;
+use super::convolution::ROWS_A_THREAD;
 use super::graph::Graph;
 use super::packed::BasisWeights;
 use mlip_kernels::basis::{FourierBasis, SineBasis, SinePoint, fourier_backward};
 use mlip_kernels::gated_messages::Both;
 use mlip_kernels::simd::Real;
+use mlip_kernels::threads;
+use std::ops::Range;
 
 /// Bond angles are computed from cosines shrunk by this, so that their arc cosine has a slope everywhere.
 pub(super) const COSINE_SHRINK: f64 = 1.0 - 1e-6;
@@ -44,12 +47,18 @@ fn sine_point<T: Real>(distance: f64, cutoff: f64, exponent: f64) -> SinePoint<T
 impl<T: Real> BondBasis<'_, T> {
     /// Values (and slopes) of one basis for these distances.
     fn expand(&self, distances: &[f64], frequencies: &[T], cutoff: f64, slopes: bool) -> (Vec<T>, Vec<T>) {
-        let points = distances.iter().map(|d| sine_point(*d, cutoff, self.config.cutoff_coeff)).collect::<Vec<_>>();
-        let n = points.len() * frequencies.len();
+        let width = frequencies.len();
+        let n = distances.len() * width;
         let mut values = vec![T::default(); n];
         let mut slope_values = vec![T::default(); if slopes { n } else { 0 }];
-        let kernel = SineBasis { frequencies, points: &points, values: &mut values, slopes: &mut slope_values };
-        T::run(kernel, self.weights.atom_graph.forward.set());
+        let ranges = threads::ranges(distances.len(), 1, ROWS_A_THREAD);
+        let slope_parts = threads::split(&mut slope_values, if slopes { width } else { 0 }, &ranges);
+        let parts = threads::split(&mut values, width, &ranges).into_iter().zip(slope_parts).zip(ranges);
+        threads::for_each(parts.collect(), |((values, slopes), range): ((&mut [T], _), Range<usize>)| {
+            let point = |d: &f64| sine_point(*d, cutoff, self.config.cutoff_coeff);
+            let points = distances[range].iter().map(point).collect::<Vec<_>>();
+            T::run(SineBasis { frequencies, points: &points, values, slopes }, self.weights.atom_graph.forward.set());
+        });
         (values, slope_values)
     }
 
@@ -64,7 +73,7 @@ impl<T: Real> BondBasis<'_, T> {
         let mut out = vec![T::default(); distances.len() * 3 * width];
         let (atom, _) = self.expand(&distances, &weights.atom_graph_frequencies, self.config.atom_graph_cutoff, false);
         let depth = weights.atom_graph.forward.depth();
-        weights.atom_graph.forward.multiply_add_strided(&atom, depth, distances.len(), &mut out, 3 * width);
+        weights.atom_graph.forward.multiply_add_spread(&atom, depth, distances.len(), &mut out, 3 * width);
         let short = self.bond_distances(&distances);
         let (bond, _) = self.expand(&short, &weights.bond_graph_frequencies, self.config.bond_graph_cutoff, false);
         let mut rows = vec![T::default(); short.len() * width];
@@ -80,7 +89,7 @@ impl<T: Real> BondBasis<'_, T> {
         let n_basis = matrix.forward.depth();
         let rows = slopes.len() / n_basis;
         let mut inner = vec![T::default(); slopes.len()];
-        matrix.backward.multiply_add_strided(gradient, stride, rows, &mut inner, n_basis);
+        matrix.backward.multiply_add_spread(gradient, stride, rows, &mut inner, n_basis);
         let rows = inner.chunks_exact(n_basis).zip(slopes.chunks_exact(n_basis));
         rows.map(|(g, s)| g.iter().zip(s).map(|(g, s)| g.wide() * s.wide()).sum::<f64>() / cutoff).collect()
     }
@@ -128,9 +137,9 @@ struct Angle {
 }
 
 impl<T: Real> AngleBasis<'_, T> {
-    fn angles<'a>(&'a self, vectors: &'a [f64]) -> impl Iterator<Item = Angle> + 'a {
+    fn angles<'a>(&'a self, vectors: &'a [f64], range: Range<usize>) -> impl Iterator<Item = Angle> + 'a {
         let angles = &self.graph.angles;
-        (0..self.graph.n_angles()).map(move |k| {
+        range.map(move |k| {
             let [a, b] = [0, 1].map(|side| {
                 let at = angles.pair[side][k] as usize * 3;
                 [vectors[at], vectors[at + 1], vectors[at + 2]]
@@ -145,10 +154,13 @@ impl<T: Real> AngleBasis<'_, T> {
 
     /// The Fourier basis, `[n_angles, n_angular]`.
     fn basis(&self, vectors: &[f64]) -> Vec<T> {
-        let thetas = self.angles(vectors).map(|angle| T::real(angle.theta)).collect::<Vec<_>>();
-        let mut values = vec![T::default(); thetas.len() * self.weights.angle.forward.depth()];
-        let frequencies = &self.weights.angle_frequencies;
-        T::run(FourierBasis { frequencies, angles: &thetas, values: &mut values }, self.weights.angle.forward.set());
+        let (frequencies, matrix) = (&self.weights.angle_frequencies, &self.weights.angle.forward);
+        let mut values = vec![T::default(); self.graph.n_angles() * matrix.depth()];
+        threads::for_each_rows(&mut values, matrix.depth(), ROWS_A_THREAD, |first, values| {
+            let range = first..first + values.len() / matrix.depth();
+            let angles = self.angles(vectors, range).map(|angle| T::real(angle.theta)).collect::<Vec<_>>();
+            T::run(FourierBasis { frequencies, angles: &angles, values }, matrix.set());
+        });
         values
     }
 
@@ -164,21 +176,34 @@ impl<T: Real> AngleBasis<'_, T> {
         let basis = self.basis(vectors);
         let mut inner = vec![T::default(); basis.len()];
         self.weights.angle.backward.multiply_add_all(gradient, &mut inner);
-        let by_theta = fourier_backward(&self.weights.angle_frequencies, &basis, &inner);
         let angles = &self.graph.angles;
-        for (k, (angle, by_theta)) in self.angles(vectors).zip(by_theta).enumerate() {
-            let shrunk = angle.cosine * COSINE_SHRINK;
-            let by_cosine = -by_theta * COSINE_SHRINK / (1.0 - shrunk * shrunk).sqrt();
-            for side in 0..2 {
-                let (own, other) = (angle.vectors[side], angle.vectors[1 - side]);
-                let (length, other_length) = (angle.lengths[side], angle.lengths[1 - side]);
-                let at = angles.pair[side][k] as usize * 3;
-                for axis in 0..3 {
-                    // ∂cos/∂a = (± b/|b| - cos · a/|a|) / |a|
-                    let slope =
-                        (angles.sign[k] * other[axis] / other_length - angle.cosine * own[axis] / length) / length;
-                    out[at + axis] += by_cosine * slope;
+        let width = self.weights.angle.forward.depth();
+        // `∂E/∂vector` of both bonds of each angle.
+        let mut slopes = vec![[[0.0; 3]; 2]; self.graph.n_angles()];
+        threads::for_each_rows(&mut slopes, 1, ROWS_A_THREAD, |first, slopes| {
+            let range = first..first + slopes.len();
+            let of_part = range.start * width..range.end * width;
+            let by_theta = fourier_backward(&self.weights.angle_frequencies, &basis[of_part.clone()], &inner[of_part]);
+            let rows = self.angles(vectors, range.clone()).zip(by_theta).zip(&angles.sign[range]);
+            for (((angle, by_theta), sign), slopes) in rows.zip(slopes) {
+                let shrunk = angle.cosine * COSINE_SHRINK;
+                let by_cosine = -by_theta * COSINE_SHRINK / (1.0 - shrunk * shrunk).sqrt();
+                for (side, slopes) in slopes.iter_mut().enumerate() {
+                    let (own, other) = (angle.vectors[side], angle.vectors[1 - side]);
+                    let (length, other_length) = (angle.lengths[side], angle.lengths[1 - side]);
+                    for (axis, slope) in slopes.iter_mut().enumerate() {
+                        // ∂cos/∂a = (± b/|b| - cos · a/|a|) / |a|
+                        let by_vector =
+                            (sign * other[axis] / other_length - angle.cosine * own[axis] / length) / length;
+                        *slope = by_cosine * by_vector;
+                    }
                 }
+            }
+        });
+        for (k, slopes) in slopes.iter().enumerate() {
+            for (side, slope) in slopes.iter().enumerate() {
+                let at = angles.pair[side][k] as usize * 3;
+                out[at..at + 3].iter_mut().zip(slope).for_each(|(out, slope)| *out += slope);
             }
         }
     }

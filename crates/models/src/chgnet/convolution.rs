@@ -7,6 +7,7 @@ use super::graph::Graph;
 use super::packed::Layer;
 use mlip_kernels::gated_messages::{Backward, Forward, Gather, Rows, Saved, Table};
 use mlip_kernels::simd::Real;
+use mlip_kernels::threads;
 
 /// Features as they pass through the layers, or gradients by them.
 #[derive(Debug, Clone, Default)]
@@ -60,9 +61,14 @@ struct Projections<T> {
     bonds: Vec<T>,
 }
 
+/// A thread is given at least so many rows to copy or so many angles to measure: some 10 µs.
+pub(super) const ROWS_A_THREAD: usize = 1024;
+
 const NODES: usize = 0;
 const BONDS: usize = 1;
 const WEIGHTS: usize = 2;
+/// The nodes again, as neighbors: their gradients come in another order than those of centers.
+const NEIGHBORS: usize = 3;
 
 impl<T: Real> Convolution<'_, T> {
     fn width(&self) -> usize {
@@ -78,7 +84,7 @@ impl<T: Real> Convolution<'_, T> {
             Update::Atoms => {
                 let n_pairs = self.graph.pairs.len();
                 let mut out = vec![T::default(); n_pairs * width];
-                layer.bonds.forward.multiply_add_strided(bonds, 3 * d, n_pairs, &mut out, width);
+                layer.bonds.forward.multiply_add_spread(bonds, 3 * d, n_pairs, &mut out, width);
                 out
             }
             _ => {
@@ -94,7 +100,13 @@ impl<T: Real> Convolution<'_, T> {
     /// Features of the bonds of the bond graph, `[n_bonds, d]`.
     fn short_features(&self, bonds: &[T]) -> Vec<T> {
         let d = self.width();
-        self.graph.bonds.iter().flat_map(|pair| &bonds[*pair as usize * 3 * d..][..d]).copied().collect()
+        let mut short = vec![T::default(); self.graph.bonds.len() * d];
+        threads::for_each_rows(&mut short, d, ROWS_A_THREAD, |first, short| {
+            for (pair, row) in self.graph.bonds[first..].iter().zip(short.chunks_exact_mut(d)) {
+                row.copy_from_slice(&bonds[*pair as usize * 3 * d..][..d]);
+            }
+        });
+        short
     }
 
     fn with_rows<R>(
@@ -109,6 +121,7 @@ impl<T: Real> Convolution<'_, T> {
             Table { values: projections.nodes.as_slice(), stride: self.layer.nodes.forward.width() },
             Table { values: projections.bonds.as_slice(), stride: self.layer.bonds.forward.width() },
             Table { values: bonds, stride: 3 * d },
+            Table { values: projections.nodes.as_slice(), stride: self.layer.nodes.forward.width() },
         ];
         let gather = |table, offset, index| Gather { table, offset, index };
         let (edges, angle) = (&graph.edges, &graph.angles);
@@ -119,7 +132,7 @@ impl<T: Real> Convolution<'_, T> {
                 sources: &[
                     gather(NODES, 0, &edges.center),
                     gather(BONDS, 0, &edges.pair),
-                    gather(NODES, 2 * d, &edges.neighbor),
+                    gather(NEIGHBORS, 2 * d, &edges.neighbor),
                 ],
                 own: &[],
                 weights: &[gather(WEIGHTS, d, &edges.pair)],
@@ -154,7 +167,7 @@ impl<T: Real> Convolution<'_, T> {
         self.with_rows(&projections, &features.bonds, &features.angles, |rows| {
             let saved = (keep == Keep::Messages).then_some(&mut saved);
             let set = layer.nodes.forward.set();
-            T::run(Forward { layer: &layer.messages, rows, out: &mut sums, saved }, set);
+            Forward { layer: &layer.messages, rows, out: &mut sums, saved }.run(set);
         });
         match (self.update, &layer.out) {
             (Update::Atoms, Some(out)) => out.forward.multiply_add_all(&sums, &mut features.atoms),
@@ -188,6 +201,7 @@ impl<T: Real> Convolution<'_, T> {
             None => upstream.clone(),
         };
         let mut nodes = zeros(kept.projections.nodes.len());
+        let mut neighbors = zeros(if self.update == Update::Atoms { nodes.len() } else { 0 });
         let mut projected = zeros(kept.projections.bonds.len());
         self.with_rows(&kept.projections, bonds, &kept.angles, |rows| {
             let backward = Backward {
@@ -195,16 +209,20 @@ impl<T: Real> Convolution<'_, T> {
                 rows,
                 gradient: &sums,
                 saved: kept.messages.as_ref(),
-                tables: &mut [&mut nodes, &mut projected, &mut gradients.bonds],
+                tables: &mut [&mut nodes, &mut projected, &mut gradients.bonds, &mut neighbors],
                 own: &mut gradients.angles,
             };
-            T::run(backward, layer.nodes.forward.set());
+            backward.run(layer.nodes.forward.set());
         });
+        let width = layer.nodes.forward.width();
+        for (node, neighbor) in nodes.chunks_exact_mut(width).zip(neighbors.chunks_exact(width)) {
+            node[2 * d..].copy_from_slice(&neighbor[2 * d..]);
+        }
         layer.nodes.backward.multiply_add_all(&nodes, &mut gradients.atoms);
         if self.update == Update::Atoms {
             let width = layer.bonds.forward.width();
             let rows = graph.pairs.len();
-            layer.bonds.backward.multiply_add_strided(&projected, width, rows, &mut gradients.bonds, 3 * d);
+            layer.bonds.backward.multiply_add_spread(&projected, width, rows, &mut gradients.bonds, 3 * d);
         } else {
             let mut short = zeros(graph.bonds.len() * d);
             layer.bonds.backward.multiply_add_all(&projected, &mut short);

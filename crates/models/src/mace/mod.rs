@@ -32,6 +32,7 @@ mod product;
 mod radial;
 mod readout;
 mod released;
+mod shares;
 mod zbl;
 
 pub use config::{Config, Interaction, LayerConfig, Unsupported};

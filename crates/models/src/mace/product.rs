@@ -2,10 +2,11 @@
 
 use super::config::{Config, LayerConfig};
 use super::file::{FileError, ModelFile};
-use super::linear::{Linear, Rows};
+use super::linear::{ATOMS_A_THREAD, Linear, Rows};
 use super::parameters::{Channels, linear};
 use mlip_kernels::simd::{InstructionSet, Real};
 use mlip_kernels::symmetric_contraction::{Coefficients, Polynomials};
+use mlip_kernels::threads;
 use std::collections::BTreeMap;
 
 /// One layer's.
@@ -137,10 +138,13 @@ impl<T: Real> Product<T> {
     /// The contractions alone, before the linear map.
     pub(super) fn contract(&self, elements: &[u16], messages: &[T]) -> Vec<T> {
         let mut contracted = self.features.zeros(elements.len());
-        let atoms = messages.chunks_exact(self.messages.stride).zip(contracted.chunks_exact_mut(self.features.stride));
-        for (element, (messages, contracted)) in elements.iter().zip(atoms) {
-            self.polynomials.forward(self.of(*element), messages, contracted);
-        }
+        let (from, to) = (self.messages.stride, self.features.stride);
+        threads::for_each_rows(&mut contracted, to, ATOMS_A_THREAD, |first, contracted| {
+            let atoms = messages[first * from..].chunks_exact(from).zip(contracted.chunks_exact_mut(to));
+            for (element, (messages, contracted)) in elements[first..].iter().zip(atoms) {
+                self.polynomials.forward(self.of(*element), messages, contracted);
+            }
+        });
         contracted
     }
 
@@ -154,11 +158,14 @@ impl<T: Real> Product<T> {
         let mut contracted = self.features.zeros(elements.len());
         self.linear.backward(features, &mut contracted);
         let mut gradient = self.messages.zeros(elements.len());
-        let atoms = messages.chunks_exact(self.messages.stride).zip(contracted.chunks_exact(self.features.stride));
-        let atoms = atoms.zip(gradient.chunks_exact_mut(self.messages.stride));
-        for (element, ((messages, contracted), gradient)) in elements.iter().zip(atoms) {
-            self.polynomials.backward(self.of(*element), messages, contracted, gradient);
-        }
+        let (from, to) = (self.messages.stride, self.features.stride);
+        threads::for_each_rows(&mut gradient, from, ATOMS_A_THREAD, |first, gradient| {
+            let atoms = messages[first * from..].chunks_exact(from).zip(contracted[first * to..].chunks_exact(to));
+            let atoms = atoms.zip(gradient.chunks_exact_mut(from));
+            for (element, ((messages, contracted), gradient)) in elements[first..].iter().zip(atoms) {
+                self.polynomials.backward(self.of(*element), messages, contracted, gradient);
+            }
+        });
         gradient
     }
 

@@ -3,15 +3,24 @@
 use super::weights::Normed;
 use mlip_kernels::perceptron::{Activations, Perceptron, repeat};
 use mlip_kernels::simd::Real;
+use mlip_kernels::threads;
 use std::ops::Range;
 
 /// Rows in flight at once: a multiple of every tile's height. Weights stream through the caches once a block, so it
 /// must not be small; the hidden rows of a block stay in the second-level cache beside a strip of weights.
 pub(crate) const BLOCK: usize = 96;
 
-/// The blocks of so many rows.
-pub(crate) fn blocks(rows: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..rows).step_by(BLOCK).map(move |first| first..rows.min(first + BLOCK))
+/// The blocks of so many rows, as many together as there are threads.
+pub(crate) fn waves(rows: usize) -> impl Iterator<Item = Vec<Range<usize>>> {
+    let wave = BLOCK * threads::available();
+    let block = move |first: usize| first..rows.min(first + BLOCK);
+    (0..rows).step_by(wave).map(move |first| (first..rows.min(first + wave)).step_by(BLOCK).map(block).collect())
+}
+
+/// Cuts rows of `width` numbers at the blocks of a wave.
+pub(crate) fn split<'a, T>(values: &'a mut [T], width: usize, wave: &[Range<usize>]) -> Vec<&'a mut [T]> {
+    let first = wave.first().map_or(0, |range| range.start);
+    threads::split(&mut values[first * width..], width, wave)
 }
 
 /// The part of a table, `width` numbers a row, that belongs to these rows.
@@ -52,10 +61,16 @@ pub(crate) struct Block<T> {
     y: Vec<T>,
 }
 
-/// Room for one evaluation: what is kept, and the numbers of one block.
+/// Room for one evaluation: what is kept, and the numbers of one block for each thread.
 #[derive(Debug)]
 pub(crate) struct Scratch<T> {
     pub(crate) arena: Arena<T>,
+    pub(crate) benches: Vec<Bench<T>>,
+}
+
+/// Where a thread works on a block.
+#[derive(Debug)]
+pub(crate) struct Bench<T> {
     pub(crate) block: Block<T>,
     /// `[BLOCK, hidden]`
     pub(crate) hidden: Vec<T>,
@@ -72,16 +87,25 @@ pub(crate) struct Scratch<T> {
 impl<T: Real> Scratch<T> {
     pub(crate) fn new(hidden: usize, latent: usize, inputs: usize) -> Self {
         let zeros = |width: usize| vec![T::default(); BLOCK * width];
-        Self {
-            arena: Arena::default(),
+        let bench = || Bench {
             block: Block { z1: zeros(hidden), z2: zeros(hidden), y: zeros(latent) },
             hidden: zeros(hidden),
             dz1: zeros(hidden),
             dy: zeros(latent),
             x: zeros(inputs),
             dx: zeros(inputs),
-        }
+        };
+        Self { arena: Arena::default(), benches: (0..threads::available()).map(|_| bench()).collect() }
     }
+}
+
+/// The inputs of a perceptron.
+#[derive(Clone, Copy)]
+pub(crate) enum Inputs<'a, T> {
+    /// `[rows, inputs]`
+    Rows(&'a [T]),
+    /// Made block by block.
+    Made(&'a (dyn Fn(&Range<usize>, &mut [T]) + Sync)),
 }
 
 impl<T: Real> Arena<T> {
@@ -108,48 +132,73 @@ impl Kept {
         2 * hidden + latent
     }
 
-    /// Computes the rows of `range`: `x`, their own features; `terms` fills z1 with everything else.
+    /// Computes the blocks of a wave, each on a thread; `terms` fills z1 with everything but what the inputs give.
     pub(crate) fn run<'a, T: Real>(
         self,
         perceptron: &Perceptron<T>,
-        range: &Range<usize>,
-        x: &[T],
-        (arena, block): (&'a mut Arena<T>, &'a mut Block<T>),
-        hidden: &mut [T],
-        terms: impl FnOnce(&mut [T]),
-    ) -> Values<'a, T> {
-        let (n, inputs) = (range.len(), perceptron.first.depth());
+        wave: &[Range<usize>],
+        inputs: Inputs<'_, T>,
+        Scratch { arena, benches }: &'a mut Scratch<T>,
+        terms: impl Fn(&Range<usize>, &mut [T]) + Sync,
+    ) -> Vec<Values<'a, T>> {
         let (width, latent) = (perceptron.hidden(), perceptron.third.width());
-        let (z1, z2, y) = match self.start {
-            Some(start) => {
-                let (z1, rest) = arena.numbers[start..].split_at_mut(self.n_rows * width);
-                let (z2, y) = rest.split_at_mut(self.n_rows * width);
-                (&mut z1[rows(range, width)], &mut z2[rows(range, width)], &mut y[rows(range, latent)])
-            }
-            None => (&mut block.z1[..n * width], &mut block.z2[..n * width], &mut block.y[..n * latent]),
-        };
-        terms(z1);
-        perceptron.forward(x, inputs, n, Activations { z1: &mut *z1, z2: &mut *z2, y: &mut *y }, hidden);
-        Values { z1, z2, y }
+        let mut rooms = Vec::with_capacity(wave.len());
+        let mut kept = self.start.map(|start| {
+            let (z1, rest) = arena.numbers[start..].split_at_mut(self.n_rows * width);
+            let (z2, y) = rest.split_at_mut(self.n_rows * width);
+            (split(z1, width, wave).into_iter(), split(z2, width, wave).into_iter(), split(y, latent, wave).into_iter())
+        });
+        for (range, Bench { block, hidden, x, .. }) in wave.iter().zip(benches) {
+            let room = kept.as_mut().and_then(|(z1, z2, y)| Some((z1.next()?, z2.next()?, y.next()?)));
+            let (z1, z2, y) = room.unwrap_or_else(|| block.rows(range.len()));
+            rooms.push((range, Activations { z1, z2, y }, hidden, x));
+        }
+        threads::for_each(rooms.iter_mut().collect(), |(range, out, hidden, x)| {
+            let (n, depth) = (range.len(), perceptron.first.depth());
+            let x = match inputs {
+                Inputs::Rows(rows_of_all) => &rows_of_all[rows(range, depth)],
+                Inputs::Made(make) => {
+                    make(range, x);
+                    &x[..n * depth]
+                }
+            };
+            terms(range, out.z1);
+            let out = Activations { z1: &mut *out.z1, z2: &mut *out.z2, y: &mut *out.y };
+            perceptron.forward(x, depth, n, out, hidden);
+        });
+        rooms.into_iter().map(|(_, Activations { z1, z2, y }, ..)| Values { z1, z2, y }).collect()
     }
 
-    /// What [`run`](Self::run) gave, to the same bits: as it was kept, or made again.
+    /// What [`run`](Self::run) gave for a block, to the same bits: as it was kept, or made again.
     pub(crate) fn recall<'a, T: Real>(
         self,
         perceptron: &Perceptron<T>,
         range: &Range<usize>,
         x: &[T],
-        (arena, block): (&'a mut Arena<T>, &'a mut Block<T>),
+        (arena, block): (&'a Arena<T>, &'a mut Block<T>),
         hidden: &mut [T],
         terms: impl FnOnce(&mut [T]),
     ) -> Values<'a, T> {
-        let Some(start) = self.start else {
-            return self.run(perceptron, range, x, (arena, block), hidden, terms);
-        };
         let (width, latent) = (perceptron.hidden(), perceptron.third.width());
+        let Some(start) = self.start else {
+            let (z1, z2, y) = block.rows(range.len());
+            terms(z1);
+            let out = Activations { z1: &mut *z1, z2: &mut *z2, y: &mut *y };
+            perceptron.forward(x, perceptron.first.depth(), range.len(), out, hidden);
+            return Values { z1, z2, y };
+        };
         let (z1, rest) = arena.numbers[start..].split_at(self.n_rows * width);
         let (z2, y) = rest.split_at(self.n_rows * width);
         Values { z1: &z1[rows(range, width)], z2: &z2[rows(range, width)], y: &y[rows(range, latent)] }
+    }
+}
+
+impl<T> Block<T> {
+    /// Room for so many rows.
+    fn rows(&mut self, n: usize) -> (&mut [T], &mut [T], &mut [T]) {
+        let part = |numbers: usize| numbers / BLOCK * n;
+        let [z1, z2, y] = [self.z1.len(), self.z2.len(), self.y.len()].map(part);
+        (&mut self.z1[..z1], &mut self.z2[..z2], &mut self.y[..y])
     }
 }
 
@@ -157,12 +206,12 @@ impl<T: Real> Normed<T> {
     /// `out += norm(perceptron(x))` for all rows of `x`; what the backward pass needs goes into `kept`.
     pub(crate) fn add(&self, x: &[T], kept: Kept, scratch: &mut Scratch<T>, out: &mut [T]) {
         let (inputs, latent) = (self.perceptron.first.depth(), self.norm.scale.len());
-        for range in blocks(x.len() / inputs) {
-            let own = &x[rows(&range, inputs)];
-            let Scratch { arena, block, hidden, .. } = &mut *scratch;
-            let terms = |z1: &mut [T]| repeat(&self.first_bias, z1);
-            let values = kept.run(&self.perceptron, &range, own, (arena, block), hidden, terms);
-            self.norm.add_rows(values.y, &mut out[rows(&range, latent)], self.perceptron.second.set());
+        let terms = |_: &Range<usize>, z1: &mut [T]| repeat(&self.first_bias, z1);
+        for wave in waves(x.len() / inputs) {
+            let values = kept.run(&self.perceptron, &wave, Inputs::Rows(x), scratch, terms);
+            for (range, values) in wave.iter().zip(values) {
+                self.norm.add_rows(values.y, &mut out[rows(range, latent)], self.perceptron.second.set());
+            }
         }
     }
 
@@ -171,16 +220,19 @@ impl<T: Real> Normed<T> {
     pub(crate) fn backward(&self, kept: Kept, gradient: &[T], scratch: &mut Scratch<T>, dx: &mut [T]) {
         let Some(transposed) = &self.transposed else { return };
         let (inputs, latent) = (self.perceptron.first.depth(), self.norm.scale.len());
-        for range in blocks(gradient.len() / latent) {
-            let Scratch { arena, block, hidden, dz1, dy, .. } = &mut *scratch;
-            let values = kept.recall(&self.perceptron, &range, &[], (arena, block), hidden, |_| {});
-            let dy = &mut dy[..range.len() * latent];
-            let set = self.perceptron.second.set();
-            self.norm.backward_rows(values.y, &gradient[rows(&range, latent)], dy, set);
-            transposed.backward(values.z1, values.z2, dy, range.len(), dz1, hidden);
-            let depth = transposed.first.depth();
-            let dx = &mut dx[rows(&range, inputs)];
-            transposed.first.multiply_add_strided(dz1, depth, range.len(), dx, inputs);
+        let Scratch { arena, benches } = scratch;
+        for wave in waves(gradient.len() / latent) {
+            let parts = split(dx, inputs, &wave).into_iter().zip(&wave).zip(&mut *benches).collect();
+            threads::for_each(parts, |((dx, range), bench): ((&mut [T], &Range<usize>), &mut Bench<T>)| {
+                let Bench { block, hidden, dz1, dy, .. } = bench;
+                let values = kept.recall(&self.perceptron, range, &[], (arena, block), hidden, |_| {});
+                let dy = &mut dy[..range.len() * latent];
+                let set = self.perceptron.second.set();
+                self.norm.backward_rows(values.y, &gradient[rows(range, latent)], dy, set);
+                transposed.backward(values.z1, values.z2, dy, range.len(), dz1, hidden);
+                let depth = transposed.first.depth();
+                transposed.first.multiply_add_strided(dz1, depth, range.len(), dx, inputs);
+            });
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The encoder of edges.
 
-use super::activations::{Kept, Scratch, blocks, rows};
+use super::activations::{Bench, Inputs, Kept, Scratch, rows, split, waves};
 use super::basis::{EdgeBasis, cutoff};
 use super::graph::Graph;
 use super::shape::N_HARMONICS;
@@ -8,6 +8,7 @@ use super::weights::NetworkWeights;
 use mlip_atoms::{Deadline, PredictError};
 use mlip_kernels::perceptron::repeat;
 use mlip_kernels::simd::Real;
+use mlip_kernels::threads;
 use std::ops::Range;
 
 /// Turns vectors into features of edges, block by block: the basis is never in memory as a whole.
@@ -45,13 +46,14 @@ impl<T: Real> Encoder<'_, T> {
     ) -> Result<Vec<T>, PredictError> {
         let (weights, latent) = (&self.weights.encoder, self.weights.encoder.norm.scale.len());
         let mut out = vec![T::default(); self.graph.n_edges() * latent];
-        for range in blocks(self.graph.n_edges()) {
+        let make = |range: &Range<usize>, x: &mut [T]| self.features(range, x);
+        let terms = |_: &Range<usize>, z1: &mut [T]| repeat(&weights.first_bias, z1);
+        for wave in waves(self.graph.n_edges()) {
             deadline.check()?;
-            let Scratch { arena, block, hidden, x, .. } = &mut *scratch;
-            self.features(&range, x);
-            let terms = |z1: &mut [T]| repeat(&weights.first_bias, z1);
-            let values = kept.run(&weights.perceptron, &range, x, (arena, block), hidden, terms);
-            weights.norm.add_rows(values.y, &mut out[rows(&range, latent)], weights.perceptron.second.set());
+            let values = kept.run(&weights.perceptron, &wave, Inputs::Made(&make), scratch, terms);
+            for (range, values) in wave.iter().zip(values) {
+                weights.norm.add_rows(values.y, &mut out[rows(range, latent)], weights.perceptron.second.set());
+            }
         }
         Ok(out)
     }
@@ -67,30 +69,33 @@ impl<T: Real> Encoder<'_, T> {
     ) -> Result<Vec<[f64; 3]>, PredictError> {
         let weights = &self.weights.encoder;
         let (latent, n_features) = (weights.norm.scale.len(), self.n_features());
-        let mut out = Vec::with_capacity(self.graph.n_edges());
-        let Some(transposed) = &weights.transposed else { return Ok(out) };
-        for range in blocks(self.graph.n_edges()) {
+        let Some(transposed) = &weights.transposed else { return Ok(Vec::new()) };
+        let mut out = vec![[0.0; 3]; self.graph.n_edges()];
+        let Scratch { arena, benches } = scratch;
+        for wave in waves(self.graph.n_edges()) {
             deadline.check()?;
-            let n = range.len();
-            let Scratch { arena, block, hidden, x, dx, dz1, dy } = &mut *scratch;
-            self.features(&range, x);
-            let terms = |z1: &mut [T]| repeat(&weights.first_bias, z1);
-            let values = kept.recall(&weights.perceptron, &range, x, (arena, block), hidden, terms);
-            let (dy, dx) = (&mut dy[..n * latent], &mut dx[..n * n_features]);
-            let set = weights.perceptron.second.set();
-            weights.norm.backward_rows(values.y, &gradient[rows(&range, latent)], dy, set);
-            transposed.backward(values.z1, values.z2, dy, n, dz1, hidden);
-            dx.fill(T::default());
-            transposed.first.multiply_add_strided(dz1, transposed.first.depth(), n, dx, n_features);
-            let edges = self.graph.pairs[range.clone()].iter().zip(&by_cutoff[range]);
-            for ((pair, by_cutoff), dx) in edges.zip(dx.chunks_exact(n_features)) {
-                let mut slope = self.basis().gradient(pair.vector, pair.distance, dx);
-                let factor = by_cutoff * cutoff(pair.distance).1 / pair.distance;
-                for (slope, component) in slope.iter_mut().zip(pair.vector) {
-                    *slope += factor * component;
+            let parts = wave.iter().zip(split(&mut out, 1, &wave).into_iter().zip(&mut *benches)).collect();
+            threads::for_each(parts, |(range, (out, bench)): (&Range<usize>, (_, &mut Bench<T>))| {
+                let n = range.len();
+                let Bench { block, hidden, x, dx, dz1, dy } = bench;
+                self.features(range, x);
+                let terms = |z1: &mut [T]| repeat(&weights.first_bias, z1);
+                let values = kept.recall(&weights.perceptron, range, x, (arena, block), hidden, terms);
+                let (dy, dx) = (&mut dy[..n * latent], &mut dx[..n * n_features]);
+                let set = weights.perceptron.second.set();
+                weights.norm.backward_rows(values.y, &gradient[rows(range, latent)], dy, set);
+                transposed.backward(values.z1, values.z2, dy, n, dz1, hidden);
+                dx.fill(T::default());
+                transposed.first.multiply_add_strided(dz1, transposed.first.depth(), n, dx, n_features);
+                let edges = self.graph.pairs[range.clone()].iter().zip(&by_cutoff[range.clone()]);
+                for ((pair, by_cutoff), (dx, out)) in edges.zip(dx.chunks_exact(n_features).zip(out)) {
+                    *out = self.basis().gradient(pair.vector, pair.distance, dx);
+                    let factor = by_cutoff * cutoff(pair.distance).1 / pair.distance;
+                    for (slope, component) in out.iter_mut().zip(pair.vector) {
+                        *slope += factor * component;
+                    }
                 }
-                out.push(slope);
-            }
+            });
         }
         Ok(out)
     }

@@ -8,13 +8,14 @@
 //!
 //! The parts of the first layer that act on atoms are computed once an atom, not once an edge.
 
-use super::activations::{Kept, Scratch, blocks, rows};
+use super::activations::{Bench, Inputs, Kept, Scratch, rows, split, waves};
 use super::graph::Graph;
 use super::weights::LayerWeights;
 use mlip_atoms::{Deadline, PredictError};
 use mlip_kernels::attended_messages::{Block, Deliver, DeliverBackward, GatherPair, ScatterPair};
 use mlip_kernels::perceptron::repeat;
 use mlip_kernels::simd::{InstructionSet, Real};
+use mlip_kernels::threads;
 use std::ops::Range;
 
 pub(crate) struct Interaction<'a, T> {
@@ -120,23 +121,25 @@ impl<T: Real> Interaction<'_, T> {
         for (joined, atom) in joined.chunks_exact_mut(3 * latent).zip(features.atoms.chunks_exact(latent)) {
             joined[..latent].copy_from_slice(atom);
         }
-        for range in blocks(n_edges) {
+        let terms = |range: &Range<usize>, z1: &mut [T]| self.gather(&table, range, z1);
+        for wave in waves(n_edges) {
             deadline.check()?;
-            let Scratch { arena, block, hidden, .. } = &mut *scratch;
-            let edges = &mut features.edges[rows(&range, latent)];
-            let terms = |z1: &mut [T]| self.gather(&table, &range, z1);
-            let values = kept.edges.run(&self.weights.edges, &range, edges, (arena, block), hidden, terms);
-            let deliver = Deliver {
-                attention: &self.weights.attention,
-                block: self.block(&range, values.y),
-                edges,
-                gates: &mut kept.gates[2 * range.start..2 * range.end],
-                sums: &mut joined,
-                stride: 3 * latent,
-                received: latent,
-                sent: 2 * latent,
-            };
-            T::run(deliver, self.set());
+            let inputs = Inputs::Rows(&features.edges);
+            let values = kept.edges.run(&self.weights.edges, &wave, inputs, scratch, terms);
+            // Sums over edges, in their order.
+            for (range, values) in wave.iter().zip(values) {
+                let deliver = Deliver {
+                    attention: &self.weights.attention,
+                    block: self.block(range, values.y),
+                    edges: &mut features.edges[rows(range, latent)],
+                    gates: &mut kept.gates[2 * range.start..2 * range.end],
+                    sums: &mut joined,
+                    stride: 3 * latent,
+                    received: latent,
+                    sent: 2 * latent,
+                };
+                T::run(deliver, self.set());
+            }
         }
         deadline.check()?;
         self.weights.atoms.add(&joined, kept.atoms, scratch, &mut features.atoms);
@@ -163,33 +166,40 @@ impl<T: Real> Interaction<'_, T> {
         };
         let table_of = self.weights.project_transposed.as_ref();
         let mut table = vec![T::default(); if table_of.is_some() { n_atoms * 2 * width } else { 0 }];
-        for range in blocks(self.graph.n_edges()) {
+        let Scratch { arena, benches } = scratch;
+        for wave in waves(self.graph.n_edges()) {
             deadline.check()?;
-            let n = range.len();
-            let Scratch { arena, block, hidden, dz1, dy, .. } = &mut *scratch;
-            let own = kept.before.get(rows(&range, latent)).unwrap_or_default();
-            let terms = |z1: &mut [T]| self.gather(&again, &range, z1);
-            let values = kept.edges.recall(&self.weights.edges, &range, own, (arena, block), hidden, terms);
-            let edges = &mut gradients.edges[rows(&range, latent)];
-            let dy = &mut dy[..n * latent];
-            let deliver = DeliverBackward {
-                attention: &self.weights.attention,
-                block: self.block(&range, values.y),
-                gates: &kept.gates[2 * range.start..2 * range.end],
-                sums: &joined,
-                stride: 3 * latent,
-                received: latent,
-                sent: 2 * latent,
-                edges: &mut *edges,
-                dy: &mut *dy,
-                cutoff: &mut by_cutoff[range.clone()],
-            };
-            T::run(deliver, self.set());
-            transposed.backward(values.z1, values.z2, dy, n, dz1, hidden);
-            transposed.first.multiply_add_strided(dz1, width, n, edges, latent);
+            let edges = split(&mut gradients.edges, latent, &wave).into_iter();
+            let parts = edges.zip(split(by_cutoff, 1, &wave)).zip(&wave).zip(&mut *benches).collect();
+            threads::for_each(parts, |(((edges, cutoff), range), bench): (((&mut [T], _), &Range<usize>), _)| {
+                let n = range.len();
+                let Bench { block, hidden, dz1, dy, .. } = bench;
+                let own = kept.before.get(rows(range, latent)).unwrap_or_default();
+                let terms = |z1: &mut [T]| self.gather(&again, range, z1);
+                let values = kept.edges.recall(&self.weights.edges, range, own, (arena, block), hidden, terms);
+                let dy = &mut dy[..n * latent];
+                let deliver = DeliverBackward {
+                    attention: &self.weights.attention,
+                    block: self.block(range, values.y),
+                    gates: &kept.gates[2 * range.start..2 * range.end],
+                    sums: &joined,
+                    stride: 3 * latent,
+                    received: latent,
+                    sent: 2 * latent,
+                    edges: &mut *edges,
+                    dy: &mut *dy,
+                    cutoff,
+                };
+                T::run(deliver, self.set());
+                transposed.backward(values.z1, values.z2, dy, n, dz1, hidden);
+                transposed.first.multiply_add_strided(dz1, width, n, edges, latent);
+            });
             if table_of.is_some() {
-                let (sender, receiver) = (&self.graph.sender[range.clone()], &self.graph.receiver[range.clone()]);
-                T::run(ScatterPair { table: &mut table, sender, receiver, width, rows: dz1 }, self.set());
+                // Sums over edges, in their order.
+                for (range, bench) in wave.iter().zip(&*benches) {
+                    let (sender, receiver) = (&self.graph.sender[range.clone()], &self.graph.receiver[range.clone()]);
+                    T::run(ScatterPair { table: &mut table, sender, receiver, width, rows: &bench.dz1 }, self.set());
+                }
             }
         }
         for (gradient, joined) in gradients.atoms.chunks_exact_mut(latent).zip(joined.chunks_exact(3 * latent)) {

@@ -1,0 +1,165 @@
+//! Both passes over the threads of the caller's pool: some thousand rows at a time, in parts for the threads.
+//!
+//! Sums keep the order of the rows (see [`sums`](super::sums)), so that the bits of a result are those of one thread.
+
+use super::backward::{self, Backward};
+use super::forward::{self, Forward};
+use super::sums::{Later, Sums, add_later, ends, of_table};
+use super::{BLOCK, Gather, Recalled, Room, Rows, Saved};
+use crate::simd::{InstructionSet, Real};
+use crate::threads;
+use std::ops::Range;
+
+/// A thread is given at least so many rows: some 100 µs.
+const GRAIN: usize = 8 * BLOCK;
+/// Rows that are computed before what was laid aside is added, which takes up to 50 MB. The longer a part, the less of
+/// it crosses its borders.
+const WAVE: usize = 1024 * BLOCK;
+
+impl<'a, T> Rows<'a, T> {
+    /// Visits some of the rows.
+    fn part<R>(&self, range: Range<usize>, visit: impl FnOnce(Rows<'_, T>) -> R) -> R {
+        let cut = |gathers: &[Gather<'a>]| -> Vec<Gather<'a>> {
+            gathers.iter().map(|gather| Gather { index: &gather.index[range.clone()], ..*gather }).collect()
+        };
+        let (sources, weights) = (cut(self.sources), cut(self.weights));
+        let depth = self.own.len() / self.count.max(1);
+        visit(Rows {
+            count: range.len(),
+            tables: self.tables,
+            sources: &sources,
+            own: &self.own[range.start * depth..range.end * depth],
+            weights: &weights,
+            target: self.target.map(|target| &target[range]),
+        })
+    }
+}
+
+/// The parts of each wave of so many rows.
+fn waves(count: usize) -> impl Iterator<Item = Vec<Range<usize>>> {
+    (0..count).step_by(WAVE).map(move |first| {
+        let ranges = threads::ranges(WAVE.min(count - first), BLOCK, GRAIN).into_iter();
+        ranges.map(|range| first + range.start..first + range.end).collect()
+    })
+}
+
+/// A part of the forward pass.
+struct Part<'a, 'b, T> {
+    out: Sums<'a, T>,
+    later: &'b mut Later<T>,
+    range: Range<usize>,
+    saved: Option<Room<'a, T>>,
+}
+
+/// For each part what it lays aside.
+fn aside<T: Real>(n_parts: usize, later: &mut Vec<Later<T>>) -> &mut [Later<T>] {
+    later.resize_with(later.len().max(n_parts), Later::new);
+    &mut later[..n_parts]
+}
+
+impl<T: Real> Forward<'_, T> {
+    /// Runs it.
+    pub fn run(self, set: InstructionSet) {
+        let Self { layer, rows, mut out, saved } = self;
+        let w = layer.width;
+        let mut unused = Saved::default();
+        let keeps = saved.is_some();
+        let saved = saved.unwrap_or(&mut unused);
+        if keeps {
+            let numbers = rows.count * 2 * w;
+            saved.y = vec![T::default(); numbers];
+            saved.z = vec![T::default(); if layer.keeps_z() { numbers } else { 0 }];
+        }
+        let mut rest = Room { z: &mut saved.z, y: &mut saved.y };
+        let mut later = Vec::new();
+        if threads::worthwhile(rows.count, GRAIN) == 1 {
+            let (out, later) = (Sums::all(out, w), &mut Later::new());
+            return T::run(forward::Serial { layer, rows, out, later, saved: keeps.then_some(rest) }, set);
+        }
+        let run = |Part { out, later, range, saved }: Part<'_, '_, T>| {
+            rows.part(range, |rows| T::run(forward::Serial { layer, rows, out, later, saved }, set));
+        };
+        let mut room = |range: &Range<usize>| keeps.then(|| rest.take(range.len() * 2 * w));
+        for ranges in waves(rows.count) {
+            let later = aside(ranges.len(), &mut later);
+            let Some(target) = rows.target else {
+                let mut parts = Vec::with_capacity(ranges.len());
+                for (range, later) in ranges.into_iter().zip(later) {
+                    let own = out.split_off_mut(..range.len() * w).unwrap_or_default();
+                    let room = room(&range);
+                    parts.push(Part { out: Sums::all(own, w), later, range, saved: room });
+                }
+                threads::for_each(parts, run);
+                continue;
+            };
+            let ends = ends(&[target], &ranges, out.len() / w);
+            let parts = Sums::split(out, w, &ends).into_iter().zip(&mut *later).zip(ranges);
+            let parts = parts.map(|((out, later), range)| {
+                let saved = room(&range);
+                Part { out, later, range, saved }
+            });
+            threads::for_each(parts.collect(), run);
+            add_later(&mut [(&mut *out, w)], later, set);
+        }
+    }
+}
+
+impl<T: Real> Backward<'_, '_, T> {
+    /// Runs it.
+    pub fn run(self, set: InstructionSet) {
+        let Self { layer, rows, gradient, saved, tables, own } = self;
+        let w = layer.width;
+        let strides = rows.tables.iter().map(|table| table.stride);
+        let recalled = saved.map(|saved| Recalled { z: &saved.z, y: &saved.y });
+        if threads::worthwhile(rows.count, GRAIN) == 1 {
+            let sums =
+                &mut tables.iter_mut().zip(strides).map(|(table, stride)| Sums::all(table, stride)).collect::<Vec<_>>();
+            let later = &mut Later::new();
+            return T::run(backward::Serial { layer, rows, gradient, saved: recalled, sums, later, own }, set);
+        }
+        let depth = layer.own.as_ref().map_or(0, |own| own.forward.depth());
+        let mut tables =
+            tables.iter_mut().zip(strides).map(|(table, stride)| (&mut **table, stride)).collect::<Vec<_>>();
+        let gathers = (0..tables.len()).map(|table| of_table(table, [rows.sources, rows.weights])).collect::<Vec<_>>();
+        let mut own = &mut own[..rows.count * depth];
+        let mut later = Vec::new();
+        for ranges in waves(rows.count) {
+            let mut sums: Vec<Vec<Sums<'_, T>>> = ranges.iter().map(|_| Vec::new()).collect();
+            for ((values, stride), gathers) in tables.iter_mut().zip(&gathers) {
+                let ends = ends(gathers, &ranges, values.len() / *stride);
+                let parts = Sums::split(values, *stride, &ends);
+                sums.iter_mut().zip(parts).for_each(|(sums, part)| sums.push(part));
+            }
+            let later = aside(ranges.len(), &mut later);
+            let parts = sums.into_iter().zip(&mut *later).zip(ranges).map(|((sums, later), range)| {
+                let own = own.split_off_mut(..range.len() * depth).unwrap_or_default();
+                (sums, later, range, own)
+            });
+            threads::for_each(parts.collect(), |(mut sums, later, range, own): (Vec<_>, _, Range<usize>, &mut [T])| {
+                let saved = recalled.map(|kept| kept.part(&range, 2 * w));
+                // A row of the gradient belongs to a target, or to the row itself.
+                let gradient = if rows.target.is_some() { gradient } else { &gradient[range.start * w..] };
+                rows.part(range, |rows| {
+                    let sums = &mut sums[..];
+                    T::run(backward::Serial { layer, rows, gradient, saved, sums, later, own }, set);
+                });
+            });
+            add_later(&mut tables, later, set);
+        }
+    }
+}
+
+impl<T> Room<'_, T> {
+    /// Splits off so many numbers of each.
+    fn take(&mut self, numbers: usize) -> Self {
+        let [z, y] = [&mut self.z, &mut self.y].map(|rest| rest.split_off_mut(..numbers).unwrap_or_default());
+        Self { z, y }
+    }
+}
+
+impl<'a, T> Recalled<'a, T> {
+    fn part(&self, range: &Range<usize>, width: usize) -> Self {
+        let cut = |rows: &'a [T]| rows.get(range.start * width..range.end * width).unwrap_or_default();
+        Self { z: cut(self.z), y: cut(self.y) }
+    }
+}
