@@ -47,12 +47,13 @@ impl<'a> RankRecords<'a> {
     }
 
     fn ask(&mut self, wanted: &BTreeMap<Rank, Vec<Location>>) -> Result<BTreeMap<Rank, Vec<Fetched>>, Trouble> {
-        let mut open = 0;
-        for (rank, locations) in wanted.iter().filter(|(rank, _)| **rank != Rank::ROOT) {
-            let message = encode(&Message::Order(Order::Fetch(locations.clone())))?;
-            self.ranks.send(*rank, Channel::Work, message);
-            open += 1;
-        }
+        let message = |(rank, locations): (&Rank, &Vec<Location>)| {
+            encode(&Message::Order(Order::Fetch(locations.clone()))).map(|message| (*rank, message))
+        };
+        let others = wanted.iter().filter(|(rank, _)| **rank != Rank::ROOT);
+        let messages = others.map(message).collect::<Result<Vec<_>, _>>()?;
+        let mut open = messages.len();
+        self.ranks.send_all(Channel::Work, messages);
         let mut found = BTreeMap::new();
         if let Some(locations) = wanted.get(&Rank::ROOT) {
             found.insert(Rank::ROOT, self.journals.read(locations)?);

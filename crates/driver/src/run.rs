@@ -259,10 +259,9 @@ fn tell(ranks: &mut dyn Communicator, report: Report) -> Result<(), ProtocolErro
 }
 
 fn give(ranks: &mut dyn Communicator, orders: Vec<(Rank, Order)>) -> Result<(), ProtocolError> {
-    for (rank, order) in orders {
-        let message = encode(&Message::Order(order))?;
-        ranks.send(rank, Channel::Work, message);
-    }
+    let message = |(rank, order)| encode(&Message::Order(order)).map(|message| (rank, message));
+    let messages = orders.into_iter().map(message).collect::<Result<Vec<_>, _>>()?;
+    ranks.send_all(Channel::Work, messages);
     Ok(())
 }
 

@@ -109,6 +109,14 @@ pub trait Communicator {
     /// each other at the same time. A rank may send to itself.
     fn send(&mut self, to: Rank, channel: Channel, bytes: Vec<u8>);
 
+    /// Sends several messages, as [`send`](Self::send) does, without waiting for one receiver after the other. Messages
+    /// for the same rank arrive in their order.
+    fn send_all(&mut self, channel: Channel, messages: Vec<(Rank, Vec<u8>)>) {
+        for (to, bytes) in messages {
+            self.send(to, channel, bytes);
+        }
+    }
+
     /// The next message, if one has arrived, and who sent it.
     fn try_receive(&mut self, channel: Channel) -> Option<(Rank, Vec<u8>)>;
 
@@ -137,9 +145,8 @@ pub trait Communicator {
         if !self.is_root() {
             return self.wait_collective().1;
         }
-        for index in 1..self.size() {
-            self.send(Rank::from_index(index), Channel::Collective, bytes.clone());
-        }
+        let others = (1..self.size()).map(|index| (Rank::from_index(index), bytes.clone()));
+        self.send_all(Channel::Collective, others.collect());
         bytes
     }
 

@@ -100,34 +100,43 @@ impl Communicator for MpiRanks {
     }
 
     fn send(&mut self, to: Rank, channel: Channel, bytes: Vec<u8>) {
-        if to == self.rank {
-            self.inbox[channel.index()].push_back((to, bytes));
-            return;
-        }
-        let mut rest = bytes.as_slice();
-        loop {
-            let (piece, after) = rest.split_at(rest.len().min(PIECE_BYTES));
-            let world = SimpleCommunicator::world();
-            let process = world.process_at_rank(i32::try_from(to.0).unwrap_or(0));
-            // Small pieces leave at once. For large ones MPI waits for the receiver, which may be
-            // waiting for us in the same place: so receive meanwhile.
-            mpi::request::scope(|scope| {
-                let mut request = process.immediate_send_with_tag(scope, piece, tag(channel, !after.is_empty()));
-                let mut pause = Pause::new();
-                while let Err(unfinished) = request.test() {
-                    request = unfinished;
-                    if self.receive_arrived() {
-                        pause.reset();
-                    } else {
-                        pause.sleep();
+        self.send_all(channel, vec![(to, bytes)]);
+    }
+
+    fn send_all(&mut self, channel: Channel, messages: Vec<(Rank, Vec<u8>)>) {
+        let (own, others): (Vec<_>, Vec<_>) = messages.into_iter().partition(|(to, _)| *to == self.rank);
+        self.inbox[channel.index()].extend(own);
+        let world = SimpleCommunicator::world();
+        // MPI keeps what is longer than some kilobytes until the receiver asks for it, which may be sending in the same
+        // place: so receive meanwhile. All messages are under way at once: waiting for one receiver after the other
+        // would take a root with a thousand of them seconds.
+        mpi::request::scope(|scope| {
+            let mut open = Vec::with_capacity(others.len());
+            for (to, bytes) in &others {
+                let process = world.process_at_rank(i32::try_from(to.0).unwrap_or(0));
+                let mut rest = bytes.as_slice();
+                loop {
+                    let (piece, after) = rest.split_at(rest.len().min(PIECE_BYTES));
+                    open.push(process.immediate_send_with_tag(scope, piece, tag(channel, !after.is_empty())));
+                    rest = after;
+                    if rest.is_empty() {
+                        break;
                     }
                 }
-            });
-            rest = after;
-            if rest.is_empty() {
-                return;
             }
-        }
+            let mut pause = Pause::new();
+            loop {
+                open = open.into_iter().filter_map(|request| request.test().err()).collect();
+                if open.is_empty() {
+                    return;
+                }
+                if self.receive_arrived() {
+                    pause.reset();
+                } else {
+                    pause.sleep();
+                }
+            }
+        });
     }
 
     fn try_receive(&mut self, channel: Channel) -> Option<(Rank, Vec<u8>)> {
