@@ -126,7 +126,8 @@ pub(crate) struct HowArgs {
     /// One potential of a structure after the other
     #[arg(long, overrides_with = "parallel_mlips")]
     pub(crate) no_parallel_mlips: bool,
-    /// Threads inside one evaluation, or auto; CHGNet and Lennard-Jones gain nothing from more than one [default: auto: 1]
+    /// Threads inside one evaluation, or auto; they pay for cells of hundreds of atoms, not with Lennard-Jones [default:
+    /// auto: 1, more where structures are fewer than cores]
     #[arg(long, value_name = "N", env = "MLIP_THREADS_PER_MLIP", value_parser = Workers::parse)]
     pub(crate) threads_per_mlip: Option<Workers>,
     /// Grant more threads than there are cores, if asked for

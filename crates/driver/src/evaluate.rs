@@ -163,6 +163,7 @@ impl Evaluator {
             Ok(bytes) => bytes,
             Err(panic) => return Ok((Outcome::Failed(panicked(potential.id(), panic.as_ref())), 0.0)),
         };
+        let needed = needed + for_threads(needed);
         let Some(_permit) = self.gate.enter(needed) else {
             let error = PredictError::TooLarge { needed_bytes: needed, limit_bytes: self.gate.limit() };
             return Ok((Outcome::Failed(error.into()), 0.0));
@@ -181,6 +182,14 @@ impl Evaluator {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
         Ok((outcome, begin.elapsed().as_secs_f64()))
     }
+}
+
+/// What the threads beside the first take in an evaluation that needs so much on one thread: measured with CHGNet, the
+/// most of all potentials, 10 to 50 MB each.
+fn for_threads(needed: u64) -> u64 {
+    const A_THREAD_BYTES: u64 = 40_000_000;
+    let others = rayon::current_thread_index().map_or(0, |_| rayon::current_num_threads() - 1);
+    others as u64 * A_THREAD_BYTES.min(needed / 2)
 }
 
 /// Answers a task until it asks no more.

@@ -1,5 +1,7 @@
 //! The sum over neighbors: paths, couplings, radial weights, and the kernel that streams over edges.
 
+mod backward;
+
 use super::config::{Config, LayerConfig};
 use super::element_radial::ElementRadial;
 use super::file::{FileError, ModelFile};
@@ -8,20 +10,16 @@ use super::harmonics::{N_HARMONICS, couplings};
 use super::linear::Rows;
 use super::parameters::Channels;
 use super::radial::{Basis, RadialNetwork, Scratch};
-use super::shares::{Edge, GRAIN, Share, owners, split, spread};
+use super::shares::{Edge, Share, owners, split, spread};
 use mlip_atoms::neighbors::Pair;
 use mlip_atoms::{Deadline, PredictError};
-use mlip_kernels::edge_products::{DirectedEdge, EdgeProducts, Given, Gradients, Path};
+use mlip_kernels::edge_products::{DirectedEdge, EdgeProducts, Given, Path};
 use mlip_kernels::simd::{InstructionSet, Real};
-use mlip_kernels::threads;
-use std::ops::Range;
 
 /// Pairs whose radial weights are held at once: they stay in the second-level cache.
 const BLOCK: usize = 16;
 /// Blocks between two looks at the deadline.
 const BLOCKS_A_LOOK: usize = 64;
-/// Pairs whose derivatives are held before they are put together, some megabytes.
-const WAVE: usize = 8192;
 
 /// Basis functions of all pairs and their derivatives; empty where a table makes them needless.
 pub(super) struct BasisRows<T> {
@@ -71,23 +69,7 @@ pub(super) struct PairDerivatives {
     pub(super) by_harmonics: Vec<[f64; N_HARMONICS]>,
 }
 
-/// Those of some pairs.
-struct PairsPart<'a> {
-    by_distance: &'a mut [f64],
-    by_harmonics: &'a mut [[f64; N_HARMONICS]],
-}
-
-impl PairsPart<'_> {
-    fn at(&mut self, index: usize) -> (&mut f64, &mut [f64; N_HARMONICS]) {
-        (&mut self.by_distance[index], &mut self.by_harmonics[index])
-    }
-}
-
 impl PairDerivatives {
-    fn all(&mut self) -> PairsPart<'_> {
-        PairsPart { by_distance: &mut self.by_distance, by_harmonics: &mut self.by_harmonics }
-    }
-
     pub(super) fn new(n_pairs: usize) -> Self {
         Self { by_distance: vec![0.0; n_pairs], by_harmonics: vec![[0.0; N_HARMONICS]; n_pairs] }
     }
@@ -211,142 +193,6 @@ impl<T: Real> Edges<T> {
             })
         })?;
         Ok(messages)
-    }
-
-    /// From `∂E/∂messages` to those by pairs and, if asked for, by features.
-    pub(super) fn backward(
-        &self,
-        context: Context<'_, T>,
-        features: &[T],
-        messages: &[T],
-        by_features: Option<&mut [T]>,
-        derivatives: &mut PairDerivatives,
-    ) -> Result<(), PredictError> {
-        let given = (features, messages);
-        match by_features {
-            Some(by_features) if threads::worthwhile(context.graph.pairs.len(), GRAIN) > 1 => {
-                self.backward_spread(context, given, by_features, derivatives)
-            }
-            Some(by_features) => {
-                let all = 0..context.graph.pairs.len();
-                self.backward_part(context, given, Some(by_features), (all, derivatives.all()))
-            }
-            None => {
-                // Nothing is summed but what belongs to a pair.
-                let ranges = threads::ranges(context.graph.pairs.len(), BLOCK, GRAIN);
-                let by_distance = threads::split(&mut derivatives.by_distance, 1, &ranges);
-                let by_harmonics = threads::split(&mut derivatives.by_harmonics, 1, &ranges);
-                let parts = by_distance.into_iter().zip(by_harmonics).zip(ranges).collect();
-                spread(parts, |((by_distance, by_harmonics), range)| {
-                    self.backward_part(context, given, None, (range, PairsPart { by_distance, by_harmonics }))
-                })
-            }
-        }
-    }
-
-    /// Both edges of some pairs, one after the other.
-    fn backward_part(
-        &self,
-        context: Context<'_, T>,
-        given: (&[T], &[T]),
-        mut by_features: Option<&mut [T]>,
-        (pairs, mut derivatives): (Range<usize>, PairsPart<'_>),
-    ) -> Result<(), PredictError> {
-        let n = self.parity.len();
-        let mut by_couplings = vec![T::default(); 2 * BLOCK * n];
-        let mut by_distance = vec![T::default(); 2 * BLOCK];
-        let first = pairs.start;
-        let edges = pairs.flat_map(Edge::both).collect::<Vec<_>>();
-        self.blocks(context, &edges, true, |block, edges| {
-            let by_features = by_features.as_deref_mut();
-            let gradients =
-                Gradients { features: by_features, couplings: &mut by_couplings, distances: &mut by_distance };
-            self.products.backward(&block.edges, block.given(given), gradients);
-            for (index, both) in edges.chunks_exact(2).enumerate() {
-                let (there, back) = by_couplings[2 * index * n..][..2 * n].split_at_mut(n);
-                let distances = [by_distance[2 * index], by_distance[2 * index + 1]];
-                self.add_pair(there, back, distances, derivatives.at(both[0].pair() - first));
-            }
-        })
-    }
-
-    /// The same over threads: each adds to the features of its own atoms, which send, edge after edge; what belongs to
-    /// pairs is put together when both of their edges are done.
-    fn backward_spread(
-        &self,
-        context: Context<'_, T>,
-        given: (&[T], &[T]),
-        by_features: &mut [T],
-        derivatives: &mut PairDerivatives,
-    ) -> Result<(), PredictError> {
-        let n = self.parity.len();
-        let pairs = &context.graph.pairs;
-        for first in (0..pairs.len()).step_by(WAVE) {
-            let wave = first..pairs.len().min(first + WAVE);
-            let shares = owners(context.graph, wave.clone(), |edge| edge.sender(pairs));
-            // Where in whose numbers an edge is found.
-            let mut places = vec![(0, 0); 2 * wave.len()];
-            for (owner, share) in shares.iter().enumerate() {
-                for (position, edge) in share.edges.iter().enumerate() {
-                    places[edge.0 as usize - 2 * first] = (owner, position);
-                }
-            }
-            let room =
-                |share: &Share| (vec![T::default(); share.edges.len() * n], vec![T::default(); share.edges.len()]);
-            let mut found = shares.iter().map(room).collect::<Vec<_>>();
-            let own = split(by_features, self.products.feature_width(), &shares).into_iter();
-            let parts = own.zip(&mut found).zip(&shares).collect();
-            spread(
-                parts,
-                |((by_features, (by_couplings, by_distance)), share): ((&mut [T], &mut (Vec<T>, _)), &Share)| {
-                    let (mut by_couplings, mut by_distance) = (&mut by_couplings[..], &mut by_distance[..]);
-                    let given = (&given.0[share.atoms.start * self.products.feature_width()..], given.1);
-                    self.blocks(context, &share.edges, true, |block, edges| {
-                        block.edges.iter_mut().for_each(|edge| edge.sender -= share.atoms.start as u32);
-                        let couplings = by_couplings.split_off_mut(..edges.len() * n).unwrap_or_default();
-                        let distances = by_distance.split_off_mut(..edges.len()).unwrap_or_default();
-                        let gradients = Gradients { features: Some(&mut *by_features), couplings, distances };
-                        self.products.backward(&block.edges, block.given(given), gradients);
-                    })
-                },
-            )?;
-            let ranges = threads::ranges(wave.len(), BLOCK, GRAIN);
-            let by_distance = threads::split(&mut derivatives.by_distance[wave.clone()], 1, &ranges);
-            let by_harmonics = threads::split(&mut derivatives.by_harmonics[wave], 1, &ranges);
-            let parts = by_distance.into_iter().zip(by_harmonics).zip(ranges).collect();
-            threads::for_each(parts, |((by_distance, by_harmonics), range): (_, Range<usize>)| {
-                let mut part = PairsPart { by_distance, by_harmonics };
-                let mut there = vec![T::default(); n];
-                for (index, pair) in range.enumerate() {
-                    let [(a, to), (b, from)] = [places[2 * pair], places[2 * pair + 1]];
-                    there.copy_from_slice(&found[a].0[to * n..][..n]);
-                    let distances = [found[a].1[to], found[b].1[from]];
-                    self.add_pair(&mut there, &found[b].0[from * n..][..n], distances, part.at(index));
-                }
-            });
-        }
-        Ok(())
-    }
-
-    /// Adds what both edges of a pair say. `there` is overwritten.
-    fn add_pair(
-        &self,
-        there: &mut [T],
-        back: &[T],
-        distances: [T; 2],
-        (by_distance, by_harmonics): (&mut f64, &mut [f64; N_HARMONICS]),
-    ) {
-        *by_distance += distances[0].wide() + distances[1].wide();
-        for ((there, back), sign) in there.iter_mut().zip(back).zip(&self.parity) {
-            *there += *sign * *back;
-        }
-        let mut row = [T::default(); N_HARMONICS];
-        for (coupling, harmonic, value) in &self.terms {
-            row[usize::from(*harmonic) % N_HARMONICS] += *value * there[usize::from(*coupling)];
-        }
-        for (sum, x) in by_harmonics.iter_mut().zip(row) {
-            *sum += x.wide();
-        }
     }
 
     /// Calls `visit` with block after block of these edges, in order.
