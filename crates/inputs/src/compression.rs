@@ -66,8 +66,12 @@ pub(crate) fn unpacked<'a>(mut reader: impl Read + 'a) -> io::Result<(bool, Box<
 
 /// The name of a file without the ending that tells its compression; as it is where there is none.
 pub(crate) fn unpacked_name(name: &[u8]) -> &[u8] {
-    const ENDINGS: [&[u8]; 4] = [b".gz", b".zst", b".bz2", b".xz"];
-    ENDINGS
+    without_ending(name, &[b".gz", b".zst", b".bz2", b".xz"])
+}
+
+/// A name without the first of these endings that it has, in small or capital letters.
+pub(crate) fn without_ending<'a>(name: &'a [u8], endings: &[&[u8]]) -> &'a [u8] {
+    endings
         .iter()
         .filter_map(|ending| name.split_at_checked(name.len().checked_sub(ending.len())?).zip(Some(ending)))
         .find(|((stem, end), ending)| !stem.is_empty() && end.eq_ignore_ascii_case(ending))

@@ -87,6 +87,7 @@ fn the_real_size_equals_upstream_in_both_precisions() {
     assert_eq!(goldens.len(), 12);
     let rounding = uma_golden::recorded_rounding(&goldens);
     eprintln!("upstream's rounding: {rounding:?}");
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
     for (precision, limits) in [(Precision::F64, EXACT), (Precision::F32, rounding)] {
         let mut last: Option<(String, Uma)> = None;
         let mut worst = [0.0; 3];
@@ -105,6 +106,12 @@ fn the_real_size_equals_upstream_in_both_precisions() {
             let potential = &last.as_ref().unwrap().1;
             let request = Request { forces: true, atom_features: false };
             let got = potential.predict(&[&golden.structure()], request, &Deadline::NONE).remove(0).unwrap();
+            if precision == Precision::F32 {
+                // The same on two threads, to the bit.
+                let structure = golden.structure();
+                let predict = || potential.predict(&[&structure], request, &Deadline::NONE).remove(0).unwrap();
+                assert_eq!(threads.install(predict), got, "{}", golden.name);
+            }
             let found = uma_golden::deviations(&Answer::from(&got), &golden.f64);
             assert!(uma_golden::within(found, limits), "{} {settings} {precision}: {found:?}", golden.name);
             worst = uma_golden::worse(worst, found);

@@ -9,7 +9,7 @@ pub(crate) use json::parse_json;
 pub(crate) use poscar::parse_poscar;
 pub(crate) use xyz::parse_xyz;
 
-use crate::compression::unpacked_name;
+use crate::compression::{unpacked_name, without_ending};
 use mlip_atoms::Structure;
 use serde::{Deserialize, Serialize};
 
@@ -58,14 +58,11 @@ impl Format {
 
 /// The name of a file without the endings that only tell its format and compression.
 pub(crate) fn stem(name: &str) -> &str {
-    const ENDINGS: [&str; 9] =
-        [".cif", ".xyz", ".extxyz", ".json", ".jsonl", ".ndjson", ".vasp", ".poscar", ".contcar"];
-    let name = name.get(..unpacked_name(name.as_bytes()).len()).unwrap_or(name);
-    ENDINGS
-        .iter()
-        .filter_map(|ending| name.split_at_checked(name.len().checked_sub(ending.len())?).zip(Some(ending)))
-        .find(|((stem, end), ending)| !stem.is_empty() && end.eq_ignore_ascii_case(ending))
-        .map_or(name, |((stem, _), _)| stem)
+    const ENDINGS: [&[u8]; 9] =
+        [b".cif", b".xyz", b".extxyz", b".json", b".jsonl", b".ndjson", b".vasp", b".poscar", b".contcar"];
+    let stem = without_ending(unpacked_name(name.as_bytes()), &ENDINGS);
+    // Endings are ASCII: what is left of a text is one.
+    name.get(..stem.len()).unwrap_or(name)
 }
 
 #[cfg(test)]
