@@ -45,7 +45,7 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<ExitCode, Complaint> {
     let ranks = args.ranks.max(1);
     let budget = ThreadBudget::resolve(request, (cores / ranks).max(1), names.len())
         .map_err(|error| Complaint::from_error(&error).usage())?;
-    let found = estimate(&manifest, &engine, cores, ranks, budget.structure_workers.get());
+    let found = estimate(&manifest, &engine, cores, ranks, budget.structure_workers.get())?;
     let mut text = String::new();
     writeln!(text, "entries     {}", found.entries)?;
     writeln!(text, "structures  {} ({} distinct)", found.structures, found.distinct)?;

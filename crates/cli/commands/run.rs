@@ -111,9 +111,14 @@ fn list(sources: &[Source], run_dir: &Path, settings: &Settings) -> Result<Manif
 
 /// `--strict`: every entry must be there before work starts.
 fn check_all(manifest: &Manifest) -> Result<(), Complaint> {
-    let missing: Vec<String> =
-        manifest.iter().filter_map(|entry| entry.locator.check().err()).map(|failure| failure.message).collect();
-    let Some(first) = missing.first() else { return Ok(()) };
-    Err(Complaint::new(format!("{} of {} entries cannot be read, and --strict is set", missing.len(), manifest.len()))
-        .hint(first.clone()))
+    let (mut missing, mut first) = (0u64, None);
+    for entry in manifest.iter() {
+        if let Err(failure) = entry?.locator.check() {
+            missing += 1;
+            first.get_or_insert(failure.message);
+        }
+    }
+    let Some(first) = first else { return Ok(()) };
+    Err(Complaint::new(format!("{missing} of {} entries cannot be read, and --strict is set", manifest.len()))
+        .hint(first))
 }

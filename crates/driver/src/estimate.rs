@@ -4,7 +4,7 @@ use crate::plan::{Item, Planner};
 use crate::pool::in_parallel;
 use crate::run::Engine;
 use mlip_atoms::Preparation;
-use mlip_inputs::Manifest;
+use mlip_inputs::{InputError, Manifest};
 use mlip_ranks::Rank;
 use mlip_store::StructureDigest;
 use std::collections::{BTreeMap, HashSet};
@@ -46,13 +46,30 @@ struct Seen {
 }
 
 /// Reads all entries on so many threads, and plans for so many ranks of so many workers.
-pub fn estimate(manifest: &Manifest, engine: &Engine, threads: usize, ranks: usize, workers: usize) -> Estimate {
+///
+/// # Errors
+/// When the list cannot be read back from disk.
+pub fn estimate(
+    manifest: &Manifest,
+    engine: &Engine,
+    threads: usize,
+    ranks: usize,
+    workers: usize,
+) -> Result<Estimate, InputError> {
     let next = AtomicUsize::new(0);
     let found: Mutex<(Vec<Seen>, BTreeMap<String, usize>)> = Mutex::default();
+    let trouble: Mutex<Option<InputError>> = Mutex::default();
     in_parallel(threads, || {
         loop {
             let position = next.fetch_add(1, Ordering::Relaxed);
-            let Some(entry) = manifest.get(position) else { return };
+            let entry = match manifest.get(position) {
+                Ok(Some(entry)) => entry,
+                Ok(None) => return,
+                Err(error) => {
+                    trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                    return;
+                }
+            };
             let loaded = engine.source.load(&entry.locator);
             let looked = loaded.map(|loaded| {
                 let structure = loaded.structure;
@@ -72,6 +89,9 @@ pub fn estimate(manifest: &Manifest, engine: &Engine, threads: usize, ranks: usi
             }
         }
     });
+    if let Some(error) = trouble.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error);
+    }
     let (mut seen, unreadable) = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     seen.sort_by_key(|seen| seen.position);
     let mut estimate = Estimate {
@@ -109,5 +129,5 @@ pub fn estimate(manifest: &Manifest, engine: &Engine, threads: usize, ranks: usi
         estimate.shards += 1;
     }
     estimate.wall_s = estimate.cost_s.iter().sum::<f64>() / (ranks * workers).max(1) as f64;
-    estimate
+    Ok(estimate)
 }

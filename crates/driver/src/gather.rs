@@ -5,7 +5,7 @@ use crate::error::RunError;
 use crate::protocol::{Message, Order, Report, decode, encode};
 use crate::root::Root;
 use crate::setup::Setup;
-use mlip_inputs::Manifest;
+use mlip_inputs::{InputError, Manifest};
 use mlip_ranks::{Channel, Communicator, Pause, Rank};
 use mlip_store::report::{
     Fetched, JournalRecords, JournalSurveys, Provenance, RecordSource, ReportCounts, ReportOptions, ReportPlan,
@@ -14,7 +14,6 @@ use mlip_store::report::{
 use mlip_store::run_lock::REFRESH_EVERY;
 use mlip_store::{Ledger, Location, RunId, RunLock, StoreError, TaskKey};
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -82,8 +81,7 @@ impl RecordSource for RankRecords<'_> {
             self.lock.refresh()?;
             self.refreshed = Instant::now();
         }
-        let known: Vec<Option<Location>> =
-            keys.iter().map(|key| self.ledger.get(key).map(|entry| entry.location())).collect();
+        let known = self.ledger.locations(keys)?;
         let mut wanted: BTreeMap<Rank, Vec<Location>> = BTreeMap::new();
         for location in known.iter().flatten() {
             wanted.entry(self.owner(location)).or_default().push(*location);
@@ -103,10 +101,7 @@ pub(crate) fn report(
     setup: &Setup,
     root: Root,
 ) -> Result<(ReportCounts, Vec<PathBuf>), RunError> {
-    let (coordinator, mut ledgers, lock) = root.into_report_parts();
-    let (entries, earlier) = coordinator.into_parts();
-    ledgers.absorb(earlier);
-    let ledger = ledgers.finish();
+    let (entries, ledger, lock) = root.into_report_parts();
     let plan = report_plan(&setup.config);
     let mut writer = ReportWriter::create(&setup.run_dir, &plan.potentials, plan.options)?;
     let mut surveys = JournalSurveys::new(&setup.run_dir, &ledger);
@@ -117,8 +112,8 @@ pub(crate) fn report(
 }
 
 /// Ids and paths of all entries, in order.
-pub fn rows(entries: &Manifest) -> impl Iterator<Item = Result<(String, String), Infallible>> {
-    entries.iter().map(|entry| Ok((entry.id, entry.locator.to_string())))
+pub fn rows(entries: &Manifest) -> impl Iterator<Item = Result<(String, String), InputError>> {
+    entries.iter().map(|entry| entry.map(|entry| (entry.id, entry.locator.to_string())))
 }
 
 /// What the report of a run with these settings is about.

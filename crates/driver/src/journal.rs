@@ -2,7 +2,7 @@
 
 use mlip_store::journal::{EncodedFrame, JournalSync};
 use mlip_store::ledger::JournalAccount;
-use mlip_store::{Frame, JournalHeader, JournalWriter, Ledger, StoreError};
+use mlip_store::{Frame, JournalHeader, JournalWriter, LedgerPart, StoreError};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -47,10 +47,15 @@ impl SharedJournal {
         self.lock().as_ref().map(|open| open.writer.sync_handle()).transpose()
     }
 
-    /// Notes the good end, syncs, and tells what the journal holds; `None` if it was closed before.
-    pub(crate) fn close(&self) -> Result<Option<Ledger>, StoreError> {
+    /// What was appended since the last time.
+    pub(crate) fn noted(&self) -> LedgerPart {
+        self.lock().as_mut().map(|open| open.account.take()).unwrap_or_default()
+    }
+
+    /// Notes the good end, syncs, and tells the rest of what was appended; `None` if it was closed before.
+    pub(crate) fn close(&self) -> Result<Option<LedgerPart>, StoreError> {
         let Some(Open { writer, account }) = self.lock().take() else { return Ok(None) };
         writer.close()?;
-        Ok(Some(account.into_ledger()))
+        Ok(Some(account.into_part()))
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::budget::{Machine, Share};
 use mlip_inputs::Locator;
-use mlip_store::cache::{CacheIndex, CachePlace};
+use mlip_ranks::{Channel, Communicator, Rank};
+use mlip_store::cache::CachePlace;
 use mlip_store::report::Fetched;
-use mlip_store::{Ledger, Location, StructureDigest};
+use mlip_store::{LedgerPart, Location, StructureDigest, TaskKey};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -13,11 +14,9 @@ use thiserror::Error;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Hello {
     pub(crate) machine: Machine,
-    /// What this rank found in its part of the earlier journals, or why it cannot take part.
-    pub(crate) ledger: Result<Ledger, String>,
-    /// What it found in its part of the results of other runs.
-    pub(crate) cached: CacheIndex,
-    /// What is worth a warning there.
+    /// Why it cannot take part.
+    pub(crate) trouble: Option<String>,
+    /// What it found worth a warning in the results of other runs.
     pub(crate) remarks: Vec<String>,
 }
 
@@ -88,7 +87,7 @@ pub(crate) enum Order {
     Compute(Vec<Assignment>),
     /// Begin nothing more; finish what is in flight, but not for longer than the drain limit.
     Drain,
-    /// Nothing is left: close the journal, and send its ledger.
+    /// Nothing is left: close the journal, and tell the rest of what is in it.
     Close,
     /// Send the records at these places of the own journal.
     Fetch(Vec<Location>),
@@ -170,8 +169,14 @@ pub(crate) enum Report {
     Signal,
     /// The rank cannot go on.
     Broken(String),
-    /// Closed: last totals, and the ledger of the own journal or why it could not be closed.
-    Closed(Tally, Result<Ledger, String>),
+    /// What journals amount to: parts of earlier ones at first, later what the rank has written into its own.
+    Noted(LedgerPart),
+    /// Results of other runs.
+    Cached(Vec<(TaskKey, CachePlace)>),
+    /// All journals of earlier attempts and all results of other runs that this rank reads were told of.
+    Scanned,
+    /// Closed: last totals, and the rest of the own journal or why it could not be closed.
+    Closed(Tally, Result<LedgerPart, String>),
     /// Answer to [`Order::Fetch`].
     Fetched(Result<Vec<Fetched>, String>),
 }
@@ -196,6 +201,13 @@ pub struct ProtocolError {
 /// Bytes of a message.
 pub(crate) fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, ProtocolError> {
     postcard::to_stdvec(message).map_err(|source| ProtocolError { action: "encoded", source })
+}
+
+/// Sends a report to the root.
+pub(crate) fn tell(ranks: &mut dyn Communicator, report: Report) -> Result<(), ProtocolError> {
+    let message = encode(&Message::Report(report))?;
+    ranks.send(Rank::ROOT, Channel::Work, message);
+    Ok(())
 }
 
 /// Reads [`encode`].

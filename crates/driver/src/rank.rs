@@ -10,7 +10,7 @@ use crate::results::SharedResults;
 use crate::signals::Signals;
 use crate::worker::{Event, Shared};
 use mlip_store::report::JournalRecords;
-use mlip_store::{Frame, Ledger, Location, MemorySample};
+use mlip_store::{Frame, Ledger, LedgerPart, Location, MemorySample};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -38,12 +38,13 @@ pub(crate) struct RankLife {
     signals: Signals,
     signaled: bool,
     drain_until: Option<Instant>,
-    closed: Option<Ledger>,
+    closed: Option<LedgerPart>,
     abandoned: bool,
     sampled: Option<Instant>,
     reported: Tally,
     reported_at: Instant,
     times_at: Option<Instant>,
+    noted_at: Instant,
 }
 
 impl RankLife {
@@ -61,6 +62,7 @@ impl RankLife {
             reported: Tally::default(),
             reported_at: Instant::now(),
             times_at: None,
+            noted_at: Instant::now(),
         })
     }
 
@@ -87,9 +89,13 @@ impl RankLife {
     }
 
     fn fetch(&self, locations: &[Location]) -> Result<Vec<mlip_store::report::Fetched>, String> {
-        let ledger = self.closed.as_ref().ok_or("records were asked for before the journal was closed")?;
-        let mut records = JournalRecords::new(&self.circumstances.run_dir, ledger);
-        records.read(locations).map_err(|error| with_causes(&error))
+        let journals = self.closed.as_ref().ok_or("records were asked for before the journal was closed")?;
+        let mut ledger = Ledger::new(&self.circumstances.run_dir);
+        let found = ledger.absorb(journals.clone()).and_then(|()| {
+            let mut records = JournalRecords::new(&self.circumstances.run_dir, &ledger);
+            records.read(locations)
+        });
+        found.map_err(|error| with_causes(&error))
     }
 
     /// Looks after the rank; what there is to report.
@@ -116,6 +122,11 @@ impl RankLife {
         if let Some(progress) = self.progress() {
             reports.push(progress);
             reports.extend(self.times());
+        }
+        if self.noted_at.elapsed() >= REPORT_EVERY {
+            self.noted_at = Instant::now();
+            let noted = self.pool.shared.evaluator.journal.noted();
+            reports.extend((!noted.is_empty()).then_some(Report::Noted(noted)));
         }
         if let Some(until) = self.drain_until
             && (self.pool.shared.queue.is_idle() || Instant::now() >= until)
@@ -205,16 +216,16 @@ impl RankLife {
             tracing::warn!("the cache may lack results of this attempt: {}", with_causes(&error));
         }
         let closed = last.and_then(|()| match self.pool.shared.evaluator.journal.close() {
-            Ok(Some(ledger)) => {
-                self.closed = Some(ledger.journals_only());
-                Ok(ledger)
+            Ok(Some(rest)) => {
+                self.closed = Some(rest.journals_only());
+                Ok(rest)
             }
             Ok(None) => Err("the journal was closed before".to_owned()),
             Err(error) => Err(with_causes(&error)),
         });
         if self.closed.is_none() {
             // A journal that cannot be closed must not be tried again.
-            self.closed = Some(Ledger::default());
+            self.closed = Some(LedgerPart::default());
         }
         Some(Report::Closed(progress, closed))
     }

@@ -5,9 +5,10 @@ use crate::error::with_causes;
 use crate::monitor::Monitor;
 use crate::progress::Progress;
 use crate::protocol::{End, Order, Report};
+use mlip_inputs::Manifest;
 use mlip_ranks::Rank;
 use mlip_store::run_lock::REFRESH_EVERY;
-use mlip_store::{LedgerBuilder, RunLock};
+use mlip_store::{Ledger, RunLock};
 use std::time::Instant;
 
 /// The root's side of a run.
@@ -19,7 +20,6 @@ pub(crate) struct Root {
     refreshed: Instant,
     size: usize,
     stage: Stage,
-    ledgers: LedgerBuilder,
     n_closed: usize,
     trouble: Option<String>,
     stale: bool,
@@ -48,7 +48,6 @@ impl Root {
             refreshed: Instant::now(),
             size,
             stage: Stage::Working,
-            ledgers: LedgerBuilder::new(),
             n_closed: 0,
             trouble: None,
             stale: true,
@@ -74,12 +73,17 @@ impl Root {
                 Vec::new()
             }
             Report::Broken(message) => self.fail(format!("rank {from}: {message}")),
-            Report::Closed(tally, ledger) => {
+            Report::Noted(part) => match self.coordinator.note(part) {
+                Ok(()) => Vec::new(),
+                Err(error) => self.fail(with_causes(&error)),
+            },
+            Report::Closed(tally, rest) => {
                 self.n_closed += 1;
                 let mut orders = self.hear_planned(from, &Report::Progress(tally));
-                match ledger {
-                    Ok(ledger) => self.ledgers.absorb(ledger),
-                    Err(message) => orders.extend(self.fail(format!("rank {from}: {message}"))),
+                let noted = rest.map_err(|message| format!("rank {from}: {message}"));
+                let noted = noted.and_then(|rest| self.coordinator.note(rest).map_err(|error| with_causes(&error)));
+                if let Err(message) = noted {
+                    orders.extend(self.fail(message));
                 }
                 orders
             }
@@ -150,11 +154,12 @@ impl Root {
     }
 
     /// Ends the talk about progress and hands out what the report needs.
-    pub(crate) fn into_report_parts(mut self) -> (Coordinator, LedgerBuilder, RunLock) {
+    pub(crate) fn into_report_parts(mut self) -> (Manifest, Ledger, RunLock) {
         self.progress.end();
         if let Some(monitor) = &self.monitor {
             monitor.describe(self.coordinator.tallies()).iter().for_each(|line| tracing::info!("{line}"));
         }
-        (self.coordinator, self.ledgers, self.lock)
+        let (entries, ledger) = self.coordinator.into_parts();
+        (entries, ledger, self.lock)
     }
 }

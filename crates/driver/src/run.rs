@@ -2,7 +2,7 @@
 
 use crate::budget::{Share, ThreadBudget, ThreadRequest};
 use crate::cache::{LIMIT_BYTES, StructureCache};
-use crate::coordinator::{Coordinator, Known, Policy};
+use crate::coordinator::{Coordinator, Policy};
 use crate::error::{RunError, with_causes};
 use crate::evaluate::Evaluator;
 use crate::gather::report;
@@ -10,7 +10,7 @@ use crate::journal::SharedJournal;
 use crate::memory::{MemoryGate, Resident, default_limit};
 use crate::monitor::Monitor;
 use crate::progress::Progress;
-use crate::protocol::{End, Message, Order, ProtocolError, Report, Tally, Times, decode, encode};
+use crate::protocol::{End, Message, Order, ProtocolError, Tally, Times, decode, encode, tell};
 use crate::queue::Queue;
 use crate::rank::{Circumstances, RankLife};
 use crate::results::SharedResults;
@@ -74,7 +74,7 @@ pub fn execute(
 ) -> Result<Finish, RunError> {
     let begin = Instant::now();
     let engine = engine.and_then(|engine| check(&engine, setup).map(|()| engine));
-    let Greeting { share, ledger, cached, hosts } = greet(ranks, setup, engine.as_ref().err())?;
+    let Greeting { share, known, hosts } = greet(ranks, setup, engine.as_ref().err())?;
     // Without an engine the greeting has failed on all ranks.
     let engine = engine.map_err(RunError::Broken)?;
     let prepared = prepare(ranks, setup, share, engine, begin, signals);
@@ -86,8 +86,7 @@ pub fn execute(
         let longest = setup.config.resources.batch_size.unwrap_or(usize::MAX);
         let policy = Policy { retry: part.retry, crashes: CrashPolicy { max_crashes }, longest };
         let (ids, settings) = (physics.potential_ids(), physics.settings());
-        let known = Known { ledger, cached };
-        let coordinator = Coordinator::new(part.entries, known, policy, ids, settings, &workers);
+        let coordinator = Coordinator::new(&setup.run_dir, part.entries, known, policy, ids, settings, &workers);
         let monitor = setup.config.resources.monitor_memory.then(|| Monitor::new(hosts));
         Root::new(coordinator, part.lock, Progress::new(begin, part.quiet), monitor, ranks.size())
     });
@@ -250,12 +249,6 @@ fn live(ranks: &mut dyn Communicator, mut root: Option<&mut Root>, life: &mut Ra
             tell(ranks, report)?;
         }
     }
-}
-
-fn tell(ranks: &mut dyn Communicator, report: Report) -> Result<(), ProtocolError> {
-    let message = encode(&Message::Report(report))?;
-    ranks.send(Rank::ROOT, Channel::Work, message);
-    Ok(())
 }
 
 fn give(ranks: &mut dyn Communicator, orders: Vec<(Rank, Order)>) -> Result<(), ProtocolError> {

@@ -2,13 +2,15 @@
 
 use crate::budget::{Machine, Share, shares};
 use crate::config::RunConfig;
+use crate::coordinator::Known;
 use crate::error::RunError;
 use crate::error::with_causes;
-use crate::protocol::{Hello, Welcome, decode, encode};
-use mlip_ranks::{Communicator, Rank};
-use mlip_store::cache::{CacheFolder, CacheIndex};
+use crate::protocol::{Hello, Message, Report, Welcome, decode, encode, tell};
+use mlip_ranks::{Channel, Communicator, Pause, Rank};
+use mlip_store::cache::CacheFolder;
 use mlip_store::journal::JournalFile;
-use mlip_store::{Ledger, LedgerBuilder, RunId, StoreError};
+use mlip_store::ledger::scan_journal;
+use mlip_store::{RunId, StoreError};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -80,29 +82,81 @@ impl Setup {
             .ok_or_else(|| RunError::Broken(format!("`{}` in run.toml is not the identity of a run", self.config.run)))
     }
 
-    /// This rank's part of the earlier journals: by size, so that all ranks read about as much.
-    fn scan(&self, rank: Rank, size: usize) -> Result<Ledger, RunError> {
+    /// Reads this rank's part of the earlier journals: by size, so that all ranks read about as much.
+    fn scan_journals(&self, ranks: &mut dyn Communicator, known: &mut Known) -> Result<(), RunError> {
         let run = self.run_id()?;
-        let mut builder = LedgerBuilder::new();
         let sizes: Vec<u64> = self.journals.iter().map(|(.., bytes)| *bytes).collect();
-        for number in own_part(&sizes, rank, size) {
+        for number in own_part(&sizes, ranks.rank(), ranks.size()) {
             let Some((attempt, writer, path, bytes)) = self.journals.get(number) else { continue };
             let file = JournalFile { attempt: *attempt, rank: *writer, path: path.clone(), bytes: *bytes };
-            builder.scan(&file, run)?;
+            scan_journal(&file, run, |part| match ranks.is_root() {
+                true => Ok(known.ledger.absorb(part)?),
+                false => tell(ranks, Report::Noted(part)).map_err(RunError::from),
+            })?;
         }
-        Ok(builder.finish())
+        Ok(())
+    }
+
+    /// Reads this rank's part of the results of other runs. Gives what is worth a warning.
+    fn scan_cache(&self, ranks: &mut dyn Communicator, known: &mut Known) -> Result<Vec<String>, RunError> {
+        let mut remarks = Vec::new();
+        let Some(cache) = &self.cache else { return Ok(remarks) };
+        let sizes: Vec<u64> = cache.segments().iter().map(|segment| segment.bytes).collect();
+        let mut places = Vec::new();
+        for number in own_part(&sizes, ranks.rank(), ranks.size()) {
+            let remark = cache.scan(number, |key, place| -> Result<(), RunError> {
+                if ranks.is_root() {
+                    return Ok(known.cached.insert(key, place)?);
+                }
+                places.push((key, place));
+                if places.len() >= PLACES_A_MESSAGE {
+                    tell(ranks, Report::Cached(std::mem::take(&mut places)))?;
+                }
+                Ok(())
+            })?;
+            remarks.extend(remark);
+        }
+        if !places.is_empty() {
+            tell(ranks, Report::Cached(places))?;
+        }
+        Ok(remarks)
+    }
+
+    /// Reads this rank's part of what was computed before; on the root `known` is complete then.
+    fn scan(&self, ranks: &mut dyn Communicator, known: &mut Known) -> Result<Vec<String>, RunError> {
+        let own = self.scan_journals(ranks, known).and_then(|()| self.scan_cache(ranks, known));
+        if !ranks.is_root() {
+            tell(ranks, Report::Scanned)?;
+            return own;
+        }
+        // One message of each is under way at a time: who sends waits until it is taken.
+        let mut open = ranks.size() - 1;
+        let mut heard = Ok(());
+        let mut pause = Pause::new();
+        while open > 0 {
+            let Some((_, bytes)) = ranks.try_receive(Channel::Work) else {
+                pause.sleep();
+                continue;
+            };
+            pause.reset();
+            match decode(&bytes)? {
+                Message::Report(Report::Scanned) => open -= 1,
+                Message::Report(Report::Noted(part)) if heard.is_ok() => heard = known.ledger.absorb(part),
+                Message::Report(Report::Cached(places)) => {
+                    for (key, place) in places {
+                        heard = heard.and_then(|()| known.cached.insert(key, place));
+                    }
+                }
+                _ => {}
+            }
+        }
+        heard?;
+        own
     }
 }
 
-/// What a rank finds in its part of the files of a cache.
-fn scan_cache(cache: &CacheFolder, rank: Rank, size: usize) -> (CacheIndex, Vec<String>) {
-    let (mut index, mut remarks) = (CacheIndex::default(), Vec::new());
-    let sizes: Vec<u64> = cache.segments().iter().map(|segment| segment.bytes).collect();
-    for number in own_part(&sizes, rank, size) {
-        remarks.extend(cache.scan(number, &mut index));
-    }
-    (index, remarks)
-}
+/// Results of other runs that ranks tell the root of at a time.
+const PLACES_A_MESSAGE: usize = 4096;
 
 /// Positions of the files that a rank scans, so that all ranks read about as much.
 fn own_part(bytes: &[u64], rank: Rank, size: usize) -> Vec<usize> {
@@ -122,44 +176,31 @@ fn own_part(bytes: &[u64], rank: Rank, size: usize) -> Vec<usize> {
 pub(crate) struct Greeting {
     /// This rank's share of its machine.
     pub(crate) share: Share,
-    /// On the root: all earlier journals of the run.
-    pub(crate) ledger: Ledger,
-    /// On the root: results of other runs.
-    pub(crate) cached: CacheIndex,
+    /// On the root: what was computed before.
+    pub(crate) known: Known,
     /// On the root: the host of each rank.
     pub(crate) hosts: Vec<String>,
 }
 
-/// Everybody introduces itself and brings its part of the earlier journals. The same for
-/// the results of other runs.
+/// Everybody introduces itself, and reads its part of the earlier journals and of the results of other runs for the root.
 pub(crate) fn greet(
     ranks: &mut dyn Communicator,
     setup: &Setup,
     trouble: Option<&String>,
 ) -> Result<Greeting, RunError> {
-    let ledger = match trouble {
-        Some(message) => Err(message.clone()),
-        None => setup.scan(ranks.rank(), ranks.size()).map_err(|error| with_causes(&error)),
-    };
-    let (cached, remarks) = match &setup.cache {
-        Some(cache) => scan_cache(cache, ranks.rank(), ranks.size()),
-        None => Default::default(),
-    };
-    let hello = Hello { machine: Machine::look(ranks.host()), ledger, cached, remarks };
+    let mut known = Known::new(&setup.run_dir);
+    let scanned = setup.scan(ranks, &mut known).map_err(|error| with_causes(&error));
+    let (remarks, of_scan) = scanned.map_or_else(|message| (Vec::new(), Some(message)), |remarks| (remarks, None));
+    let hello = Hello { machine: Machine::look(ranks.host()), trouble: trouble.cloned().or(of_scan), remarks };
     let hellos = ranks.gather(encode(&hello)?);
-    let mut builder = LedgerBuilder::new();
     let mut machines = Vec::new();
-    let (mut trouble, mut cached) = (None, CacheIndex::default());
+    let mut trouble = None;
     for (rank, bytes) in hellos.into_iter().enumerate() {
         let hello: Hello = decode(&bytes)?;
         machines.push(hello.machine);
-        cached.absorb(hello.cached);
         hello.remarks.iter().for_each(|remark| tracing::warn!("{remark}"));
-        match hello.ledger {
-            Ok(ledger) => builder.absorb(ledger),
-            Err(message) => {
-                trouble.get_or_insert(format!("rank {rank}: {message}"));
-            }
+        if let Some(message) = hello.trouble {
+            trouble.get_or_insert(format!("rank {rank}: {message}"));
         }
     }
     let welcome: Welcome = match trouble {
@@ -170,9 +211,8 @@ pub(crate) fn greet(
     let shares = shares.map_err(|message| elsewhere(ranks, message))?;
     let share = shares.get(ranks.rank().index()).copied();
     let share = share.ok_or_else(|| RunError::Broken("this rank was not greeted".into()))?;
-    cached.settle();
     let hosts = machines.into_iter().map(|machine| machine.host).collect();
-    Ok(Greeting { share, ledger: builder.finish(), cached, hosts })
+    Ok(Greeting { share, known, hosts })
 }
 
 /// The root tells of an error; the others end quietly.

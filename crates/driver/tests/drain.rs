@@ -7,7 +7,7 @@ mod common;
 use common::{Before, Trial, tables, two_potentials};
 use mlip_atoms::Structure;
 use mlip_driver::{End, Signals};
-use mlip_store::{Attempts, JournalReader, LedgerBuilder, RunId};
+use mlip_store::{Attempts, JournalReader, Ledger, RunId};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -63,12 +63,11 @@ fn what_takes_too_long_is_left_and_not_held_against_its_structure() {
     assert!(begin.elapsed() < Duration::from_secs(4), "the drain limit is 0.2 s");
     assert_eq!((finish.end, finish.abandoned_threads), (End::Drained, true));
     assert!(all_closed(folder.path()));
-    let mut builder = LedgerBuilder::new();
+    let mut ledger = Ledger::new(folder.path());
     for file in &Attempts::list(folder.path()).unwrap().files {
-        builder.scan(file, RunId::parse(&trial.config().run).unwrap()).unwrap();
+        ledger.scan(file, RunId::parse(&trial.config().run).unwrap()).unwrap();
     }
-    let ledger = builder.finish();
-    assert!(ledger.entries().is_empty());
+    assert!(ledger.journals().iter().all(|journal| journal.n_records == 0));
     // Evaluations were in flight, but no process died.
     let mut resumed = Trial::new(40);
     resumed.resources.max_crashes = 1;

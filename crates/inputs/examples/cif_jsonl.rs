@@ -19,6 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     )?
     .iter()
     {
+        let entry = entry?;
         let file = entry.locator.to_string();
         let line = match entry.read() {
             Err(failure) => {

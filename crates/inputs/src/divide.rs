@@ -145,7 +145,7 @@ mod tests {
             let text = entry.read().map(|bytes| String::from_utf8(bytes).unwrap());
             (entry.id, place, text.map_err(|failure| failure.message))
         };
-        Manifest::read(&path).unwrap().iter().map(entry).collect()
+        Manifest::read(&path).unwrap().iter().map(Result::unwrap).map(entry).collect()
     }
 
     fn entry(id: &str, place: &str, text: &str) -> Entry {

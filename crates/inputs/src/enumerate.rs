@@ -7,9 +7,9 @@ use crate::formats::{Format, stem};
 use crate::split::Blocks;
 use crate::spool::Spool;
 use crate::{InputError, Locator, Manifest, Packing, Part, Source};
-use std::collections::HashMap;
+use mlip_spill::{Key, Table, Value};
+use std::cmp::Reverse;
 use std::fs::File;
-use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,7 @@ pub fn enumerate(sources: &[Source], how: &Enumeration) -> Result<Manifest, Inpu
     let mut spool = Spool::new(&how.spool);
     let mut collector = Collector {
         manifest: Manifest::with_spool(&how.spool),
-        ids: Ids::default(),
+        ids: Ids::new(how.spool.parent().unwrap_or(Path::new(""))),
         blocks: how.blocks,
         limit: how.limit,
     };
@@ -55,13 +55,11 @@ pub fn enumerate(sources: &[Source], how: &Enumeration) -> Result<Manifest, Inpu
                 })?;
             }
             Source::Archive { path } => read_archive(path, how.blocks, &mut spool, &mut |id, part| {
-                collector.push(id, &Locator::Part(Box::new(part)));
-                Ok(())
+                collector.push(id, &Locator::Part(Box::new(part)))
             })?,
             Source::Csv { path, cif_column, id_column } => {
                 crate::table::read_table(path, cif_column.as_deref(), id_column.as_deref(), |id, locator| {
-                    collector.push(&id, &locator);
-                    Ok(())
+                    collector.push(&id, &locator)
                 })?;
             }
         }
@@ -95,7 +93,7 @@ impl Collector {
         let id = file_id(path);
         let format = Format::of_name(name).filter(|format| self.blocks.divide(*format, origin == Origin::Named));
         let Some((format, (file, length))) = format.zip(open_file(path)) else {
-            self.push(&id, &Locator::File { path: path.into() });
+            self.push(&id, &Locator::File { path: path.into() })?;
             return Ok(true);
         };
         let whole = Part {
@@ -113,8 +111,7 @@ impl Collector {
             has_some = true;
             let locator =
                 if part == whole { Locator::File { path: path.into() } } else { Locator::Part(Box::new(part)) };
-            self.push(id, &locator);
-            Ok(())
+            self.push(id, &locator)
         });
         match result {
             Ok(()) => Ok(has_some),
@@ -123,11 +120,11 @@ impl Collector {
         }
     }
 
-    fn push(&mut self, id: &str, locator: &Locator) {
+    fn push(&mut self, id: &str, locator: &Locator) -> Result<(), InputError> {
         if self.limit.is_some_and(|limit| self.manifest.len() >= limit) {
-            return;
+            return Ok(());
         }
-        match self.ids.suffix(id) {
+        match self.ids.suffix(id)? {
             1 => self.manifest.push(id, locator),
             n => self.manifest.push(&format!("{id}#{n}"), locator),
         }
@@ -152,37 +149,62 @@ pub(crate) fn file_id(path: &Path) -> String {
     stem.to_owned()
 }
 
-/// Ids given so far, by hash: with ten million of them two differ in id and not in hash with a chance of 3e-6, and
-/// then one is called `#2` without need.
-#[derive(Default)]
+/// Ids given so far, by digest.
 struct Ids {
-    hasher: RandomState,
-    /// The suffix that the next repetition tries first.
-    next: HashMap<u64, u32>,
+    /// The suffix that the next repetition tries first: of several the largest counts.
+    next: Table<Suffix>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Suffix(Reverse<u32>);
+
+impl Value for Suffix {
+    const BYTES: usize = 4;
+
+    fn write(&self, bytes: &mut [u8]) {
+        bytes.copy_from_slice(&self.0.0.to_le_bytes());
+    }
+
+    fn read(bytes: &[u8]) -> Self {
+        let mut number = [0; 4];
+        number.copy_from_slice(bytes);
+        Self(Reverse(u32::from_le_bytes(number)))
+    }
 }
 
 impl Ids {
+    /// None yet; what does not fit into memory lies in this folder.
+    fn new(folder: &Path) -> Self {
+        Self { next: Table::new(folder) }
+    }
+
     /// 1 for a new id, else the first n for which `id#n` is new.
-    fn suffix(&mut self, id: &str) -> u32 {
-        let key = self.hasher.hash_one(id);
-        let Some(mut n) = self.next.get(&key).copied() else {
-            self.next.insert(key, 2);
-            return 1;
+    fn suffix(&mut self, id: &str) -> Result<u32, InputError> {
+        let key = digest(id);
+        let Some(Suffix(Reverse(mut n))) = self.next.get(&key)? else {
+            self.next.insert(key, Suffix(Reverse(2)))?;
+            return Ok(1);
         };
         loop {
             // A file may really be called `x#2`.
-            let name = self.hasher.hash_one(format!("{id}#{n}").as_str());
-            let taken = self.next.contains_key(&name);
+            let name = digest(&format!("{id}#{n}"));
+            let taken = self.next.get(&name)?.is_some();
             if !taken {
-                self.next.insert(name, 2);
+                self.next.insert(name, Suffix(Reverse(2)))?;
             }
             n += 1;
-            self.next.insert(key, n);
+            self.next.insert(key, Suffix(Reverse(n)))?;
             if !taken {
-                return n - 1;
+                return Ok(n - 1);
             }
         }
     }
+}
+
+fn digest(id: &str) -> Key {
+    let mut key = Key::default();
+    blake3::Hasher::new().update(id.as_bytes()).finalize_xof().fill(&mut key);
+    key
 }
 
 #[cfg(test)]
@@ -200,8 +222,8 @@ mod tests {
 
     #[test]
     fn repeated_ids_are_numbered_in_input_order() {
-        let mut ids = Ids::default();
-        let got: Vec<u32> = ["a", "b", "a", "a#3", "a", "a", "a#3"].iter().map(|id| ids.suffix(id)).collect();
+        let mut ids = Ids::new(Path::new(""));
+        let got: Vec<u32> = ["a", "b", "a", "a#3", "a", "a", "a#3"].iter().map(|id| ids.suffix(id).unwrap()).collect();
         assert_eq!(got, [1, 1, 2, 1, 4, 5, 2]);
     }
 
@@ -214,11 +236,14 @@ mod tests {
         std::fs::write(at("l.list"), "x.cif\nmissing.cif\n").unwrap();
         let sources = ["x.cif", "t.csv", "l.list"].map(|name| Source::from_path(at(name)).unwrap());
         let manifest = enumerate(&sources, &Enumeration::default()).unwrap();
-        let ids: Vec<_> = manifest.iter().map(|entry| entry.id).collect();
+        let ids: Vec<_> = manifest.iter().map(|entry| entry.unwrap().id).collect();
         assert_eq!(ids, ["x", "x#2", "y", "x#3", "missing"]);
         let two = Enumeration { limit: Some(2), ..Enumeration::default() };
-        assert_eq!(enumerate(&sources, &two).unwrap().iter().map(|entry| entry.id).collect::<Vec<_>>(), ["x", "x#2"]);
-        let row = manifest.get(2).unwrap();
+        assert_eq!(
+            enumerate(&sources, &two).unwrap().iter().map(|entry| entry.unwrap().id).collect::<Vec<_>>(),
+            ["x", "x#2"]
+        );
+        let row = manifest.get(2).unwrap().unwrap();
         assert_eq!(row.locator.to_string(), format!("{}:2", at("t.csv").display()));
         assert_eq!(row.read().unwrap(), b"2");
     }
@@ -231,7 +256,7 @@ mod tests {
         std::fs::write(&path, format!("data_global\ndata_a\n{BLOCK}data_b\n{BLOCK}data_a\n{BLOCK}")).unwrap();
         let of = |source, blocks| {
             let manifest = enumerate(&[source], &Enumeration { blocks, ..Enumeration::default() }).unwrap();
-            manifest.iter().map(|entry| (entry.id, entry.locator.to_string())).collect::<Vec<_>>()
+            manifest.iter().map(Result::unwrap).map(|entry| (entry.id, entry.locator.to_string())).collect::<Vec<_>>()
         };
         let named = of(Source::File { path: path.clone() }, Blocks::Named);
         let shown = |suffix: &str| format!("{}{suffix}", path.display());
@@ -253,9 +278,9 @@ mod tests {
         std::fs::write(at("mp-1/POSCAR"), "h\n1\n9 0 0\n0 9 0\n0 0 9\nH\n1\nD\n0 0 0\n").unwrap();
         let source = Source::Directory { path: folder.path().into() };
         let manifest = enumerate(&[source], &Enumeration::default()).unwrap();
-        let ids: Vec<_> = manifest.iter().map(|entry| entry.id).collect();
+        let ids: Vec<_> = manifest.iter().map(|entry| entry.unwrap().id).collect();
         assert_eq!(ids, ["mp-1/POSCAR", "one", "two@0", "two@1"]);
-        for entry in manifest.iter() {
+        for entry in manifest.iter().map(Result::unwrap) {
             let (structure, _) = crate::load(&entry.locator, &mlip_atoms::cif::CifOptions::default()).unwrap();
             let x = if entry.id == "two@1" { 0.1 } else { 0.0 };
             assert!((structure.fractional()[0][0] - x).abs() < 1e-15, "{}", entry.id);

@@ -82,6 +82,9 @@ pub enum InputError {
         #[source]
         source: io::Error,
     },
+    /// What does not fit into memory cannot be kept on disk.
+    #[error(transparent)]
+    Spill(#[from] mlip_spill::SpillError),
     /// A manifest that this version does not understand, or a damaged one.
     #[error("manifest `{}`, line {line}: {cause}. Start a new run from the original input", path.display())]
     Manifest {

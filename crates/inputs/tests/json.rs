@@ -65,7 +65,7 @@ fn read(folder: &Path, source: Source) -> Vec<(String, Result<Structure, String>
         }
         Err(failure) => Err(format!("{} {:?}: {}", failure.kind, failure.line, failure.message)),
     };
-    Manifest::read(&path).unwrap().iter().map(|entry| (entry.id, load(&entry.locator))).collect()
+    Manifest::read(&path).unwrap().iter().map(Result::unwrap).map(|entry| (entry.id, load(&entry.locator))).collect()
 }
 
 fn of_cifs(folder: &Path, n: usize) -> Vec<Structure> {

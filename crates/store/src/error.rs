@@ -131,6 +131,9 @@ pub enum StoreError {
         /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A temporary file cannot be used.
+    #[error(transparent)]
+    Spill(#[from] mlip_spill::SpillError),
     /// Another process works in this run.
     #[error(
         "`{}` is in use by process {pid} on {host} since {since}; wait for it to end, or use --force if you know it is gone (a holder on another host counts as gone after {stale_after_s} s without a sign of life)",
@@ -167,6 +170,7 @@ impl StoreError {
     pub fn is_out_of_space(&self) -> bool {
         let kind = match self {
             Self::Io { source, .. } => source.kind(),
+            Self::Spill(error) => error.io().kind(),
             Self::Csv { source, .. } => match source.kind() {
                 csv::ErrorKind::Io(error) => error.kind(),
                 _ => return false,

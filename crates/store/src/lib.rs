@@ -24,7 +24,7 @@ pub use error::StoreError;
 pub use frame::{EntryState, Frame, MemorySample, SurveyedEntry};
 pub use journal::{Attempts, FrameRef, JournalFile, JournalHeader, JournalReader, JournalWriter, RunId, Tail};
 pub use key::{StructureDigest, TaskKey};
-pub use ledger::{CrashPolicy, Ledger, LedgerBuilder, Location, RetryFailed, TaskState};
+pub use ledger::{CrashPolicy, Ledger, LedgerPart, Location, RetryFailed, TaskState};
 pub use record::{Record, RecordHead};
 pub use run_file::{read_run_file, write_run_file};
 pub use run_lock::RunLock;

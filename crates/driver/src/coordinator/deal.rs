@@ -8,9 +8,10 @@ use crate::protocol::{Answer, Assignment, Order, Predicted, Report, Seen, Tally,
 use mlip_atoms::PotentialId;
 use mlip_inputs::Manifest;
 use mlip_ranks::Rank;
-use mlip_store::{Ledger, StructureDigest, TaskKey, TaskState};
-use std::collections::HashSet;
+use mlip_spill::Table;
+use mlip_store::{Ledger, LedgerPart, StoreError, TaskKey, TaskState};
 use std::error::Error;
+use std::path::Path;
 
 /// Time that a structure takes whatever its potentials cost (reading, journal), seconds.
 const OVERHEAD_S: f32 = 2e-5;
@@ -31,7 +32,8 @@ pub(crate) struct Coordinator {
     policy: Policy,
     ids: Vec<PotentialId>,
     settings: String,
-    seen: HashSet<StructureDigest>,
+    /// Digests of the structures that are known.
+    seen: Table<()>,
     pub(super) planner: Planner<Treatments>,
     suspects: Vec<Item<Treatments>>,
     /// By potential: measured by predicted time, as the plan takes it.
@@ -57,8 +59,10 @@ fn cost(work: &[Work], factors: &[f64]) -> (f32, f32) {
 type Trouble = Box<dyn Error + Send + Sync>;
 
 impl Coordinator {
-    /// `workers` are the structure workers of each rank.
+    /// `workers` are the structure workers of each rank. What grows with the list goes into files without a name in
+    /// `folder`.
     pub(crate) fn new(
+        folder: &Path,
         entries: Manifest,
         known: Known,
         policy: Policy,
@@ -80,7 +84,7 @@ impl Coordinator {
             first_to_read: 0,
             workers: workers.iter().sum(),
             settings,
-            seen: HashSet::new(),
+            seen: Table::new(folder),
             planner: Planner::new(workers.len(), workers.iter().sum()),
             suspects: Vec::new(),
             ranks,
@@ -95,7 +99,10 @@ impl Coordinator {
                 if let Some(rank) = self.ranks.get_mut(from.index()) {
                     rank.reads_out = rank.reads_out.saturating_sub(1);
                 }
-                let mut items = answers.iter().filter_map(|answer| self.plan_for(answer)).collect::<Vec<_>>();
+                let mut items = Vec::with_capacity(answers.len());
+                for answer in answers {
+                    items.extend(self.plan_for(answer)?);
+                }
                 if let Some(order) = self.taste(from, &mut items)? {
                     orders.push((from, order));
                 }
@@ -147,25 +154,25 @@ impl Coordinator {
     }
 
     /// What is left to do for a surveyed entry.
-    fn plan_for(&mut self, answer: &Answer) -> Option<Item<Treatments>> {
+    fn plan_for(&mut self, answer: &Answer) -> Result<Option<Item<Treatments>>, Trouble> {
         self.survey.answered += 1;
         let Some(Seen { digest, predicted, group }) = &answer.structure else {
             self.survey.unreadable += 1;
-            return None;
+            return Ok(None);
         };
-        if !self.seen.insert(*digest) {
-            return None;
+        if !self.seen.add(digest.0)? {
+            return Ok(None);
         }
         let (mut work, mut suspected) = (Vec::new(), Vec::new());
         for (potential, (id, predicted)) in (0u16..).zip(self.ids.iter().zip(predicted)) {
             let key = TaskKey::new(*digest, id, &self.settings);
             let mut predicted = *predicted;
-            let (treatment, alone) = match self.known.ledger.state(&key, self.policy.retry, self.policy.crashes) {
+            let (treatment, alone) = match self.known.ledger.state(&key, self.policy.retry, self.policy.crashes)? {
                 TaskState::Recorded => {
                     self.recorded += 1;
                     continue;
                 }
-                TaskState::Runnable { alone, ended_before } => match self.known.cached.get(&key) {
+                TaskState::Runnable { alone, ended_before } => match self.known.cached.get(&key)? {
                     Some(place) => {
                         predicted = Predicted::default();
                         (Treatment::Take { place, ended_before }, false)
@@ -190,7 +197,7 @@ impl Coordinator {
             let suspect = item(vec![one]);
             self.suspects.push(suspect);
         }
-        (!work.is_empty()).then(|| item(work))
+        Ok((!work.is_empty()).then(|| item(work)))
     }
 
     /// While the survey goes on, a rank computes the cheapest structures of its first entries: a
@@ -333,7 +340,12 @@ impl Coordinator {
         self.ranks.iter().map(|rank| &rank.tally)
     }
 
-    /// The input list and the ledger of earlier attempts, for the report.
+    /// Notes what journals amount to.
+    pub(crate) fn note(&mut self, part: LedgerPart) -> Result<(), StoreError> {
+        self.known.ledger.absorb(part)
+    }
+
+    /// The input list and the ledger, for the report.
     pub(crate) fn into_parts(self) -> (Manifest, Ledger) {
         (self.survey.into_entries(), self.known.ledger)
     }

@@ -3,6 +3,7 @@
 use crate::protocol::{Tally, Times, Work};
 use mlip_store::cache::CacheIndex;
 use mlip_store::{CrashPolicy, Ledger, RetryFailed, StructureDigest};
+use std::path::Path;
 
 /// A rank with less than this left for each worker is given more, seconds of predicted time:
 /// longer than a question and its answer take between sleeping main threads.
@@ -18,12 +19,19 @@ pub(crate) struct Policy {
 }
 
 /// What was computed before.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Known {
-    /// By earlier attempts of the run.
+    /// By earlier attempts of the run, and by this one as its ranks tell.
     pub(crate) ledger: Ledger,
     /// By other runs.
     pub(crate) cached: CacheIndex,
+}
+
+impl Known {
+    /// Nothing yet; what grows with the list goes into files without a name in `folder`.
+    pub(crate) fn new(folder: &Path) -> Self {
+        Self { ledger: Ledger::new(folder), cached: CacheIndex::new(folder) }
+    }
 }
 
 /// How a structure is to be treated.

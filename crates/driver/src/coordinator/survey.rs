@@ -39,7 +39,7 @@ impl Survey {
     }
 
     pub(super) fn locator(&self, entry: u64) -> Result<Locator, Box<dyn Error + Send + Sync>> {
-        let found = usize::try_from(entry).ok().and_then(|position| self.entries.get(position));
+        let found = usize::try_from(entry).map_or(Ok(None), |position| self.entries.get(position))?;
         Ok(found.ok_or_else(|| format!("the input list has no entry {entry} any more"))?.locator)
     }
 

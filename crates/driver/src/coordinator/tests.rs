@@ -8,6 +8,7 @@ use mlip_ranks::Rank;
 use mlip_store::{CrashPolicy, RetryFailed, StructureDigest};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::path::Path;
 
 fn digest(number: u8) -> StructureDigest {
     StructureDigest([number; 16])
@@ -21,7 +22,7 @@ fn seen(digest: StructureDigest, costs: &[f32]) -> Seen {
 fn coordinator(n_entries: u64, workers: &[usize]) -> Coordinator {
     let mut entries = Manifest::default();
     for entry in 0..n_entries {
-        entries.push(&format!("s{entry}"), &Locator::File { path: format!("{entry}.cif").into() });
+        entries.push(&format!("s{entry}"), &Locator::File { path: format!("{entry}.cif").into() }).unwrap();
     }
     let id = PotentialId {
         name: "p".into(),
@@ -31,7 +32,7 @@ fn coordinator(n_entries: u64, workers: &[usize]) -> Coordinator {
         settings: String::new(),
     };
     let policy = Policy { retry: RetryFailed::No, crashes: CrashPolicy::default(), longest: usize::MAX };
-    Coordinator::new(entries, Known::default(), policy, vec![id], "settings".into(), workers)
+    Coordinator::new(Path::new(""), entries, Known::new(Path::new("")), policy, vec![id], "settings".into(), workers)
 }
 
 /// Reads and computes as ranks would, at once; the entries that were computed, by rank.
@@ -113,14 +114,15 @@ fn an_empty_list_is_finished_at_once() {
 #[test]
 fn what_was_measured_corrects_the_plan() {
     let mut entries = Manifest::default();
-    ["a", "b", "c"].iter().for_each(|id| entries.push(id, &Locator::File { path: (*id).into() }));
+    ["a", "b", "c"].iter().for_each(|id| entries.push(id, &Locator::File { path: (*id).into() }).unwrap());
     let id = |name: &str| {
         let (name, digest) = (name.into(), "0".into());
         PotentialId { name, checkpoint: "none".into(), digest, precision: Precision::F64, settings: String::new() }
     };
     let policy = Policy { retry: RetryFailed::No, crashes: CrashPolicy::default(), longest: usize::MAX };
     let ids = vec![id("fast"), id("slow")];
-    let mut coordinator = Coordinator::new(entries, Known::default(), policy, ids, "settings".into(), &[1]);
+    let mut coordinator =
+        Coordinator::new(Path::new(""), entries, Known::new(Path::new("")), policy, ids, "settings".into(), &[1]);
     // The first is the taste, the cheapest of all.
     let costs = [[0.01, 0.01], [10.0, 5.0], [6.0, 8.0]];
     let order = |orders: Vec<(_, Order)>| match orders.into_iter().map(|(_, order)| order).next() {

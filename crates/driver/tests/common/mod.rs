@@ -67,7 +67,7 @@ pub(crate) fn manifest(n: u64) -> Manifest {
             _ if number % 11 == 10 => format!("cell-{}", number - 1),
             _ => format!("cell-{number}"),
         };
-        manifest.push(&format!("s{number}"), &Locator::File { path: name.into() });
+        manifest.push(&format!("s{number}"), &Locator::File { path: name.into() }).unwrap();
     }
     manifest
 }

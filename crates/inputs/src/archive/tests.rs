@@ -60,7 +60,7 @@ fn entries(manifest: &Manifest) -> Vec<(String, String, Result<String, String>)>
         let text = entry.read().map(|bytes| String::from_utf8(bytes).unwrap()).map_err(|failure| failure.message);
         (entry.id.clone(), part.name.clone(), text)
     };
-    manifest.iter().map(entry).collect()
+    manifest.iter().map(Result::unwrap).map(entry).collect()
 }
 
 #[test]

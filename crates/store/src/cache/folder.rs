@@ -1,8 +1,8 @@
 //! The folder of a cache.
 
-use super::{CacheIndex, CachePlace};
+use super::CachePlace;
 use crate::journal::ScannedFrame;
-use crate::{JournalReader, StoreError, Tail};
+use crate::{JournalReader, StoreError, Tail, TaskKey};
 use mlip_atoms::PotentialId;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -60,22 +60,36 @@ impl CacheFolder {
         self.folders.get(usize::from(potential)).map(PathBuf::as_path)
     }
 
-    /// Adds the results of one file to an index. A sentence when part of it cannot be used: the rest is.
-    pub fn scan(&self, segment: usize, index: &mut CacheIndex) -> Option<String> {
-        let Segment { path, .. } = self.segments.get(segment)?;
-        let number = u32::try_from(segment).ok()?;
+    /// Hands on the results of one file. A sentence when part of it cannot be used: the rest is.
+    ///
+    /// # Errors
+    /// What `take` gives.
+    pub fn scan<E>(
+        &self,
+        segment: usize,
+        mut take: impl FnMut(TaskKey, CachePlace) -> Result<(), E>,
+    ) -> Result<Option<String>, E> {
+        let (Some(Segment { path, .. }), Ok(number)) = (self.segments.get(segment), u32::try_from(segment)) else {
+            return Ok(None);
+        };
+        let mut refused = Ok(());
         let mut read = || -> Result<Option<Tail>, StoreError> {
             let mut reader = JournalReader::open(path)?;
             while let Some((frame, place)) = reader.next_scanned()? {
                 if let ScannedFrame::Finished(head) = frame
                     && head.failure.is_none()
                 {
-                    index.push(head.key, CachePlace { segment: number, place });
+                    refused = take(head.key, CachePlace { segment: number, place });
+                }
+                if refused.is_err() {
+                    break;
                 }
             }
             Ok(reader.tail().cloned())
         };
-        match read() {
+        let tail = read();
+        refused?;
+        Ok(match tail {
             Ok(Some(Tail::Corrupt { at, bytes })) => Some(format!(
                 "the cache file `{}` is damaged at byte {at}: {bytes} bytes are skipped, what stood there is computed \
                  again; delete the file to be rid of this message",
@@ -88,7 +102,7 @@ impl CacheFolder {
                 let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
                 Some(format!("a cache file is left out: {error}{cause}"))
             }
-        }
+        })
     }
 }
 

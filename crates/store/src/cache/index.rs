@@ -1,7 +1,10 @@
 //! Which results a cache holds.
 
-use crate::{FrameRef, TaskKey};
+use crate::ledger::bytes_at;
+use crate::{FrameRef, StoreError, TaskKey};
+use mlip_spill::{Table, Value};
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 /// Where a result lies in a cache. Means the same on every rank of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -12,43 +15,48 @@ pub struct CachePlace {
     pub place: FrameRef,
 }
 
-/// Places by key: 40 bytes a result.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+impl Value for CachePlace {
+    const BYTES: usize = 16;
+
+    fn write(&self, bytes: &mut [u8]) {
+        bytes[..4].copy_from_slice(&self.segment.to_le_bytes());
+        bytes[4..12].copy_from_slice(&self.place.offset.to_le_bytes());
+        bytes[12..].copy_from_slice(&self.place.len.to_le_bytes());
+    }
+
+    fn read(bytes: &[u8]) -> Self {
+        let place =
+            FrameRef { offset: u64::from_le_bytes(bytes_at(bytes, 4)), len: u32::from_le_bytes(bytes_at(bytes, 12)) };
+        Self { segment: u32::from_le_bytes(bytes_at(bytes, 0)), place }
+    }
+}
+
+/// Places by key, on disk but for some. In whatever order they come, of several of a key the first counts.
+#[derive(Debug)]
 pub struct CacheIndex {
-    /// By key once [`CacheIndex::settle`] was called.
-    places: Vec<(TaskKey, CachePlace)>,
+    places: Table<CachePlace>,
 }
 
 impl CacheIndex {
-    pub(super) fn push(&mut self, key: TaskKey, place: CachePlace) {
-        self.places.push((key, place));
+    /// A file without a name will lie in this folder once there are many results; in that for temporary files if the
+    /// path is empty.
+    pub fn new(folder: &Path) -> Self {
+        Self { places: Table::new(folder) }
     }
 
-    /// Adds all that another index holds.
-    pub fn absorb(&mut self, other: Self) {
-        self.places.extend(other.places);
-    }
-
-    /// Makes ready for [`CacheIndex::get`], in whatever order parts came.
-    pub fn settle(&mut self) {
-        self.places.sort_unstable();
-        self.places.dedup_by_key(|(key, _)| *key);
-        self.places.shrink_to_fit();
+    /// Adds a result.
+    ///
+    /// # Errors
+    /// When temporary files cannot be used.
+    pub fn insert(&mut self, key: TaskKey, place: CachePlace) -> Result<(), StoreError> {
+        Ok(self.places.insert(key.0, place)?)
     }
 
     /// Where the result of a task lies.
-    pub fn get(&self, key: &TaskKey) -> Option<CachePlace> {
-        let found = self.places.binary_search_by_key(key, |(key, _)| *key).ok()?;
-        self.places.get(found).map(|(_, place)| *place)
-    }
-
-    /// Number of results.
-    pub fn len(&self) -> usize {
-        self.places.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
+    ///
+    /// # Errors
+    /// When temporary files cannot be read.
+    pub fn get(&self, key: &TaskKey) -> Result<Option<CachePlace>, StoreError> {
+        Ok(self.places.get(&key.0)?)
     }
 }

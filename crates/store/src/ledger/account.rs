@@ -1,17 +1,18 @@
 //! The share of one journal in the ledger.
 
-use super::summary::{Death, RankSample};
-use super::{JournalSummary, Ledger, LedgerEntry, Location, SurveyFrame};
+use super::part::{Death, RankSample};
+use super::{JournalSummary, LedgerEntry, LedgerPart, Location, SurveyFrame};
 use crate::journal::{JournalHeader, ScannedFrame};
 use crate::{Frame, FrameRef, Tail, TaskKey};
 use std::collections::HashMap;
 
 /// Follows one journal frame by frame: one that is scanned, or the one that this rank writes.
 ///
-/// A rank that notes every frame it appends has the ledger of its own journal without reading it again.
+/// A rank that notes every frame it appends knows its own journal without reading it again. What was noted is taken
+/// out now and then, so that an account does not grow with its journal.
 #[derive(Debug)]
 pub struct JournalAccount {
-    ledger: Ledger,
+    part: LedgerPart,
     summary: JournalSummary,
     in_flight: HashMap<TaskKey, bool>,
 }
@@ -36,7 +37,7 @@ impl JournalAccount {
             closed: false,
             tail: Tail::Clean,
         };
-        Self { ledger: Ledger::default(), summary, in_flight: HashMap::new() }
+        Self { part: LedgerPart::default(), summary, in_flight: HashMap::new() }
     }
 
     /// Notes a frame that was appended.
@@ -53,39 +54,54 @@ impl JournalAccount {
             ScannedFrame::Finished(head) => {
                 self.in_flight.remove(&head.key);
                 self.summary.n_records += 1;
-                self.ledger.entries.push(LedgerEntry::new(head, location));
+                self.part.entries.push(LedgerEntry::new(head, location));
             }
             ScannedFrame::Surveyed { first, last } => {
-                self.ledger.surveys.push(SurveyFrame { first: *first, last: *last, location });
+                self.part.surveys.push(SurveyFrame { first: *first, last: *last, location });
             }
             ScannedFrame::Memory(sample) => {
                 self.summary.last_time_s = self.summary.last_time_s.max(sample.time_s);
                 self.summary.peak_bytes = self.summary.peak_bytes.max(sample.peak_bytes);
-                self.ledger.samples.push(RankSample { location, sample: sample.clone() });
+                self.part.samples.push(RankSample { location, sample: sample.clone() });
             }
             ScannedFrame::Closed => self.summary.closed = true,
             ScannedFrame::Unknown => {}
         }
     }
 
-    /// The ledger of this journal, to be handed to [`super::LedgerBuilder::absorb`].
+    /// Records noted and not taken out yet.
+    pub fn len(&self) -> usize {
+        self.part.entries.len()
+    }
+
+    /// Whether there are no records noted and not taken out yet.
+    pub fn is_empty(&self) -> bool {
+        self.part.entries.is_empty()
+    }
+
+    /// What was noted since the last time.
+    pub fn take(&mut self) -> LedgerPart {
+        std::mem::take(&mut self.part)
+    }
+
+    /// The rest, and the journal at a glance.
     ///
     /// Call it when nothing is in flight any more; what still is does not count as dead.
-    pub fn into_ledger(mut self) -> Ledger {
+    pub fn into_part(mut self) -> LedgerPart {
         self.in_flight.clear();
         self.end(Tail::Clean)
     }
 
-    /// The ledger of a journal that was read to its end.
-    pub(super) fn end(mut self, tail: Tail) -> Ledger {
+    /// The rest of a journal that was read to its end.
+    pub(super) fn end(mut self, tail: Tail) -> LedgerPart {
         // Behind a corrupt frame the task may have ended and the journal been closed: nothing can be held against it.
         if !self.summary.closed && !matches!(tail, Tail::Corrupt { .. }) {
             let (attempt, rank) = (self.summary.attempt, self.summary.rank);
             let death = |(key, alone)| Death { key, attempt, rank, alone };
-            self.ledger.deaths.extend(self.in_flight.into_iter().map(death));
+            self.part.deaths.extend(self.in_flight.into_iter().map(death));
         }
         self.summary.tail = tail;
-        self.ledger.journals.push(self.summary);
-        self.ledger
+        self.part.journals.push(self.summary);
+        self.part
     }
 }

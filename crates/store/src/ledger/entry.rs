@@ -1,6 +1,7 @@
-//! One task that has a record.
+//! Records, and where they lie.
 
 use crate::{FrameRef, RecordHead, TaskKey};
+use mlip_spill::Value;
 use mlip_tasks::FailureKind;
 use serde::{Deserialize, Serialize};
 use std::cmp::{Ordering, Reverse};
@@ -62,10 +63,9 @@ impl RecordStatus {
     }
 }
 
-/// The record that counts for a task: 40 bytes, so ten million tasks take 400 MB on rank 0.
+/// A record of a task, wherever it lies: 24 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LedgerEntry {
-    key: TaskKey,
+pub struct Recorded {
     offset: u64,
     attempt: u32,
     rank: u32,
@@ -74,26 +74,32 @@ pub struct LedgerEntry {
     status: RecordStatus,
 }
 
+/// A record and its task, as ranks tell each other of it: 40 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerEntry {
+    /// The task.
+    pub key: TaskKey,
+    /// Its record.
+    pub recorded: Recorded,
+}
+
 impl LedgerEntry {
     /// Of a record at this place.
     pub fn new(head: &RecordHead, location: Location) -> Self {
-        Self {
-            key: head.key,
+        let recorded = Recorded {
             offset: location.place.offset,
             attempt: location.attempt,
             rank: location.rank,
             len: location.place.len,
             attempts: u16::try_from(head.attempts).unwrap_or(u16::MAX),
             status: RecordStatus::of(head.failure.as_ref()),
-        }
+        };
+        Self { key: head.key, recorded }
     }
+}
 
-    /// The task.
-    pub fn key(&self) -> TaskKey {
-        self.key
-    }
-
-    /// Where its record lies.
+impl Recorded {
+    /// Where it lies.
     pub fn location(&self) -> Location {
         let place = FrameRef { offset: self.offset, len: self.len };
         Location { attempt: self.attempt, rank: self.rank, place }
@@ -108,17 +114,58 @@ impl LedgerEntry {
     pub fn status(&self) -> RecordStatus {
         self.status
     }
+}
 
-    /// By key; among records of one key the one that counts is least:
-    /// the first result, or without a result the first failure of the latest attempt that has one.
-    pub(super) fn precedence(&self, other: &Self) -> Ordering {
-        self.key.cmp(&other.key).then_with(|| other.status.is_done().cmp(&self.status.is_done())).then_with(|| {
+/// Among records of one task the one that counts is least: the first result, or without a result the first failure of
+/// the latest attempt that has one.
+impl Ord for Recorded {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let order = other.status.is_done().cmp(&self.status.is_done()).then_with(|| {
             if self.status.is_done() {
                 self.location().cmp(&other.location())
             } else {
-                let newest_first = |entry: &Self| (Reverse(entry.attempt), entry.rank, entry.offset);
+                let newest_first = |record: &Self| (Reverse(record.attempt), record.rank, record.offset);
                 newest_first(self).cmp(&newest_first(other))
             }
-        })
+        });
+        // At one place there is one record.
+        order.then_with(|| (self.len, self.attempts, self.status).cmp(&(other.len, other.attempts, other.status)))
     }
+}
+
+impl PartialOrd for Recorded {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Value for Recorded {
+    const BYTES: usize = 23;
+
+    fn write(&self, bytes: &mut [u8]) {
+        bytes[..8].copy_from_slice(&self.offset.to_le_bytes());
+        bytes[8..12].copy_from_slice(&self.attempt.to_le_bytes());
+        bytes[12..16].copy_from_slice(&self.rank.to_le_bytes());
+        bytes[16..20].copy_from_slice(&self.len.to_le_bytes());
+        bytes[20..22].copy_from_slice(&self.attempts.to_le_bytes());
+        bytes[22] = self.status.0;
+    }
+
+    fn read(bytes: &[u8]) -> Self {
+        Self {
+            offset: u64::from_le_bytes(bytes_at(bytes, 0)),
+            attempt: u32::from_le_bytes(bytes_at(bytes, 8)),
+            rank: u32::from_le_bytes(bytes_at(bytes, 12)),
+            len: u32::from_le_bytes(bytes_at(bytes, 16)),
+            attempts: u16::from_le_bytes(bytes_at(bytes, 20)),
+            status: RecordStatus(bytes[22]),
+        }
+    }
+}
+
+/// `N` bytes from a place.
+pub(crate) fn bytes_at<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    let mut part = [0; N];
+    part.copy_from_slice(&bytes[at..at + N]);
+    part
 }

@@ -1,18 +1,21 @@
 //! What the journals of a run amount to: which tasks have a result, which were fatal, where all of it lies.
 //!
-//! Module order: `entry` ← `summary` ← `policy`, `account` ← `builder`.
+//! Module order: `entry` ← `part` ← `account` ← `scan` ← `summary` ← `policy`.
 
 mod account;
-mod builder;
 mod entry;
+mod part;
 mod policy;
+mod scan;
 mod summary;
 
 #[cfg(test)]
 mod tests;
 
 pub use account::JournalAccount;
-pub use builder::LedgerBuilder;
-pub use entry::{LedgerEntry, Location, RecordStatus};
+pub(crate) use entry::bytes_at;
+pub use entry::{LedgerEntry, Location, RecordStatus, Recorded};
+pub use part::{Deaths, JournalSummary, LedgerPart, RankSample, SurveyFrame};
 pub use policy::{CrashPolicy, RetryFailed, TaskState};
-pub use summary::{Deaths, JournalSummary, Ledger, RankSample, SurveyFrame};
+pub use scan::scan_journal;
+pub use summary::Ledger;

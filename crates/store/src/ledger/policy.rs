@@ -1,7 +1,7 @@
 //! What to do with a task, given its past.
 
-use super::{Ledger, LedgerEntry};
-use crate::TaskKey;
+use super::{Ledger, Recorded};
+use crate::{StoreError, TaskKey};
 
 /// Which failures are repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,8 +16,8 @@ pub enum RetryFailed {
 }
 
 impl RetryFailed {
-    fn repeats(self, entry: &LedgerEntry) -> bool {
-        match (self, entry.status().failure()) {
+    fn repeats(self, record: &Recorded) -> bool {
+        match (self, record.status().failure()) {
             (_, None) | (Self::No, _) => false,
             (Self::WorthRetrying, Some(kind)) => kind.is_worth_retrying(),
             (Self::All, Some(_)) => true,
@@ -69,18 +69,21 @@ pub enum TaskState {
 
 impl Ledger {
     /// What to do with a task. Deaths before the attempt of a failure that is being repeated are forgiven.
-    pub fn state(&self, key: &TaskKey, retry: RetryFailed, crashes: CrashPolicy) -> TaskState {
-        let entry = self.get(key);
-        if entry.is_some_and(|entry| !retry.repeats(entry)) {
-            return TaskState::Recorded;
+    ///
+    /// # Errors
+    /// When temporary files cannot be read.
+    pub fn state(&self, key: &TaskKey, retry: RetryFailed, crashes: CrashPolicy) -> Result<TaskState, StoreError> {
+        let record = self.get(key)?;
+        if record.is_some_and(|record| !retry.repeats(&record)) {
+            return Ok(TaskState::Recorded);
         }
-        let deaths = self.deaths_after(key, entry.map_or(0, |entry| entry.location().attempt));
+        let deaths = self.deaths_after(key, record.map_or(0, |record| record.location().attempt));
         if crashes.max_crashes > 0 && deaths.total >= crashes.max_crashes && deaths.alone > 0 {
-            return TaskState::Quarantined { deaths: deaths.total };
+            return Ok(TaskState::Quarantined { deaths: deaths.total });
         }
-        TaskState::Runnable {
+        Ok(TaskState::Runnable {
             alone: deaths.total >= crashes.suspect_from(),
-            ended_before: entry.map_or(0, LedgerEntry::attempts),
-        }
+            ended_before: record.map_or(0, |record| record.attempts()),
+        })
     }
 }

@@ -1,98 +1,85 @@
 //! The ledger of a run.
 
-use super::{LedgerEntry, Location};
-use crate::{MemorySample, Tail, TaskKey};
-use serde::{Deserialize, Serialize};
+use super::part::Death;
+use super::{Deaths, JournalSummary, LedgerPart, Location, RankSample, Recorded, SurveyFrame, scan_journal};
+use crate::journal::JournalFile;
+use crate::{MemorySample, RunId, StoreError, TaskKey};
+use mlip_spill::Table;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-/// What all journals of a run amount to, or those that one rank scanned.
+/// What all journals of a run amount to.
 ///
-/// It is merged by [`super::LedgerBuilder`], in any order with the same result; ranks send it to each other.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+/// It takes in parts in any order with the same result. Records, which grow with the list, lie on disk but for some; a
+/// survey of 64 entries takes 40 bytes.
+#[derive(Debug)]
 pub struct Ledger {
-    /// By key, each once.
-    pub(super) entries: Vec<LedgerEntry>,
-    /// In order, each once.
-    pub(super) deaths: Vec<Death>,
-    /// In order of location.
-    pub(super) surveys: Vec<SurveyFrame>,
-    /// In order of location.
-    pub(super) samples: Vec<RankSample>,
-    /// In order of attempt and rank.
-    pub(super) journals: Vec<JournalSummary>,
-}
-
-/// A task that was in flight when its process died.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Death {
-    pub(super) key: TaskKey,
-    pub(super) attempt: u32,
-    pub(super) rank: u32,
-    pub(super) alone: bool,
-}
-
-/// How often a task was in flight when its process died.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Deaths {
-    /// Processes that died.
-    pub total: u32,
-    /// Those in which nothing else was in flight.
-    pub alone: u32,
-}
-
-/// A `Surveyed` frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SurveyFrame {
-    /// Smallest entry in it.
-    pub first: u64,
-    /// Largest entry in it.
-    pub last: u64,
-    /// Where it lies.
-    pub location: Location,
-}
-
-/// A memory sample and the journal it stands in.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RankSample {
-    /// Where it lies: attempt and rank are those of the sample.
-    pub location: Location,
-    /// The sample.
-    pub sample: MemorySample,
-}
-
-/// One journal at a glance.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct JournalSummary {
-    /// Launch of the run.
-    pub attempt: u32,
-    /// Rank in that launch.
-    pub rank: u32,
-    /// Ranks of that launch; 0 when the header is damaged.
-    pub n_ranks: u32,
-    /// Host; empty when the header is damaged.
-    pub host: String,
-    /// When the attempt began, seconds since 1970; 0 when the header is damaged.
-    pub started_unix_s: u64,
-    /// Time of the last memory sample, seconds since the attempt began.
-    pub last_time_s: f64,
-    /// Largest resident set noted, bytes.
-    pub peak_bytes: u64,
-    /// Records in it.
-    pub n_records: u64,
-    /// Whether the rank left in good order.
-    pub closed: bool,
-    /// How the file ends.
-    pub tail: Tail,
+    records: Table<Recorded>,
+    deaths: BTreeSet<Death>,
+    /// First and last entry.
+    surveys: BTreeMap<Location, (u64, u64)>,
+    samples: BTreeMap<Location, MemorySample>,
+    /// By attempt and rank.
+    journals: BTreeMap<(u32, u32), JournalSummary>,
 }
 
 impl Ledger {
-    /// The record that counts for a task.
-    pub fn get(&self, key: &TaskKey) -> Option<&LedgerEntry> {
-        self.entries.binary_search_by(|entry| entry.key().cmp(key)).ok().and_then(|position| self.entries.get(position))
+    /// Of no journal yet. A file without a name will lie in this folder once there are many records; in that for
+    /// temporary files if the path is empty.
+    pub fn new(folder: &Path) -> Self {
+        Self {
+            records: Table::new(folder),
+            deaths: BTreeSet::new(),
+            surveys: BTreeMap::new(),
+            samples: BTreeMap::new(),
+            journals: BTreeMap::new(),
+        }
     }
 
-    /// The records that count, by key.
-    pub fn entries(&self) -> &[LedgerEntry] {
-        &self.entries
+    /// Takes in a journal.
+    ///
+    /// # Errors
+    /// Those of [`scan_journal`], and when temporary files cannot be used.
+    pub fn scan(&mut self, file: &JournalFile, run: RunId) -> Result<(), StoreError> {
+        scan_journal(file, run, |part| self.absorb(part))
+    }
+
+    /// Takes in a part.
+    ///
+    /// # Errors
+    /// When temporary files cannot be used.
+    pub fn absorb(&mut self, part: LedgerPart) -> Result<(), StoreError> {
+        for entry in part.entries {
+            self.records.insert(entry.key.0, entry.recorded)?;
+        }
+        self.deaths.extend(part.deaths);
+        self.surveys.extend(part.surveys.into_iter().map(|frame| (frame.location, (frame.first, frame.last))));
+        self.samples.extend(part.samples.into_iter().map(|sample| (sample.location, sample.sample)));
+        for journal in part.journals {
+            let known = self.journals.entry((journal.attempt, journal.rank)).or_insert_with(|| journal.clone());
+            // Of a journal scanned twice while it grew, the longer account counts.
+            let age = |journal: &JournalSummary| (journal.closed, journal.n_records, journal.peak_bytes);
+            if age(&journal).cmp(&age(known)).then(journal.last_time_s.total_cmp(&known.last_time_s)).is_gt() {
+                *known = journal;
+            }
+        }
+        Ok(())
+    }
+
+    /// The record that counts for a task.
+    ///
+    /// # Errors
+    /// When temporary files cannot be read.
+    pub fn get(&self, key: &TaskKey) -> Result<Option<Recorded>, StoreError> {
+        Ok(self.records.get(&key.0)?)
+    }
+
+    /// Where the records that count lie, for each task that has one.
+    ///
+    /// # Errors
+    /// When temporary files cannot be read.
+    pub fn locations(&self, keys: &[TaskKey]) -> Result<Vec<Option<Location>>, StoreError> {
+        keys.iter().map(|key| Ok(self.get(key)?.map(|record| record.location()))).collect()
     }
 
     /// Deaths of a task in all attempts.
@@ -101,49 +88,42 @@ impl Ledger {
     }
 
     pub(super) fn deaths_after(&self, key: &TaskKey, attempt: u32) -> Deaths {
-        let begin = self.deaths.partition_point(|death| death.key < *key);
-        let mut deaths = Deaths::default();
-        for death in self.deaths[begin..].iter().take_while(|death| death.key == *key) {
-            if death.attempt > attempt {
-                deaths.total += 1;
-                deaths.alone += u32::from(death.alone);
-            }
-        }
-        deaths
+        let of_task = Death { key: *key, attempt, rank: u32::MAX, alone: true };
+        let later = self.deaths.range(of_task..).take_while(|death| death.key == *key);
+        later.filter(|death| death.attempt > attempt).fold(Deaths::default(), |deaths, death| Deaths {
+            total: deaths.total + 1,
+            alone: deaths.alone + u32::from(death.alone),
+        })
     }
 
     /// `Surveyed` frames, in order of attempt, rank and place: of two that hold the same entry the later counts.
-    pub fn surveys(&self) -> &[SurveyFrame] {
-        &self.surveys
+    pub fn surveys(&self) -> impl Iterator<Item = SurveyFrame> {
+        self.surveys.iter().map(|(location, (first, last))| SurveyFrame {
+            first: *first,
+            last: *last,
+            location: *location,
+        })
     }
 
-    /// Memory samples, in order of attempt, rank and time: 90 bytes each.
-    pub fn samples(&self) -> &[RankSample] {
-        &self.samples
+    /// Memory samples, in order of attempt, rank and time: 120 bytes each.
+    pub fn samples(&self) -> impl Iterator<Item = RankSample> {
+        self.samples.iter().map(|(location, sample)| RankSample { location: *location, sample: sample.clone() })
     }
 
     /// Host of a rank in an attempt; empty when unknown.
     pub fn host(&self, attempt: u32, rank: u32) -> &str {
-        let found = self.journals.binary_search_by_key(&(attempt, rank), |journal| (journal.attempt, journal.rank));
-        found.ok().and_then(|position| self.journals.get(position)).map_or("", |journal| &journal.host)
+        self.journals.get(&(attempt, rank)).map_or("", |journal| &journal.host)
     }
 
     /// The journals, in order of attempt and rank.
-    pub fn journals(&self) -> &[JournalSummary] {
-        &self.journals
+    pub fn journals(&self) -> Vec<&JournalSummary> {
+        self.journals.values().collect()
     }
 
     /// Seconds that all attempts took together, as far as memory samples tell.
     pub fn wall_s(&self) -> f64 {
-        let mut total = 0.0;
-        for attempt in self.journals.chunk_by(|a, b| a.attempt == b.attempt) {
-            total += attempt.iter().map(|journal| journal.last_time_s).fold(0.0, f64::max);
-        }
-        total
-    }
-
-    /// The journals alone, without what is in them: enough to read records at places that others know.
-    pub fn journals_only(&self) -> Self {
-        Self { journals: self.journals.clone(), ..Self::default() }
+        let attempts = self.journals();
+        let attempts = attempts.chunk_by(|a, b| a.attempt == b.attempt);
+        attempts.map(|attempt| attempt.iter().map(|journal| journal.last_time_s).fold(0.0, f64::max)).sum()
     }
 }

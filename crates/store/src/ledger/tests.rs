@@ -35,13 +35,22 @@ fn files(run: &Path) -> Vec<JournalFile> {
 }
 
 fn ledger(run: &Path) -> Ledger {
-    let mut builder = LedgerBuilder::new();
-    files(run).iter().for_each(|file| builder.scan(file, RUN).unwrap());
-    builder.finish()
+    let mut ledger = Ledger::new(run);
+    files(run).iter().for_each(|file| ledger.scan(file, RUN).unwrap());
+    ledger
+}
+
+/// All that a ledger says.
+fn contents(ledger: &Ledger) -> (Vec<Option<Recorded>>, [String; 3], Vec<Deaths>) {
+    let records = (0..6).map(|number| ledger.get(&key(number)).unwrap()).collect();
+    let surveys: Vec<_> = ledger.surveys().collect();
+    let samples: Vec<_> = ledger.samples().collect();
+    let lists = [format!("{surveys:?}"), format!("{samples:?}"), format!("{:?}", ledger.journals())];
+    (records, lists, (0..6).map(|number| ledger.deaths(&key(number))).collect())
 }
 
 fn state(ledger: &Ledger, number: u8, retry: RetryFailed) -> TaskState {
-    ledger.state(&key(number), retry, CrashPolicy::default())
+    ledger.state(&key(number), retry, CrashPolicy::default()).unwrap()
 }
 
 fn runnable(alone: bool, ended_before: u32) -> TaskState {
@@ -56,8 +65,7 @@ fn the_first_result_wins_and_beats_every_failure() {
     journal(run.path(), 2, 2, &[Frame::Finished(done(key(1), 2.0)), Frame::Finished(done(key(1), 2.0)), Frame::Closed]);
     journal(run.path(), 3, 0, &[timeout(1, 2), Frame::Closed]);
     let ledger = ledger(run.path());
-    assert_eq!(ledger.entries().len(), 1);
-    let entry = ledger.get(&key(1)).unwrap();
+    let entry = ledger.get(&key(1)).unwrap().unwrap();
     assert!(entry.status().is_done());
     assert_eq!((entry.location().attempt, entry.location().rank), (2, 2));
     assert_eq!(state(&ledger, 1, RetryFailed::All), TaskState::Recorded);
@@ -69,7 +77,7 @@ fn a_repeated_failure_replaces_the_one_before() {
     journal(run.path(), 1, 0, &[timeout(1, 1), Frame::Closed]);
     journal(run.path(), 2, 0, &[Frame::Finished(failed(key(1), FailureKind::NotFinite, 2)), Frame::Closed]);
     let ledger = ledger(run.path());
-    let entry = ledger.get(&key(1)).unwrap();
+    let entry = ledger.get(&key(1)).unwrap().unwrap();
     assert_eq!(entry.status().failure(), Some(FailureKind::NotFinite));
     assert_eq!(entry.attempts(), 2);
     assert_eq!(state(&ledger, 1, RetryFailed::WorthRetrying), TaskState::Recorded, "NaN comes out again");
@@ -126,7 +134,7 @@ fn outside_kills_alone_never_condemn_a_task() {
     assert_eq!(state(&ledger, 1, NO_RETRY), TaskState::Quarantined { deaths: 5 });
     assert_eq!(state(&ledger, 2, NO_RETRY), runnable(true, 0));
     let never = CrashPolicy { max_crashes: 0 };
-    assert_eq!(ledger.state(&key(1), NO_RETRY, never), runnable(true, 0));
+    assert_eq!(ledger.state(&key(1), NO_RETRY, never).unwrap(), runnable(true, 0));
 }
 
 #[test]
@@ -134,9 +142,9 @@ fn a_strict_policy_condemns_after_one_death_alone() {
     let run = tempfile::tempdir().unwrap();
     journal(run.path(), 1, 0, &[started(1)]);
     let strict = CrashPolicy { max_crashes: 1 };
-    assert_eq!(ledger(run.path()).state(&key(1), NO_RETRY, strict), runnable(true, 0));
+    assert_eq!(ledger(run.path()).state(&key(1), NO_RETRY, strict).unwrap(), runnable(true, 0));
     journal(run.path(), 2, 0, &[alone(1)]);
-    assert_eq!(ledger(run.path()).state(&key(1), NO_RETRY, strict), TaskState::Quarantined { deaths: 2 });
+    assert_eq!(ledger(run.path()).state(&key(1), NO_RETRY, strict).unwrap(), TaskState::Quarantined { deaths: 2 });
 }
 
 #[test]
@@ -157,7 +165,7 @@ fn repeating_a_crashed_task_forgives_its_earlier_deaths() {
 fn a_journal_of_another_run_is_refused() {
     let run = tempfile::tempdir().unwrap();
     journal(run.path(), 1, 0, &[]);
-    let error = LedgerBuilder::new().scan(&files(run.path())[0], crate::RunId([1; 16])).unwrap_err();
+    let error = Ledger::new(run.path()).scan(&files(run.path())[0], crate::RunId([1; 16])).unwrap_err();
     assert!(error.to_string().contains("0707"), "{error}");
 }
 
@@ -179,12 +187,17 @@ fn the_account_of_an_own_journal_equals_its_scan() {
     let frames = [started(1), Frame::Finished(done(key(1), 1.0)), Frame::Memory(sample), Frame::Closed];
     let mut writer = JournalWriter::create(run.path(), &header(1, 0)).unwrap();
     let mut account = JournalAccount::new(&header(1, 0));
+    let mut parts = Vec::new();
     for frame in &frames {
         account.note(frame, writer.append(frame).unwrap());
+        // Whatever was taken out before.
+        parts.push(account.take());
     }
-    let mut builder = LedgerBuilder::new();
-    builder.absorb(account.into_ledger());
-    assert_eq!(builder.finish(), ledger(run.path()));
+    let mut own = Ledger::new(run.path());
+    for part in parts.into_iter().chain([account.into_part()]) {
+        own.absorb(part).unwrap();
+    }
+    assert_eq!(contents(&own), contents(&ledger(run.path())));
 }
 
 fn any_frames() -> impl Strategy<Value = Vec<Frame>> {
@@ -208,24 +221,23 @@ proptest! {
         for (number, frames) in (0u32..).zip(&journals) {
             journal(run.path(), number / 2 + 1, number % 2, frames);
         }
-        let mut builders: Vec<LedgerBuilder> = (0..3).map(|_| LedgerBuilder::new()).collect();
+        let mut parts: Vec<Vec<LedgerPart>> = vec![Vec::new(); 3];
         for (file, owner) in files(run.path()).iter().zip(&owners) {
-            builders[*owner].scan(file, RUN).unwrap();
+            scan_journal(file, RUN, |part| -> Result<(), crate::StoreError> {
+                // As it travels between ranks.
+                parts[*owner].push(postcard::from_bytes(&postcard::to_stdvec(&part).unwrap()).unwrap());
+                Ok(())
+            }).unwrap();
         }
-        let parts: Vec<Ledger> = builders.into_iter().map(|builder| {
-            // As it travels between ranks.
-            postcard::from_bytes(&postcard::to_stdvec(&builder.finish()).unwrap()).unwrap()
-        }).collect();
-        let whole = ledger(run.path());
+        let whole = contents(&ledger(run.path()));
         for order in [[0, 1, 2], [2, 0, 1], [1, 2, 0]] {
-            let mut merged = LedgerBuilder::new();
-            for part in order {
-                merged.absorb(parts[part].clone());
-                if twice {
-                    merged.absorb(parts[part].clone());
+            let mut merged = Ledger::new(run.path());
+            for part in order.iter().flat_map(|owner| &parts[*owner]) {
+                for _ in 0..if twice { 2 } else { 1 } {
+                    merged.absorb(part.clone()).unwrap();
                 }
             }
-            prop_assert_eq!(&merged.finish(), &whole);
+            prop_assert_eq!(&contents(&merged), &whole);
         }
     }
 }
@@ -234,4 +246,19 @@ proptest! {
 fn a_task_takes_forty_bytes() {
     assert_eq!(std::mem::size_of::<LedgerEntry>(), 40);
     assert_eq!(std::mem::size_of::<TaskKey>(), 16);
+}
+
+proptest! {
+    #[test]
+    fn a_record_is_the_same_from_disk(
+        offset in any::<u64>(), numbers in any::<[u32; 4]>(), kind in proptest::option::of(Just(FailureKind::Timeout)),
+    ) {
+        let [attempt, rank, len, attempts] = numbers;
+        let head = crate::RecordHead { key: key(1), potential: 0, failure: kind, attempts, wall_s: 0.0 };
+        let location = Location { attempt, rank, place: crate::FrameRef { offset, len } };
+        let recorded = LedgerEntry::new(&head, location).recorded;
+        let mut bytes = [0; <Recorded as mlip_spill::Value>::BYTES];
+        mlip_spill::Value::write(&recorded, &mut bytes);
+        prop_assert_eq!(<Recorded as mlip_spill::Value>::read(&bytes), recorded);
+    }
 }

@@ -4,7 +4,7 @@ use super::{
     EntryRow, Fetched, JournalRecords, JournalSurveys, Provenance, RecordSource, ReportCounts, ReportOptions,
     ReportWriter, SurveySource,
 };
-use crate::{Attempts, EntryState, LedgerBuilder, StoreError, TaskKey};
+use crate::{Attempts, EntryState, Ledger, StoreError, TaskKey};
 use mlip_atoms::PotentialId;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -117,11 +117,10 @@ pub fn report_from_journals<E: Into<Box<dyn Error + Send + Sync>>>(
     provenance: &Provenance,
     entries: impl IntoIterator<Item = Result<(String, String), E>>,
 ) -> Result<(ReportCounts, Vec<PathBuf>), StoreError> {
-    let mut builder = LedgerBuilder::new();
+    let mut ledger = Ledger::new(run_dir);
     for file in &Attempts::list(run_dir)?.files {
-        builder.scan(file, provenance.run)?;
+        ledger.scan(file, provenance.run)?;
     }
-    let ledger = builder.finish();
     let mut writer = ReportWriter::create(run_dir, &plan.potentials, plan.options)?;
     let mut surveys = JournalSurveys::new(run_dir, &ledger);
     let mut records = JournalRecords::new(run_dir, &ledger);

@@ -85,11 +85,12 @@ pub struct AttemptJson {
 impl RunJson {
     /// Puts together what is known of a run.
     pub fn new(provenance: &Provenance, potentials: &[PotentialId], counts: ReportCounts, ledger: &Ledger) -> Self {
-        let mut hosts: Vec<String> = ledger.journals().iter().map(|journal| journal.host.clone()).collect();
+        let journals = ledger.journals();
+        let mut hosts: Vec<String> = journals.iter().map(|journal| journal.host.clone()).collect();
         hosts.retain(|host| !host.is_empty());
         hosts.sort();
         hosts.dedup();
-        let attempts = ledger.journals().chunk_by(|a, b| a.attempt == b.attempt).map(|journals| AttemptJson {
+        let attempts = journals.chunk_by(|a, b| a.attempt == b.attempt).map(|journals| AttemptJson {
             attempt: journals.first().map_or(0, |journal| journal.attempt),
             started_unix_s: journals.iter().map(|journal| journal.started_unix_s).max().unwrap_or(0),
             n_ranks: journals.iter().map(|journal| journal.n_ranks).max().unwrap_or(0),

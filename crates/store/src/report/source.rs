@@ -102,8 +102,7 @@ impl<'a> JournalRecords<'a> {
 
 impl RecordSource for JournalRecords<'_> {
     fn fetch(&mut self, keys: &[TaskKey]) -> Result<Vec<Option<Fetched>>, StoreError> {
-        let known: Vec<Option<Location>> =
-            keys.iter().map(|key| self.ledger.get(key).map(|entry| entry.location())).collect();
+        let known = self.ledger.locations(keys)?;
         let locations: Vec<Location> = known.iter().flatten().copied().collect();
         let mut found = self.read(&locations)?.into_iter();
         Ok(known.into_iter().map(|location| location.and_then(|_| found.next())).collect())
@@ -129,7 +128,7 @@ impl SurveySource for JournalSurveys<'_> {
         let mut states = vec![None; count];
         let end = first.saturating_add(count as u64);
         // In order of attempt: what a later one found overwrites what an earlier one did.
-        for frame in self.ledger.surveys().iter().filter(|frame| frame.first < end && frame.last >= first) {
+        for frame in self.ledger.surveys().filter(|frame| frame.first < end && frame.last >= first) {
             let Location { attempt, rank, place } = frame.location;
             let (path, file) = self.journals.get(attempt, rank)?;
             let Frame::Surveyed(entries) = read_frame(file, path, place)? else {

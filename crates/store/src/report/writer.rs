@@ -154,8 +154,8 @@ impl ReportWriter {
     /// # Errors
     /// When the disk is full or fails.
     pub fn memory(&mut self, ledger: &Ledger) -> Result<(), StoreError> {
-        ledger.samples().iter().try_for_each(|sample| {
-            self.memory.write(ledger.host(sample.location.attempt, sample.location.rank), sample)
+        ledger.samples().try_for_each(|sample| {
+            self.memory.write(ledger.host(sample.location.attempt, sample.location.rank), &sample)
         })
     }
 

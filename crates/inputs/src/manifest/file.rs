@@ -1,0 +1,135 @@
+//! The text form, and its file.
+
+use super::lines::{self, Lines};
+use super::{Declared, Manifest};
+use crate::InputError;
+use crate::escape::{bytes_of, os_string, push_escaped, unescape};
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+const MAGIC: &[u8] = b"mlip-batch inputs 2";
+/// Still read.
+const MAGIC_1: &[u8] = b"mlip-batch inputs 1";
+
+impl Manifest {
+    /// The text form, some entries at a time.
+    pub(super) fn text(&self) -> impl Iterator<Item = Result<Vec<u8>, InputError>> {
+        let mut declarations = self.declarations().peekable();
+        let blocks = (0..self.lines.blocks()).map(move |number| {
+            let block = self.lines.block(number)?;
+            let mut text = Vec::with_capacity(block.len());
+            for (index, line) in (number * lines::BLOCK..).zip(lines::entries(&block)) {
+                while let Some((_, declared)) = declarations.next_if(|(before, _)| *before <= index) {
+                    text.extend(declared);
+                }
+                text.extend_from_slice(line);
+                text.push(b'\n');
+            }
+            Ok(text)
+        });
+        std::iter::once(Ok([MAGIC, b"\n"].concat())).chain(blocks)
+    }
+
+    /// Lines `d`, `t` and `s`, and before which entry they belong.
+    fn declarations(&self) -> impl Iterator<Item = (usize, Vec<u8>)> {
+        let (mut folders, mut tables, mut files) = (self.folders.iter(), self.tables.iter(), self.files.iter());
+        self.declared.iter().map(move |(before, kind)| {
+            let mut text = Vec::new();
+            let mut words = |words: &[&[u8]]| {
+                text.extend_from_slice(&words.join(&b'\t'));
+                text.push(b'\n');
+            };
+            let escaped = |path: &Path| {
+                let mut word = Vec::new();
+                push_escaped(&mut word, bytes_of(path.as_os_str()));
+                word
+            };
+            match kind {
+                Declared::Folder => folders.next().into_iter().for_each(|folder| words(&[b"d", &escaped(folder)])),
+                Declared::Table => tables.next().into_iter().for_each(|(path, column)| {
+                    words(&[b"t", column.to_string().as_bytes(), &escaped(path)]);
+                }),
+                Declared::File => files.next().into_iter().for_each(|(path, store)| {
+                    words(&[b"s", &escaped(path), &escaped(store)]);
+                }),
+            }
+            (*before, text)
+        })
+    }
+
+    /// Writes the text form; the file appears complete or not at all.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn write(&self, path: &Path) -> Result<(), InputError> {
+        let fail = |error| InputError::write(path, error);
+        let mut partial = path.as_os_str().to_owned();
+        partial.push(".partial");
+        let mut file = File::create(&partial).map_err(fail)?;
+        let mut out = BufWriter::with_capacity(1 << 20, &mut file);
+        for text in self.text() {
+            out.write_all(&text?).map_err(fail)?;
+        }
+        out.flush().map_err(fail)?;
+        drop(out);
+        file.sync_all().map_err(fail)?;
+        std::fs::rename(&partial, path).map_err(fail)
+    }
+
+    /// Reads the text form. The file is read again for each entry that is asked for: it must stay as it is.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is of another version or damaged.
+    pub fn read(path: &Path) -> Result<Self, InputError> {
+        let fail = |error| InputError::read(path, error);
+        let mut reader = BufReader::new(File::open(path).map_err(fail)?);
+        let mut manifest = Self::of_lines(Lines::of_file(path)?, &path.with_extension("spool"));
+        let (mut line, mut n_lines, mut byte) = (Vec::new(), 0u64, 0u64);
+        loop {
+            line.clear();
+            if reader.read_until(b'\n', &mut line).map_err(fail)? == 0 {
+                break;
+            }
+            n_lines += 1;
+            let damaged = |cause| InputError::Manifest { path: path.into(), line: n_lines, cause };
+            let Some(text) = line.strip_suffix(b"\n") else { return Err(damaged("the line is cut short")) };
+            if n_lines > 1 {
+                manifest.accept(text, byte).ok_or_else(|| damaged("neither a folder nor a table nor an entry"))?;
+            } else if text != MAGIC && text != MAGIC_1 {
+                return Err(damaged("not a manifest, or one of another version"));
+            }
+            byte += line.len() as u64;
+        }
+        if n_lines == 0 {
+            return Err(InputError::Manifest { path: path.into(), line: 1, cause: "the file is empty" });
+        }
+        Ok(manifest)
+    }
+
+    /// Takes in one line after the first, which begins at this byte; `None` when it is damaged.
+    fn accept(&mut self, line: &[u8], byte: u64) -> Option<()> {
+        if let Some(folder) = line.strip_prefix(b"d\t") {
+            let number = self.folders.len();
+            let known = self.folder_number(Path::new(&os_string(unescape(folder)?)));
+            return (known == Some(number)).then_some(());
+        }
+        if let Some(table) = line.strip_prefix(b"t\t") {
+            let number = self.tables.len();
+            let tab = table.iter().position(|byte| *byte == b'\t')?;
+            let column = std::str::from_utf8(&table[..tab]).ok()?.parse().ok()?;
+            let known = self.table_number(Path::new(&os_string(unescape(&table[tab + 1..])?)), column);
+            return (known == number).then_some(());
+        }
+        if let Some(file) = line.strip_prefix(b"s\t") {
+            let number = self.files.len();
+            let tab = file.iter().position(|byte| *byte == b'\t')?;
+            let path = |word: &[u8]| Some(PathBuf::from(os_string(unescape(word)?)));
+            let known = self.file_number(&path(&file[..tab])?, &path(&file[tab + 1..])?);
+            return (known == number).then_some(());
+        }
+        self.decode(line)?;
+        self.lines.found(byte);
+        Some(())
+    }
+}

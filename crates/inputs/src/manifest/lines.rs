@@ -1,0 +1,91 @@
+//! The lines of entries: those that came last in memory, the rest on disk.
+
+use crate::InputError;
+use mlip_spill::Log;
+use std::borrow::Cow;
+use std::path::Path;
+
+/// Lines that are read together; where each such block begins is kept in memory.
+pub(super) const BLOCK: usize = 64;
+/// Text in memory, bytes, before it is written.
+const RECENT: usize = 1 << 20;
+
+/// Lines `f`, `r` and `p` of a manifest, each with its line end. Among those of a manifest that was read there are the
+/// others too: they lie in its own file.
+#[derive(Debug)]
+pub(super) struct Lines {
+    disk: Log,
+    /// What comes after `disk`.
+    recent: Vec<u8>,
+    /// Where entries 0, 64, 128, … begin.
+    marks: Vec<u64>,
+    count: usize,
+}
+
+/// Whether a line is that of an entry.
+fn is_entry(line: &[u8]) -> bool {
+    matches!(line.first(), Some(b'f' | b'r' | b'p'))
+}
+
+impl Lines {
+    /// None yet; the file, once there are many, has no name and lies in this folder.
+    pub(super) fn new(folder: &Path) -> Self {
+        Self { disk: Log::new(folder), recent: Vec::new(), marks: Vec::new(), count: 0 }
+    }
+
+    /// Of the manifest in this file; [`Lines::found`] tells where they are.
+    pub(super) fn of_file(path: &Path) -> Result<Self, InputError> {
+        Ok(Self { disk: Log::of_file(path)?, recent: Vec::new(), marks: Vec::new(), count: 0 })
+    }
+
+    /// The next entry of the file begins at this byte.
+    pub(super) fn found(&mut self, byte: u64) {
+        if self.count.is_multiple_of(BLOCK) {
+            self.marks.push(byte);
+        }
+        self.count += 1;
+    }
+
+    /// Adds the line of an entry, without its end.
+    pub(super) fn push(&mut self, line: &[u8]) -> Result<(), InputError> {
+        if self.count.is_multiple_of(BLOCK) && self.recent.len() >= RECENT {
+            self.disk.append(&self.recent)?;
+            self.recent.clear();
+        }
+        self.found(self.disk.length() + self.recent.len() as u64);
+        self.recent.extend_from_slice(line);
+        self.recent.push(b'\n');
+        Ok(())
+    }
+
+    /// Entries.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Blocks of them.
+    pub(super) fn blocks(&self) -> usize {
+        self.marks.len()
+    }
+
+    /// The text of a block, empty if there is no such block. What was written lies wholly on disk or wholly in memory.
+    pub(super) fn block(&self, number: usize) -> Result<Cow<'_, [u8]>, InputError> {
+        let Some(begin) = self.marks.get(number).copied() else { return Ok(Cow::Borrowed(&[])) };
+        let written = self.disk.length();
+        let end = self.marks.get(number + 1).copied().unwrap_or(written + self.recent.len() as u64);
+        if begin >= written {
+            return Ok(Cow::Borrowed(&self.recent[(begin - written) as usize..(end - written) as usize]));
+        }
+        let mut text = vec![0; (end - begin) as usize];
+        self.disk.read(begin, &mut text)?;
+        Ok(Cow::Owned(text))
+    }
+}
+
+/// The lines of entries in the text of a block, without their ends.
+pub(super) fn entries(block: &[u8]) -> impl Iterator<Item = &[u8]> {
+    block
+        .split_inclusive(|byte| *byte == b'\n')
+        .filter_map(|line| line.strip_suffix(b"\n"))
+        .filter(|line| is_entry(line))
+}

@@ -1,0 +1,19 @@
+//! What grows with the length of a list, kept on disk.
+//!
+//! [`Table`] finds values by digest, [`Log`] holds bytes in the order in which they came. Both keep in memory what came
+//! last, some megabytes, and the rest in a file that has no name: it is gone with the process, whatever ends it.
+//!
+//! Memory, for each row of a table that is on disk: 1.4 bytes (with which most lookups for keys that are not there end
+//! without reading). Ten million rows take 14 MB instead of the 400 to 800 MB of a hash map.
+//!
+//! Module order: `error` ← `log` ← `filter` ← `run` ← `table`.
+
+mod error;
+mod filter;
+mod log;
+mod run;
+mod table;
+
+pub use error::SpillError;
+pub use log::Log;
+pub use table::{Key, Table, Value};
