@@ -9,6 +9,7 @@ use mlip_driver::{provenance, report_plan, rows};
 use mlip_inputs::Manifest;
 use mlip_store::report::report_from_journals;
 use mlip_store::{RunId, RunLock};
+use std::num::NonZeroUsize;
 
 /// Writes the tables; a run that is going on is reported as far as it is.
 pub(crate) fn report(args: &ReportArgs) -> Result<ExitCode, Complaint> {
@@ -19,8 +20,9 @@ pub(crate) fn report(args: &ReportArgs) -> Result<ExitCode, Complaint> {
     if RunLock::holder(&args.run)?.is_some() {
         eprintln!("note: the run is going on; what is not finished yet is `pending`");
     }
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let (counts, files) =
-        report_from_journals(&args.run, &report_plan(&config), &provenance(&config, run), rows(&manifest))?;
+        report_from_journals(&args.run, &report_plan(&config), &provenance(&config, run), rows(&manifest), threads)?;
     eprintln!("{}", summary(&counts));
     let list: String = files.iter().map(|file| format!("{}\n", file.display())).collect();
     super::print(&list)?;

@@ -7,7 +7,7 @@ use crate::error::Complaint;
 use crate::exit_code::ExitCode;
 use mlip_driver::{RunConfig, report_plan};
 use mlip_inputs::Manifest;
-use mlip_store::report::{JournalSurveys, SurveySource};
+use mlip_store::report::JournalSurveys;
 use mlip_store::{Attempts, EntryState, Ledger, RunId, RunLock, Tail};
 use std::fmt::Write;
 use std::path::Path;

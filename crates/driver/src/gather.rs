@@ -5,109 +5,138 @@ use crate::error::RunError;
 use crate::protocol::{Message, Order, Report, decode, encode};
 use crate::root::Root;
 use crate::setup::Setup;
+use mlip_atoms::PotentialId;
 use mlip_inputs::{InputError, Manifest};
 use mlip_ranks::{Channel, Communicator, Pause, Rank};
 use mlip_store::report::{
-    Fetched, JournalRecords, JournalSurveys, Provenance, RecordSource, ReportCounts, ReportOptions, ReportPlan,
-    ReportWriter, write_entries,
+    Provenance, ReportCounts, ReportOptions, ReportPlan, ReportWriter, TableJob, TableJobs, TableRows, tabulate,
 };
 use mlip_store::run_lock::REFRESH_EVERY;
-use mlip_store::{Ledger, Location, RunId, RunLock, StoreError, TaskKey};
+use mlip_store::{RunId, RunLock, StoreError};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// Finds records: those of this attempt at the ranks that wrote them, older ones in their journals.
-pub(crate) struct RankRecords<'a> {
+/// Jobs whose rows are awaited at a time: what the root holds of them is some ten megabytes.
+const MOST_AWAITED: u64 = 64;
+
+/// Rows are made by whoever has time, the root too, and put together in order.
+struct Gathering<'a> {
     ranks: &'a mut dyn Communicator,
-    ledger: &'a Ledger,
-    journals: JournalRecords<'a>,
-    attempt: u32,
-    lock: &'a RunLock,
-    refreshed: Instant,
-}
-
-impl<'a> RankRecords<'a> {
-    pub(crate) fn new(
-        ranks: &'a mut dyn Communicator,
-        run_dir: &Path,
-        ledger: &'a Ledger,
-        attempt: u32,
-        lock: &'a RunLock,
-    ) -> Self {
-        let journals = JournalRecords::new(run_dir, ledger);
-        Self { ranks, ledger, journals, attempt, lock, refreshed: Instant::now() }
-    }
-
-    /// The rank that is asked for a record; the root reads its own and older ones itself.
-    fn owner(&self, location: &Location) -> Rank {
-        if location.attempt == self.attempt { Rank(location.rank) } else { Rank::ROOT }
-    }
-
-    fn ask(&mut self, wanted: &BTreeMap<Rank, Vec<Location>>) -> Result<BTreeMap<Rank, Vec<Fetched>>, Trouble> {
-        let message = |(rank, locations): (&Rank, &Vec<Location>)| {
-            encode(&Message::Order(Order::Fetch(locations.clone()))).map(|message| (*rank, message))
-        };
-        let others = wanted.iter().filter(|(rank, _)| **rank != Rank::ROOT);
-        let messages = others.map(message).collect::<Result<Vec<_>, _>>()?;
-        let mut open = messages.len();
-        self.ranks.send_all(Channel::Work, messages);
-        let mut found = BTreeMap::new();
-        if let Some(locations) = wanted.get(&Rank::ROOT) {
-            found.insert(Rank::ROOT, self.journals.read(locations)?);
-        }
-        let mut pause = Pause::new();
-        while open > 0 {
-            let Some((from, bytes)) = self.ranks.try_receive(Channel::Work) else {
-                pause.sleep();
-                continue;
-            };
-            pause.reset();
-            if let Message::Report(Report::Fetched(answer)) = decode(&bytes)? {
-                found.insert(from, answer.map_err(|message| format!("rank {from}: {message}"))?);
-                open -= 1;
-            }
-        }
-        Ok(found)
-    }
+    run_dir: &'a Path,
+    potentials: &'a [PotentialId],
+    threads: usize,
+    writer: ReportWriter,
+    /// Jobs that were handed out.
+    n_given: u64,
+    n_written: u64,
+    /// Rows whose turn has not come.
+    early: BTreeMap<u64, TableRows>,
+    /// By rank: whether it has jobs.
+    busy: Vec<bool>,
 }
 
 type Trouble = Box<dyn Error + Send + Sync>;
 
-impl RecordSource for RankRecords<'_> {
-    fn fetch(&mut self, keys: &[TaskKey]) -> Result<Vec<Option<Fetched>>, StoreError> {
-        if self.refreshed.elapsed() >= REFRESH_EVERY {
-            self.lock.refresh()?;
-            self.refreshed = Instant::now();
+impl Gathering<'_> {
+    fn gather(
+        mut self,
+        mut jobs: impl Iterator<Item = Result<TableJob, StoreError>>,
+        lock: &RunLock,
+    ) -> Result<ReportWriter, Trouble> {
+        let mut refreshed = Instant::now();
+        let mut pause = Pause::new();
+        loop {
+            if refreshed.elapsed() >= REFRESH_EVERY {
+                lock.refresh()?;
+                refreshed = Instant::now();
+            }
+            let mut active = self.receive()?;
+            if self.n_given < self.n_written + MOST_AWAITED {
+                let idle = (1..self.busy.len()).find(|rank| !self.busy[*rank]);
+                let some = jobs.by_ref().take(self.threads).collect::<Result<Vec<_>, _>>()?;
+                if some.is_empty() && self.n_written == self.n_given {
+                    return Ok(self.writer);
+                }
+                active |= !some.is_empty();
+                self.give(idle, some)?;
+            }
+            if active {
+                pause.reset();
+            } else {
+                pause.sleep();
+            }
         }
-        let known = self.ledger.locations(keys)?;
-        let mut wanted: BTreeMap<Rank, Vec<Location>> = BTreeMap::new();
-        for location in known.iter().flatten() {
-            wanted.entry(self.owner(location)).or_default().push(*location);
+    }
+
+    /// Takes in rows that have come; whether there were any.
+    fn receive(&mut self) -> Result<bool, Trouble> {
+        let mut any = false;
+        while let Some((from, bytes)) = self.ranks.try_receive(Channel::Work) {
+            if let Message::Report(Report::Tabulated(first, rows)) = decode(&bytes)? {
+                any = true;
+                if let Some(busy) = self.busy.get_mut(from.index()) {
+                    *busy = false;
+                }
+                self.take(first, rows.map_err(|message| format!("rank {from}: {message}"))?)?;
+            }
         }
-        let found = self.ask(&wanted).map_err(|source| StoreError::Source { what: "the records", source })?;
-        let mut found: BTreeMap<Rank, _> = found.into_iter().map(|(rank, all)| (rank, all.into_iter())).collect();
-        Ok(known
-            .into_iter()
-            .map(|location| location.and_then(|location| found.get_mut(&self.owner(&location))?.next()))
-            .collect())
+        Ok(any)
+    }
+
+    /// Has rows made by an idle rank, or without one here.
+    fn give(&mut self, idle: Option<usize>, jobs: Vec<TableJob>) -> Result<(), Trouble> {
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let first = self.n_given;
+        self.n_given += jobs.len() as u64;
+        match idle {
+            Some(rank) => {
+                self.busy[rank] = true;
+                let order = encode(&Message::Order(Order::Tabulate(first, jobs)))?;
+                self.ranks.send(Rank::from_index(rank), Channel::Work, order);
+            }
+            None => self.take(first, tabulate(self.run_dir, self.potentials, &jobs, self.threads)?)?,
+        }
+        Ok(())
+    }
+
+    /// Writes rows whose turn it is.
+    fn take(&mut self, first: u64, rows: Vec<TableRows>) -> Result<(), Trouble> {
+        self.early.extend((first..).zip(rows));
+        while let Some(rows) = self.early.remove(&self.n_written) {
+            self.writer.append(&rows)?;
+            self.n_written += 1;
+        }
+        Ok(())
     }
 }
 
-/// Writes the report of an attempt that has ended.
+/// Writes the report of an attempt that has ended; every rank makes rows on so many threads.
 pub(crate) fn report(
     ranks: &mut dyn Communicator,
     setup: &Setup,
     root: Root,
+    threads: usize,
 ) -> Result<(ReportCounts, Vec<PathBuf>), RunError> {
     let (entries, ledger, lock) = root.into_report_parts();
     let plan = report_plan(&setup.config);
-    let mut writer = ReportWriter::create(&setup.run_dir, &plan.potentials, plan.options)?;
-    let mut surveys = JournalSurveys::new(&setup.run_dir, &ledger);
-    let mut records = RankRecords::new(ranks, &setup.run_dir, &ledger, setup.attempt, &lock);
-    write_entries(&mut writer, &plan, rows(&entries), &mut surveys, &mut records)?;
-    writer.memory(&ledger)?;
+    let jobs = TableJobs::new(&setup.run_dir, &plan, &ledger, rows(&entries));
+    let gathering = Gathering {
+        run_dir: &setup.run_dir,
+        potentials: &plan.potentials,
+        threads,
+        writer: ReportWriter::create(&setup.run_dir, &plan.potentials, plan.options)?,
+        n_given: 0,
+        n_written: 0,
+        early: BTreeMap::new(),
+        busy: vec![false; ranks.size()],
+        ranks,
+    };
+    let gathered = gathering.gather(jobs, &lock);
+    let writer = gathered.map_err(|source| StoreError::Source { what: "the rows", source })?;
     Ok(writer.finish(&provenance(&setup.config, setup.run_id()?), &ledger)?)
 }
 

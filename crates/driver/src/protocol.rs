@@ -4,8 +4,8 @@ use crate::budget::{Machine, Share};
 use mlip_inputs::Locator;
 use mlip_ranks::{Channel, Communicator, Rank};
 use mlip_store::cache::CachePlace;
-use mlip_store::report::Fetched;
-use mlip_store::{LedgerPart, Location, StructureDigest, TaskKey};
+use mlip_store::report::{TableJob, TableRows};
+use mlip_store::{LedgerPart, StructureDigest, TaskKey};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -89,8 +89,8 @@ pub(crate) enum Order {
     Drain,
     /// Nothing is left: close the journal, and tell the rest of what is in it.
     Close,
-    /// Send the records at these places of the own journal.
-    Fetch(Vec<Location>),
+    /// Make the rows of these jobs, of which the first has this number.
+    Tabulate(u64, Vec<TableJob>),
     /// The end.
     Leave(End),
 }
@@ -177,8 +177,8 @@ pub(crate) enum Report {
     Scanned,
     /// Closed: last totals, and the rest of the own journal or why it could not be closed.
     Closed(Tally, Result<LedgerPart, String>),
-    /// Answer to [`Order::Fetch`].
-    Fetched(Result<Vec<Fetched>, String>),
+    /// Answer to [`Order::Tabulate`], with its number.
+    Tabulated(u64, Result<Vec<TableRows>, String>),
 }
 
 /// All that travels on the work channel.

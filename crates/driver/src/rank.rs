@@ -9,8 +9,8 @@ use crate::protocol::{Order, Report, Tally};
 use crate::results::SharedResults;
 use crate::signals::Signals;
 use crate::worker::{Event, Shared};
-use mlip_store::report::JournalRecords;
-use mlip_store::{Frame, Ledger, LedgerPart, Location, MemorySample};
+use mlip_store::report::{TableJob, TableRows, tabulate};
+use mlip_store::{Frame, MemorySample};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -38,7 +38,7 @@ pub(crate) struct RankLife {
     signals: Signals,
     signaled: bool,
     drain_until: Option<Instant>,
-    closed: Option<LedgerPart>,
+    closed: bool,
     abandoned: bool,
     sampled: Option<Instant>,
     reported: Tally,
@@ -56,7 +56,7 @@ impl RankLife {
             signals,
             signaled: false,
             drain_until: None,
-            closed: None,
+            closed: false,
             abandoned: false,
             sampled: None,
             reported: Tally::default(),
@@ -82,20 +82,21 @@ impl RankLife {
                 self.drain_until.get_or_insert_with(|| Instant::now() + self.circumstances.drain_limit);
             }
             Order::Close => return self.close(),
-            Order::Fetch(locations) => return Some(Report::Fetched(self.fetch(&locations))),
+            Order::Tabulate(first, jobs) => return Some(Report::Tabulated(first, self.tabulate(&jobs))),
             Order::Leave(_) => {}
         }
         None
     }
 
-    fn fetch(&self, locations: &[Location]) -> Result<Vec<mlip_store::report::Fetched>, String> {
-        let journals = self.closed.as_ref().ok_or("records were asked for before the journal was closed")?;
-        let mut ledger = Ledger::new(&self.circumstances.run_dir);
-        let found = ledger.absorb(journals.clone()).and_then(|()| {
-            let mut records = JournalRecords::new(&self.circumstances.run_dir, &ledger);
-            records.read(locations)
-        });
-        found.map_err(|error| with_causes(&error))
+    fn tabulate(&self, jobs: &[TableJob]) -> Result<Vec<TableRows>, String> {
+        let Circumstances { run_dir, budget, .. } = &self.circumstances;
+        let potentials = &self.pool.shared.evaluator.ids;
+        tabulate(run_dir, potentials, jobs, budget.threads()).map_err(|error| with_causes(&error))
+    }
+
+    /// Threads that the rank may keep busy.
+    pub(crate) fn threads(&self) -> usize {
+        self.circumstances.budget.threads()
     }
 
     /// Looks after the rank; what there is to report.
@@ -110,7 +111,7 @@ impl RankLife {
         } else if self.signaled {
             self.signals.is_asked();
         }
-        if self.closed.is_some() {
+        if self.closed {
             return reports;
         }
         let sample_every = self.circumstances.sample_every;
@@ -216,17 +217,12 @@ impl RankLife {
             tracing::warn!("the cache may lack results of this attempt: {}", with_causes(&error));
         }
         let closed = last.and_then(|()| match self.pool.shared.evaluator.journal.close() {
-            Ok(Some(rest)) => {
-                self.closed = Some(rest.journals_only());
-                Ok(rest)
-            }
+            Ok(Some(rest)) => Ok(rest),
             Ok(None) => Err("the journal was closed before".to_owned()),
             Err(error) => Err(with_causes(&error)),
         });
-        if self.closed.is_none() {
-            // A journal that cannot be closed must not be tried again.
-            self.closed = Some(LedgerPart::default());
-        }
+        // One that cannot be closed must not be tried again.
+        self.closed = true;
         Some(Report::Closed(progress, closed))
     }
 }

@@ -94,7 +94,7 @@ pub fn execute(
     let mut root = root;
     let end = live(ranks, root.as_mut(), &mut life)?;
     let report = match root {
-        Some(root) => conclude(ranks, setup, root, end)?,
+        Some(root) => conclude(ranks, setup, root, end, life.threads())?,
         None if end == End::Failed => return Err(RunError::Elsewhere),
         None => None,
     };
@@ -259,10 +259,16 @@ fn give(ranks: &mut dyn Communicator, orders: Vec<(Rank, Order)>) -> Result<(), 
 }
 
 /// On the root: writes the report if all is complete, and lets the others go.
-fn conclude(ranks: &mut dyn Communicator, setup: &Setup, mut root: Root, end: End) -> Result<Written, RunError> {
+fn conclude(
+    ranks: &mut dyn Communicator,
+    setup: &Setup,
+    mut root: Root,
+    end: End,
+    threads: usize,
+) -> Result<Written, RunError> {
     let trouble = root.trouble();
     let result = match (end, trouble) {
-        (End::Complete, _) => report(ranks, setup, root).map(Some),
+        (End::Complete, _) => report(ranks, setup, root, threads).map(Some),
         (End::Drained, _) => Ok(None),
         (End::Failed, message) => Err(RunError::Broken(message.unwrap_or_else(|| "a rank could not go on".into()))),
     };

@@ -20,11 +20,6 @@ impl LedgerPart {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
-
-    /// The journals alone, without what is in them: enough to read records at places that others know.
-    pub fn journals_only(&self) -> Self {
-        Self { journals: self.journals.clone(), ..Self::default() }
-    }
 }
 
 /// A task that was in flight when its process died.

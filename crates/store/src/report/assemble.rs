@@ -1,19 +1,20 @@
-//! Walks over the entries of a run and feeds the tables.
+//! Walks over the entries of a run.
 
-use super::{
-    EntryRow, Fetched, JournalRecords, JournalSurveys, Provenance, RecordSource, ReportCounts, ReportOptions,
-    ReportWriter, SurveySource,
-};
-use crate::{Attempts, EntryState, Ledger, StoreError, TaskKey};
+use super::batch::{JobEntry, TableJob, tabulate};
+use super::{JournalSurveys, Provenance, ReportCounts, ReportOptions, ReportWriter};
+use crate::{Attempts, EntryState, Ledger, Location, StoreError, TaskKey};
 use mlip_atoms::PotentialId;
+use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
 /// Entries whose survey is held in memory at a time.
 const WINDOW_ENTRIES: usize = 2048;
 
-/// Atoms, summed over potentials, whose records are held in memory at a time: 32 bytes an atom, so about 10 MB.
-const WINDOW_ATOMS: u64 = 300_000;
+/// A job has so many entries at most, and once it has so many atoms, summed over potentials, it is full: some
+/// milliseconds of work, and half a megabyte of text.
+const JOB_ENTRIES: usize = 256;
+const JOB_ATOMS: u64 = 4096;
 
 /// What a report is about.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,75 +39,80 @@ impl ReportPlan {
     }
 }
 
-/// Writes the rows of all entries, (id, path) in the order of the input list.
+/// The jobs that make the rows of all entries, (id, path) in the order of the input list.
 ///
-/// Holds a window of entries in memory at a time, whatever the length of the list; the bytes do
-/// not depend on where windows begin.
-///
-/// # Errors
-/// When an entry or a record cannot be had, or the disk is full.
-pub fn write_entries<E: Into<Box<dyn Error + Send + Sync>>>(
-    writer: &mut ReportWriter,
-    plan: &ReportPlan,
-    entries: impl IntoIterator<Item = Result<(String, String), E>>,
-    surveys: &mut dyn SurveySource,
-    records: &mut dyn RecordSource,
-) -> Result<(), StoreError> {
-    let mut entries = entries.into_iter();
-    let mut first = 0;
-    loop {
-        let window: Vec<(String, String)> = entries
+/// Holds a window of entries in memory at a time, whatever the length of the list.
+pub struct TableJobs<'a, I> {
+    entries: I,
+    plan: &'a ReportPlan,
+    ledger: &'a Ledger,
+    surveys: JournalSurveys,
+    window: VecDeque<(String, String, Option<EntryState>)>,
+    first: u64,
+}
+
+impl<'a, I, E> TableJobs<'a, I>
+where
+    I: Iterator<Item = Result<(String, String), E>>,
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    /// Of the entries of the run in this folder.
+    pub fn new(run_dir: &Path, plan: &'a ReportPlan, ledger: &'a Ledger, entries: I) -> Self {
+        let surveys = JournalSurveys::new(run_dir, ledger);
+        Self { entries, plan, ledger, surveys, window: VecDeque::new(), first: 0 }
+    }
+
+    fn look_on(&mut self) -> Result<(), StoreError> {
+        let entries: Vec<(String, String)> = self
+            .entries
             .by_ref()
             .take(WINDOW_ENTRIES)
             .collect::<Result<_, _>>()
             .map_err(|error: E| StoreError::Source { what: "the entries", source: error.into() })?;
-        if window.is_empty() {
-            return Ok(());
+        let states = self.surveys.survey(self.first, entries.len())?;
+        self.first += entries.len() as u64;
+        self.window.extend(entries.into_iter().zip(states).map(|((id, path), state)| (id, path, state)));
+        Ok(())
+    }
+
+    fn job(&mut self) -> Result<Option<TableJob>, StoreError> {
+        let mut job = TableJob { entries: Vec::new(), hosts: BTreeMap::new() };
+        let mut atoms = 0;
+        while job.entries.len() < JOB_ENTRIES && atoms < JOB_ATOMS {
+            if self.window.is_empty() {
+                self.look_on()?;
+            }
+            let Some((id, path, state)) = self.window.pop_front() else { break };
+            if let Some(EntryState::Structure { n_atoms, .. }) = state {
+                atoms += u64::from(n_atoms) * self.plan.potentials.len() as u64;
+            }
+            let records = self.ledger.locations(&self.plan.keys(state.as_ref()))?;
+            for Location { attempt, rank, .. } in records.iter().flatten() {
+                let host = || self.ledger.host(*attempt, *rank).to_owned();
+                job.hosts.entry((*attempt, *rank)).or_insert_with(host);
+            }
+            job.entries.push(JobEntry { id, path, state, records });
         }
-        let states = surveys.survey(first, window.len())?;
-        first += window.len() as u64;
-        let mut rest = window.as_slice();
-        let mut states = states.as_slice();
-        while !rest.is_empty() {
-            let n = batch(states, plan.potentials.len()).min(rest.len());
-            let (now, later) = rest.split_at(n);
-            let (states_now, states_later) = states.split_at(n.min(states.len()));
-            write_batch(writer, plan, now, states_now, records)?;
-            (rest, states) = (later, states_later);
-        }
+        Ok((!job.entries.is_empty()).then_some(job))
     }
 }
 
-/// How many of these entries may be in memory with their records; at least one.
-fn batch(states: &[Option<EntryState>], n_potentials: usize) -> usize {
-    let mut atoms = 0;
-    let fits = states.iter().take_while(|state| {
-        if let Some(EntryState::Structure { n_atoms, .. }) = state {
-            atoms += u64::from(*n_atoms) * n_potentials as u64;
-        }
-        atoms <= WINDOW_ATOMS
-    });
-    fits.count().max(1)
-}
+impl<I, E> Iterator for TableJobs<'_, I>
+where
+    I: Iterator<Item = Result<(String, String), E>>,
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Item = Result<TableJob, StoreError>;
 
-fn write_batch(
-    writer: &mut ReportWriter,
-    plan: &ReportPlan,
-    entries: &[(String, String)],
-    states: &[Option<EntryState>],
-    records: &mut dyn RecordSource,
-) -> Result<(), StoreError> {
-    let state = |position: usize| states.get(position).and_then(Option::as_ref);
-    let keys: Vec<Vec<TaskKey>> = (0..entries.len()).map(|position| plan.keys(state(position))).collect();
-    let mut found = records.fetch(&keys.concat())?.into_iter();
-    for (position, ((id, path), keys)) in entries.iter().zip(&keys).enumerate() {
-        let records: Vec<Option<Fetched>> = found.by_ref().take(keys.len()).collect();
-        writer.entry(&EntryRow { id, path, state: state(position), records: &records })?;
+    fn next(&mut self) -> Option<Self::Item> {
+        self.job().transpose()
     }
-    Ok(())
 }
 
-/// Writes `RUN/report` from the journals alone, without other ranks. Gives the counts and the files.
+/// Jobs that are done together, for each thread.
+const JOBS_A_THREAD: usize = 4;
+
+/// Writes `RUN/report` from the journals alone, on so many threads, without other ranks. Gives the counts and the files.
 ///
 /// # Errors
 /// When a journal or an entry cannot be read, or the disk is full. Damaged parts of journals are
@@ -116,15 +122,21 @@ pub fn report_from_journals<E: Into<Box<dyn Error + Send + Sync>>>(
     plan: &ReportPlan,
     provenance: &Provenance,
     entries: impl IntoIterator<Item = Result<(String, String), E>>,
+    threads: usize,
 ) -> Result<(ReportCounts, Vec<PathBuf>), StoreError> {
     let mut ledger = Ledger::new(run_dir);
     for file in &Attempts::list(run_dir)?.files {
         ledger.scan(file, provenance.run)?;
     }
     let mut writer = ReportWriter::create(run_dir, &plan.potentials, plan.options)?;
-    let mut surveys = JournalSurveys::new(run_dir, &ledger);
-    let mut records = JournalRecords::new(run_dir, &ledger);
-    write_entries(&mut writer, plan, entries, &mut surveys, &mut records)?;
-    writer.memory(&ledger)?;
-    writer.finish(provenance, &ledger)
+    let mut jobs = TableJobs::new(run_dir, plan, &ledger, entries.into_iter());
+    loop {
+        let some = jobs.by_ref().take(JOBS_A_THREAD * threads.max(1)).collect::<Result<Vec<_>, _>>()?;
+        if some.is_empty() {
+            return writer.finish(provenance, &ledger);
+        }
+        for rows in tabulate(run_dir, &plan.potentials, &some, threads)? {
+            writer.append(&rows)?;
+        }
+    }
 }

@@ -1,13 +1,14 @@
 //! `energies.csv`: a row for each (structure, potential).
 
-use super::table::Table;
-use super::{EntryRow, ReportOptions};
+use super::row::EntryRow;
+use super::table::Rows;
 use crate::{EntryState, StoreError};
 use mlip_atoms::{PotentialId, Prediction};
 use mlip_tasks::Outcome;
-use std::path::{Path, PathBuf};
 
-const COLUMNS: [&str; 17] = [
+pub(super) const NAME: &str = "energies";
+
+pub(super) const COLUMNS: [&str; 17] = [
     "structure_id",
     "path",
     "formula",
@@ -27,11 +28,11 @@ const COLUMNS: [&str; 17] = [
     "total_magmom_mu_b",
 ];
 
-pub(super) struct Energies(Table);
+pub(super) struct Energies(Rows);
 
 impl Energies {
-    pub(super) fn create(folder: &Path, options: ReportOptions) -> Result<Self, StoreError> {
-        Table::create(folder, "energies", options.compress, COLUMNS).map(Self)
+    pub(super) fn new() -> Self {
+        Self(Rows::new(NAME))
     }
 
     pub(super) fn write(
@@ -81,7 +82,7 @@ impl Energies {
         self.0.optional(prediction.magmoms.as_ref().map(|magmoms| magmoms.iter().fold(0.0, |sum, m| sum + m)))
     }
 
-    pub(super) fn commit(self) -> Result<PathBuf, StoreError> {
-        self.0.commit()
+    pub(super) fn finish(self) -> Result<Vec<u8>, StoreError> {
+        self.0.finish()
     }
 }

@@ -1,32 +1,34 @@
 //! `ensemble.csv`: a row for each structure, the potentials side by side.
 
+use super::row::EntryRow;
 use super::statistics::Statistics;
-use super::table::Table;
-use super::{EntryRow, ReportOptions};
+use super::table::Rows;
 use crate::{EntryState, StoreError};
 use mlip_atoms::PotentialId;
-use std::path::{Path, PathBuf};
+
+pub(super) const NAME: &str = "ensemble";
 
 const VOIGT: [&str; 6] = ["xx", "yy", "zz", "yz", "xz", "xy"];
 
-pub(super) struct Ensemble(Table);
+pub(super) struct Ensemble(Rows);
+
+/// The columns depend on the potentials.
+pub(super) fn columns(potentials: &[PotentialId]) -> Vec<String> {
+    let mut columns = vec!["structure_id".to_owned(), "formula".to_owned(), "n_atoms".to_owned()];
+    for quantity in ["energy", "max_force"] {
+        columns.extend(potentials.iter().map(|potential| format!("{quantity}_{}", potential.name)));
+        columns.extend(["mean", "std", "n_mlips"].map(|statistic| format!("{quantity}_{statistic}")));
+    }
+    for component in VOIGT {
+        columns.extend(["mean", "std"].map(|statistic| format!("stress_{component}_{statistic}")));
+    }
+    columns.push("stress_n_mlips".to_owned());
+    columns
+}
 
 impl Ensemble {
-    pub(super) fn create(
-        folder: &Path,
-        options: ReportOptions,
-        potentials: &[PotentialId],
-    ) -> Result<Self, StoreError> {
-        let mut columns = vec!["structure_id".to_owned(), "formula".to_owned(), "n_atoms".to_owned()];
-        for quantity in ["energy", "max_force"] {
-            columns.extend(potentials.iter().map(|potential| format!("{quantity}_{}", potential.name)));
-            columns.extend(["mean", "std", "n_mlips"].map(|statistic| format!("{quantity}_{statistic}")));
-        }
-        for component in VOIGT {
-            columns.extend(["mean", "std"].map(|statistic| format!("stress_{component}_{statistic}")));
-        }
-        columns.push("stress_n_mlips".to_owned());
-        Table::create(folder, "ensemble", options.compress, columns).map(Self)
+    pub(super) fn new() -> Self {
+        Self(Rows::new(NAME))
     }
 
     pub(super) fn write(
@@ -72,7 +74,7 @@ impl Ensemble {
         }
     }
 
-    pub(super) fn commit(self) -> Result<PathBuf, StoreError> {
-        self.0.commit()
+    pub(super) fn finish(self) -> Result<Vec<u8>, StoreError> {
+        self.0.finish()
     }
 }

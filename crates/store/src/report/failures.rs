@@ -1,19 +1,20 @@
 //! `failures.csv`: a row for each entry that could not be read and each (structure, potential) without a result.
 
-use super::table::Table;
-use super::{EntryRow, ReportOptions};
+use super::row::EntryRow;
+use super::table::Rows;
 use crate::{EntryState, StoreError};
 use mlip_atoms::PotentialId;
 use mlip_tasks::{Failure, Outcome};
-use std::path::{Path, PathBuf};
 
-const COLUMNS: [&str; 7] = ["structure_id", "path", "potential", "line", "kind", "message", "attempts"];
+pub(super) const NAME: &str = "failures";
 
-pub(super) struct Failures(Table);
+pub(super) const COLUMNS: [&str; 7] = ["structure_id", "path", "potential", "line", "kind", "message", "attempts"];
+
+pub(super) struct Failures(Rows);
 
 impl Failures {
-    pub(super) fn create(folder: &Path, options: ReportOptions) -> Result<Self, StoreError> {
-        Table::create(folder, "failures", options.compress, COLUMNS).map(Self)
+    pub(super) fn new() -> Self {
+        Self(Rows::new(NAME))
     }
 
     pub(super) fn write(&mut self, entry: &EntryRow<'_>, potentials: &[PotentialId]) -> Result<(), StoreError> {
@@ -51,7 +52,7 @@ impl Failures {
         self.0.end_row()
     }
 
-    pub(super) fn commit(self) -> Result<PathBuf, StoreError> {
-        self.0.commit()
+    pub(super) fn finish(self) -> Result<Vec<u8>, StoreError> {
+        self.0.finish()
     }
 }

@@ -1,20 +1,21 @@
 //! `forces.csv`: a row for each atom of each result.
 
-use super::table::Table;
-use super::{EntryRow, ReportOptions};
+use super::row::EntryRow;
+use super::table::Rows;
 use crate::StoreError;
 use mlip_atoms::{PotentialId, Species};
 use mlip_tasks::Outcome;
-use std::path::{Path, PathBuf};
 
-const COLUMNS: [&str; 8] =
+pub(super) const NAME: &str = "forces";
+
+pub(super) const COLUMNS: [&str; 8] =
     ["structure_id", "potential", "site", "element", "fx_ev_per_a", "fy_ev_per_a", "fz_ev_per_a", "magmom_mu_b"];
 
-pub(super) struct Forces(Table);
+pub(super) struct Forces(Rows);
 
 impl Forces {
-    pub(super) fn create(folder: &Path, options: ReportOptions) -> Result<Self, StoreError> {
-        Table::create(folder, "forces", options.compress, COLUMNS).map(Self)
+    pub(super) fn new() -> Self {
+        Self(Rows::new(NAME))
     }
 
     pub(super) fn write(&mut self, entry: &EntryRow<'_>, potentials: &[PotentialId]) -> Result<(), StoreError> {
@@ -39,7 +40,7 @@ impl Forces {
         Ok(())
     }
 
-    pub(super) fn commit(self) -> Result<PathBuf, StoreError> {
-        self.0.commit()
+    pub(super) fn finish(self) -> Result<Vec<u8>, StoreError> {
+        self.0.finish()
     }
 }

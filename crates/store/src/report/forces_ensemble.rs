@@ -1,13 +1,14 @@
 //! `forces_ensemble.csv`: a row for each atom, mean and spread of its force over the potentials.
 
+use super::row::EntryRow;
 use super::statistics::Statistics;
-use super::table::Table;
-use super::{EntryRow, ReportOptions};
+use super::table::Rows;
 use crate::StoreError;
 use mlip_atoms::Species;
-use std::path::{Path, PathBuf};
 
-const COLUMNS: [&str; 10] = [
+pub(super) const NAME: &str = "forces_ensemble";
+
+pub(super) const COLUMNS: [&str; 10] = [
     "structure_id",
     "site",
     "element",
@@ -20,19 +21,12 @@ const COLUMNS: [&str; 10] = [
     "n_mlips",
 ];
 
-pub(super) struct ForcesEnsemble(Table);
+pub(super) struct ForcesEnsemble(Rows);
 
 impl ForcesEnsemble {
     /// None for a single potential: its table would repeat `forces.csv`.
-    pub(super) fn create(
-        folder: &Path,
-        options: ReportOptions,
-        n_potentials: usize,
-    ) -> Result<Option<Self>, StoreError> {
-        if n_potentials < 2 {
-            return Ok(None);
-        }
-        Table::create(folder, "forces_ensemble", options.compress, COLUMNS).map(|table| Some(Self(table)))
+    pub(super) fn new(n_potentials: usize) -> Option<Self> {
+        (n_potentials >= 2).then(|| Self(Rows::new(NAME)))
     }
 
     pub(super) fn write(&mut self, entry: &EntryRow<'_>, species: &[Species]) -> Result<(), StoreError> {
@@ -71,7 +65,7 @@ impl ForcesEnsemble {
         Ok(())
     }
 
-    pub(super) fn commit(self) -> Result<PathBuf, StoreError> {
-        self.0.commit()
+    pub(super) fn finish(self) -> Result<Vec<u8>, StoreError> {
+        self.0.finish()
     }
 }

@@ -1,12 +1,12 @@
 //! `memory.csv`: memory and progress of each rank over time.
 
-use super::ReportOptions;
-use super::table::Table;
+use super::table::Rows;
 use crate::StoreError;
 use crate::ledger::RankSample;
-use std::path::{Path, PathBuf};
 
-const COLUMNS: [&str; 15] = [
+pub(super) const NAME: &str = "memory";
+
+pub(super) const COLUMNS: [&str; 15] = [
     "host",
     "rank",
     "attempt",
@@ -24,11 +24,11 @@ const COLUMNS: [&str; 15] = [
     "busy_s",
 ];
 
-pub(super) struct Memory(Table);
+pub(super) struct Memory(Rows);
 
 impl Memory {
-    pub(super) fn create(folder: &Path, options: ReportOptions) -> Result<Self, StoreError> {
-        Table::create(folder, "memory", options.compress, COLUMNS).map(Self)
+    pub(super) fn new() -> Self {
+        Self(Rows::new(NAME))
     }
 
     pub(super) fn write(&mut self, host: &str, sample: &RankSample) -> Result<(), StoreError> {
@@ -52,7 +52,7 @@ impl Memory {
         self.0.end_row()
     }
 
-    pub(super) fn commit(self) -> Result<PathBuf, StoreError> {
-        self.0.commit()
+    pub(super) fn finish(self) -> Result<Vec<u8>, StoreError> {
+        self.0.finish()
     }
 }

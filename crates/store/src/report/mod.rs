@@ -1,14 +1,16 @@
 //! The CSVs of a run.
 //!
-//! Module order: `table`, `statistics` ← one file a table ← `summary` ← `writer` ← `source` ← `assemble`.
+//! Module order: `row`, `table`, `statistics` ← one file a table ← `source` ← `batch` ← `run_json` ← `writer` ← `assemble`.
 
 mod assemble;
+mod batch;
 mod energies;
 mod ensemble;
 mod failures;
 mod forces;
 mod forces_ensemble;
 mod memory;
+mod row;
 mod run_json;
 mod source;
 mod statistics;
@@ -20,7 +22,8 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use assemble::{ReportPlan, report_from_journals, write_entries};
+pub use assemble::{ReportPlan, TableJobs, report_from_journals};
+pub use batch::{TableJob, TableRows, tabulate};
 pub use run_json::{AttemptJson, Provenance, ReportCounts, RunJson};
-pub use source::{Fetched, JournalRecords, JournalSurveys, RecordSource, SurveySource};
-pub use writer::{EntryRow, ReportOptions, ReportWriter};
+pub use source::JournalSurveys;
+pub use writer::{ReportOptions, ReportWriter};

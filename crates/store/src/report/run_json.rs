@@ -40,6 +40,19 @@ pub struct ReportCounts {
     pub warnings: u64,
 }
 
+impl ReportCounts {
+    pub(super) fn add(&mut self, more: &Self) {
+        self.entries += more.entries;
+        self.structures += more.structures;
+        self.unreadable += more.unreadable;
+        self.ok += more.ok;
+        self.cached += more.cached;
+        self.failed += more.failed;
+        self.pending += more.pending;
+        self.warnings += more.warnings;
+    }
+}
+
 /// Content of `run.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunJson {

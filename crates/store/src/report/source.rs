@@ -1,45 +1,14 @@
 //! Where a report finds what it prints.
 
 use crate::journal::{journal_path, read_frame, read_record};
-use crate::{EntryState, Frame, Ledger, Location, Record, StoreError, TaskKey};
-use serde::{Deserialize, Serialize};
+use crate::ledger::SurveyFrame;
+use crate::{EntryState, Frame, Ledger, Location, Record, StoreError};
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Journals kept open at a time; far below the usual limit of 1024 files a process.
 const MAX_OPEN: usize = 128;
-
-/// A record and where it was made; travels between ranks as it is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Fetched {
-    /// The record.
-    pub record: Record,
-    /// Host of the rank that made it.
-    pub host: String,
-    /// That rank.
-    pub rank: u32,
-    /// In this launch of the run.
-    pub attempt: u32,
-}
-
-/// Finds records: in the journals, or at other ranks.
-pub trait RecordSource {
-    /// One answer a key, in their order; `None` where there is no record.
-    ///
-    /// # Errors
-    /// When a record that is known to exist cannot be had.
-    fn fetch(&mut self, keys: &[TaskKey]) -> Result<Vec<Option<Fetched>>, StoreError>;
-}
-
-/// Finds what entries turned out to be.
-pub trait SurveySource {
-    /// Of the `count` entries from `first`; `None` where nobody looked yet.
-    ///
-    /// # Errors
-    /// When an answer that is known to exist cannot be had.
-    fn survey(&mut self, first: u64, count: usize) -> Result<Vec<Option<EntryState>>, StoreError>;
-}
 
 /// Journals opened on demand.
 #[derive(Debug)]
@@ -70,65 +39,66 @@ impl OpenJournals {
 
 /// Reads records from the journals of a run.
 #[derive(Debug)]
-pub struct JournalRecords<'a> {
-    ledger: &'a Ledger,
+pub(super) struct JournalRecords {
     journals: OpenJournals,
 }
 
-impl<'a> JournalRecords<'a> {
-    /// Of the records that this ledger knows.
-    pub fn new(run_dir: &Path, ledger: &'a Ledger) -> Self {
-        Self { ledger, journals: OpenJournals::new(run_dir) }
+impl JournalRecords {
+    /// Of the run in this folder.
+    pub(super) fn new(run_dir: &Path) -> Self {
+        Self { journals: OpenJournals::new(run_dir) }
     }
 
-    /// The records at these places, in their order; what a rank answers to rank 0.
+    /// The records at these places, in their order.
     ///
     /// # Errors
     /// When a journal cannot be read or was changed.
-    pub fn read(&mut self, locations: &[Location]) -> Result<Vec<Fetched>, StoreError> {
+    pub(super) fn read(&mut self, locations: &[Location]) -> Result<Vec<Record>, StoreError> {
         let mut order: Vec<(usize, &Location)> = locations.iter().enumerate().collect();
         order.sort_by_key(|(_, location)| **location);
         let mut found = Vec::with_capacity(order.len());
         for (position, location) in order {
             let (path, file) = self.journals.get(location.attempt, location.rank)?;
-            let record = read_record(file, path, location.place)?;
-            let host = self.ledger.host(location.attempt, location.rank).to_owned();
-            found.push((position, Fetched { record, host, rank: location.rank, attempt: location.attempt }));
+            found.push((position, read_record(file, path, location.place)?));
         }
         found.sort_by_key(|(position, _)| *position);
-        Ok(found.into_iter().map(|(_, fetched)| fetched).collect())
-    }
-}
-
-impl RecordSource for JournalRecords<'_> {
-    fn fetch(&mut self, keys: &[TaskKey]) -> Result<Vec<Option<Fetched>>, StoreError> {
-        let known = self.ledger.locations(keys)?;
-        let locations: Vec<Location> = known.iter().flatten().copied().collect();
-        let mut found = self.read(&locations)?.into_iter();
-        Ok(known.into_iter().map(|location| location.and_then(|_| found.next())).collect())
+        Ok(found.into_iter().map(|(_, record)| record).collect())
     }
 }
 
 /// Reads the answers of the survey from the journals of a run.
 #[derive(Debug)]
-pub struct JournalSurveys<'a> {
-    ledger: &'a Ledger,
+pub struct JournalSurveys {
+    /// By first entry; of those with the same in the order of the journals.
+    frames: Vec<SurveyFrame>,
+    /// Most entries from the first to the last of a frame.
+    longest: u64,
     journals: OpenJournals,
 }
 
-impl<'a> JournalSurveys<'a> {
+impl JournalSurveys {
     /// Of the answers that this ledger knows.
-    pub fn new(run_dir: &Path, ledger: &'a Ledger) -> Self {
-        Self { ledger, journals: OpenJournals::new(run_dir) }
+    pub fn new(run_dir: &Path, ledger: &Ledger) -> Self {
+        let mut frames: Vec<SurveyFrame> = ledger.surveys().collect();
+        frames.sort_by_key(|frame| frame.first);
+        let longest = frames.iter().map(|frame| frame.last.saturating_sub(frame.first) + 1).max().unwrap_or(0);
+        Self { frames, longest, journals: OpenJournals::new(run_dir) }
     }
-}
 
-impl SurveySource for JournalSurveys<'_> {
-    fn survey(&mut self, first: u64, count: usize) -> Result<Vec<Option<EntryState>>, StoreError> {
+    /// Of the `count` entries from `first`; `None` where nobody looked yet.
+    ///
+    /// # Errors
+    /// When an answer that is known to exist cannot be had.
+    pub fn survey(&mut self, first: u64, count: usize) -> Result<Vec<Option<EntryState>>, StoreError> {
         let mut states = vec![None; count];
         let end = first.saturating_add(count as u64);
+        let begin = self.frames.partition_point(|frame| frame.first.saturating_add(self.longest) <= first);
+        let after = self.frames.partition_point(|frame| frame.first < end);
+        let mut frames: Vec<SurveyFrame> = self.frames.get(begin..after).unwrap_or_default().to_vec();
+        frames.retain(|frame| frame.last >= first);
         // In order of attempt: what a later one found overwrites what an earlier one did.
-        for frame in self.ledger.surveys().filter(|frame| frame.first < end && frame.last >= first) {
+        frames.sort_by_key(|frame| frame.location);
+        for frame in frames {
             let Location { attempt, rank, place } = frame.location;
             let (path, file) = self.journals.get(attempt, rank)?;
             let Frame::Surveyed(entries) = read_frame(file, path, place)? else {

@@ -1,4 +1,4 @@
-//! One CSV that appears whole or not at all.
+//! Rows of a CSV in memory, and the file that they go into.
 
 use crate::{AtomicFile, StoreError};
 use std::fmt::{Display, Write as _};
@@ -8,46 +8,26 @@ use std::path::{Path, PathBuf};
 /// Suffix of compressed tables.
 const COMPRESSED: &str = "csv.zst";
 
-/// A CSV that is being written: comma, `\n`, quotes only where needed.
-pub(super) struct Table {
-    writer: csv::Writer<Sink>,
-    path: PathBuf,
+/// Rows of one table: comma, `\n`, quotes only where needed.
+pub(super) struct Rows {
+    writer: csv::Writer<Vec<u8>>,
+    table: &'static str,
     text: String,
 }
 
-enum Sink {
-    Plain(AtomicFile),
-    Compressed(Box<zstd::Encoder<'static, AtomicFile>>),
-}
+impl Rows {
+    /// None yet, of the table with this name.
+    pub(super) fn new(table: &'static str) -> Self {
+        let writer = csv::WriterBuilder::new().flexible(false).from_writer(Vec::new());
+        Self { writer, table, text: String::new() }
+    }
 
-impl Table {
-    /// Begins `FOLDER/NAME.csv`, or `NAME.csv.zst`, with its heading.
-    pub(super) fn create(
-        folder: &Path,
-        name: &str,
-        compress: bool,
-        columns: impl IntoIterator<Item = impl AsRef<str>>,
-    ) -> Result<Self, StoreError> {
-        let path = folder.join(name).with_extension(if compress { COMPRESSED } else { "csv" });
-        let file = AtomicFile::create(&path)?;
-        let sink = if compress {
-            let mut encoder = zstd::Encoder::new(file, 0).map_err(StoreError::io("compress", &path))?;
-            encoder.include_checksum(true).map_err(StoreError::io("compress", &path))?;
-            Sink::Compressed(Box::new(encoder))
-        } else {
-            Sink::Plain(file)
-        };
-        let writer = csv::WriterBuilder::new().flexible(false).from_writer(sink);
-        let mut table = Self { writer, path, text: String::new() };
-        for column in columns {
-            table.text(column.as_ref())?;
-        }
-        table.end_row()?;
-        Ok(table)
+    fn fail(&self, source: csv::Error) -> StoreError {
+        StoreError::Csv { path: Path::new(self.table).with_extension("csv"), source }
     }
 
     pub(super) fn text(&mut self, text: &str) -> Result<(), StoreError> {
-        self.writer.write_field(text).map_err(|source| StoreError::Csv { path: self.path.clone(), source })
+        self.writer.write_field(text).map_err(|source| self.fail(source))
     }
 
     pub(super) fn empty(&mut self, fields: usize) -> Result<(), StoreError> {
@@ -74,40 +54,78 @@ impl Table {
         self.text.clear();
         // Formatting numbers into a string cannot fail.
         let _ = self.text.write_fmt(arguments);
-        self.writer.write_field(&self.text).map_err(|source| StoreError::Csv { path: self.path.clone(), source })
+        self.writer.write_field(&self.text).map_err(|source| self.fail(source))
     }
 
     pub(super) fn end_row(&mut self) -> Result<(), StoreError> {
-        self.writer.write_record(None::<&[u8]>).map_err(|source| StoreError::Csv { path: self.path.clone(), source })
+        self.writer.write_record(None::<&[u8]>).map_err(|source| self.fail(source))
+    }
+
+    /// The text of the rows.
+    pub(super) fn finish(self) -> Result<Vec<u8>, StoreError> {
+        let path = Path::new(self.table).with_extension("csv");
+        self.writer.into_inner().map_err(|error| StoreError::io("write", &path)(error.into_error()))
+    }
+}
+
+/// A CSV that appears whole or not at all.
+pub(super) struct TableFile {
+    sink: Sink,
+    path: PathBuf,
+}
+
+enum Sink {
+    Plain(AtomicFile),
+    Compressed(Box<zstd::Encoder<'static, AtomicFile>>),
+}
+
+impl TableFile {
+    /// Begins `FOLDER/NAME.csv`, or `NAME.csv.zst`, with its heading.
+    pub(super) fn create(
+        folder: &Path,
+        name: &'static str,
+        compress: bool,
+        columns: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<Self, StoreError> {
+        let path = folder.join(name).with_extension(if compress { COMPRESSED } else { "csv" });
+        let file = AtomicFile::create(&path)?;
+        let sink = if compress {
+            let mut encoder = zstd::Encoder::new(file, 0).map_err(StoreError::io("compress", &path))?;
+            encoder.include_checksum(true).map_err(StoreError::io("compress", &path))?;
+            Sink::Compressed(Box::new(encoder))
+        } else {
+            Sink::Plain(file)
+        };
+        let mut heading = Rows::new(name);
+        for column in columns {
+            heading.text(column.as_ref())?;
+        }
+        heading.end_row()?;
+        let mut table = Self { sink, path };
+        table.append(&heading.finish()?)?;
+        Ok(table)
+    }
+
+    /// Adds rows.
+    pub(super) fn append(&mut self, rows: &[u8]) -> Result<(), StoreError> {
+        let written = match &mut self.sink {
+            Sink::Plain(file) => file.write_all(rows),
+            Sink::Compressed(encoder) => encoder.write_all(rows),
+        };
+        written.map_err(StoreError::io("write", &self.path))
     }
 
     /// Renames the table into its place, and removes the other form of it that an earlier report left.
     pub(super) fn commit(self) -> Result<PathBuf, StoreError> {
-        let Self { writer, path, .. } = self;
-        let fail = StoreError::io("write", &path);
-        let (file, other) = match writer.into_inner().map_err(|error| error.into_error()) {
-            Ok(Sink::Plain(file)) => (Ok(file), path.with_extension(COMPRESSED)),
-            Ok(Sink::Compressed(encoder)) => (encoder.finish(), path.with_extension("")),
-            Err(error) => (Err(error), PathBuf::new()),
+        let Self { sink, path } = self;
+        let (file, other) = match sink {
+            Sink::Plain(file) => (Ok(file), path.with_extension(COMPRESSED)),
+            Sink::Compressed(encoder) => (encoder.finish(), path.with_extension("")),
         };
-        file.map_err(fail)?.commit()?;
+        file.map_err(StoreError::io("write", &path))?.commit()?;
         match std::fs::remove_file(&other) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::io("remove", &other)(error)),
             _ => Ok(path),
         }
-    }
-}
-
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(file) => file.write(bytes),
-            Self::Compressed(encoder) => encoder.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        // Flushing an encoder would end a block, and make the bytes depend on when it happens.
-        Ok(())
     }
 }

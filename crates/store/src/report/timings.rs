@@ -1,18 +1,19 @@
 //! `timings.csv`: where and how long each evaluation ran. It differs from run to run.
 
-use super::table::Table;
-use super::{EntryRow, ReportOptions};
+use super::row::EntryRow;
+use super::table::Rows;
 use crate::StoreError;
 use mlip_atoms::PotentialId;
-use std::path::{Path, PathBuf};
 
-const COLUMNS: [&str; 7] = ["structure_id", "potential", "n_atoms", "host", "rank", "attempt", "wall_s"];
+pub(super) const NAME: &str = "timings";
 
-pub(super) struct Timings(Table);
+pub(super) const COLUMNS: [&str; 7] = ["structure_id", "potential", "n_atoms", "host", "rank", "attempt", "wall_s"];
+
+pub(super) struct Timings(Rows);
 
 impl Timings {
-    pub(super) fn create(folder: &Path, options: ReportOptions) -> Result<Self, StoreError> {
-        Table::create(folder, "timings", options.compress, COLUMNS).map(Self)
+    pub(super) fn new() -> Self {
+        Self(Rows::new(NAME))
     }
 
     pub(super) fn write(&mut self, entry: &EntryRow<'_>, potentials: &[PotentialId]) -> Result<(), StoreError> {
@@ -33,7 +34,7 @@ impl Timings {
         Ok(())
     }
 
-    pub(super) fn commit(self) -> Result<PathBuf, StoreError> {
-        self.0.commit()
+    pub(super) fn finish(self) -> Result<Vec<u8>, StoreError> {
+        self.0.finish()
     }
 }

@@ -1,15 +1,18 @@
 //! `warnings.csv`: what the reader had to assume.
 
-use super::table::Table;
-use super::{EntryRow, ReportOptions};
+use super::row::EntryRow;
+use super::table::Rows;
 use crate::{EntryState, StoreError};
-use std::path::{Path, PathBuf};
 
-pub(super) struct Warnings(Table);
+pub(super) const NAME: &str = "warnings";
+
+pub(super) const COLUMNS: [&str; 4] = ["structure_id", "path", "class", "message"];
+
+pub(super) struct Warnings(Rows);
 
 impl Warnings {
-    pub(super) fn create(folder: &Path, options: ReportOptions) -> Result<Self, StoreError> {
-        Table::create(folder, "warnings", options.compress, ["structure_id", "path", "class", "message"]).map(Self)
+    pub(super) fn new() -> Self {
+        Self(Rows::new(NAME))
     }
 
     pub(super) fn write(&mut self, entry: &EntryRow<'_>) -> Result<(), StoreError> {
@@ -25,7 +28,7 @@ impl Warnings {
         Ok(())
     }
 
-    pub(super) fn commit(self) -> Result<PathBuf, StoreError> {
-        self.0.commit()
+    pub(super) fn finish(self) -> Result<Vec<u8>, StoreError> {
+        self.0.finish()
     }
 }

@@ -1,17 +1,11 @@
-//! All tables of a report, fed in order.
+//! The files of a report.
 
-use super::energies::Energies;
-use super::ensemble::Ensemble;
-use super::failures::Failures;
-use super::forces::Forces;
-use super::forces_ensemble::ForcesEnsemble;
-use super::memory::Memory;
-use super::timings::Timings;
-use super::warnings::Warnings;
-use super::{Fetched, Provenance, ReportCounts, RunJson};
-use crate::{EntryState, Ledger, StoreError};
-use mlip_atoms::{PotentialId, Prediction, Species, structure::formula};
-use mlip_tasks::Outcome;
+use super::batch::{TableRows, tables};
+use super::memory::{self, Memory};
+use super::table::TableFile;
+use super::{Provenance, ReportCounts, RunJson};
+use crate::{Ledger, StoreError};
+use mlip_atoms::PotentialId;
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,51 +17,13 @@ pub struct ReportOptions {
     pub compress: bool,
 }
 
-/// An entry of the input list with all that is known of it.
-#[derive(Debug, Clone, Copy)]
-pub struct EntryRow<'a> {
-    /// Its id.
-    pub id: &'a str,
-    /// Where it came from, as the user gave it.
-    pub path: &'a str,
-    /// What it turned out to be; `None` when nobody looked yet.
-    pub state: Option<&'a EntryState>,
-    /// One a potential, in their order; `None` where there is no record yet.
-    pub records: &'a [Option<Fetched>],
-}
-
-impl EntryRow<'_> {
-    /// The record of a potential; an entry that failed has none.
-    pub(super) fn record(&self, position: usize) -> Option<&Fetched> {
-        match self.state {
-            Some(EntryState::Structure { .. }) => self.records.get(position)?.as_ref(),
-            _ => None,
-        }
-    }
-
-    /// The result of a potential, if it has one.
-    pub(super) fn prediction(&self, position: usize) -> Option<&Prediction> {
-        match &self.record(position)?.record.outcome {
-            Outcome::Done(prediction) => Some(prediction),
-            Outcome::Failed(_) => None,
-        }
-    }
-}
-
 /// Writes `RUN/report/`: the tables appear together at the end.
 pub struct ReportWriter {
     folder: PathBuf,
     potentials: Vec<PotentialId>,
     counts: ReportCounts,
-    energies: Energies,
-    forces: Forces,
-    ensemble: Ensemble,
-    /// With two potentials or more.
-    forces_ensemble: Option<ForcesEnsemble>,
-    failures: Failures,
-    warnings: Warnings,
-    timings: Timings,
-    memory: Memory,
+    tables: Vec<TableFile>,
+    memory: TableFile,
 }
 
 impl ReportWriter {
@@ -82,96 +38,41 @@ impl ReportWriter {
         }
         let folder = run_dir.join("report");
         fs::create_dir_all(&folder).map_err(StoreError::io("create the folder", &folder))?;
+        let create = |(name, columns)| TableFile::create(&folder, name, options.compress, columns);
         Ok(Self {
             potentials: potentials.to_vec(),
             counts: ReportCounts::default(),
-            energies: Energies::create(&folder, options)?,
-            forces: Forces::create(&folder, options)?,
-            ensemble: Ensemble::create(&folder, options, potentials)?,
-            forces_ensemble: ForcesEnsemble::create(&folder, options, potentials.len())?,
-            failures: Failures::create(&folder, options)?,
-            warnings: Warnings::create(&folder, options)?,
-            timings: Timings::create(&folder, options)?,
-            memory: Memory::create(&folder, options)?,
+            tables: tables(potentials).into_iter().map(create).collect::<Result<_, _>>()?,
+            memory: TableFile::create(&folder, memory::NAME, options.compress, memory::COLUMNS)?,
             folder,
         })
     }
 
-    /// Adds the rows of the next entry. Call it in the order of the input list.
+    /// Adds the rows of the next entries, in the order of the input list.
     ///
     /// # Errors
     /// When the disk is full or fails.
-    pub fn entry(&mut self, entry: &EntryRow<'_>) -> Result<(), StoreError> {
-        self.count(entry);
-        let numbers = (0..self.potentials.len())
-            .filter_map(|position| entry.record(position).map(|fetched| fetched.record.species.as_slice()))
-            .find(|numbers| !numbers.is_empty())
-            .unwrap_or_default();
-        let species: Vec<Species> = numbers.iter().filter_map(|number| Species::from_atomic_number(*number)).collect();
-        let formula = formula(&species);
-        self.energies.write(entry, &formula, &self.potentials)?;
-        self.forces.write(entry, &self.potentials)?;
-        self.ensemble.write(entry, &formula, &self.potentials)?;
-        if let Some(forces_ensemble) = &mut self.forces_ensemble {
-            forces_ensemble.write(entry, &species)?;
-        }
-        self.failures.write(entry, &self.potentials)?;
-        self.warnings.write(entry)?;
-        self.timings.write(entry, &self.potentials)
+    pub fn append(&mut self, rows: &TableRows) -> Result<(), StoreError> {
+        self.counts.add(&rows.counts);
+        self.tables.iter_mut().zip(&rows.tables).try_for_each(|(table, rows)| table.append(rows))
     }
 
-    fn count(&mut self, entry: &EntryRow<'_>) {
-        let counts = &mut self.counts;
-        counts.entries += 1;
-        match entry.state {
-            Some(EntryState::Failed(_)) => {
-                counts.unreadable += 1;
-                return;
-            }
-            Some(EntryState::Structure { warnings, .. }) => {
-                counts.structures += 1;
-                counts.warnings += warnings.len() as u64;
-            }
-            None => {}
-        }
-        for position in 0..self.potentials.len() {
-            let Some(Fetched { record, .. }) = entry.record(position) else {
-                counts.pending += 1;
-                continue;
-            };
-            match &record.outcome {
-                Outcome::Done(_) => {
-                    counts.ok += 1;
-                    counts.cached += u64::from(record.is_from_cache());
-                }
-                Outcome::Failed(_) => counts.failed += 1,
-            }
-        }
-    }
-
-    /// Adds all memory samples of a run.
+    /// Syncs the tables, renames them into place and adds `memory.csv` and `run.json`. Gives the files and what they hold.
     ///
     /// # Errors
     /// When the disk is full or fails.
-    pub fn memory(&mut self, ledger: &Ledger) -> Result<(), StoreError> {
-        ledger.samples().try_for_each(|sample| {
-            self.memory.write(ledger.host(sample.location.attempt, sample.location.rank), &sample)
-        })
-    }
-
-    /// What was written so far.
-    pub fn counts(&self) -> ReportCounts {
-        self.counts
-    }
-
-    /// Syncs the tables, renames them into place and adds `run.json`. Gives the files and what they hold.
-    ///
-    /// # Errors
-    /// When the disk is full or fails.
-    pub fn finish(self, provenance: &Provenance, ledger: &Ledger) -> Result<(ReportCounts, Vec<PathBuf>), StoreError> {
-        let mut files = vec![self.energies.commit()?, self.forces.commit()?, self.ensemble.commit()?];
-        files.extend(self.forces_ensemble.map(ForcesEnsemble::commit).transpose()?);
-        files.extend([self.failures.commit()?, self.warnings.commit()?, self.timings.commit()?, self.memory.commit()?]);
+    pub fn finish(
+        mut self,
+        provenance: &Provenance,
+        ledger: &Ledger,
+    ) -> Result<(ReportCounts, Vec<PathBuf>), StoreError> {
+        let mut samples = Memory::new();
+        for sample in ledger.samples() {
+            samples.write(ledger.host(sample.location.attempt, sample.location.rank), &sample)?;
+        }
+        self.memory.append(&samples.finish()?)?;
+        let tables = self.tables.into_iter().chain([self.memory]);
+        let mut files = tables.map(TableFile::commit).collect::<Result<Vec<_>, _>>()?;
         RunJson::new(provenance, &self.potentials, self.counts, ledger).write(&self.folder)?;
         files.push(self.folder.join("run.json"));
         Ok((self.counts, files))

@@ -67,7 +67,7 @@ fn the_tables_of_a_small_run_are_these_bytes() {
     let run = tempfile::tempdir().unwrap();
     let plan = plan(&["chgnet", "lj"]);
     let entries = small_run(run.path(), &plan);
-    let (counts, files) = report_from_journals(run.path(), &plan, &provenance(), entries).unwrap();
+    let (counts, files) = report_from_journals(run.path(), &plan, &provenance(), entries, 3).unwrap();
     let names: Vec<_> = files.iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect();
     assert_eq!(names.last(), Some(&"run.json"));
     assert_eq!(files.len(), TABLES.len() + 1);
@@ -160,7 +160,7 @@ fn provenance_names_potentials_hosts_and_attempts() {
     let run = tempfile::tempdir().unwrap();
     let plan = plan(&["chgnet", "lj"]);
     let entries = small_run(run.path(), &plan);
-    report_from_journals(run.path(), &plan, &provenance(), entries).unwrap();
+    report_from_journals(run.path(), &plan, &provenance(), entries, 3).unwrap();
     let text = fs::read_to_string(run.path().join("report/run.json")).unwrap();
     let json: RunJson = serde_json::from_str(&text).unwrap();
     assert_eq!(json.potentials, plan.potentials);
@@ -184,7 +184,7 @@ fn every_float_reads_back_to_the_same_bits() {
     let prediction = Prediction { energy: 0.1, forces: forces.clone(), ..Prediction::default() };
     let done = record(&plan, &state, 0, &vec![18; forces.len()], Outcome::Done(prediction));
     journal(run.path(), 1, 0, &[survey(0, state), Frame::Finished(done)]);
-    report_from_journals(run.path(), &plan, &provenance(), entries(&[("a", "a.cif")])).unwrap();
+    report_from_journals(run.path(), &plan, &provenance(), entries(&[("a", "a.cif")]), 3).unwrap();
     let text = table(run.path(), "forces");
     let mut rows = csv::Reader::from_reader(text.as_bytes());
     let mut n_rows = 0;
@@ -209,10 +209,10 @@ fn potentials_of_the_same_name_are_refused() {
 fn a_report_that_fails_leaves_the_one_before() {
     let run = tempfile::tempdir().unwrap();
     let plan = plan(&["chgnet", "lj"]);
-    report_from_journals(run.path(), &plan, &provenance(), small_run(run.path(), &plan)).unwrap();
+    report_from_journals(run.path(), &plan, &provenance(), small_run(run.path(), &plan), 3).unwrap();
     let before = table(run.path(), "energies");
     let broken = vec![Ok(("NaCl".to_owned(), "x".to_owned())), Err("the manifest ends early")];
-    let error = report_from_journals(run.path(), &plan, &provenance(), broken).unwrap_err();
+    let error = report_from_journals(run.path(), &plan, &provenance(), broken, 3).unwrap_err();
     assert_eq!(error.to_string(), "cannot collect the entries for the report");
     assert_eq!(table(run.path(), "energies"), before);
     assert_eq!(fs::read_dir(run.path().join("report")).unwrap().count(), TABLES.len() + 1);

@@ -1,0 +1,195 @@
+//! Rows of all tables for some entries: made by whoever has time, put together in order.
+
+use super::energies::Energies;
+use super::ensemble::Ensemble;
+use super::failures::Failures;
+use super::forces::Forces;
+use super::forces_ensemble::ForcesEnsemble;
+use super::row::{EntryRow, Fetched};
+use super::source::JournalRecords;
+use super::timings::Timings;
+use super::warnings::Warnings;
+use super::{ReportCounts, energies, ensemble, failures, forces, forces_ensemble, timings, warnings};
+use crate::{EntryState, Location, StoreError};
+use mlip_atoms::{PotentialId, Species, structure::formula};
+use mlip_tasks::Outcome;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Some entries that follow each other, with all that is needed to make their rows from the journals.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TableJob {
+    pub(super) entries: Vec<JobEntry>,
+    /// Hosts by attempt and rank, of those that made the records.
+    pub(super) hosts: BTreeMap<(u32, u32), String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct JobEntry {
+    pub(super) id: String,
+    /// As the user gave it.
+    pub(super) path: String,
+    /// What it turned out to be; `None` when nobody looked yet.
+    pub(super) state: Option<EntryState>,
+    /// One a potential, in their order, of an entry that is a structure; `None` where there is no record yet.
+    pub(super) records: Vec<Option<Location>>,
+}
+
+/// Rows of all tables for the entries of a job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TableRows {
+    /// In the order of [`tables`].
+    pub(super) tables: Vec<Vec<u8>>,
+    pub(super) counts: ReportCounts,
+}
+
+/// Names and columns of the tables with rows for entries.
+pub(super) fn tables(potentials: &[PotentialId]) -> Vec<(&'static str, Vec<String>)> {
+    let fixed = |name, columns: &[&str]| (name, columns.iter().map(|column| (*column).to_owned()).collect());
+    let mut tables = vec![
+        fixed(energies::NAME, &energies::COLUMNS),
+        fixed(forces::NAME, &forces::COLUMNS),
+        (ensemble::NAME, ensemble::columns(potentials)),
+    ];
+    if ForcesEnsemble::new(potentials.len()).is_some() {
+        tables.push(fixed(forces_ensemble::NAME, &forces_ensemble::COLUMNS));
+    }
+    tables.extend([
+        fixed(failures::NAME, &failures::COLUMNS),
+        fixed(warnings::NAME, &warnings::COLUMNS),
+        fixed(timings::NAME, &timings::COLUMNS),
+    ]);
+    tables
+}
+
+/// Makes the rows of several jobs on so many threads, in the order of the jobs.
+///
+/// # Errors
+/// When a journal cannot be read or was changed.
+pub fn tabulate(
+    run_dir: &Path,
+    potentials: &[PotentialId],
+    jobs: &[TableJob],
+    threads: usize,
+) -> Result<Vec<TableRows>, StoreError> {
+    let next = AtomicUsize::new(0);
+    let made = Mutex::new(Vec::with_capacity(jobs.len()));
+    let work = || {
+        let mut journals = JournalRecords::new(run_dir);
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(job) = jobs.get(number) else { return };
+            let rows = rows(&mut journals, potentials, job);
+            made.lock().unwrap_or_else(PoisonError::into_inner).push((number, rows));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads.min(jobs.len()) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let mut made = made.into_inner().unwrap_or_else(PoisonError::into_inner);
+    made.sort_unstable_by_key(|(number, _)| *number);
+    made.into_iter().map(|(_, rows)| rows).collect()
+}
+
+fn rows(journals: &mut JournalRecords, potentials: &[PotentialId], job: &TableJob) -> Result<TableRows, StoreError> {
+    let locations: Vec<Location> = job.entries.iter().flat_map(|entry| &entry.records).flatten().copied().collect();
+    let mut found = journals.read(&locations)?.into_iter();
+    let mut tables = Tables::new(potentials.len());
+    for entry in &job.entries {
+        let fetched = |location: &Option<Location>| {
+            let (Location { attempt, rank, .. }, record) = ((*location)?, found.next()?);
+            let host = job.hosts.get(&(attempt, rank)).cloned().unwrap_or_default();
+            Some(Fetched { record, host, rank, attempt })
+        };
+        let records: Vec<Option<Fetched>> = entry.records.iter().map(fetched).collect();
+        let row = EntryRow { id: &entry.id, path: &entry.path, state: entry.state.as_ref(), records: &records };
+        tables.entry(&row, potentials)?;
+    }
+    tables.finish()
+}
+
+struct Tables {
+    counts: ReportCounts,
+    energies: Energies,
+    forces: Forces,
+    ensemble: Ensemble,
+    failures: Failures,
+    warnings: Warnings,
+    timings: Timings,
+    /// With two potentials or more.
+    forces_ensemble: Option<ForcesEnsemble>,
+}
+
+impl Tables {
+    fn new(n_potentials: usize) -> Self {
+        Self {
+            counts: ReportCounts::default(),
+            energies: Energies::new(),
+            forces: Forces::new(),
+            ensemble: Ensemble::new(),
+            failures: Failures::new(),
+            warnings: Warnings::new(),
+            timings: Timings::new(),
+            forces_ensemble: ForcesEnsemble::new(n_potentials),
+        }
+    }
+
+    fn entry(&mut self, entry: &EntryRow<'_>, potentials: &[PotentialId]) -> Result<(), StoreError> {
+        self.count(entry, potentials.len());
+        let numbers = (0..potentials.len())
+            .filter_map(|position| entry.record(position).map(|fetched| fetched.record.species.as_slice()))
+            .find(|numbers| !numbers.is_empty())
+            .unwrap_or_default();
+        let species: Vec<Species> = numbers.iter().filter_map(|number| Species::from_atomic_number(*number)).collect();
+        let formula = formula(&species);
+        self.energies.write(entry, &formula, potentials)?;
+        self.forces.write(entry, potentials)?;
+        self.ensemble.write(entry, &formula, potentials)?;
+        self.failures.write(entry, potentials)?;
+        self.warnings.write(entry)?;
+        self.timings.write(entry, potentials)?;
+        self.forces_ensemble.as_mut().map_or(Ok(()), |table| table.write(entry, &species))
+    }
+
+    fn count(&mut self, entry: &EntryRow<'_>, n_potentials: usize) {
+        let counts = &mut self.counts;
+        counts.entries += 1;
+        match entry.state {
+            Some(EntryState::Failed(_)) => {
+                counts.unreadable += 1;
+                return;
+            }
+            Some(EntryState::Structure { warnings, .. }) => {
+                counts.structures += 1;
+                counts.warnings += warnings.len() as u64;
+            }
+            None => {}
+        }
+        for position in 0..n_potentials {
+            let Some(Fetched { record, .. }) = entry.record(position) else {
+                counts.pending += 1;
+                continue;
+            };
+            match &record.outcome {
+                Outcome::Done(_) => {
+                    counts.ok += 1;
+                    counts.cached += u64::from(record.is_from_cache());
+                }
+                Outcome::Failed(_) => counts.failed += 1,
+            }
+        }
+    }
+
+    fn finish(self) -> Result<TableRows, StoreError> {
+        let mut tables = vec![self.energies.finish()?, self.forces.finish()?, self.ensemble.finish()?];
+        tables.extend(self.forces_ensemble.map(ForcesEnsemble::finish).transpose()?);
+        tables.extend([self.failures.finish()?, self.warnings.finish()?, self.timings.finish()?]);
+        Ok(TableRows { tables, counts: self.counts })
+    }
+}
