@@ -32,17 +32,20 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<ExitCode, Complaint> {
     let names: Vec<String> = potentials.iter().map(|potential| potential.id().name.clone()).collect();
     let engine = Engine { potentials, source: Arc::new(CifSource { frame: settings.frame }) };
     let cores = Machine::look("").available;
+    let ranks = args.ranks.max(1);
+    let structures_per_core = manifest.len() as f64 / cores.max(1) as f64;
+    let costs = typical_costs(&engine.potentials);
     let request = ThreadRequest {
         structure_workers: settings.resources.structure_workers,
         mlip_workers: settings.resources.mlip_workers,
         parallel_mlips: settings.resources.parallel_mlips,
         threads_per_mlip: settings.resources.threads_per_mlip,
         oversubscribe: settings.resources.oversubscribe,
-        structures_per_core: Some(manifest.len() as f64 / cores.max(1) as f64),
-        useful_mlips: Some(useful_mlip_workers(&typical_costs(&engine.potentials))),
+        structures_per_core: Some(structures_per_core),
+        useful_mlips: Some(useful_mlip_workers(&costs, (cores / ranks).max(1), structures_per_core)),
+        fitting: None,
         cpus_per_task: None,
     };
-    let ranks = args.ranks.max(1);
     let budget = ThreadBudget::resolve(request, (cores / ranks).max(1), names.len())
         .map_err(|error| Complaint::from_error(&error).usage())?;
     let found = estimate(&manifest, &engine, cores, ranks, budget.structure_workers.get())?;

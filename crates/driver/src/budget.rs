@@ -82,8 +82,10 @@ pub struct ThreadRequest {
     /// Structures of the run for each of its cores, where known: with few of them potentials at once shorten its end,
     /// with less than one threads inside an evaluation.
     pub structures_per_core: Option<f64>,
-    /// Potentials at once that shorten the time of a structure, where known ([`crate::useful_mlip_workers`]).
+    /// Potentials at once with which the rank is done first, where known ([`crate::useful_mlip_workers`]).
     pub useful_mlips: Option<usize>,
+    /// Evaluations at once that memory has room for, where known.
+    pub fitting: Option<usize>,
     /// Cores that the scheduler gave each process (`SLURM_CPUS_PER_TASK`).
     pub cpus_per_task: Option<usize>,
 }
@@ -103,8 +105,8 @@ pub struct ThreadBudget {
     pub asked: Option<usize>,
 }
 
-/// With fewer structures a core than this, potentials of one structure at once are worth their waiting for each other.
-const FEW_STRUCTURES: f64 = 4.0;
+/// With fewer structures a core than this, potentials of one structure at once may be worth their waiting for each other.
+pub(crate) const FEW_STRUCTURES: f64 = 4.0;
 
 /// Why there is no budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -161,8 +163,14 @@ impl ThreadBudget {
             None => {
                 let mlips =
                     if request.oversubscribe { wanted_mlips } else { wanted_mlips.min((cores / threads).max(1)) };
-                ((cores / (mlips * threads)).max(1), mlips)
+                let most = (request.fitting.unwrap_or(usize::MAX) / mlips).max(1);
+                ((cores / (mlips * threads)).clamp(1, most), mlips)
             }
+        };
+        let threads = match (request.threads_per_mlip, asked_structures) {
+            // Cores for whose own structures there is no memory.
+            (None, None) => threads.max(cores / (structures * mlips)),
+            _ => threads,
         };
         let some = |value: usize| NonZeroUsize::new(value).unwrap_or(NonZeroUsize::MIN);
         let budget = Self {
@@ -301,6 +309,17 @@ mod tests {
         assert_eq!(budget(ThreadRequest { structures_per_core: Some(2.0 / 32.0), ..one(8.0) }, 8, 1), (1, 1, 8));
         assert_eq!(budget(ThreadRequest { structures_per_core: Some(0.6), ..one(8.0) }, 8, 1), (8, 1, 1));
         assert_eq!(budget(ThreadRequest { structures_per_core: Some(0.0), ..one(8.0) }, 8, 1), (8, 1, 1));
+    }
+
+    #[test]
+    fn cores_without_memory_for_structures_of_their_own_go_into_evaluations() {
+        let tight = ThreadRequest { fitting: Some(3), ..ThreadRequest::default() };
+        assert_eq!(budget(tight, 8, 1), (3, 1, 2));
+        assert_eq!(budget(ThreadRequest { fitting: Some(0), ..tight }, 8, 1), (1, 1, 8));
+        assert_eq!(budget(ThreadRequest { fitting: Some(100), ..tight }, 8, 1), (8, 1, 1));
+        assert_eq!(budget(ThreadRequest { parallel_mlips: Some(true), ..tight }, 8, 3), (1, 3, 2));
+        assert_eq!(budget(ThreadRequest { structure_workers: Some(8), ..tight }, 8, 1), (8, 1, 1));
+        assert_eq!(budget(ThreadRequest { threads_per_mlip: Some(1), ..tight }, 8, 1), (3, 1, 1));
     }
 
     #[test]

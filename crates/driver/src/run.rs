@@ -1,6 +1,6 @@
 //! One attempt of a run, from its first to its last message: set up → survey → compute → gather → report.
 
-use crate::budget::{Share, ThreadBudget, ThreadRequest};
+use crate::budget::{FEW_STRUCTURES, Share, ThreadBudget, ThreadRequest};
 use crate::cache::{LIMIT_BYTES, StructureCache};
 use crate::coordinator::{Coordinator, Policy};
 use crate::error::{RunError, with_causes};
@@ -18,7 +18,7 @@ use crate::root::Root;
 use crate::setup::{Greeting, Setup, exchange_workers, greet};
 use crate::signals::Signals;
 use crate::source::StructureSource;
-use crate::typical::{typical_costs, useful_mlip_workers};
+use crate::typical::{measured_costs, typical_bytes, typical_costs, useful_mlip_workers};
 use crate::worker::Shared;
 use mlip_atoms::Potential;
 use mlip_inputs::Manifest;
@@ -77,7 +77,8 @@ pub fn execute(
     let Greeting { share, known, hosts } = greet(ranks, setup, engine.as_ref().err())?;
     // Without an engine the greeting has failed on all ranks.
     let engine = engine.map_err(RunError::Broken)?;
-    let prepared = prepare(ranks, setup, share, engine, begin, signals);
+    let outset = look_around(ranks, setup, share, &engine)?;
+    let prepared = prepare(ranks, setup, outset, engine, begin, signals);
     let workers = exchange_workers(ranks, prepared.as_ref().map(|(workers, _)| *workers).map_err(Clone::clone))?;
     let (_, life) = prepared.map_err(RunError::Broken)?;
     let root = root.map(|part| {
@@ -115,20 +116,29 @@ fn check(engine: &Engine, setup: &Setup) -> Result<(), String> {
 fn prepare(
     ranks: &mut dyn Communicator,
     setup: &Setup,
-    share: Share,
+    outset: Outset,
     engine: Engine,
     begin: Instant,
     signals: Signals,
 ) -> Result<(usize, RankLife), String> {
     let (physics, resources) = (&setup.config.physics, &setup.config.resources);
+    let Outset { share, costs, resident_bytes } = outset;
+    let variable = |name: &str| std::env::var(name).ok();
+    let limit = resources.memory_bytes.unwrap_or_else(|| default_limit(share.local_size, variable));
+    let weight_bytes = engine.potentials.iter().map(|potential| potential.weight_bytes()).sum();
+    // What the process holds already, weights among it, and what structures read ahead may take.
+    let held = resident_bytes.max(weight_bytes) + LIMIT_BYTES as u64;
+    let room = limit.saturating_sub(held);
+    let structures_per_core = setup.n_entries as f64 / (share.cores * ranks.size()) as f64;
     let request = ThreadRequest {
         structure_workers: resources.structure_workers,
         mlip_workers: resources.mlip_workers,
         parallel_mlips: resources.parallel_mlips,
         threads_per_mlip: resources.threads_per_mlip,
         oversubscribe: resources.oversubscribe,
-        structures_per_core: Some(setup.n_entries as f64 / (share.cores * ranks.size()) as f64),
-        useful_mlips: Some(useful_mlip_workers(&typical_costs(&engine.potentials))),
+        structures_per_core: Some(structures_per_core),
+        useful_mlips: Some(useful_mlip_workers(&costs, share.cores, structures_per_core)),
+        fitting: usize::try_from(room / typical_bytes(&engine.potentials).max(1)).ok(),
         cpus_per_task: std::env::var("SLURM_CPUS_PER_TASK").ok().and_then(|text| text.parse().ok()),
     };
     let budget =
@@ -152,11 +162,6 @@ fn prepare(
     };
     let results = setup.cache.clone().map(|folder| SharedResults::new(folder, &header));
     let journal = SharedJournal::create(&setup.run_dir, &header).map_err(|error| with_causes(&error))?;
-    let variable = |name: &str| std::env::var(name).ok();
-    let limit = resources.memory_bytes.unwrap_or_else(|| default_limit(share.local_size, variable));
-    let weight_bytes = engine.potentials.iter().map(|potential| potential.weight_bytes()).sum();
-    // What the process holds already, weights among it, and what structures read ahead may take.
-    let held = Resident::sample().now_bytes.max(weight_bytes) + LIMIT_BYTES as u64;
     if ranks.is_root() && limit < held + SMALLEST_ROOM_BYTES {
         tracing::warn!(
             "the memory of a rank, {} MB, leaves little room: weights and program take {} MB; structures that do not \
@@ -173,7 +178,7 @@ fn prepare(
             request: physics.request(),
             timeout: resources.timeout_s.map(seconds),
             structure_timeout: resources.structure_timeout_s.map(seconds),
-            gate: MemoryGate::new(limit.saturating_sub(held)),
+            gate: MemoryGate::new(room),
             journal,
             results,
             in_flight: AtomicU32::new(0),
@@ -196,6 +201,38 @@ fn prepare(
     let life = RankLife::begin(shared, circumstances, signals)
         .map_err(|error| format!("cannot start the threads of the budget ({budget}): {error}"))?;
     Ok((budget.structure_workers.get(), life))
+}
+
+/// What the threads of a rank are chosen by.
+struct Outset {
+    share: Share,
+    /// Seconds of each potential for the same crystal.
+    costs: Vec<f64>,
+    /// What the process held when its weights were loaded.
+    resident_bytes: u64,
+}
+
+/// The costs of potentials are measured by the root where potentials at once may be chosen for them.
+fn look_around(ranks: &mut dyn Communicator, setup: &Setup, share: Share, engine: &Engine) -> Result<Outset, RunError> {
+    let (physics, resources) = (&setup.config.physics, &setup.config.resources);
+    let resident_bytes = Resident::sample().now_bytes;
+    let costs = typical_costs(&engine.potentials);
+    let is_open = resources.parallel_mlips.is_none() && resources.mlip_workers.is_none();
+    if engine.potentials.len() < 2 || !is_open {
+        return Ok(Outset { share, costs, resident_bytes });
+    }
+    let all_cores = (share.cores * ranks.size()) as f64;
+    let costs = if ranks.is_root() && share.cores > 1 && (setup.n_entries as f64) < FEW_STRUCTURES * all_cores {
+        let costs = measured_costs(&engine.potentials, physics.request());
+        let each = physics.potentials.iter().zip(&costs);
+        let each = each.map(|(potential, cost)| format!("{} {:.1} ms", potential.name, cost * 1e3));
+        tracing::info!("8 atoms of rock salt take: {}", each.collect::<Vec<_>>().join(", "));
+        costs
+    } else {
+        costs
+    };
+    let costs = decode(&ranks.broadcast(encode(&costs)?))?;
+    Ok(Outset { share, costs, resident_bytes })
 }
 
 /// With less room than this for evaluations there is a warning.

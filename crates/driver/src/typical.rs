@@ -1,47 +1,181 @@
 //! What potentials cost beside each other, before anything is read.
 
-use mlip_atoms::{Lattice, Potential, Species, Structure};
+use mlip_atoms::{Deadline, Lattice, Potential, Request, Species, Structure};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
-/// Time that each potential predicts for a common crystal (rock salt, 8 atoms), seconds on one core, without what it
-/// prepares for several.
-pub fn typical_costs(potentials: &[Arc<dyn Potential>]) -> Vec<f64> {
-    let corner = [[0.0; 3], [0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.0]];
-    let fractional: Vec<_> = corner.iter().copied().chain(corner.map(|[x, y, z]| [x + 0.5, y, z])).collect();
-    let salt = Species::from_symbol("Na").zip(Species::from_symbol("Cl")).and_then(|(sodium, chlorine)| {
-        let lattice = Lattice::from_vectors([[5.64, 0.0, 0.0], [0.0, 5.64, 0.0], [0.0, 0.0, 5.64]]).ok()?;
-        Structure::new(lattice, [[sodium; 4], [chlorine; 4]].concat(), fractional).ok()
-    });
-    salt.map_or_else(Vec::new, |salt| potentials.iter().map(|potential| potential.cost(&salt)).collect())
+/// Rock salt, of sodium chloride where the potential knows it, with so many cubic cells of 8 atoms along each axis.
+fn rock_salt(potential: &dyn Potential, cells: usize) -> Option<Structure> {
+    let usual = ["Na", "Cl"].map(Species::from_symbol);
+    let mut known = usual.into_iter().flatten().chain((1..=118).filter_map(Species::from_atomic_number));
+    let mut next = || known.find(|species| potential.supports(*species));
+    let first = next()?;
+    let second = next().unwrap_or(first);
+    let (mut species, mut fractional) = (Vec::new(), Vec::new());
+    let steps = 2 * cells;
+    for (x, y, z) in (0..steps).flat_map(|x| (0..steps).flat_map(move |y| (0..steps).map(move |z| (x, y, z)))) {
+        species.push(if (x + y + z).is_multiple_of(2) { first } else { second });
+        fractional.push([x, y, z].map(|step| step as f64 / steps as f64));
+    }
+    let length = 5.64 * cells as f64;
+    let lattice = Lattice::from_vectors([[length, 0.0, 0.0], [0.0, length, 0.0], [0.0, 0.0, length]]).ok()?;
+    Structure::new(lattice, species, fractional).ok()
 }
 
-/// Potentials at once that shorten the time of a structure: while the costliest is evaluated, the others are done by as
-/// many workers beside it as this, by the times that the potentials predict.
-pub fn useful_mlip_workers(costs: &[f64]) -> usize {
-    let known = |cost: &&f64| cost.is_finite() && **cost > 0.0;
-    let sum: f64 = costs.iter().filter(known).sum();
-    let most = costs.iter().filter(known).copied().fold(0.0, f64::max);
-    if most > 0.0 { (sum / most - 1e-9).ceil() as usize } else { costs.len() }
+/// Time that each potential predicts for a common crystal (rock salt, 8 atoms), seconds on one core, without what it
+/// prepares for several; zero where it knows no element.
+pub fn typical_costs(potentials: &[Arc<dyn Potential>]) -> Vec<f64> {
+    let cost = |potential: &Arc<dyn Potential>| {
+        rock_salt(potential.as_ref(), 1).map_or(0.0, |crystal| potential.cost(&crystal))
+    };
+    potentials.iter().map(cost).collect()
+}
+
+/// Time that each potential takes for the same crystal here and now, seconds: the second of two evaluations, so that
+/// memory is there and what can be prepared is prepared. What it predicts where it cannot evaluate that crystal.
+pub(crate) fn measured_costs(potentials: &[Arc<dyn Potential>], request: Request) -> Vec<f64> {
+    let measured = |potential: &Arc<dyn Potential>| {
+        let crystal = rock_salt(potential.as_ref(), 1)?;
+        let mut seconds = 0.0;
+        for _ in 0..2 {
+            let begin = Instant::now();
+            let predict = || potential.predict(&[&crystal], request, &Deadline::NONE);
+            let results = catch_unwind(AssertUnwindSafe(predict)).ok()?;
+            seconds = begin.elapsed().as_secs_f64();
+            if results.iter().any(Result::is_err) {
+                return None;
+            }
+        }
+        Some(seconds)
+    };
+    let predicted = typical_costs(potentials);
+    potentials.iter().zip(predicted).map(|(potential, predicted)| measured(potential).unwrap_or(predicted)).collect()
+}
+
+/// Most memory that one of the potentials takes for a cell of 64 atoms (rock salt), bytes: larger than most that are
+/// screened.
+pub(crate) fn typical_bytes(potentials: &[Arc<dyn Potential>]) -> u64 {
+    let bytes = |potential: &Arc<dyn Potential>| {
+        rock_salt(potential.as_ref(), 2).map_or(0, |crystal| potential.working_bytes(&crystal))
+    };
+    potentials.iter().map(bytes).max().unwrap_or(0)
+}
+
+/// Potentials at once with which a rank of so many cores is done first, by the time that each potential takes for a
+/// structure: structures at once keep cores just as busy and wait for nobody, so more than one must gain a tenth.
+pub fn useful_mlip_workers(costs: &[f64], cores: usize, structures_per_core: f64) -> usize {
+    let known = |cost: &f64| cost.is_finite() && *cost > 0.0;
+    let mut costs: Vec<f64> = costs.iter().copied().filter(known).collect();
+    costs.sort_unstable_by(|a, b| b.total_cmp(a));
+    let length = |mlips: usize| {
+        let structures_at_once = (cores / mlips).max(1) as f64;
+        (structures_per_core * cores as f64 / structures_at_once).ceil() * makespan(&costs, mlips)
+    };
+    let worth = |best: usize, mlips: usize| if length(mlips) < 0.9 * length(best) { mlips } else { best };
+    (2..=costs.len().min(cores)).fold(1, worth)
+}
+
+/// Time of so many workers for tasks of these costs, costliest first: each goes to whoever is free first.
+fn makespan(costs: &[f64], workers: usize) -> f64 {
+    let mut busy = vec![0.0f64; workers.max(1)];
+    for cost in costs {
+        if let Some(first) = busy.iter_mut().min_by(|a, b| a.total_cmp(b)) {
+            *first += cost;
+        }
+    }
+    busy.into_iter().fold(0.0, f64::max)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use mlip_atoms::lennard_jones::{LennardJones, LennardJonesParameters};
+    use mlip_atoms::{PotentialId, PredictError, Prediction};
+    use std::time::Duration;
 
     #[test]
-    fn a_potential_that_takes_all_the_time_has_nobody_to_wait_for() {
-        assert_eq!(useful_mlip_workers(&[1.0, 1.0, 1.0]), 3);
-        assert_eq!(useful_mlip_workers(&[0.004, 0.01, 0.3, 0.2]), 2);
-        assert_eq!(useful_mlip_workers(&[0.3]), 1);
-        assert_eq!(useful_mlip_workers(&[0.0, f64::NAN]), 2);
+    fn potentials_go_at_once_where_that_ends_the_run_sooner() {
+        let even = [1.0, 1.0, 1.0];
+        // One structure: its potentials are all there is to share. As many as cores, and more: nothing is gained.
+        assert_eq!(useful_mlip_workers(&even, 8, 0.125), 3);
+        assert_eq!(useful_mlip_workers(&even, 8, 1.0), 1);
+        assert_eq!(useful_mlip_workers(&even, 8, 100.0), 1);
+        assert_eq!(useful_mlip_workers(&even, 2, 0.5), 2);
+        // Nine structures on eight cores: the ninth would have seven cores wait for three evaluations.
+        assert_eq!(useful_mlip_workers(&even, 8, 9.0 / 8.0), 3);
+        // One that takes all the time has nobody to wait for.
+        assert_eq!(useful_mlip_workers(&[0.059, 0.001, 0.002], 2, 3.0), 1);
+        assert_eq!(useful_mlip_workers(&[0.004, 0.01, 0.3, 0.2], 8, 0.125), 2);
+        assert_eq!(useful_mlip_workers(&[0.0, f64::NAN], 8, 0.125), 1);
+    }
+
+    fn lennard_jones() -> Arc<dyn Potential> {
+        Arc::new(LennardJones::new(LennardJonesParameters::default()))
     }
 
     #[test]
     fn every_potential_has_a_typical_cost() {
-        let potential: Arc<dyn Potential> = Arc::new(LennardJones::new(LennardJonesParameters::default()));
-        let costs = typical_costs(&[potential.clone(), potential]);
+        let costs = typical_costs(&[lennard_jones(), lennard_jones()]);
         assert_eq!(costs.len(), 2);
         assert!(costs.iter().all(|cost| *cost > 0.0));
+        assert!(typical_bytes(&[lennard_jones()]) > 0);
+    }
+
+    #[test]
+    fn crystals_are_of_what_a_potential_knows() {
+        let all = rock_salt(lennard_jones().as_ref(), 2).unwrap();
+        assert_eq!((all.n_atoms(), all.species()[0].symbol(), all.species()[1].symbol()), (64, "Na", "Cl"));
+        let metals =
+            rock_salt(&Slow { inner: LennardJones::new(LennardJonesParameters::default()), known: 29 }, 1).unwrap();
+        assert!(metals.species().iter().all(|species| species.atomic_number() == 29));
+    }
+
+    #[test]
+    fn what_counts_is_what_was_measured_not_what_was_predicted() {
+        let slow = || Slow { inner: LennardJones::new(LennardJonesParameters::default()), known: 29 };
+        let potentials: [Arc<dyn Potential>; 3] = [Arc::new(slow()), lennard_jones(), lennard_jones()];
+        assert_eq!(useful_mlip_workers(&typical_costs(&potentials), 8, 0.125), 3);
+        let measured = measured_costs(&potentials, Request::default());
+        assert!(measured[0] > 0.03 && measured[1] < 0.01, "{measured:?}");
+        assert_eq!(useful_mlip_workers(&measured, 8, 0.125), 1, "{measured:?}");
+    }
+
+    /// Lennard-Jones of one element, with a wait that it does not predict.
+    struct Slow {
+        inner: LennardJones,
+        known: u8,
+    }
+
+    impl Potential for Slow {
+        fn id(&self) -> &PotentialId {
+            self.inner.id()
+        }
+
+        fn supports(&self, species: Species) -> bool {
+            species.atomic_number() == self.known
+        }
+
+        fn cost(&self, structure: &Structure) -> f64 {
+            self.inner.cost(structure)
+        }
+
+        fn weight_bytes(&self) -> u64 {
+            0
+        }
+
+        fn working_bytes(&self, structure: &Structure) -> u64 {
+            self.inner.working_bytes(structure)
+        }
+
+        fn predict(
+            &self,
+            structures: &[&Structure],
+            request: Request,
+            deadline: &Deadline,
+        ) -> Vec<Result<Prediction, PredictError>> {
+            std::thread::sleep(Duration::from_millis(30));
+            self.inner.predict(structures, request, deadline)
+        }
     }
 }
