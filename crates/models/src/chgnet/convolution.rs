@@ -50,8 +50,8 @@ pub(super) struct Convolution<'a, T> {
 /// What the forward pass leaves for the backward pass.
 pub(super) struct Kept<T> {
     projections: Projections<T>,
-    /// Angle features before the layer, where messages are to be made again from them.
-    angles: Vec<T>,
+    /// Angle features before the layer, where it changed them and messages are to be made again from them.
+    angles: Option<Vec<T>>,
     messages: Option<Saved<T>>,
 }
 
@@ -156,8 +156,7 @@ impl<T: Real> Convolution<'_, T> {
     pub(super) fn forward(&self, features: &mut Features<T>, keep: Keep) -> Option<Kept<T>> {
         let (d, layer) = (self.width(), self.layer);
         let projections = self.project(&features.atoms, &features.bonds);
-        let of_angles = self.update != Update::Atoms;
-        let angles = if keep == Keep::Input && of_angles { features.angles.clone() } else { Vec::new() };
+        let mut angles = None;
         let mut saved = Saved::default();
         let mut sums = match self.update {
             Update::Atoms => vec![T::default(); features.atoms.len()],
@@ -176,14 +175,21 @@ impl<T: Real> Convolution<'_, T> {
                 out.forward.multiply_add_all(&sums, &mut change);
                 add_rows(&mut features.bonds, 3 * d, &self.graph.bonds, &change, d);
             }
-            _ => features.angles = sums,
+            _ => {
+                let before = std::mem::replace(&mut features.angles, sums);
+                angles = (keep == Keep::Input).then_some(before);
+            }
         }
         let messages = (keep == Keep::Messages).then_some(saved);
         (keep != Keep::Nothing).then_some(Kept { projections, angles, messages })
     }
 
-    /// `bonds`: those of the forward pass; their weights, which no layer changes, are read.
-    pub(super) fn backward(&self, kept: &Kept<T>, bonds: &[T], gradients: &mut Features<T>) {
+    /// `bonds`: those of the forward pass; their weights, which no layer changes, are read. `angles`: those after the
+    /// layer, and then those before it, where that matters.
+    pub(super) fn backward(&self, kept: Kept<T>, bonds: &[T], angles: &mut Vec<T>, gradients: &mut Features<T>) {
+        if let Some(before) = kept.angles {
+            *angles = before;
+        }
         let (d, layer, graph) = (self.width(), self.layer, self.graph);
         let zeros = |n: usize| vec![T::default(); n];
         // The update adds to what was there: its gradient passes on, and goes into the messages too.
@@ -203,7 +209,7 @@ impl<T: Real> Convolution<'_, T> {
         let mut nodes = zeros(kept.projections.nodes.len());
         let mut neighbors = zeros(if self.update == Update::Atoms { nodes.len() } else { 0 });
         let mut projected = zeros(kept.projections.bonds.len());
-        self.with_rows(&kept.projections, bonds, &kept.angles, |rows| {
+        self.with_rows(&kept.projections, bonds, angles, |rows| {
             let backward = Backward {
                 layer: &layer.messages,
                 rows,

@@ -104,7 +104,7 @@ impl<T: Real> Network<T> {
         sites: &[T],
         deadline: &Deadline,
     ) -> Result<Vec<f64>, PredictError> {
-        let Pass { last, kept, .. } = pass;
+        let Pass { mut last, kept, .. } = pass;
         let mut gradients = Features {
             atoms: self.readout().gradient(&last.atoms, sites),
             bonds: vec![T::default(); last.bonds.len()],
@@ -113,7 +113,7 @@ impl<T: Real> Network<T> {
         for (layer, kept) in self.layers(graph).iter().zip(kept).rev() {
             deadline.check()?;
             if let Some(kept) = kept {
-                layer.backward(&kept, &last.bonds, &mut gradients);
+                layer.backward(kept, &last.bonds, &mut last.angles, &mut gradients);
             }
         }
         let mut out = self.bond_basis(graph).gradient(vectors, &gradients.bonds);
