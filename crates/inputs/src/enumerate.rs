@@ -38,30 +38,9 @@ pub fn enumerate(sources: &[Source], how: &Enumeration) -> Result<Manifest, Inpu
         limit: how.limit,
     };
     for source in sources {
-        match source {
-            Source::File { path } => collector.file(path, Origin::Named, &mut spool).map(drop)?,
-            Source::Directory { path } => {
-                crate::directory::walk(path, |file| collector.file(&file, Origin::Found, &mut spool))?
-            }
-            Source::List { path, root } => {
-                crate::list::read_list(path, root.as_deref(), |file| {
-                    collector.file(&file, Origin::Listed, &mut spool).map(drop)
-                })?;
-            }
-            Source::StandardInput { root } => {
-                let list = io::stdin().lock();
-                crate::list::read_standard_input(list, root.as_deref(), |file| {
-                    collector.file(&file, Origin::Listed, &mut spool).map(drop)
-                })?;
-            }
-            Source::Archive { path } => read_archive(path, how.blocks, &mut spool, &mut |id, part| {
-                collector.push(id, &Locator::Part(Box::new(part)))
-            })?,
-            Source::Csv { path, cif_column, id_column } => {
-                crate::table::read_table(path, cif_column.as_deref(), id_column.as_deref(), |id, locator| {
-                    collector.push(&id, &locator)
-                })?;
-            }
+        match collector.source(source, &mut spool) {
+            Err(InputError::Enough) => break,
+            other => other?,
         }
     }
     spool.commit()?;
@@ -87,6 +66,33 @@ struct Collector {
 }
 
 impl Collector {
+    fn source(&mut self, source: &Source, spool: &mut Spool) -> Result<(), InputError> {
+        match source {
+            Source::File { path } => self.file(path, Origin::Named, spool).map(drop)?,
+            Source::Directory { path } => crate::directory::walk(path, |file| self.file(&file, Origin::Found, spool))?,
+            Source::List { path, root } => {
+                crate::list::read_list(path, root.as_deref(), |file| {
+                    self.file(&file, Origin::Listed, spool).map(drop)
+                })?;
+            }
+            Source::StandardInput { root } => {
+                let list = io::stdin().lock();
+                crate::list::read_standard_input(list, root.as_deref(), |file| {
+                    self.file(&file, Origin::Listed, spool).map(drop)
+                })?;
+            }
+            Source::Archive { path } => {
+                read_archive(path, self.blocks, spool, &mut |id, part| self.push(id, &Locator::Part(Box::new(part))))?
+            }
+            Source::Csv { path, cif_column, id_column } => {
+                crate::table::read_table(path, cif_column.as_deref(), id_column.as_deref(), |id, locator| {
+                    self.push(&id, &locator)
+                })?;
+            }
+        }
+        Ok(())
+    }
+
     /// Adds the structures of a file; one that cannot be read is an entry, which will fail. False when there are none.
     fn file(&mut self, path: &Path, origin: Origin, spool: &mut Spool) -> Result<bool, InputError> {
         let name = path.file_name().map(bytes_of).unwrap_or_default();
@@ -122,7 +128,7 @@ impl Collector {
 
     fn push(&mut self, id: &str, locator: &Locator) -> Result<(), InputError> {
         if self.limit.is_some_and(|limit| self.manifest.len() >= limit) {
-            return Ok(());
+            return Err(InputError::Enough);
         }
         match self.ids.suffix(id)? {
             1 => self.manifest.push(id, locator),

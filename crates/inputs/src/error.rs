@@ -82,6 +82,10 @@ pub enum InputError {
         #[source]
         source: io::Error,
     },
+    /// As many structures as were asked for are found: what would come is not read. [`crate::enumerate`] does not give it.
+    #[doc(hidden)]
+    #[error("as many structures as were asked for are found")]
+    Enough,
     /// What does not fit into memory cannot be kept on disk.
     #[error(transparent)]
     Spill(#[from] mlip_spill::SpillError),

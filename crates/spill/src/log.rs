@@ -53,6 +53,11 @@ impl Log {
         Ok(begin)
     }
 
+    /// Forgets all bytes; those that are added next take their place.
+    pub(crate) fn clear(&mut self) {
+        self.length = 0;
+    }
+
     /// Fills the buffer with the bytes from a place that was written.
     ///
     /// # Errors

@@ -1,9 +1,10 @@
 //! Values by digest.
 
-use crate::run::Run;
+use crate::run::{Run, RunWriter};
 use crate::{Log, SpillError};
-use std::collections::HashMap;
+use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
+use std::collections::{BinaryHeap, HashMap};
 use std::path::Path;
 
 /// A digest: its bits are as good as random.
@@ -32,19 +33,58 @@ impl Value for () {
 
 /// Rows in memory: what a hash map holds in 32,768 slots.
 const RECENT: usize = 28_672;
+/// So many runs are merged into one, once: a lookup asks few of them, and a merge, which keeps others waiting, takes a
+/// tenth of a second.
+const MERGED: usize = 16;
 
 /// Values by key, on disk but for those that came last.
 #[derive(Debug)]
 pub struct Table<V> {
     recent: HashMap<Key, V>,
+    young: Level<V>,
+    old: Level<V>,
+}
+
+/// Runs of about the same length.
+#[derive(Debug)]
+struct Level<V> {
     runs: Vec<Run<V>>,
     log: Log,
 }
 
+impl<V: Value> Level<V> {
+    fn new(folder: &Path) -> Self {
+        Self { runs: Vec::new(), log: Log::new(folder) }
+    }
+
+    /// Writes all rows as one run of another level, in order of their keys; of several values of a key the least.
+    fn merge_into(&mut self, other: &mut Self) -> Result<(), SpillError> {
+        let most = self.runs.iter().map(Run::rows).sum();
+        let mut readers: Vec<_> = self.runs.iter().map(|run| run.reader(&self.log)).collect();
+        let mut heads = BinaryHeap::new();
+        for (number, reader) in readers.iter_mut().enumerate() {
+            heads.extend(reader.next()?.map(|(key, value)| Reverse((key, value, number))));
+        }
+        let mut merged = RunWriter::new(&mut other.log, most);
+        let mut last = None;
+        while let Some(Reverse((key, value, number))) = heads.pop() {
+            if last != Some(key) {
+                merged.push(&key, &value)?;
+                last = Some(key);
+            }
+            heads.extend(readers[number].next()?.map(|(key, value)| Reverse((key, value, number))));
+        }
+        other.runs.push(merged.finish()?);
+        self.runs.clear();
+        self.log.clear();
+        Ok(())
+    }
+}
+
 impl<V: Value> Table<V> {
-    /// Its file, if there will be one, will lie in this folder; if the path is empty, where temporary files lie.
+    /// Its files, if there will be any, will lie in this folder; if the path is empty, where temporary files lie.
     pub fn new(folder: &Path) -> Self {
-        Self { recent: HashMap::new(), runs: Vec::new(), log: Log::new(folder) }
+        Self { recent: HashMap::new(), young: Level::new(folder), old: Level::new(folder) }
     }
 
     /// Adds a value of a key.
@@ -64,7 +104,12 @@ impl<V: Value> Table<V> {
         if self.recent.len() >= RECENT {
             let mut rows: Vec<(Key, V)> = self.recent.drain().collect();
             rows.sort_unstable_by_key(|(key, _)| *key);
-            self.runs.push(Run::write(&rows, &mut self.log)?);
+            let mut run = RunWriter::new(&mut self.young.log, rows.len());
+            rows.iter().try_for_each(|(key, value)| run.push(key, value))?;
+            self.young.runs.push(run.finish()?);
+            if self.young.runs.len() == MERGED {
+                self.young.merge_into(&mut self.old)?;
+            }
         }
         Ok(())
     }
@@ -75,9 +120,11 @@ impl<V: Value> Table<V> {
     /// When the disk cannot be read.
     pub fn get(&self, key: &Key) -> Result<Option<V>, SpillError> {
         let mut least = self.recent.get(key).copied();
-        for run in &self.runs {
-            if let Some(value) = run.get(key, &self.log)? {
-                least = Some(least.map_or(value, |least| least.min(value)));
+        for level in [&self.young, &self.old] {
+            for run in &level.runs {
+                if let Some(value) = run.get(key, &level.log)? {
+                    least = Some(least.map_or(value, |least| least.min(value)));
+                }
             }
         }
         Ok(least)
@@ -148,6 +195,25 @@ mod tests {
     }
 
     #[test]
+    fn many_runs_are_merged_and_the_least_value_of_a_key_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut table = Table::new(folder.path());
+        let keys = 12 * RECENT as u64;
+        for round in [7, 3, 5] {
+            for number in 0..keys {
+                table.insert(key(number, true), number ^ round).unwrap();
+            }
+        }
+        assert_eq!((table.old.runs.len(), table.young.runs.len()), (2, 4));
+        assert!(table.old.runs[1].rows() < 16 * RECENT, "equal keys are kept once");
+        for number in 0..keys {
+            let least = [7, 3, 5].map(|round| number ^ round).into_iter().min();
+            assert_eq!(table.get(&key(number, true)).unwrap(), least);
+            assert_eq!(table.get(&key(number + keys, true)).unwrap(), None);
+        }
+    }
+
+    #[test]
     fn a_set_tells_what_is_new() {
         let folder = tempfile::tempdir().unwrap();
         let mut set = Table::new(folder.path());
@@ -155,6 +221,6 @@ mod tests {
             let new = (0..70_000).filter(|number| set.add(key(*number, true)).unwrap()).count();
             assert_eq!(new, if round == 0 { 70_000 } else { 0 });
         }
-        assert!(set.recent.len() < RECENT && set.runs.len() == 2);
+        assert!(set.recent.len() < RECENT && set.young.runs.len() == 2);
     }
 }

@@ -221,3 +221,18 @@ fn broken_and_unknown_archives_are_named_with_a_remedy() {
     let error = read(folder.path(), "empty.tar", &empty, Blocks::Named).unwrap_err();
     assert!(matches!(error, InputError::NoStructures { .. }), "{error}");
 }
+
+#[test]
+fn behind_as_many_structures_as_are_wanted_nothing_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cut.tar");
+    std::fs::write(&path, &tar()[..6000]).unwrap();
+    let ids = |limit| {
+        let how = Enumeration { limit, spool: folder.path().join("inputs.spool"), ..Enumeration::default() };
+        let manifest = enumerate(&[Source::from_path(path.clone()).unwrap()], &how)?;
+        manifest.iter().map(|entry| entry.map(|entry| entry.id)).collect::<Result<Vec<_>, _>>()
+    };
+    assert_eq!(ids(Some(1)).unwrap(), ["x"]);
+    let error = ids(None).unwrap_err().to_string();
+    assert!(error.contains("cut short"), "{error}");
+}
