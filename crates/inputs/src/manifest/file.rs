@@ -112,7 +112,7 @@ impl Manifest {
         if let Some(folder) = line.strip_prefix(b"d\t") {
             let number = self.folders.len();
             let known = self.folder_number(Path::new(&os_string(unescape(folder)?)));
-            return (known == Some(number)).then_some(());
+            return (known == number).then_some(());
         }
         if let Some(table) = line.strip_prefix(b"t\t") {
             let number = self.tables.len();

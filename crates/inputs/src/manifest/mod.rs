@@ -31,7 +31,8 @@ use lines::Lines;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// Folders that have a number: in memory, so not one for every entry. The names of files in others are whole paths.
+/// Folders that are given a number: these are in memory, so not one for every entry. The names of files in others are
+/// whole paths.
 const MOST_FOLDERS: usize = 4096;
 
 /// All structures of a run, in input order.
@@ -107,10 +108,12 @@ impl Manifest {
                     // `..`, `a/`: keep the text as it is.
                     _ => (Path::new(""), path.as_os_str()),
                 };
-                let (number, name) = match self.folder_number(folder) {
-                    Some(number) => (number, name),
-                    None => (self.folder_number(Path::new("")).unwrap_or_default(), path.as_os_str()),
+                let is_known = self.folder_numbers.contains_key(folder);
+                let (folder, name) = match is_known || self.folders.len() < MOST_FOLDERS {
+                    true => (folder, name),
+                    false => (Path::new(""), path.as_os_str()),
                 };
+                let number = self.folder_number(folder);
                 line.extend(format!("f\t{number}\t").bytes());
                 push_escaped(&mut line, bytes_of(name));
                 if file_id(path) != id {
@@ -136,19 +139,15 @@ impl Manifest {
         self.lines.push(&line)
     }
 
-    /// The number of a folder; `None` for a new one after too many.
-    fn folder_number(&mut self, folder: &Path) -> Option<usize> {
+    fn folder_number(&mut self, folder: &Path) -> usize {
         if let Some(number) = self.folder_numbers.get(folder) {
-            return Some(*number);
-        }
-        if self.folders.len() >= MOST_FOLDERS && !folder.as_os_str().is_empty() {
-            return None;
+            return *number;
         }
         let number = self.folders.len();
         self.folders.push(folder.into());
         self.folder_numbers.insert(folder.into(), number);
         self.declared.push((self.lines.count(), Declared::Folder));
-        Some(number)
+        number
     }
 
     fn table_number(&mut self, path: &Path, column: u32) -> usize {

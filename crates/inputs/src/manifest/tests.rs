@@ -121,6 +121,12 @@ fn a_folder_for_every_entry_takes_no_memory_for_each() {
     let mut manifest = Manifest::default();
     entries.iter().for_each(|(id, locator)| manifest.push(id, locator).unwrap());
     assert_eq!(manifest.folders.len(), MOST_FOLDERS + 1);
+    // A manifest may have more: they were all given a number once.
+    let folder = tempfile::tempdir().unwrap();
+    let text: String = (0..6_000).map(|k| format!("d\tmp-{k}\nf\t{k}\tPOSCAR\n")).collect();
+    std::fs::write(folder.path().join("m"), format!("mlip-batch inputs 2\n{text}")).unwrap();
+    let read = Manifest::read(&folder.path().join("m")).unwrap();
+    assert_eq!(read.get(5_999).unwrap().unwrap().locator, file("mp-5999/POSCAR"));
 }
 
 #[test]
