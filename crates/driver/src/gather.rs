@@ -53,55 +53,21 @@ impl Gathering<'_> {
                 refreshed = Instant::now();
             }
             let mut active = self.receive()?;
-            let given = self.n_given;
-            self.give_to_idle(&mut jobs)?;
-            if self.has_room() {
-                let own = self.next_jobs(&mut jobs)?;
-                let first = self.n_given;
-                self.n_given += own.len() as u64;
-                self.take(first, tabulate(self.run_dir, self.potentials, &own, self.threads)?)?;
-                if own.is_empty() && self.n_written == self.n_given {
+            if self.n_given < self.n_written + MOST_AWAITED {
+                let idle = (1..self.busy.len()).find(|rank| !self.busy[*rank]);
+                let some = jobs.by_ref().take(self.threads).collect::<Result<Vec<_>, _>>()?;
+                if some.is_empty() && self.n_written == self.n_given {
                     return Ok(self.writer);
                 }
+                active |= !some.is_empty();
+                self.give(idle, some)?;
             }
-            active |= self.n_given > given;
             if active {
                 pause.reset();
             } else {
                 pause.sleep();
             }
         }
-    }
-
-    fn has_room(&self) -> bool {
-        self.n_given < self.n_written + MOST_AWAITED
-    }
-
-    fn next_jobs(
-        &self,
-        jobs: &mut impl Iterator<Item = Result<TableJob, StoreError>>,
-    ) -> Result<Vec<TableJob>, StoreError> {
-        jobs.take(self.threads).collect()
-    }
-
-    /// Has rows made by the ranks that are idle. All orders are under way at once: ranks look for them now and then.
-    fn give_to_idle(&mut self, jobs: &mut impl Iterator<Item = Result<TableJob, StoreError>>) -> Result<(), Trouble> {
-        let mut orders = Vec::new();
-        for rank in 1..self.busy.len() {
-            if self.busy[rank] || !self.has_room() {
-                continue;
-            }
-            let some = self.next_jobs(jobs)?;
-            if some.is_empty() {
-                break;
-            }
-            let first = self.n_given;
-            self.n_given += some.len() as u64;
-            self.busy[rank] = true;
-            orders.push((Rank::from_index(rank), encode(&Message::Order(Order::Tabulate(first, some)))?));
-        }
-        self.ranks.send_all(Channel::Work, orders);
-        Ok(())
     }
 
     /// Takes in rows that have come; whether there were any.
@@ -117,6 +83,24 @@ impl Gathering<'_> {
             }
         }
         Ok(any)
+    }
+
+    /// Has rows made by an idle rank, or without one here.
+    fn give(&mut self, idle: Option<usize>, jobs: Vec<TableJob>) -> Result<(), Trouble> {
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let first = self.n_given;
+        self.n_given += jobs.len() as u64;
+        match idle {
+            Some(rank) => {
+                self.busy[rank] = true;
+                let order = encode(&Message::Order(Order::Tabulate(first, jobs)))?;
+                self.ranks.send(Rank::from_index(rank), Channel::Work, order);
+            }
+            None => self.take(first, tabulate(self.run_dir, self.potentials, &jobs, self.threads)?)?,
+        }
+        Ok(())
     }
 
     /// Writes rows whose turn it is.
