@@ -18,7 +18,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// Jobs whose rows are awaited at a time: what the root holds of them is some ten megabytes.
+/// Jobs whose rows are awaited at a time: half a megabyte of text each, so the root holds some thirty.
 const MOST_AWAITED: u64 = 64;
 
 /// Rows are made by whoever has time, the root too, and put together in order.

@@ -145,6 +145,13 @@ fn prepare(
         ThreadBudget::resolve(request, share.cores, physics.potentials.len()).map_err(|error| error.to_string())?;
     if ranks.is_root() {
         tracing::info!("attempt {}: {} ranks, each {budget}", setup.attempt, ranks.size());
+        if let Some(fitting) = request.fitting.filter(|fitting| *fitting < budget.threads())
+            && request.structure_workers.is_none()
+        {
+            tracing::info!(
+                "memory has room for {fitting} evaluations of 64 atoms at once, so not more structures go at once"
+            );
+        }
         if let Some(asked) = budget.asked {
             tracing::info!("{asked} threads were asked for, more than cores (--oversubscribe would grant them)");
         }
@@ -223,11 +230,13 @@ fn look_around(ranks: &mut dyn Communicator, setup: &Setup, share: Share, engine
     }
     let all_cores = (share.cores * ranks.size()) as f64;
     let costs = if ranks.is_root() && share.cores > 1 && (setup.n_entries as f64) < FEW_STRUCTURES * all_cores {
-        let costs = measured_costs(&engine.potentials, physics.request());
-        let each = physics.potentials.iter().zip(&costs);
-        let each = each.map(|(potential, cost)| format!("{} {:.1} ms", potential.name, cost * 1e3));
-        tracing::info!("8 atoms of rock salt take: {}", each.collect::<Vec<_>>().join(", "));
-        costs
+        let measured = measured_costs(&engine.potentials, physics.request());
+        let told = physics.potentials.iter().zip(&measured).zip(&costs).map(|((potential, measured), predicted)| {
+            let note = if measured.is_some() { "" } else { " (predicted: it cannot be measured)" };
+            format!("{} {:.1} ms{note}", potential.name, measured.unwrap_or(*predicted) * 1e3)
+        });
+        tracing::info!("8 atoms of rock salt take: {}", told.collect::<Vec<_>>().join(", "));
+        measured.iter().zip(&costs).map(|(measured, predicted)| measured.unwrap_or(*predicted)).collect()
     } else {
         costs
     };

@@ -123,8 +123,12 @@ impl Setup {
     }
 
     /// Reads this rank's part of what was computed before; on the root `known` is complete then.
-    fn scan(&self, ranks: &mut dyn Communicator, known: &mut Known) -> Result<Vec<String>, RunError> {
-        let own = self.scan_journals(ranks, known).and_then(|()| self.scan_cache(ranks, known));
+    /// A rank that cannot take part reads nothing.
+    fn scan(&self, ranks: &mut dyn Communicator, takes_part: bool, known: &mut Known) -> Result<Vec<String>, RunError> {
+        let own = match takes_part {
+            true => self.scan_journals(ranks, known).and_then(|()| self.scan_cache(ranks, known)),
+            false => Ok(Vec::new()),
+        };
         if !ranks.is_root() {
             tell(ranks, Report::Scanned)?;
             return own;
@@ -189,7 +193,7 @@ pub(crate) fn greet(
     trouble: Option<&String>,
 ) -> Result<Greeting, RunError> {
     let mut known = Known::new(&setup.run_dir);
-    let scanned = setup.scan(ranks, &mut known).map_err(|error| with_causes(&error));
+    let scanned = setup.scan(ranks, trouble.is_none(), &mut known).map_err(|error| with_causes(&error));
     let (remarks, of_scan) = scanned.map_or_else(|message| (Vec::new(), Some(message)), |remarks| (remarks, None));
     let hello = Hello { machine: Machine::look(ranks.host()), trouble: trouble.cloned().or(of_scan), remarks };
     let hellos = ranks.gather(encode(&hello)?);

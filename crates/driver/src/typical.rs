@@ -1,7 +1,6 @@
 //! What potentials cost beside each other, before anything is read.
 
 use mlip_atoms::{Deadline, Lattice, Potential, Request, Species, Structure};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -33,15 +32,16 @@ pub fn typical_costs(potentials: &[Arc<dyn Potential>]) -> Vec<f64> {
 }
 
 /// Time that each potential takes for the same crystal here and now, seconds: the second of two evaluations, so that
-/// memory is there and what can be prepared is prepared. What it predicts where it cannot evaluate that crystal.
-pub(crate) fn measured_costs(potentials: &[Arc<dyn Potential>], request: Request) -> Vec<f64> {
+/// memory is there and what can be prepared is prepared. `None` where it cannot evaluate that crystal.
+pub(crate) fn measured_costs(potentials: &[Arc<dyn Potential>], request: Request) -> Vec<Option<f64>> {
     let measured = |potential: &Arc<dyn Potential>| {
         let crystal = rock_salt(potential.as_ref(), 1)?;
         let mut seconds = 0.0;
         for _ in 0..2 {
             let begin = Instant::now();
             let predict = || potential.predict(&[&crystal], request, &Deadline::NONE);
-            let results = catch_unwind(AssertUnwindSafe(predict)).ok()?;
+            // On a thread of its own: a panic on the main thread of a rank ends the job.
+            let results = std::thread::scope(|scope| scope.spawn(predict).join()).ok()?;
             seconds = begin.elapsed().as_secs_f64();
             if results.iter().any(Result::is_err) {
                 return None;
@@ -49,8 +49,7 @@ pub(crate) fn measured_costs(potentials: &[Arc<dyn Potential>], request: Request
         }
         Some(seconds)
     };
-    let predicted = typical_costs(potentials);
-    potentials.iter().zip(predicted).map(|(potential, predicted)| measured(potential).unwrap_or(predicted)).collect()
+    potentials.iter().map(measured).collect()
 }
 
 /// Most memory that one of the potentials takes for a cell of 64 atoms (rock salt), bytes: larger than most that are
@@ -137,11 +136,18 @@ mod tests {
         let potentials: [Arc<dyn Potential>; 3] = [Arc::new(slow()), lennard_jones(), lennard_jones()];
         assert_eq!(useful_mlip_workers(&typical_costs(&potentials), 8, 0.125), 3);
         let measured = measured_costs(&potentials, Request::default());
-        assert!(measured[0] > 0.03 && measured[1] < 0.01, "{measured:?}");
-        assert_eq!(useful_mlip_workers(&measured, 8, 0.125), 1, "{measured:?}");
+        assert!(measured[0].unwrap() >= 0.03 && typical_costs(&potentials)[0] < 0.03, "{measured:?}");
+        assert!(measured[1].is_some());
     }
 
-    /// Lennard-Jones of one element, with a wait that it does not predict.
+    #[test]
+    fn a_potential_that_panics_is_not_measured_and_ends_nothing() {
+        let broken = Slow { inner: LennardJones::new(LennardJonesParameters::default()), known: 0 };
+        let measured = measured_costs(&[Arc::new(broken), lennard_jones()], Request::default());
+        assert!(measured[0].is_none() && measured[1].is_some());
+    }
+
+    /// Lennard-Jones of one element, with a wait that it does not predict; of element 0, it panics.
     struct Slow {
         inner: LennardJones,
         known: u8,
@@ -153,7 +159,7 @@ mod tests {
         }
 
         fn supports(&self, species: Species) -> bool {
-            species.atomic_number() == self.known
+            self.known == 0 || species.atomic_number() == self.known
         }
 
         fn cost(&self, structure: &Structure) -> f64 {
@@ -174,6 +180,7 @@ mod tests {
             request: Request,
             deadline: &Deadline,
         ) -> Vec<Result<Prediction, PredictError>> {
+            assert!(self.known > 0, "this one panics");
             std::thread::sleep(Duration::from_millis(30));
             self.inner.predict(structures, request, deadline)
         }
