@@ -86,6 +86,14 @@ pub enum InputError {
     #[doc(hidden)]
     #[error("as many structures as were asked for are found")]
     Enough,
+    /// A manifest reads differently than when it was opened.
+    #[error("entry {entry} of the input list `{}` is not what it was; the file must stay as it is while a run goes on", path.display())]
+    EntryChanged {
+        /// The manifest.
+        path: PathBuf,
+        /// From 1.
+        entry: u64,
+    },
     /// What does not fit into memory cannot be kept on disk.
     #[error(transparent)]
     Spill(#[from] mlip_spill::SpillError),

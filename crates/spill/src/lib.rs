@@ -4,7 +4,7 @@
 //! last, some megabytes, and the rest in a file that has no name: it is gone with the process, whatever ends it.
 //!
 //! Memory, for each row of a table that is on disk: 1.4 bytes (with which most lookups for keys that are not there end
-//! without reading). Ten million rows take 14 MB instead of the 400 to 800 MB of a hash map.
+//! without reading): 17 MB for ten million, measured.
 //!
 //! Module order: `error` ← `log` ← `filter` ← `run` ← `table`.
 

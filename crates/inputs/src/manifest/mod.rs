@@ -199,9 +199,9 @@ impl Manifest {
     }
 
     fn entry(&self, line: &[u8], index: usize) -> Result<Entry, InputError> {
-        self.decode(line).ok_or_else(|| {
-            let (path, cause) = (self.spool.with_extension("manifest"), "the line of this entry has changed");
-            InputError::Manifest { path, line: index as u64 + 1, cause }
+        self.decode(line).ok_or_else(|| InputError::EntryChanged {
+            path: self.spool.with_extension("manifest"),
+            entry: index as u64 + 1,
         })
     }
 

@@ -130,6 +130,18 @@ fn a_folder_for_every_entry_takes_no_memory_for_each() {
 }
 
 #[test]
+fn a_manifest_that_changes_under_its_reader_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("inputs.manifest");
+    std::fs::write(&path, "mlip-batch inputs 2\nd\ta\nf\t0\tx.cif\nf\t0\ty.cif\n").unwrap();
+    let manifest = Manifest::read(&path).unwrap();
+    std::fs::write(&path, "mlip-batch inputs 2\nd\ta\nf\t0\tx.cif\nd\tb\nd\tcdef\n").unwrap();
+    assert_eq!(manifest.get(0).unwrap().unwrap().id, "x");
+    let error = manifest.get(1).unwrap_err().to_string();
+    assert!(error.contains("entry 2") && error.contains("inputs.manifest"), "{error}");
+}
+
+#[test]
 fn damage_is_reported_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m");
