@@ -1,8 +1,13 @@
 //! A weightless potential: for smoke jobs and for testing everything that is not a model.
 
+use crate::engine::OneByOne;
 use crate::gradient::PairGradient;
 use crate::neighbors::NeighborList;
-use crate::{Deadline, Potential, PotentialId, Precision, PredictError, Prediction, Request, Species, Structure};
+use crate::{
+    Deadline, DeviceError, Engine, EngineResources, Potential, PotentialId, Precision, PredictError, Prediction,
+    Request, Species, Structure,
+};
+use std::sync::Arc;
 
 /// Parameters, the same for all elements. The default is argon's.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -88,6 +93,12 @@ impl Potential for LennardJones {
     fn working_bytes(&self, structure: &Structure) -> u64 {
         let density = structure.n_atoms() as f64 / structure.lattice().volume();
         (100.0 * structure.n_atoms() as f64 * density * 4.19 * self.parameters.cutoff.powi(3)) as u64
+    }
+
+    fn open(self: Arc<Self>, _resources: EngineResources) -> Result<Box<dyn Engine>, DeviceError> {
+        Ok(Box::new(OneByOne::new(move |structure: &Structure, request, deadline: &Deadline| {
+            deadline.check().map(|()| self.evaluate(structure, request))
+        })))
     }
 
     fn predict(

@@ -1,9 +1,12 @@
 //! The physics vocabulary of mlip-batch: no tensors, no threads, no files.
 //!
 //! Module order, each using only those before it:
-//! `units` ← `species` ← `lattice` ← `structure` ← `cif`, `neighbors` ← `gradient` ← `prediction` ← `potential` ← `lennard_jones`.
+//! `units` ← `species` ← `lattice` ← `structure` ← `cif`, `neighbors` ← `gradient` ← `prediction`, `evaluation` ← `failure`, `engine` ← `potential` ← `lennard_jones`.
 
 pub mod cif;
+pub mod engine;
+pub mod evaluation;
+mod failure;
 pub mod gradient;
 pub mod lattice;
 pub mod lennard_jones;
@@ -14,8 +17,11 @@ pub mod species;
 pub mod structure;
 pub mod units;
 
+pub use engine::{Engine, EngineResources};
+pub use evaluation::{Deadline, DeviceError, PredictError, Request};
+pub use failure::{Failure, FailureKind};
 pub use lattice::{Frame, Lattice};
-pub use potential::{Deadline, LoadOptions, Potential, PotentialId, Precision, PredictError, Preparation, Request};
+pub use potential::{LoadOptions, Potential, PotentialId, Precision, Preparation};
 pub use prediction::Prediction;
 pub use species::Species;
 pub use structure::Structure;

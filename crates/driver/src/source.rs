@@ -1,9 +1,8 @@
 //! Where structures come from, as orchestration sees it.
 
 use mlip_atoms::cif::CifOptions;
-use mlip_atoms::{Frame, Structure};
+use mlip_atoms::{Failure, Frame, Structure};
 use mlip_inputs::Locator;
-use mlip_tasks::Failure;
 
 /// A structure, and what its reader remarked.
 #[derive(Debug, Clone, PartialEq)]

@@ -174,6 +174,17 @@ mod tests {
             self.inner.working_bytes(structure)
         }
 
+        fn open(
+            self: Arc<Self>,
+            _resources: mlip_atoms::EngineResources,
+        ) -> Result<Box<dyn mlip_atoms::Engine>, mlip_atoms::DeviceError> {
+            Ok(Box::new(mlip_atoms::engine::OneByOne::new(
+                move |structure: &Structure, request, deadline: &mlip_atoms::Deadline| {
+                    self.predict(&[structure], request, deadline).remove(0)
+                },
+            )))
+        }
+
         fn predict(
             &self,
             structures: &[&Structure],

@@ -2,9 +2,8 @@
 
 use crate::Locator;
 use crate::formats::{Format, parse_json, parse_poscar, parse_xyz};
-use mlip_atoms::Structure;
 use mlip_atoms::cif::{CifError, CifOptions, parse_cif};
-use mlip_tasks::{Failure, FailureKind};
+use mlip_atoms::{Failure, FailureKind, Structure};
 
 /// Reads and parses one entry. Gives class and sentence of each remark of the reader.
 ///

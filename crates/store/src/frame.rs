@@ -1,7 +1,7 @@
 //! What a journal holds.
 
 use crate::{Record, StructureDigest, TaskKey};
-use mlip_tasks::Failure;
+use mlip_atoms::Failure;
 use serde::{Deserialize, Serialize};
 
 /// One entry of a journal.

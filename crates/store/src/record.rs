@@ -1,9 +1,9 @@
 //! A finished evaluation.
 
 use crate::{StoreError, TaskKey};
-use mlip_atoms::Prediction;
 use mlip_atoms::prediction::AtomFeatures;
-use mlip_tasks::{Failure, FailureKind, Outcome};
+use mlip_atoms::{Failure, FailureKind, Prediction};
+use mlip_calculations::Outcome;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;

@@ -1,9 +1,9 @@
 //! Frames for tests.
 
 use crate::{EntryState, Frame, JournalHeader, MemorySample, Record, RunId, StructureDigest, SurveyedEntry, TaskKey};
-use mlip_atoms::Prediction;
 use mlip_atoms::prediction::AtomFeatures;
-use mlip_tasks::{Failure, FailureKind, Outcome};
+use mlip_atoms::{Failure, FailureKind, Prediction};
+use mlip_calculations::Outcome;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use mlip_atoms::lennard_jones::{LennardJones, LennardJonesParameters};
-use mlip_atoms::{Frame, Lattice, LoadOptions, Potential, Species, Structure};
+use mlip_atoms::{Failure, FailureKind, Frame, Lattice, LoadOptions, Potential, Species, Structure};
 use mlip_driver::{
     Engine, Finish, Loaded, Physics, PotentialConfig, Resources, RootPart, RunConfig, RunError, Setup, Signals,
     StructureSource, execute,
@@ -12,7 +12,6 @@ use mlip_inputs::{Locator, Manifest};
 use mlip_ranks::{Communicator, ThreadRanks};
 use mlip_store::run_lock::LockOptions;
 use mlip_store::{RetryFailed, RunLock};
-use mlip_tasks::{Failure, FailureKind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -114,6 +113,17 @@ impl Potential for Renamed {
         self.inner.working_bytes(structure)
     }
 
+    fn open(
+        self: Arc<Self>,
+        _resources: mlip_atoms::EngineResources,
+    ) -> Result<Box<dyn mlip_atoms::Engine>, mlip_atoms::DeviceError> {
+        Ok(Box::new(mlip_atoms::engine::OneByOne::new(
+            move |structure: &Structure, request, deadline: &mlip_atoms::Deadline| {
+                self.predict(&[structure], request, deadline).remove(0)
+            },
+        )))
+    }
+
     fn predict(
         &self,
         structures: &[&Structure],
@@ -127,7 +137,7 @@ impl Potential for Renamed {
 /// A potential before which something happens.
 pub(crate) struct Before<F>(pub(crate) Arc<dyn Potential>, pub(crate) F);
 
-impl<F: Fn(&[&Structure]) + Send + Sync> Potential for Before<F> {
+impl<F: Fn(&[&Structure]) + Send + Sync + 'static> Potential for Before<F> {
     fn id(&self) -> &mlip_atoms::PotentialId {
         self.0.id()
     }
@@ -146,6 +156,17 @@ impl<F: Fn(&[&Structure]) + Send + Sync> Potential for Before<F> {
 
     fn working_bytes(&self, structure: &Structure) -> u64 {
         self.0.working_bytes(structure)
+    }
+
+    fn open(
+        self: Arc<Self>,
+        _resources: mlip_atoms::EngineResources,
+    ) -> Result<Box<dyn mlip_atoms::Engine>, mlip_atoms::DeviceError> {
+        Ok(Box::new(mlip_atoms::engine::OneByOne::new(
+            move |structure: &Structure, request, deadline: &mlip_atoms::Deadline| {
+                self.predict(&[structure], request, deadline).remove(0)
+            },
+        )))
     }
 
     fn predict(

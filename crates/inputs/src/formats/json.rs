@@ -12,8 +12,7 @@
 use super::Parsed;
 use super::text::{MAX_ATOMS, failure};
 use mlip_atoms::cif::element_of_symbol;
-use mlip_atoms::{Frame, Lattice, Species, Structure};
-use mlip_tasks::Failure;
+use mlip_atoms::{Failure, Frame, Lattice, Species, Structure};
 use serde::Deserialize;
 use serde_json::error::Category;
 

@@ -18,8 +18,7 @@
 
 use super::Parsed;
 use super::text::{Lines, MAX_ATOMS, element, failure, number};
-use mlip_atoms::{Lattice, Species, Structure};
-use mlip_tasks::Failure;
+use mlip_atoms::{Failure, Lattice, Species, Structure};
 
 const SYNTAX: &str = "poscar_syntax";
 

@@ -1,7 +1,6 @@
 //! What the readers of line-based formats share: numbered lines, numbers, elements, failures.
 
-use mlip_atoms::Species;
-use mlip_tasks::{Failure, FailureKind};
+use mlip_atoms::{Failure, FailureKind, Species};
 
 /// Largest cell that is read, as for CIFs.
 pub(super) const MAX_ATOMS: usize = 250_000;

@@ -11,8 +11,7 @@
 
 use super::Parsed;
 use super::text::{Lines, MAX_ATOMS, element, failure, number};
-use mlip_atoms::{Lattice, Species, Structure};
-use mlip_tasks::Failure;
+use mlip_atoms::{Failure, Lattice, Species, Structure};
 
 const SYNTAX: &str = "xyz_syntax";
 

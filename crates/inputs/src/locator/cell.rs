@@ -7,7 +7,7 @@ use super::handle::{from_io, shared, unreadable};
 use super::{MAX_CIF_BYTES, read::too_large};
 use crate::table::is_tsv;
 use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
-use mlip_tasks::Failure;
+use mlip_atoms::Failure;
 use std::cell::RefCell;
 use std::os::unix::fs::FileExt;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! Opening files, and keeping those open that hold many structures.
 
-use mlip_tasks::{Failure, FailureKind};
+use mlip_atoms::{Failure, FailureKind};
 use std::cell::RefCell;
 use std::fs::File;
 use std::io;

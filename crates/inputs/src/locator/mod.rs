@@ -6,7 +6,7 @@ mod read;
 
 use crate::escape::{bytes_of, os_string};
 use crate::formats::Format;
-use mlip_tasks::Failure;
+use mlip_atoms::Failure;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Path, PathBuf};

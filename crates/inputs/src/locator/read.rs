@@ -3,7 +3,7 @@
 use super::handle::{from_io, open, shared, unreadable};
 use super::{MAX_CIF_BYTES, Packing, Part};
 use crate::compression::Compression;
-use mlip_tasks::Failure;
+use mlip_atoms::Failure;
 use std::fmt::Display;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;

@@ -1,5 +1,5 @@
 use super::*;
-use mlip_tasks::FailureKind;
+use mlip_atoms::FailureKind;
 use std::fs::File;
 
 fn file(path: impl Into<PathBuf>) -> Locator {

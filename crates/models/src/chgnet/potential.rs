@@ -10,9 +10,11 @@ use super::parameters::{N_ELEMENTS, Parameters};
 use super::{Config, UnsupportedConfig};
 use crate::weights::{Weights, WeightsError};
 use candle_core::Device;
+use mlip_atoms::engine::OneByOne;
 use mlip_atoms::gradient::PairGradient;
 use mlip_atoms::prediction::AtomFeatures;
 use mlip_atoms::{Deadline, Potential, PotentialId, Precision, PredictError, Prediction, Request, Species, Structure};
+use mlip_atoms::{DeviceError, Engine, EngineResources};
 use mlip_kernels::simd::{InstructionSet, Real};
 use std::path::Path;
 use std::sync::Arc;
@@ -250,6 +252,12 @@ impl Potential for Chgnet {
         // Projections and gradients of bonds, of angles, and of atoms.
         let rest = row * (12.0 * edges + 6.0 * angles + 40.0 * structure.n_atoms() as f64);
         (kept.min(KEPT_BYTES as f64) + rest) as u64
+    }
+
+    fn open(self: Arc<Self>, _resources: EngineResources) -> Result<Box<dyn Engine>, DeviceError> {
+        Ok(Box::new(OneByOne::new(move |structure: &Structure, request, deadline: &Deadline| {
+            self.evaluate(structure, request, deadline)
+        })))
     }
 
     fn predict(

@@ -5,13 +5,16 @@ use super::file::{FileError, ModelFile};
 use super::graph::Graph;
 use super::network::{Descriptors, Evaluation, Network, Wanted};
 use candle_core::Device;
+use mlip_atoms::engine::OneByOne;
 use mlip_atoms::gradient::PairGradient;
 use mlip_atoms::prediction::AtomFeatures;
 use mlip_atoms::{
     Deadline, LoadOptions, Potential, PotentialId, Precision, PredictError, Prediction, Request, Species, Structure,
 };
+use mlip_atoms::{DeviceError, Engine, EngineResources};
 use mlip_kernels::simd::{InstructionSet, Real};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use thiserror::Error;
 
 /// A MACE model with its weights.
@@ -322,6 +325,12 @@ impl Potential for Mace {
         // A pair, its harmonics, its basis functions, its derivatives.
         let edge = 0.5 * (48.0 + 16.0 * (8.0 + scalar) + 24.0 * scalar + 40.0);
         (4e6 + atom * structure.n_atoms() as f64 + edge * self.expected_edges(structure)) as u64
+    }
+
+    fn open(self: Arc<Self>, _resources: EngineResources) -> Result<Box<dyn Engine>, DeviceError> {
+        Ok(Box::new(OneByOne::new(move |structure: &Structure, request, deadline: &Deadline| {
+            Potential::predict(self.as_ref(), &[structure], request, deadline).remove(0)
+        })))
     }
 
     fn predict(

@@ -9,9 +9,12 @@ use super::tensors::{LoadError, Tensors};
 use super::variant::{Kind, Variant};
 use super::weights::Packer;
 use candle_core::Device;
+use mlip_atoms::engine::OneByOne;
 use mlip_atoms::{Deadline, Potential, PotentialId, Precision, PredictError, Prediction, Request, Species, Structure};
+use mlip_atoms::{DeviceError, Engine, EngineResources};
 use mlip_kernels::simd::{InstructionSet, Real};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Activations beyond this are computed twice instead of being kept.
 const KEPT_BYTES: usize = 256 << 20;
@@ -212,6 +215,12 @@ impl Potential for Orb {
             (_, Precision::F64) => self.evaluation_bytes::<f64>(n_atoms, n_edges),
         };
         bytes as u64
+    }
+
+    fn open(self: Arc<Self>, _resources: EngineResources) -> Result<Box<dyn Engine>, DeviceError> {
+        Ok(Box::new(OneByOne::new(move |structure: &Structure, request, deadline: &Deadline| {
+            Potential::predict(self.as_ref(), &[structure], request, deadline).remove(0)
+        })))
     }
 
     /// Small structures are evaluated together. Every number of a structure is computed from its own rows in its own

@@ -11,15 +11,18 @@ use super::network::{Evaluation, Network};
 use super::routing::{CHARGES, Composition, Router, SPINS};
 use super::tasks::{Task, TaskError, head_expert};
 use candle_core::Device;
+use mlip_atoms::engine::OneByOne;
 use mlip_atoms::gradient::PairGradient;
 use mlip_atoms::prediction::AtomFeatures;
 use mlip_atoms::{
     Deadline, LoadOptions, Potential, PotentialId, Precision, PredictError, Prediction, Preparation, Request, Species,
     Structure,
 };
+use mlip_atoms::{DeviceError, Engine, EngineResources};
 use mlip_kernels::simd::{InstructionSet, Real};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
+use std::sync::Arc;
 
 /// What is computed where nothing is said.
 const DEFAULT_TASK: &str = "omat";
@@ -317,6 +320,12 @@ impl Potential for Uma {
         // A block of edges in flight, and what lists of pairs take.
         let block = 48.0 * 16.0 * atom as f64 * scalar;
         (1.2 * (kept.min(KEPT_BYTES as f64) + atoms + block + edges * (edge as f64 * scalar + 300.0))) as u64
+    }
+
+    fn open(self: Arc<Self>, _resources: EngineResources) -> Result<Box<dyn Engine>, DeviceError> {
+        Ok(Box::new(OneByOne::new(move |structure: &Structure, request, deadline: &Deadline| {
+            Potential::predict(self.as_ref(), &[structure], request, deadline).remove(0)
+        })))
     }
 
     fn predict(

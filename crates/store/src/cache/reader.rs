@@ -3,7 +3,7 @@
 use super::{CacheFolder, CachePlace};
 use crate::journal::read_record;
 use crate::{Record, TaskKey};
-use mlip_tasks::Outcome;
+use mlip_calculations::Outcome;
 use std::collections::HashMap;
 use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};

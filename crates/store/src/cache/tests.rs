@@ -1,8 +1,7 @@
 use super::*;
 use crate::samples::{done, failed, header, key};
 use crate::{Record, RunId, TaskKey};
-use mlip_atoms::{PotentialId, Precision};
-use mlip_tasks::FailureKind;
+use mlip_atoms::{FailureKind, PotentialId, Precision};
 use std::path::Path;
 
 fn potential(name: &str, digest: &str) -> PotentialId {

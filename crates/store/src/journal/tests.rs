@@ -1,7 +1,7 @@
 use super::*;
 use crate::samples::{RUN, any_frame, any_record, done, failed as failed_record, header, key};
 use crate::{EntryState, Frame, MemorySample, Record, StoreError, StructureDigest, SurveyedEntry};
-use mlip_tasks::{Failure, FailureKind};
+use mlip_atoms::{Failure, FailureKind};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::fs::{self, File, OpenOptions};

@@ -1,8 +1,8 @@
 //! Records, and where they lie.
 
 use crate::{FrameRef, RecordHead, TaskKey};
+use mlip_atoms::FailureKind;
 use mlip_spill::Value;
-use mlip_tasks::FailureKind;
 use serde::{Deserialize, Serialize};
 use std::cmp::{Ordering, Reverse};
 

@@ -2,7 +2,7 @@ use super::*;
 use crate::journal::{JournalFile, JournalWriter};
 use crate::samples::{RUN, done, failed, header, key};
 use crate::{Attempts, Frame, MemorySample, TaskKey};
-use mlip_tasks::FailureKind;
+use mlip_atoms::FailureKind;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::fs::OpenOptions;

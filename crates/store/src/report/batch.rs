@@ -12,7 +12,7 @@ use super::warnings::Warnings;
 use super::{ReportCounts, energies, ensemble, failures, forces, forces_ensemble, timings, warnings};
 use crate::{EntryState, Location, StoreError};
 use mlip_atoms::{PotentialId, Species, structure::formula};
-use mlip_tasks::Outcome;
+use mlip_calculations::Outcome;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -4,7 +4,7 @@ use super::row::EntryRow;
 use super::table::Rows;
 use crate::{EntryState, StoreError};
 use mlip_atoms::{PotentialId, Prediction};
-use mlip_tasks::Outcome;
+use mlip_calculations::Outcome;
 
 pub(super) const NAME: &str = "energies";
 

@@ -3,8 +3,8 @@
 use super::row::EntryRow;
 use super::table::Rows;
 use crate::{EntryState, StoreError};
-use mlip_atoms::PotentialId;
-use mlip_tasks::{Failure, Outcome};
+use mlip_atoms::{Failure, PotentialId};
+use mlip_calculations::Outcome;
 
 pub(super) const NAME: &str = "failures";
 

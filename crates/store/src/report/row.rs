@@ -2,7 +2,7 @@
 
 use crate::{EntryState, Record};
 use mlip_atoms::Prediction;
-use mlip_tasks::Outcome;
+use mlip_calculations::Outcome;
 
 /// A record and where it was made.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,8 +3,8 @@
 use super::parts::*;
 use crate::report::*;
 use crate::{EntryState, Frame, MemorySample, StoreError};
-use mlip_atoms::Prediction;
-use mlip_tasks::{FailureKind, Outcome};
+use mlip_atoms::{FailureKind, Prediction};
+use mlip_calculations::Outcome;
 use std::convert::Infallible;
 use std::fs;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! One evaluation of a structure as it is.
 
-use crate::{Failure, FailureKind, Outcome, Task};
-use mlip_atoms::{PredictError, Prediction, Structure};
+use crate::{Outcome, Task};
+use mlip_atoms::{Failure, FailureKind, PredictError, Prediction, Structure};
 
 /// Energy, forces and stress of a structure as it is.
 #[derive(Debug)]

@@ -1,17 +1,10 @@
-//! Results and failures.
+//! Why an entry of the input list, or an evaluation, has no result.
+//!
+//! It stands low so that readers of files can fail without knowing what is computed.
 
-use mlip_atoms::{PredictError, Prediction};
+use crate::PredictError;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-
-/// What came of one (structure, potential).
-#[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
-    /// The potential's answer.
-    Done(Prediction),
-    /// No answer, and why.
-    Failed(Failure),
-}
 
 /// Why there is no result: a row of `failures.csv`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

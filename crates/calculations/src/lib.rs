@@ -6,6 +6,6 @@ mod outcome;
 mod single_point;
 mod task;
 
-pub use outcome::{Failure, FailureKind, Outcome};
+pub use outcome::Outcome;
 pub use single_point::SinglePoint;
 pub use task::Task;
