@@ -1,7 +1,7 @@
 //! Whatever the structures come in, the tables are the same.
 
 use crate::support::{crystals, program, rock_salt, run, said, tables};
-use mlip_atoms::cif::{CifOptions, parse_cif};
+use mlip_formats::cif::{CifOptions, parse_cif};
 use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;

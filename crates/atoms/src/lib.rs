@@ -1,9 +1,8 @@
 //! The physics vocabulary of mlip-batch: no tensors, no threads, no files.
 //!
 //! Module order, each using only those before it:
-//! `units` ← `species` ← `lattice` ← `structure` ← `cif`, `neighbors` ← `gradient` ← `prediction`, `evaluation` ← `failure`, `engine` ← `potential` ← `lennard_jones`.
+//! `units` ← `species` ← `lattice` ← `structure` ← `neighbors` ← `gradient` ← `prediction`, `evaluation` ← `failure`, `engine` ← `potential` ← `lennard_jones`.
 
-pub mod cif;
 pub mod engine;
 pub mod evaluation;
 mod failure;

@@ -1,7 +1,7 @@
 //! Where structures come from, as orchestration sees it.
 
-use mlip_atoms::cif::CifOptions;
 use mlip_atoms::{Failure, Frame, Structure};
+use mlip_formats::cif::CifOptions;
 use mlip_inputs::Locator;
 
 /// A structure, and what its reader remarked.

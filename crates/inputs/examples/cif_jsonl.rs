@@ -5,7 +5,7 @@
 //! cd CORPUS && $TARGET/release/examples/cif_jsonl lists/all.list > /tmp/mine.jsonl && ./compare.py /tmp/mine.jsonl
 //! ```
 
-use mlip_atoms::cif::{CifOptions, parse_cif};
+use mlip_formats::cif::{CifOptions, parse_cif};
 use mlip_inputs::{Enumeration, Source, enumerate};
 use serde_json::json;
 use std::io::{BufWriter, Write};

@@ -2,7 +2,7 @@
 
 use crate::InputError;
 use crate::escape::bytes_of;
-use crate::formats::Format;
+use crate::names::format_of_name;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -54,7 +54,7 @@ fn list(folder: &Path) -> std::io::Result<Vec<(PathBuf, bool)>> {
         }
         // A link to nowhere is kept if its name tells a format: it becomes a failure record.
         let is_folder = path.is_dir();
-        if is_folder || Format::of_name(name).is_some() {
+        if is_folder || format_of_name(name).is_some() {
             let mut key = name.to_vec();
             if is_folder {
                 key.push(b'/');

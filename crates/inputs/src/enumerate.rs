@@ -3,7 +3,7 @@
 use crate::archive::read_archive;
 use crate::divide::{Trouble, divide};
 use crate::escape::bytes_of;
-use crate::formats::{Format, stem};
+use crate::names::{format_of_name, stem};
 use crate::split::Blocks;
 use crate::spool::Spool;
 use crate::{InputError, Locator, Manifest, Packing, Part, Source};
@@ -97,7 +97,7 @@ impl Collector {
     fn file(&mut self, path: &Path, origin: Origin, spool: &mut Spool) -> Result<bool, InputError> {
         let name = path.file_name().map(bytes_of).unwrap_or_default();
         let id = file_id(path);
-        let format = Format::of_name(name).filter(|format| self.blocks.divide(*format, origin == Origin::Named));
+        let format = format_of_name(name).filter(|format| self.blocks.divide(*format, origin == Origin::Named));
         let Some((format, (file, length))) = format.zip(open_file(path)) else {
             self.push(&id, &Locator::File { path: path.into() })?;
             return Ok(true);
@@ -287,7 +287,7 @@ mod tests {
         let ids: Vec<_> = manifest.iter().map(|entry| entry.unwrap().id).collect();
         assert_eq!(ids, ["mp-1/POSCAR", "one", "two@0", "two@1"]);
         for entry in manifest.iter().map(Result::unwrap) {
-            let (structure, _) = crate::load(&entry.locator, &mlip_atoms::cif::CifOptions::default()).unwrap();
+            let (structure, _) = crate::load(&entry.locator, &mlip_formats::cif::CifOptions::default()).unwrap();
             let x = if entry.id == "two@1" { 0.1 } else { 0.0 };
             assert!((structure.fractional()[0][0] - x).abs() < 1e-15, "{}", entry.id);
         }

@@ -3,7 +3,7 @@
 //! Rank 0 turns the command line into [`Source`]s, [`enumerate`]s them once into a [`Manifest`] and writes that to
 //! `RUN/inputs.manifest`; whoever is handed an [`Entry`] [`load`]s it.
 //!
-//! Module order: `error`, `compression` ← `formats` ← `escape` ← `locator` ← `manifest` ← `split`, `spool` ← `divide` ←
+//! Module order: `error`, `compression` ← `names` ← `escape` ← `locator` ← `manifest` ← `split`, `spool` ← `divide` ←
 //! `source` ← (`list`, `directory`, `table`, `archive`) ← `enumerate`; `locator` ← `load`.
 
 mod archive;
@@ -13,11 +13,11 @@ mod divide;
 mod enumerate;
 mod error;
 mod escape;
-mod formats;
 mod list;
 mod load;
 mod locator;
 mod manifest;
+mod names;
 mod source;
 mod split;
 mod spool;
@@ -25,7 +25,6 @@ mod table;
 
 pub use enumerate::{Enumeration, enumerate};
 pub use error::InputError;
-pub use formats::Format;
 pub use load::load;
 pub use locator::{Entry, Locator, MAX_CIF_BYTES, Packing, Part};
 pub use manifest::Manifest;

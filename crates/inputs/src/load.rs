@@ -1,9 +1,9 @@
 //! From a locator to a structure.
 
 use crate::Locator;
-use crate::formats::{Format, parse_json, parse_poscar, parse_xyz};
-use mlip_atoms::cif::{CifError, CifOptions, parse_cif};
 use mlip_atoms::{Failure, FailureKind, Structure};
+use mlip_formats::cif::{CifError, CifOptions, parse_cif};
+use mlip_formats::{Format, parse_json, parse_poscar, parse_xyz};
 
 /// Reads and parses one entry. Gives class and sentence of each remark of the reader.
 ///

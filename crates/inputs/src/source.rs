@@ -4,7 +4,7 @@ use crate::InputError;
 use crate::archive::is_archive;
 use crate::compression::unpacked_name;
 use crate::escape::bytes_of;
-use crate::formats::Format;
+use crate::names::format_of_name;
 use std::path::PathBuf;
 
 /// One input of the command line.
@@ -77,7 +77,7 @@ impl Source {
             _ if metadata.is_dir() => Self::Directory { path },
             Some("csv" | "tsv") => Self::Csv { path, cif_column: None, id_column: None },
             _ if is_archive(name) => Self::Archive { path },
-            _ if Format::of_name(name).is_some() => Self::File { path },
+            _ if format_of_name(name).is_some() => Self::File { path },
             _ if unpacked_name(name) != name => return Err(InputError::Compressed { path }),
             _ => Self::List { path, root: None },
         })

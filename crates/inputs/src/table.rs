@@ -1,6 +1,6 @@
 //! CSV and TSV tables with a column of CIF texts or pymatgen's JSON.
 
-use crate::formats::ID_NAMES;
+use crate::names::ID_NAMES;
 use crate::{InputError, Locator};
 use std::path::Path;
 

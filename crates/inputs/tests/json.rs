@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use flate2::write::GzEncoder;
-use mlip_atoms::cif::CifOptions;
 use mlip_atoms::{Frame, Lattice, Structure};
+use mlip_formats::cif::CifOptions;
 use mlip_inputs::{Enumeration, Locator, Manifest, Source, enumerate, load};
 use std::io::Write;
 use std::path::Path;

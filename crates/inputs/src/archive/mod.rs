@@ -8,10 +8,11 @@ mod zip;
 
 use crate::compression::unpacked;
 use crate::divide::{Trouble, Visit, divide};
-use crate::formats::Format;
+use crate::names::format_of_name;
 use crate::split::Blocks;
 use crate::spool::Spool;
 use crate::{InputError, Part};
+use mlip_formats::Format;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::Path;
@@ -76,7 +77,7 @@ fn member_format(name: &[u8]) -> Option<Format> {
     if components.any(|part| part.first() == Some(&b'.') && part != b"." && part != b"..") {
         return None;
     }
-    Format::of_name(name.rsplit(|byte| *byte == b'/').next()?)
+    format_of_name(name.rsplit(|byte| *byte == b'/').next()?)
 }
 
 /// How a member is shown: `:folder/x.cif`.

@@ -1,9 +1,10 @@
 //! TAR archives.
 
 use super::{Spool, Visit, damaged, divide_member, member_format, shown};
-use crate::formats::{Format, stem};
+use crate::names::stem;
 use crate::split::Blocks;
 use crate::{InputError, Packing, Part};
+use mlip_formats::Format;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;

@@ -3,7 +3,7 @@
 use super::{Spool, Visit, damaged, divide_member, member_format, shown};
 use crate::compression::unpacked;
 use crate::divide::divide_packed;
-use crate::formats::stem;
+use crate::names::stem;
 use crate::split::Blocks;
 use crate::{InputError, Packing, Part};
 use std::fs::File;

@@ -5,8 +5,9 @@ mod handle;
 mod read;
 
 use crate::escape::{bytes_of, os_string};
-use crate::formats::Format;
+use crate::names::format_of_name;
 use mlip_atoms::Failure;
+use mlip_formats::Format;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -129,9 +130,7 @@ impl Locator {
     /// How the text is written.
     pub fn format(&self) -> Format {
         match self {
-            Self::File { path } => {
-                path.file_name().and_then(|name| Format::of_name(bytes_of(name))).unwrap_or_default()
-            }
+            Self::File { path } => path.file_name().and_then(|name| format_of_name(bytes_of(name))).unwrap_or_default(),
             Self::CsvCell { .. } => Format::Cif,
             Self::Part(part) => part.format,
         }

@@ -1,8 +1,9 @@
 //! Lines `p`: parts of files.
 
 use crate::escape::{push_escaped, unescape};
-use crate::formats::{Format, stem};
+use crate::names::stem;
 use crate::{Packing, Part};
+use mlip_formats::Format;
 use std::path::PathBuf;
 
 /// Everything of a part but its files.

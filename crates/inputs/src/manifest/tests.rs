@@ -1,5 +1,6 @@
 use super::*;
-use crate::{Format, Packing, Part};
+use crate::{Packing, Part};
+use mlip_formats::Format;
 use proptest::prelude::*;
 
 fn file(path: impl Into<PathBuf>) -> Locator {

@@ -1,7 +1,7 @@
 //! The structures of a JSON file: one, a list of them, or several one after the other; of JSON lines, one a line.
 
 use super::Piece;
-use crate::formats::ID_NAMES;
+use crate::names::ID_NAMES;
 use std::io::{self, BufRead};
 
 /// Names and ids of which no more is kept.

@@ -7,9 +7,9 @@ mod json;
 mod lines;
 mod xyz;
 
-use crate::formats::Format;
 use cif::CifBlocks;
 use json::JsonObjects;
+use mlip_formats::Format;
 use std::io::{self, BufRead};
 use xyz::XyzFrames;
 

@@ -14,7 +14,7 @@ pub(crate) use operation::{Operation, parse_operation};
 use super::block::{Block, Value};
 use super::error::Warnings;
 use super::{CifClass, CifError};
-use crate::Lattice;
+use mlip_atoms::Lattice;
 use names::{Candidate, possible_settings, resolve_name, standard_settings};
 use operation::{distinct, misfit};
 use std::borrow::Cow;

@@ -3,26 +3,26 @@
 use mlip_atoms::{Failure, FailureKind, Species};
 
 /// Largest cell that is read, as for CIFs.
-pub(super) const MAX_ATOMS: usize = 250_000;
+pub(crate) const MAX_ATOMS: usize = 250_000;
 
 /// The lines of a text, from 1; ends may be LF, CR LF or CR.
-pub(super) struct Lines<'a> {
+pub(crate) struct Lines<'a> {
     rest: &'a [u8],
     number: u32,
 }
 
 impl<'a> Lines<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes), number: 0 }
     }
 
     /// The number of the line that [`next`](Self::next) gave last.
-    pub(super) fn number(&self) -> u32 {
+    pub(crate) fn number(&self) -> u32 {
         self.number
     }
 
     /// The next line, without blanks at its ends; bytes that are not UTF-8 are replaced.
-    pub(super) fn next(&mut self) -> Option<std::borrow::Cow<'a, str>> {
+    pub(crate) fn next(&mut self) -> Option<std::borrow::Cow<'a, str>> {
         if self.rest.is_empty() {
             return None;
         }
@@ -36,13 +36,13 @@ impl<'a> Lines<'a> {
 }
 
 /// A failure of a reader: class, line, cause and remedy.
-pub(super) fn failure(class: &str, line: u32, cause: impl AsRef<str>, remedy: &str) -> Failure {
+pub(crate) fn failure(class: &str, line: u32, cause: impl AsRef<str>, remedy: &str) -> Failure {
     let message = format!("{}; {remedy}", cause.as_ref());
     Failure { kind: FailureKind::Cif(class.into()), line: Some(line), message }
 }
 
 /// A finite number; Fortran's `1.0D-3` too.
-pub(super) fn number(word: &str, line: u32, what: &str) -> Result<f64, Failure> {
+pub(crate) fn number(word: &str, line: u32, what: &str) -> Result<f64, Failure> {
     let parsed = word.parse::<f64>().or_else(|_| word.replace(['d', 'D'], "e").parse());
     match parsed {
         Ok(value) if value.is_finite() => Ok(value),
@@ -56,7 +56,7 @@ pub(super) fn number(word: &str, line: u32, what: &str) -> Result<f64, Failure> 
 }
 
 /// An element by its symbol, in any case.
-pub(super) fn element(word: &str, line: u32) -> Result<Species, Failure> {
+pub(crate) fn element(word: &str, line: u32) -> Result<Species, Failure> {
     let mut symbol = word.to_ascii_lowercase();
     if let Some(first) = symbol.get_mut(..1) {
         first.make_ascii_uppercase();

@@ -1,5 +1,5 @@
 use super::*;
-use crate::Frame;
+use mlip_atoms::Frame;
 use std::collections::BTreeSet;
 
 fn cell(lengths: [f64; 3], angles: [f64; 3]) -> Lattice {

@@ -4,7 +4,7 @@ use super::block::Block;
 use super::error::Warnings;
 use super::number::parse_number;
 use super::{CifClass, CifError};
-use crate::{Frame, Lattice};
+use mlip_atoms::{Frame, Lattice};
 
 /// Difference between declared and computed volume that is worth a warning.
 const VOLUME_TOLERANCE: f64 = 0.02;

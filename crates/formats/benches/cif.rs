@@ -1,7 +1,7 @@
 //! Reading one CIF: a listed cell of 20 atoms, rock salt by 192 operations and by name, diamond without an origin.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use mlip_atoms::cif::{CifOptions, parse_cif};
+use mlip_formats::cif::{CifOptions, parse_cif};
 use std::fmt::Write;
 use std::hint::black_box;
 

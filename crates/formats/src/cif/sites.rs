@@ -7,7 +7,7 @@ use super::error::Warnings;
 use super::formula::Formula;
 use super::number::parse_number;
 use super::{CifClass, CifError};
-use crate::{Frame, Lattice, Species};
+use mlip_atoms::{Frame, Lattice, Species};
 use std::collections::HashMap;
 
 /// A row of the atom loop: one site of the asymmetric unit.

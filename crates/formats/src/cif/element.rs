@@ -1,7 +1,7 @@
 //! Which element a type symbol or an atom label stands for.
 
 use super::formula::{Formula, capitalised};
-use crate::Species;
+use mlip_atoms::Species;
 
 /// An element and what had to be assumed for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

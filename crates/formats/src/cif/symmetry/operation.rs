@@ -1,6 +1,6 @@
 //! Symmetry operations: `-y,x-y,z+1/3`.
 
-use crate::Lattice;
+use mlip_atoms::Lattice;
 
 /// x' = R x + t, in fractional coordinates.
 ///
@@ -214,7 +214,7 @@ pub(crate) fn distinct(operations: impl IntoIterator<Item = Operation>) -> (Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Frame;
+    use mlip_atoms::Frame;
 
     #[test]
     fn dialects_give_the_same_operation() {

@@ -4,7 +4,7 @@ use super::error::Warnings;
 use super::expand::{Expansion, Metric, SAME_ATOM};
 use super::sites::Site;
 use super::{CifClass, CifError};
-use crate::{Lattice, Species};
+use mlip_atoms::{Lattice, Species};
 use std::collections::HashMap;
 
 /// Different sites closer than this share a position, Å.
@@ -217,7 +217,7 @@ mod tests {
     use super::super::expand::expand;
     use super::super::symmetry::Operation;
     use super::*;
-    use crate::Frame;
+    use mlip_atoms::Frame;
 
     fn site(symbol: &str, position: [f64; 3], occupancy: f64) -> Site {
         Site {

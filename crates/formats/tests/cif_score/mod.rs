@@ -1,7 +1,7 @@
 //! Scores a reading of a file against its golden structure.
 
-use mlip_atoms::cif::{CifOptions, parse_cif};
 use mlip_atoms::{Frame, Lattice, Species};
+use mlip_formats::cif::{CifOptions, parse_cif};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::Path;

@@ -9,9 +9,9 @@
 //! Also where it stands under the key `structure` of something else (a computed entry, a document of a database). `abc`
 //! counts where both kinds of coordinates are there; all keys but these are ignored. Axes are kept as they are.
 
-use super::Parsed;
-use super::text::{MAX_ATOMS, failure};
-use mlip_atoms::cif::element_of_symbol;
+use crate::Parsed;
+use crate::cif::element_of_symbol;
+use crate::text::{MAX_ATOMS, failure};
 use mlip_atoms::{Failure, Frame, Lattice, Species, Structure};
 use serde::Deserialize;
 use serde_json::error::Category;
@@ -57,7 +57,7 @@ struct Occupant {
 ///
 /// # Errors
 /// When it is no JSON, no structure, or a disordered one.
-pub(crate) fn parse_json(bytes: &[u8], frame: Frame) -> Result<Parsed, Failure> {
+pub fn parse_json(bytes: &[u8], frame: Frame) -> Result<Parsed, Failure> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let refused = |error| refuse(bytes, &error);
     let mut document = if bytes.trim_ascii_start().first() == Some(&b'[') {

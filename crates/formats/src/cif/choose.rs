@@ -6,7 +6,7 @@ use super::formula::Formula;
 use super::merge::CONTACT;
 use super::sites::Site;
 use super::symmetry::Operation;
-use crate::{Lattice, Species};
+use mlip_atoms::{Lattice, Species};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 
 use super::hall::{operations_of_setting, operations_of_symbol};
 use super::operation::{Operation, misfit};
-use crate::Lattice;
+use mlip_atoms::Lattice;
 use moyo::data::{HallSymbolEntry, Setting, hall_symbol_entry};
 use std::borrow::Cow;
 use std::collections::HashMap;

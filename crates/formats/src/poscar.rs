@@ -16,8 +16,8 @@
 //!
 //! What follows the positions (velocities, lattice velocities) is ignored.
 
-use super::Parsed;
-use super::text::{Lines, MAX_ATOMS, element, failure, number};
+use crate::Parsed;
+use crate::text::{Lines, MAX_ATOMS, element, failure, number};
 use mlip_atoms::{Failure, Lattice, Species, Structure};
 
 const SYNTAX: &str = "poscar_syntax";
@@ -26,7 +26,7 @@ const SYNTAX: &str = "poscar_syntax";
 ///
 /// # Errors
 /// When it is cut short, names no elements, or holds something that is no number or element.
-pub(crate) fn parse_poscar(bytes: &[u8]) -> Result<Parsed, Failure> {
+pub fn parse_poscar(bytes: &[u8]) -> Result<Parsed, Failure> {
     let mut lines = Lines::new(bytes);
     let mut line = |what: &str| match lines.next() {
         Some(text) => Ok((text.into_owned(), lines.number())),

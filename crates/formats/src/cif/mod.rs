@@ -23,7 +23,7 @@ mod symmetry;
 
 pub use error::{CifClass, CifError, CifWarning};
 
-use crate::{Frame, Species, Structure};
+use mlip_atoms::{Frame, Species, Structure};
 
 /// How a CIF becomes a structure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

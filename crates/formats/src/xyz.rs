@@ -9,8 +9,8 @@
 //!
 //! Axes and positions are Cartesian, in Å, and are kept as they are. All keys but the three above are ignored.
 
-use super::Parsed;
-use super::text::{Lines, MAX_ATOMS, element, failure, number};
+use crate::Parsed;
+use crate::text::{Lines, MAX_ATOMS, element, failure, number};
 use mlip_atoms::{Failure, Lattice, Species, Structure};
 
 const SYNTAX: &str = "xyz_syntax";
@@ -28,7 +28,7 @@ struct Columns {
 ///
 /// # Errors
 /// When it is cut short, has no lattice, or holds something that is no number or element.
-pub(crate) fn parse_xyz(bytes: &[u8]) -> Result<Parsed, Failure> {
+pub fn parse_xyz(bytes: &[u8]) -> Result<Parsed, Failure> {
     let mut lines = Lines::new(bytes);
     let first = lines.next().unwrap_or_default();
     let n_atoms: usize = first.parse().map_err(|_| {

@@ -1,7 +1,7 @@
 //! The declared composition, which decides between two readings of a label and shows missing atoms.
 
 use super::block::Block;
-use crate::Species;
+use mlip_atoms::Species;
 use std::collections::BTreeMap;
 
 /// Relative difference in the number of atoms of an element that is still rounding of the declared formula.

@@ -12,7 +12,7 @@ use super::number::parse_number;
 use super::sites::{Sites, read_sites};
 use super::symmetry::read_symmetry;
 use super::{CifClass, CifError, CifOptions, CifStructure};
-use crate::{Species, Structure};
+use mlip_atoms::{Species, Structure};
 use std::collections::BTreeMap;
 
 /// The first block that has a cell and atoms.
@@ -124,7 +124,7 @@ fn check_formula(species: &[Species], formula: Option<&Formula>, implicit: Optio
     let has_hydrogen = counts.keys().any(is_hydrogen);
     if let (Some(formula), Some(false)) = (formula, matches) {
         warnings.once(CifClass::FormulaMismatch, formula.line, || {
-            let found = crate::structure::formula(species);
+            let found = mlip_atoms::structure::formula(species);
             format!("the declared formula is {:?}, the cell has {found}", formula.text)
         });
     }

@@ -3,7 +3,7 @@
 use super::sites::Site;
 use super::symmetry::Operation;
 use super::{CifClass, CifError};
-use crate::Lattice;
+use mlip_atoms::Lattice;
 
 /// Images of one site closer than this are one atom, Å: coordinates of special positions are rounded.
 pub(crate) const SAME_ATOM: f64 = 0.1;
@@ -125,7 +125,7 @@ fn too_large(sites: &[Site], cause: String) -> CifError {
 mod tests {
     use super::super::symmetry::parse_operation;
     use super::*;
-    use crate::{Frame, Species};
+    use mlip_atoms::{Frame, Species};
 
     fn site(position: [f64; 3]) -> Site {
         Site {

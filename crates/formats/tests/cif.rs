@@ -5,8 +5,8 @@
 mod cif_score;
 
 use cif_score::{Golden, read_goldens, score};
-use mlip_atoms::cif::{CifClass, CifOptions, parse_cif};
 use mlip_atoms::neighbors::NeighborList;
+use mlip_formats::cif::{CifClass, CifOptions, parse_cif};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
