@@ -8,6 +8,7 @@ mod support;
 mod ensemble;
 mod inputs;
 mod interrupted;
+mod older;
 mod threads;
 mod usage;
 mod whole;

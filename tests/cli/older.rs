@@ -1,0 +1,102 @@
+//! Runs that older versions of the program began are reported and resumed: `tests/fixtures/runs`.
+
+use crate::support::{TABLES, history, run, said, tables};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const VERSION: &str = "0.1.0";
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let to = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &to);
+        } else {
+            fs::copy(&path, to).unwrap();
+        }
+    }
+}
+
+/// A run of the older version and the structures it reads, in a new folder.
+fn older(name: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("cifs")).unwrap();
+    for cif in fs::read_to_string(fixtures().join("runs/cifs.txt")).unwrap().lines() {
+        let file = format!("{cif}.cif");
+        fs::copy(fixtures().join("cifs").join(&file), folder.path().join("cifs").join(&file)).unwrap();
+    }
+    copy(&fixtures().join("runs").join(VERSION).join(name), &folder.path().join("RUN"));
+    folder
+}
+
+/// The columns that the older version wrote, of a table that may have more by now.
+fn of_columns(wanted: &str, table: &str) -> String {
+    let header = |text: &str| csv::Reader::from_reader(text.as_bytes()).headers().unwrap().clone();
+    let (wanted, found) = (header(wanted), header(table));
+    let column = |name| found.iter().position(|column| column == name).unwrap_or_else(|| panic!("{name} is gone"));
+    let columns: Vec<usize> = wanted.iter().map(column).collect();
+    if columns.len() == found.len() {
+        return table.to_owned();
+    }
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(table.as_bytes());
+    for row in reader.records() {
+        let row = row.unwrap();
+        writer.write_record(columns.iter().map(|column| &row[*column])).unwrap();
+    }
+    String::from_utf8(writer.into_inner().unwrap()).unwrap()
+}
+
+/// The tables of a run are those that the older version wrote of the same structures.
+fn has_the_older_tables(run_dir: &Path) {
+    let folder = fixtures().join("runs").join(VERSION).join("finished/report");
+    for (name, found) in tables(run_dir) {
+        let expected = fs::read_to_string(folder.join(name)).unwrap();
+        assert_eq!(of_columns(&expected, &found), expected, "{name}");
+    }
+    assert!(TABLES.iter().all(|name| folder.join(name).is_file()));
+}
+
+#[test]
+fn a_finished_run_of_an_older_version_is_reported_byte_for_byte() {
+    let folder = older("finished");
+    let run_dir = folder.path().join("RUN");
+    fs::remove_dir_all(run_dir.join("report")).unwrap();
+    let output = run(&["report", "RUN"], folder.path());
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    has_the_older_tables(&run_dir);
+    let status = String::from_utf8(run(&["status", "RUN"], folder.path()).stdout).unwrap();
+    assert!(status.contains("complete") && status.contains("7 done, 0 failed, 0 pending"), "{status}");
+}
+
+#[test]
+fn a_run_of_an_older_version_goes_on_where_it_was() {
+    let folder = older("drained");
+    let run_dir = folder.path().join("RUN");
+    let before = history(&run_dir).tasks.len();
+    assert_eq!(before, 2);
+    let output = run(&["resume", "RUN"], folder.path());
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    has_the_older_tables(&run_dir);
+    let history = history(&run_dir);
+    // Two were recorded under the keys that this version gives them too, and were not computed again.
+    assert_eq!(history.tasks.len(), 7);
+    history.check();
+}
+
+#[test]
+fn a_finished_run_of_an_older_version_is_resumed_without_an_evaluation() {
+    let folder = older("finished");
+    let run_dir = folder.path().join("RUN");
+    let output = run(&["resume", "RUN"], folder.path());
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    has_the_older_tables(&run_dir);
+    assert_eq!(history(&run_dir).tasks.values().filter(|(started, _)| *started == 1).count(), 7);
+    history(&run_dir).check();
+}
