@@ -53,6 +53,12 @@ impl Structure {
         Ok(Self { lattice, species, fractional })
     }
 
+    /// The same sites, at the same fractional positions, in another cell.
+    #[must_use]
+    pub fn with_lattice(&self, lattice: Lattice) -> Self {
+        Self { lattice, ..self.clone() }
+    }
+
     /// The unit cell.
     pub fn lattice(&self) -> &Lattice {
         &self.lattice

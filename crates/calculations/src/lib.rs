@@ -1,11 +1,24 @@
-//! What is asked of a potential, and what came of it: no tensors, no files.
+//! What is done with each structure, and what came of it: no tensors, no threads, no files.
 //!
-//! Module order: `outcome` ← `task` ← `single_point`.
+//! A [`Calculation`] decides what is asked. Begun with a structure it is a [`Workflow`]: a state machine that asks for
+//! evaluations, is told the answers, and can be put down and taken up again.
+//!
+//! Module order, each using only those before it:
+//! `birch_murnaghan` ← `curve` ← `outcome` ← `workflow` ← `check` ← `single_point` ← `energy_volume` ← `config`.
 
+mod birch_murnaghan;
+mod check;
+mod config;
+mod curve;
+mod energy_volume;
 mod outcome;
 mod single_point;
-mod task;
+mod workflow;
 
-pub use outcome::Outcome;
+pub use birch_murnaghan::EquationOfState;
+pub use config::CalculationConfig;
+pub use curve::EnergyVolumeCurve;
+pub use energy_volume::{EnergyVolume, EnergyVolumeCalculation, EnergyVolumeError};
+pub use outcome::{Computed, Details, Outcome};
 pub use single_point::SinglePoint;
-pub use task::Task;
+pub use workflow::{Ask, AskId, Calculation, Poll, Workflow};

@@ -1,48 +1,67 @@
 //! One evaluation of a structure as it is.
 
-use crate::{Outcome, Task};
-use mlip_atoms::{Failure, FailureKind, PredictError, Prediction, Structure};
+use crate::check::finite;
+use crate::{Ask, AskId, Calculation, Outcome, Poll, Workflow};
+use mlip_atoms::{Failure, FailureKind, PredictError, Prediction, Request, Structure};
+use std::sync::Arc;
 
-/// Energy, forces and stress of a structure as it is.
-#[derive(Debug)]
+/// Energy of each structure as it is, and what else is requested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SinglePoint {
-    structure: Structure,
+    /// What is wanted beside the energy.
+    pub request: Request,
+}
+
+impl Calculation for SinglePoint {
+    fn key(&self) -> String {
+        format!("single_point forces={}", self.request.forces)
+    }
+
+    fn expected_evaluations(&self) -> f64 {
+        1.0
+    }
+
+    fn start(&self, structure: Arc<Structure>) -> Box<dyn Workflow> {
+        let ask = Ask { id: AskId(0), structure, request: self.request };
+        Box::new(OneEvaluation { ask: Some(ask), outcome: None })
+    }
+}
+
+struct OneEvaluation {
+    ask: Option<Ask>,
     outcome: Option<Outcome>,
 }
 
-impl SinglePoint {
-    /// Asks for this structure once.
-    pub fn new(structure: Structure) -> Self {
-        Self { structure, outcome: None }
-    }
-}
-
-impl Task for SinglePoint {
-    fn ask(&self) -> Option<&Structure> {
-        self.outcome.is_none().then_some(&self.structure)
+impl Workflow for OneEvaluation {
+    fn poll(&mut self) -> Poll {
+        match (self.ask.take(), &self.outcome) {
+            (Some(ask), _) => Poll::Ask(vec![ask]),
+            (None, None) => Poll::Waiting,
+            (None, Some(_)) => Poll::Finished,
+        }
     }
 
-    fn tell(&mut self, answer: Result<Prediction, PredictError>) {
-        let finite = answer.and_then(|prediction| {
-            if prediction.is_finite() {
-                Ok(prediction)
-            } else {
-                Err(PredictError::NotFinite { what: "energy, forces, stress or magnetic moments" })
-            }
-        });
-        self.outcome = Some(match finite {
-            Ok(prediction) => Outcome::Done(prediction),
+    fn tell(&mut self, _: AskId, answer: Result<Prediction, PredictError>) {
+        self.outcome = Some(match answer.and_then(finite) {
+            Ok(prediction) => Outcome::Done(prediction.into()),
             Err(error) => Outcome::Failed(error.into()),
         });
     }
 
+    fn held_bytes(&self) -> u64 {
+        0
+    }
+
     fn finish(self: Box<Self>) -> Outcome {
-        self.outcome.unwrap_or_else(|| {
-            Outcome::Failed(Failure {
-                kind: FailureKind::Internal,
-                line: None,
-                message: "the task ended before it was evaluated".into(),
-            })
-        })
+        self.outcome.unwrap_or_else(|| Outcome::Failed(unanswered()))
+    }
+}
+
+/// A workflow was ended before it had its answers: a defect of this program.
+pub(crate) fn unanswered() -> Failure {
+    Failure {
+        kind: FailureKind::Internal,
+        line: None,
+        message: "the calculation was ended before it was evaluated; please report this".into(),
     }
 }

@@ -1,8 +1,10 @@
 //! What a run is: decided once, stored in `RUN/run.toml`, the same for all ranks and attempts.
 
 use mlip_atoms::{Frame, LoadOptions, PotentialId, Request};
+use mlip_calculations::{Calculation, CalculationConfig};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The resolved settings of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +28,9 @@ pub struct RunConfig {
 pub struct Physics {
     /// Cartesian axes of a cell that is given by lengths and angles.
     pub frame: Frame,
+    /// What is done with each structure.
+    #[serde(default)]
+    pub calculation: CalculationConfig,
     /// Whether forces and stress are computed.
     pub forces: bool,
     /// In the order of the tables.
@@ -152,7 +157,12 @@ impl Physics {
     /// The canonical text of all that changes a result beside structure and potential: part of each
     /// task key, so it must never be worded differently.
     pub fn settings(&self) -> String {
-        format!("single_point forces={}", self.forces)
+        self.calculation().key()
+    }
+
+    /// What is done with each structure.
+    pub fn calculation(&self) -> Arc<dyn Calculation> {
+        self.calculation.build(self.request())
     }
 
     /// What would change if a run begun with `self` went on with `wanted`: one sentence, or nothing.
@@ -164,6 +174,9 @@ impl Physics {
         if self.forces != wanted.forces {
             let word = |on| if on { "computed" } else { "left out" };
             changes.push(format!("forces were {} and would be {}", word(self.forces), word(wanted.forces)));
+        }
+        if self.calculation != wanted.calculation {
+            changes.push(format!("the calculation was {} and would become {}", self.settings(), wanted.settings()));
         }
         let names = |physics: &Self| {
             physics.potentials.iter().map(|potential| potential.name.as_str()).collect::<Vec<_>>().join(", ")
@@ -215,7 +228,12 @@ mod tests {
             file: None,
             options: LoadOptions::default(),
         };
-        Physics { frame: Frame::Pymatgen, forces: true, potentials: vec![potential] }
+        Physics {
+            frame: Frame::Pymatgen,
+            calculation: CalculationConfig::SinglePoint,
+            forces: true,
+            potentials: vec![potential],
+        }
     }
 
     #[test]

@@ -2,19 +2,21 @@
 //!
 //! Module order, each using only those before it:
 //! `source`, `config`, `budget`, `typical`, `plan`, `memory`, `signals` ← `protocol` ← `error` ← `journal`, `results`, `queue`, `cache`
-//! ← `evaluate` ← `team` ← `worker` ← `pool` ← `coordinator` ← `progress`, `monitor` ← `rank`, `root` ← `setup` ← `gather`
+//! ← `evaluator` ← `underway` ← `batcher` ← `queue` ← `shared` ← `batch` ← `worker` ← `pool` ← `coordinator` ← `progress`, `monitor` ← `rank`, `root` ← `setup` ← `gather`
 //! ← `run` ← `estimate`.
 //!
 //! Every rank has one main thread, which talks to the others and decides, and workers, which read
 //! and compute. The root is a rank like the others whose main thread also coordinates.
 
+mod batch;
+mod batcher;
 mod budget;
 mod cache;
 mod config;
 mod coordinator;
 mod error;
 mod estimate;
-mod evaluate;
+mod evaluator;
 mod gather;
 mod journal;
 mod memory;
@@ -29,10 +31,11 @@ mod results;
 mod root;
 mod run;
 mod setup;
+mod shared;
 mod signals;
 mod source;
-mod team;
 mod typical;
+mod underway;
 mod worker;
 
 pub use budget::{Machine, NoThreads, Share, ThreadBudget, ThreadRequest, shares};

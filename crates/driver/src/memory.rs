@@ -129,6 +129,16 @@ impl MemoryGate {
         Some(MemoryPermit { gate: self, bytes })
     }
 
+    /// Takes so much if it is free now.
+    pub(crate) fn try_enter(&self, bytes: u64) -> Option<MemoryPermit<'_>> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if taken.saturating_add(bytes) > self.limit {
+            return None;
+        }
+        *taken += bytes;
+        Some(MemoryPermit { gate: self, bytes })
+    }
+
     pub(crate) fn limit(&self) -> u64 {
         self.limit
     }

@@ -1,9 +1,10 @@
 //! The threads of a rank. No other place starts any.
 
+use crate::batch::{Batches, EvaluationThreads};
 use crate::budget::ThreadBudget;
 use crate::error::with_causes;
-use crate::team::{Desk, EvaluationThreads, Team};
-use crate::worker::{Event, Shared, work};
+use crate::shared::{Event, Shared};
+use crate::worker::work;
 use std::io;
 use std::num::NonZeroUsize;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -31,8 +32,8 @@ impl Pool {
         let (sender, events) = channel();
         let stop = Arc::new(Stop::default());
         let mut pool = Self { shared, events, threads: Vec::new(), stop };
-        for number in 0..budget.structure_workers.get() {
-            pool.start_worker(number, budget, sender.clone())?;
+        for number in 0..budget.structure_workers.get() * budget.mlip_workers.get() {
+            pool.start_worker(number, budget.threads_per_mlip, sender.clone())?;
         }
         pool.start_sync(sync_every, sender)?;
         Ok(pool)
@@ -43,17 +44,10 @@ impl Pool {
         Ok(())
     }
 
-    fn start_worker(&mut self, number: usize, budget: &ThreadBudget, events: Sender<Event>) -> io::Result<()> {
-        let desk = (budget.mlip_workers.get() > 1).then(|| Arc::new(Desk::default()));
-        for assistant in 1..budget.mlip_workers.get() {
-            let Some(desk) = desk.clone() else { break };
-            let threads = evaluation_threads(budget.threads_per_mlip)?;
-            let shared = self.shared.clone();
-            self.spawn(format!("mlip-{number}-{assistant}"), move || desk.assist(&shared.evaluator, &threads))?;
-        }
-        let team = Team::new(desk, evaluation_threads(budget.threads_per_mlip)?);
+    fn start_worker(&mut self, number: usize, threads: NonZeroUsize, events: Sender<Event>) -> io::Result<()> {
+        let mut batches = Batches::new(self.shared.evaluator.potentials.len(), evaluation_threads(threads)?);
         let shared = self.shared.clone();
-        self.spawn(format!("structure-{number}"), move || work(&shared, &team, &events))
+        self.spawn(format!("worker-{number}"), move || work(&shared, &mut batches, &events))
     }
 
     fn start_sync(&mut self, every: Duration, events: Sender<Event>) -> io::Result<()> {

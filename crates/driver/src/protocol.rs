@@ -5,7 +5,7 @@ use mlip_inputs::Locator;
 use mlip_ranks::{Channel, Communicator, Rank};
 use mlip_store::cache::CachePlace;
 use mlip_store::report::{TableJob, TableRows};
-use mlip_store::{LedgerPart, StructureDigest, TaskKey};
+use mlip_store::{LedgerPart, Location, StructureDigest, TaskKey};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -42,12 +42,14 @@ pub(crate) enum Treatment {
 }
 
 /// One potential of a structure.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Work {
     pub(crate) potential: u16,
     pub(crate) treatment: Treatment,
     /// Time that the potential predicts, seconds.
     pub(crate) predicted: Predicted,
+    /// Where the answers lie that earlier attempts have had.
+    pub(crate) answers: Vec<Location>,
 }
 
 /// Time that a potential predicts for a structure, seconds.

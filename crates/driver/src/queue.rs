@@ -1,34 +1,55 @@
-//! What a rank has to do next.
+//! What the workers of a rank do next.
+//!
+//! Two kinds of work wait here: what the root has ordered (entries to be read, structures to be computed), and questions
+//! of structures that were begun. Questions go first, whoever asks: so structures that were begun come to their end, and
+//! a worker with nothing else to do helps with the others' structures. Entries are read before another structure is
+//! begun, since the plan of everybody waits for them.
 
+use crate::batcher::{Batcher, Waiting};
 use crate::protocol::{Assignment, ToRead};
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// A piece of work for one structure worker.
+/// A piece of work for a worker.
 #[derive(Debug)]
-pub(crate) enum Job {
+pub(crate) enum NextWork {
     /// Entries to be read for the survey.
     Read(Vec<ToRead>),
-    /// A structure to be computed.
-    Compute(Assignment),
+    /// A structure to be begun.
+    Begin(Assignment),
+    /// A question to this potential: the oldest of all that wait.
+    Evaluate {
+        /// Position of the potential.
+        potential: usize,
+        /// The question.
+        waiting: Box<Waiting>,
+    },
 }
 
-/// Jobs in order, reading before computing: the plan of everybody waits for what is read. Only the
-/// very first structures go before all: a first result shows that all is well.
-#[derive(Debug, Default)]
+/// Shared by the main thread and the workers of a rank.
+#[derive(Debug)]
 pub(crate) struct Queue {
     state: Mutex<State>,
     changed: Condvar,
+    /// Structures under way at a time, unless batches want more.
+    most_structures: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
-    first: VecDeque<Job>,
-    read: VecDeque<Job>,
-    compute: VecDeque<Job>,
+    first: VecDeque<Assignment>,
+    read: VecDeque<Vec<ToRead>>,
+    compute: VecDeque<Assignment>,
+    /// Of `first` and `compute`, seconds.
     cost: f64,
+    batcher: Batcher,
+    /// Structures that were begun and are not at their end.
+    structures: usize,
+    /// Workers with work in hand.
     busy: usize,
-    tasted: bool,
+    /// Memory that workflows under way hold, bytes.
+    held_bytes: u64,
+    has_first: bool,
     closed: bool,
 }
 
@@ -41,80 +62,189 @@ pub(crate) struct Backlog {
     pub(crate) cost: f64,
 }
 
+/// Workflows that hold more than this together let no further structure be begun, bytes.
+const MOST_HELD_BYTES: u64 = 256 << 20;
+
 impl Queue {
+    /// For this number of potentials, and structures under way at a time.
+    pub(crate) fn new(n_potentials: usize, most_structures: usize) -> Self {
+        let state = State {
+            first: VecDeque::new(),
+            read: VecDeque::new(),
+            compute: VecDeque::new(),
+            cost: 0.0,
+            batcher: Batcher::new(n_potentials),
+            structures: 0,
+            busy: 0,
+            held_bytes: 0,
+            has_first: false,
+            closed: false,
+        };
+        Self { state: Mutex::new(state), changed: Condvar::new(), most_structures }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds entries to be read.
     pub(crate) fn push_read(&self, entries: Vec<ToRead>) {
-        self.lock().read.push_back(Job::Read(entries));
+        self.lock().read.push_back(entries);
         self.changed.notify_one();
     }
 
-    /// Adds structures to be computed.
+    /// Adds structures to be computed. The very first go before all else: a first result shows that all is well.
     pub(crate) fn push_compute(&self, assignments: Vec<Assignment>) {
         let mut state = self.lock();
-        let tasted = std::mem::replace(&mut state.tasted, true);
+        let has_first = std::mem::replace(&mut state.has_first, true);
         for assignment in assignments {
             state.cost += f64::from(assignment.cost);
-            let queue = if tasted { &mut state.compute } else { &mut state.first };
-            queue.push_back(Job::Compute(assignment));
+            if has_first { &mut state.compute } else { &mut state.first }.push_back(assignment);
         }
         drop(state);
         self.changed.notify_all();
     }
 
-    /// Waits for the next job; `None` when the worker should end. The worker calls
-    /// [`Queue::done`] after each job.
-    pub(crate) fn next(&self) -> Option<Job> {
+    /// Waits for the next piece of work; `None` when the worker should end. The worker calls [`Queue::done`] after each.
+    pub(crate) fn next(&self) -> Option<NextWork> {
         let mut state = self.lock();
         loop {
             if state.closed {
                 return None;
             }
-            let job = state.first.pop_front().or_else(|| state.read.pop_front()).or_else(|| state.compute.pop_front());
-            if let Some(job) = job {
+            if let Some(work) = state.next(self.most_structures) {
                 state.busy += 1;
-                if let Job::Compute(assignment) = &job {
-                    state.cost -= f64::from(assignment.cost);
-                }
-                if state.compute.is_empty() && state.first.is_empty() {
-                    // Sums of many costs leave rounding behind.
-                    state.cost = 0.0;
-                }
-                return Some(job);
+                return Some(work);
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    /// A job ended.
+    /// A piece of work ended.
     pub(crate) fn done(&self) {
         self.lock().busy -= 1;
     }
 
-    /// What waits to be computed.
+    /// Another question for a batch of this potential: one that waits, or else a structure to be begun with it, if
+    /// there are more than the other workers need.
+    pub(crate) fn more(&self, potential: usize) -> Option<NextWork> {
+        let mut state = self.lock();
+        if state.closed {
+            return None;
+        }
+        if let Some(waiting) = state.batcher.take(potential) {
+            return Some(NextWork::Evaluate { potential, waiting: Box::new(waiting) });
+        }
+        if state.compute.len() <= self.most_structures || state.held_bytes > MOST_HELD_BYTES {
+            return None;
+        }
+        state.begin().map(NextWork::Begin)
+    }
+
+    /// Questions of a structure under way. Once the queue is closed they are dropped: their workflows are taken up again
+    /// by a later attempt.
+    pub(crate) fn ask(&self, questions: impl IntoIterator<Item = (usize, Waiting)>) {
+        let mut state = self.lock();
+        if state.closed {
+            return;
+        }
+        let mut n_asked = 0;
+        for (potential, waiting) in questions {
+            state.batcher.push(potential, waiting);
+            n_asked += 1;
+        }
+        drop(state);
+        // The asking worker itself takes one.
+        if n_asked > 1 {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Puts a question back that does not fit into a batch: it stays the oldest.
+    pub(crate) fn put_back(&self, potential: usize, waiting: Waiting) {
+        let mut state = self.lock();
+        if !state.closed {
+            state.batcher.put_back(potential, waiting);
+        }
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    /// A structure is at its end.
+    pub(crate) fn end_structure(&self) {
+        self.lock().structures -= 1;
+        self.changed.notify_one();
+    }
+
+    /// A workflow holds another number of bytes than before.
+    pub(crate) fn hold(&self, before: u64, now: u64) {
+        if before != now {
+            let mut state = self.lock();
+            state.held_bytes = (state.held_bytes + now).saturating_sub(before);
+        }
+    }
+
+    /// What waits to be begun.
     pub(crate) fn backlog(&self) -> Backlog {
         let state = self.lock();
         Backlog { structures: state.compute.len() + state.first.len(), cost: state.cost }
     }
 
-    /// Whether nothing waits and nothing is in flight.
+    /// Whether nothing waits and nothing is under way.
     pub(crate) fn is_idle(&self) -> bool {
         let state = self.lock();
-        state.busy == 0 && state.first.is_empty() && state.read.is_empty() && state.compute.is_empty()
+        state.busy == 0
+            && state.batcher.is_empty()
+            && state.first.is_empty()
+            && state.read.is_empty()
+            && state.compute.is_empty()
     }
 
-    /// Forgets what waits and lets workers end after what they have in flight.
+    /// Forgets what waits and lets workers end after the evaluation that they have in hand.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         state.first.clear();
         state.read.clear();
         state.compute.clear();
+        state.batcher.clear();
         state.cost = 0.0;
         state.closed = true;
         drop(state);
         self.changed.notify_all();
+    }
+
+    /// Whether what is under way is to be put down.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+}
+
+impl State {
+    fn next(&mut self, most_structures: usize) -> Option<NextWork> {
+        if let Some((potential, waiting)) = self.batcher.oldest() {
+            return Some(NextWork::Evaluate { potential, waiting: Box::new(waiting) });
+        }
+        let has_room =
+            self.structures < most_structures && (self.structures == 0 || self.held_bytes <= MOST_HELD_BYTES);
+        if self.first.is_empty()
+            && let Some(entries) = self.read.pop_front()
+        {
+            return Some(NextWork::Read(entries));
+        }
+        if has_room {
+            return self.begin().map(NextWork::Begin);
+        }
+        self.read.pop_front().map(NextWork::Read)
+    }
+
+    fn begin(&mut self) -> Option<Assignment> {
+        let assignment = self.first.pop_front().or_else(|| self.compute.pop_front())?;
+        self.structures += 1;
+        self.cost -= f64::from(assignment.cost);
+        if self.compute.is_empty() && self.first.is_empty() {
+            // Sums of many costs leave rounding behind.
+            self.cost = 0.0;
+        }
+        Some(assignment)
     }
 }

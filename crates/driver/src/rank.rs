@@ -7,8 +7,8 @@ use crate::memory::{Resident, Sharing};
 use crate::pool::Pool;
 use crate::protocol::{Order, Report, Tally};
 use crate::results::SharedResults;
+use crate::shared::{Event, Shared};
 use crate::signals::Signals;
-use crate::worker::{Event, Shared};
 use mlip_store::report::{TableJob, TableRows, tabulate};
 use mlip_store::{Frame, MemorySample};
 use std::path::PathBuf;
@@ -216,6 +216,7 @@ impl RankLife {
         if let Some(Err(error)) = results.as_ref().map(SharedResults::close) {
             tracing::warn!("the cache may lack results of this attempt: {}", with_causes(&error));
         }
+        let last = last.and_then(|()| self.pool.shared.keep_answers().map_err(|error| with_causes(&error)));
         let closed = last.and_then(|()| match self.pool.shared.evaluator.journal.close() {
             Ok(Some(rest)) => Ok(rest),
             Ok(None) => Err("the journal was closed before".to_owned()),

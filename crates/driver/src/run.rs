@@ -4,7 +4,7 @@ use crate::budget::{FEW_STRUCTURES, Share, ThreadBudget, ThreadRequest};
 use crate::cache::{LIMIT_BYTES, StructureCache};
 use crate::coordinator::{Coordinator, Policy};
 use crate::error::{RunError, with_causes};
-use crate::evaluate::Evaluator;
+use crate::evaluator::Evaluator;
 use crate::gather::report;
 use crate::journal::SharedJournal;
 use crate::memory::{MemoryGate, Resident, default_limit};
@@ -16,10 +16,10 @@ use crate::rank::{Circumstances, RankLife};
 use crate::results::SharedResults;
 use crate::root::Root;
 use crate::setup::{Greeting, Setup, exchange_workers, greet};
+use crate::shared::Shared;
 use crate::signals::Signals;
 use crate::source::StructureSource;
 use crate::typical::{measured_costs, typical_bytes, typical_costs, useful_mlip_workers};
-use crate::worker::Shared;
 use mlip_atoms::Potential;
 use mlip_inputs::Manifest;
 use mlip_ranks::{Channel, Communicator, Pause, Rank};
@@ -181,8 +181,10 @@ fn prepare(
         evaluator: Evaluator {
             ids: physics.potential_ids(),
             potentials: engine.potentials,
+            run_dir: setup.run_dir.clone(),
+            calculation: physics.calculation(),
             settings: physics.settings(),
-            request: physics.request(),
+            sync_every: seconds(resources.sync_s),
             timeout: resources.timeout_s.map(seconds),
             structure_timeout: resources.structure_timeout_s.map(seconds),
             gate: MemoryGate::new(room),
@@ -192,9 +194,11 @@ fn prepare(
             times: Mutex::new(vec![Times::default(); physics.potentials.len()]),
         },
         source: engine.source,
-        queue: Queue::default(),
+        queue: Queue::new(physics.potentials.len(), budget.structure_workers.get()),
         cache: StructureCache::default(),
         tally: Mutex::new(Tally::default()),
+        mlip_workers: budget.mlip_workers.get(),
+        underway: Mutex::default(),
     };
     let circumstances = Circumstances {
         run_dir: setup.run_dir.clone(),

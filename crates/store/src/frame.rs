@@ -1,7 +1,7 @@
 //! What a journal holds.
 
 use crate::{Record, StructureDigest, TaskKey};
-use mlip_atoms::Failure;
+use mlip_atoms::{Failure, Prediction};
 use serde::{Deserialize, Serialize};
 
 /// One entry of a journal.
@@ -16,12 +16,27 @@ pub enum Frame {
         /// Whether nothing else was in flight on this rank (a second chance for a suspect).
         alone: bool,
     },
+    /// Answers to questions of a calculation that is not at its end: a resumed run asks for them no more.
+    ///
+    /// Whoever dies behind this frame died of what came later: the task starts with a clean slate.
+    Answered(Answers),
     /// An evaluation ended.
     Finished(Record),
     /// Memory of the rank at a moment.
     Memory(MemorySample),
     /// The rank left in good order.
     Closed,
+}
+
+/// Answers that a task had so far, since the last such frame.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answers {
+    /// The task.
+    pub key: TaskKey,
+    /// Time that they took, seconds.
+    pub spent_s: f32,
+    /// Number of each question within its workflow, and the answer; in the order in which they came.
+    pub answers: Vec<(u32, Prediction)>,
 }
 
 /// An entry of the input list after it was read.

@@ -1,12 +1,13 @@
 //! Everything on disk: the journal that makes a run resumable, and the CSVs made from it.
 //!
 //! Module order, each using only those before it:
-//! `error` ← `key` ← `record` ← `frame` ← `journal` ← `ledger`, `cache` ← `atomic_file` ← `run_file`, `run_lock` ← `report`.
+//! `error` ← `key` ← `prediction` ← `record` ← `frame` ← `journal` ← `ledger`, `cache` ← `atomic_file` ← `run_file`, `run_lock` ← `report`.
 
 mod atomic_file;
 mod error;
 mod frame;
 mod key;
+mod prediction;
 mod record;
 mod run_file;
 
@@ -21,10 +22,12 @@ pub mod run_lock;
 
 pub use atomic_file::AtomicFile;
 pub use error::StoreError;
-pub use frame::{EntryState, Frame, MemorySample, SurveyedEntry};
-pub use journal::{Attempts, FrameRef, JournalFile, JournalHeader, JournalReader, JournalWriter, RunId, Tail};
+pub use frame::{Answers, EntryState, Frame, MemorySample, SurveyedEntry};
+pub use journal::{
+    Attempts, FrameRef, JournalFile, JournalHeader, JournalReader, JournalWriter, Location, RunId, Tail,
+};
 pub use key::{StructureDigest, TaskKey};
-pub use ledger::{CrashPolicy, Ledger, LedgerPart, Location, RetryFailed, TaskState};
+pub use ledger::{CrashPolicy, Ledger, LedgerPart, RetryFailed, TaskState};
 pub use record::{Record, RecordHead};
 pub use run_file::{read_run_file, write_run_file};
 pub use run_lock::RunLock;

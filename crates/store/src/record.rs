@@ -1,10 +1,11 @@
 //! A finished evaluation.
 
+use crate::prediction::StoredPrediction;
 use crate::{StoreError, TaskKey};
-use mlip_atoms::prediction::AtomFeatures;
-use mlip_atoms::{Failure, FailureKind, Prediction};
-use mlip_calculations::Outcome;
+use mlip_atoms::{Failure, FailureKind};
+use mlip_calculations::{Computed, Details, EnergyVolumeCurve, Outcome};
 use serde::de::Error as _;
+use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 
@@ -55,16 +56,15 @@ struct Stored<'a> {
 
 #[derive(Serialize, Deserialize)]
 enum Body<'a> {
-    Done {
-        energy: f64,
-        forces: Cow<'a, [[f64; 3]]>,
-        stress: Option<[f64; 6]>,
-        magmoms: Option<Cow<'a, [f64]>>,
-        atom_features: Option<(u64, Cow<'a, [f64]>)>,
-    },
+    Done(StoredPrediction<'a>),
     Failed {
         line: Option<u32>,
         message: Cow<'a, str>,
+    },
+    /// Since minor version 2 of the journal.
+    EnergyVolume {
+        prediction: StoredPrediction<'a>,
+        curve: Cow<'a, EnergyVolumeCurve>,
     },
 }
 
@@ -103,16 +103,16 @@ impl Record {
 impl Serialize for Record {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let body = match &self.outcome {
-            Outcome::Done(prediction) => Body::Done {
-                energy: prediction.energy,
-                forces: Cow::Borrowed(&prediction.forces),
-                stress: prediction.stress,
-                magmoms: prediction.magmoms.as_deref().map(Cow::Borrowed),
-                atom_features: prediction
-                    .atom_features
-                    .as_ref()
-                    .map(|features| (features.width as u64, Cow::Borrowed(features.values.as_slice()))),
-            },
+            Outcome::Done(Computed { prediction, details }) => {
+                let prediction = StoredPrediction::of(prediction);
+                match details {
+                    None => Body::Done(prediction),
+                    Some(Details::EnergyVolume(curve)) => {
+                        Body::EnergyVolume { prediction, curve: Cow::Borrowed(curve) }
+                    }
+                    Some(_) => return Err(S::Error::custom("a record of a calculation that has no stored form")),
+                }
+            }
             Outcome::Failed(failure) => {
                 Body::Failed { line: failure.line, message: Cow::Borrowed(failure.message.as_str()) }
             }
@@ -125,22 +125,11 @@ impl<'de> Deserialize<'de> for Record {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Stored { head, species, body } = Stored::deserialize(deserializer)?;
         let outcome = match (head.failure, body) {
-            (None, Body::Done { energy, forces, stress, magmoms, atom_features }) => {
-                let atom_features = match atom_features {
-                    None => None,
-                    Some((width, values)) => Some(AtomFeatures {
-                        width: usize::try_from(width).map_err(D::Error::custom)?,
-                        values: values.into_owned(),
-                    }),
-                };
-                Outcome::Done(Prediction {
-                    energy,
-                    forces: forces.into_owned(),
-                    stress,
-                    magmoms: magmoms.map(Cow::into_owned),
-                    atom_features,
-                })
-            }
+            (None, Body::Done(prediction)) => Outcome::Done(prediction.into_prediction()?.into()),
+            (None, Body::EnergyVolume { prediction, curve }) => Outcome::Done(Computed {
+                prediction: prediction.into_prediction()?,
+                details: Some(Details::EnergyVolume(curve.into_owned())),
+            }),
             (Some(kind), Body::Failed { line, message }) => {
                 Outcome::Failed(Failure { kind, line, message: message.into_owned() })
             }

@@ -1,9 +1,11 @@
 //! Frames for tests.
 
-use crate::{EntryState, Frame, JournalHeader, MemorySample, Record, RunId, StructureDigest, SurveyedEntry, TaskKey};
+use crate::{
+    Answers, EntryState, Frame, JournalHeader, MemorySample, Record, RunId, StructureDigest, SurveyedEntry, TaskKey,
+};
 use mlip_atoms::prediction::AtomFeatures;
 use mlip_atoms::{Failure, FailureKind, Prediction};
-use mlip_calculations::Outcome;
+use mlip_calculations::{Computed, Details, EnergyVolumeCurve, Outcome};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -20,7 +22,14 @@ pub(crate) fn key(number: u8) -> TaskKey {
 
 pub(crate) fn done(key: TaskKey, energy: f64) -> Record {
     let prediction = Prediction { energy, forces: vec![[0.5, -0.25, 0.0]], ..Prediction::default() };
-    Record { key, potential: 0, species: vec![14], outcome: Outcome::Done(prediction), attempts: 1, wall_s: 0.25 }
+    Record {
+        key,
+        potential: 0,
+        species: vec![14],
+        outcome: Outcome::Done(prediction.into()),
+        attempts: 1,
+        wall_s: 0.25,
+    }
 }
 
 pub(crate) fn failed(key: TaskKey, kind: FailureKind, attempts: u32) -> Record {
@@ -65,7 +74,15 @@ fn any_failure() -> impl Strategy<Value = Failure> {
 }
 
 pub(crate) fn any_record() -> impl Strategy<Value = Record> {
-    let outcome = prop_oneof![any_prediction().prop_map(Outcome::Done), any_failure().prop_map(Outcome::Failed)];
+    let outcome = prop_oneof![
+        any_prediction().prop_map(|prediction| Outcome::Done(prediction.into())),
+        (any_prediction(), vec((finite(), finite()), 0..4)).prop_map(|(prediction, points)| {
+            let (volumes, energies) = points.into_iter().unzip();
+            let details = Some(Details::EnergyVolume(EnergyVolumeCurve { volumes, energies }));
+            Outcome::Done(Computed { prediction, details })
+        }),
+        any_failure().prop_map(Outcome::Failed)
+    ];
     (any_key(), any::<u16>(), vec(any::<u8>(), 0..9), outcome, any::<u32>(), 0.0f32..1e6).prop_map(
         |(key, potential, species, outcome, attempts, wall_s)| Record {
             key,
@@ -85,6 +102,14 @@ pub(crate) fn any_state() -> impl Strategy<Value = EntryState> {
     prop_oneof![structure, any_failure().prop_map(EntryState::Failed)]
 }
 
+fn any_answers() -> impl Strategy<Value = Answers> {
+    (any_key(), 0.0f32..1e6, vec((any::<u32>(), any_prediction()), 0..4)).prop_map(|(key, spent_s, answers)| Answers {
+        key,
+        spent_s,
+        answers,
+    })
+}
+
 pub(crate) fn any_frame() -> impl Strategy<Value = Frame> {
     let surveyed = (any::<u64>(), any_state()).prop_map(|(entry, state)| SurveyedEntry { entry, state });
     let memory = (0.0f64..1e9, any::<u64>(), any::<u32>()).prop_map(|(time_s, bytes, in_flight)| MemorySample {
@@ -102,6 +127,7 @@ pub(crate) fn any_frame() -> impl Strategy<Value = Frame> {
     prop_oneof![
         1 => vec(surveyed, 1..4).prop_map(Frame::Surveyed),
         3 => (any_key(), any::<bool>()).prop_map(|(key, alone)| Frame::Started { key, alone }),
+        2 => any_answers().prop_map(Frame::Answered),
         4 => any_record().prop_map(Frame::Finished),
         1 => memory.prop_map(Frame::Memory),
         1 => Just(Frame::Closed),

@@ -182,7 +182,8 @@ impl Coordinator {
                 TaskState::Quarantined { deaths } => (Treatment::Quarantine { deaths }, false),
             };
             let list = if alone { &mut suspected } else { &mut work };
-            list.push(Work { potential, treatment, predicted });
+            let answers = self.known.ledger.answers(&key);
+            list.push(Work { potential, treatment, predicted, answers });
         }
         let entry = answer.entry;
         let mut item = |work: Vec<Work>| {

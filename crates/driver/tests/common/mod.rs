@@ -4,6 +4,7 @@
 
 use mlip_atoms::lennard_jones::{LennardJones, LennardJonesParameters};
 use mlip_atoms::{Failure, FailureKind, Frame, Lattice, LoadOptions, Potential, Species, Structure};
+use mlip_calculations::CalculationConfig;
 use mlip_driver::{
     Engine, Finish, Loaded, Physics, PotentialConfig, Resources, RootPart, RunConfig, RunError, Setup, Signals,
     StructureSource, execute,
@@ -208,7 +209,12 @@ impl Trial {
             run: "17".repeat(16),
             version: "test".into(),
             folder: ".".into(),
-            physics: Physics { frame: Frame::Pymatgen, forces: true, potentials },
+            physics: Physics {
+                frame: Frame::Pymatgen,
+                calculation: CalculationConfig::SinglePoint,
+                forces: true,
+                potentials,
+            },
             resources: self.resources.clone(),
         }
     }

@@ -1,5 +1,7 @@
 //! The bytes of a journal; `docs/formats.md` describes them one by one.
 
+use crate::frame::Answers;
+use crate::prediction::StoredPrediction;
 use crate::{Frame, MemorySample, Record, RecordHead, StoreError, SurveyedEntry, TaskKey};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -12,7 +14,7 @@ pub(crate) const MAGIC: [u8; 8] = *b"MLIPJRNL";
 pub const FORMAT_MAJOR: u16 = 1;
 
 /// Readers accept any minor version: it only adds kinds of frames, which older readers skip.
-pub const FORMAT_MINOR: u16 = 1;
+pub const FORMAT_MINOR: u16 = 2;
 
 /// Magic, major and minor version.
 pub(crate) const PREAMBLE_BYTES: usize = 12;
@@ -31,6 +33,8 @@ const TAG_MEMORY: u8 = 4;
 const TAG_CLOSED: u8 = 5;
 /// Since minor version 1, instead of [`TAG_MEMORY`].
 const TAG_SAMPLE: u8 = 6;
+/// Since minor version 2.
+const TAG_ANSWERED: u8 = 7;
 
 /// Identity of a run: drawn once when it begins, repeated in each of its journals.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -111,6 +115,11 @@ pub enum ScannedFrame {
         /// See [`Frame::Started`].
         alone: bool,
     },
+    /// Answers to a calculation that is not at its end.
+    Answered {
+        /// To which task.
+        key: TaskKey,
+    },
     /// An evaluation ended.
     Finished(RecordHead),
     /// Memory of the rank at a moment.
@@ -127,6 +136,7 @@ impl ScannedFrame {
         match frame {
             Frame::Surveyed(entries) => Self::surveyed(entries),
             Frame::Started { key, alone } => Self::Started { key: *key, alone: *alone },
+            Frame::Answered(answers) => Self::Answered { key: answers.key },
             Frame::Finished(record) => Self::Finished(record.head()),
             Frame::Memory(sample) => Self::Memory(sample.clone()),
             Frame::Closed => Self::Closed,
@@ -155,6 +165,10 @@ impl EncodedFrame {
         match frame {
             Frame::Surveyed(entries) => encode(TAG_SURVEYED, entries, journal),
             Frame::Started { key, alone } => encode(TAG_STARTED, &(key, alone), journal),
+            Frame::Answered(Answers { key, spent_s, answers }) => {
+                let stored: Vec<_> = answers.iter().map(|(ask, answer)| (*ask, StoredPrediction::of(answer))).collect();
+                encode(TAG_ANSWERED, &(key, spent_s, stored), journal)
+            }
             Frame::Finished(record) => encode(TAG_FINISHED, record, journal),
             Frame::Memory(sample) => encode(TAG_SAMPLE, sample, journal),
             Frame::Closed => encode(TAG_CLOSED, &(), journal),
@@ -223,6 +237,7 @@ pub(crate) fn decode(payload: &[u8]) -> Result<Option<Frame>, postcard::Error> {
             let (key, alone) = postcard::from_bytes(body)?;
             Frame::Started { key, alone }
         }
+        TAG_ANSWERED => Frame::Answered(decode_answers(body)?),
         TAG_FINISHED => Frame::Finished(postcard::from_bytes(body)?),
         TAG_MEMORY => Frame::Memory(postcard::from_bytes::<OldSample>(body)?.into()),
         TAG_SAMPLE => Frame::Memory(postcard::from_bytes(body)?),
@@ -238,8 +253,15 @@ pub(crate) fn decode_lean(payload: &[u8]) -> Result<ScannedFrame, postcard::Erro
     };
     Ok(match *tag {
         TAG_FINISHED => ScannedFrame::Finished(postcard::take_from_bytes(body)?.0),
+        TAG_ANSWERED => ScannedFrame::Answered { key: postcard::take_from_bytes(body)?.0 },
         _ => decode(payload)?.as_ref().map_or(ScannedFrame::Unknown, ScannedFrame::of),
     })
+}
+
+fn decode_answers(body: &[u8]) -> Result<Answers, postcard::Error> {
+    let (key, spent_s, stored): (TaskKey, f32, Vec<(u32, StoredPrediction<'_>)>) = postcard::from_bytes(body)?;
+    let answers = stored.into_iter().map(|(ask, answer)| Ok((ask, answer.into_prediction()?)));
+    Ok(Answers { key, spent_s, answers: answers.collect::<Result<_, postcard::Error>>()? })
 }
 
 /// A memory sample of minor version 0.

@@ -1,18 +1,22 @@
 //! Append-only, checksummed files: one a rank and attempt.
 //!
-//! Module order: `format` ← `writer`, `reader` ← `attempts`.
+//! Module order: `format` ← `writer`, `reader` ← `attempts`, `location` ← `open`.
 
 mod attempts;
 mod format;
+mod location;
+mod open;
 mod reader;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use attempts::journal_path;
 pub use attempts::{Attempts, JournalFile};
 pub use format::{EncodedFrame, FORMAT_MAJOR, FORMAT_MINOR, JournalHeader, MAX_PAYLOAD, RunId, ScannedFrame};
+pub use location::Location;
+pub(crate) use open::OpenJournals;
+pub use open::read_answers;
 pub use reader::{FrameRef, JournalReader, Tail, read_frame, read_record};
 pub(crate) use writer::sync_folder;
 pub use writer::{JournalSync, JournalWriter};

@@ -1,7 +1,8 @@
 use super::*;
 use crate::samples::{RUN, any_frame, any_record, done, failed as failed_record, header, key};
-use crate::{EntryState, Frame, MemorySample, Record, StoreError, StructureDigest, SurveyedEntry};
-use mlip_atoms::{Failure, FailureKind};
+use crate::{Answers, EntryState, Frame, MemorySample, Record, StoreError, StructureDigest, SurveyedEntry};
+use mlip_atoms::{Failure, FailureKind, Prediction};
+use mlip_calculations::{Computed, Details, EnergyVolumeCurve, Outcome};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::fs::{self, File, OpenOptions};
@@ -127,7 +128,7 @@ fn the_bytes_of_a_journal_are_those_documented() {
         write(run.path(), &[Frame::Started { key: key(0xab), alone: true }, Frame::Finished(done(key(1), -1.5))]);
     let bytes = fs::read(path).unwrap();
     let mut expected = Vec::new();
-    expected.extend(b"MLIPJRNL\x01\x00\x01\x00");
+    expected.extend(b"MLIPJRNL\x01\x00\x02\x00");
     let mut frame = |payload: &[u8]| {
         let length = (payload.len() as u32).to_le_bytes();
         expected.extend(length);
@@ -179,6 +180,16 @@ fn the_bytes_of_the_other_frames_are_those_documented() {
     let expected = MemorySample { sharing: None, held_bytes: 0, promised_bytes: 0, ..sample };
     assert_eq!(super::format::decode(&old).unwrap(), Some(Frame::Memory(expected)));
     assert_eq!(payload(&Frame::Closed), [5]);
+    let answer = Prediction { energy: -1.5, ..Prediction::default() };
+    let answered = Frame::Answered(Answers { key: key(3), spent_s: 0.25, answers: vec![(300, answer.clone())] });
+    let question = [b"\x01\xac\x02".as_slice(), &(-1.5f64).to_le_bytes(), b"\x00\x00\x00\x00"].concat();
+    assert_eq!(payload(&answered), [b"\x07".as_slice(), &[3; 16], &0.25f32.to_le_bytes(), &question].concat());
+    let curve = EnergyVolumeCurve { volumes: vec![2.0], energies: vec![3.0] };
+    let details = Some(Details::EnergyVolume(curve));
+    let outcome = Outcome::Done(Computed { prediction: answer, details });
+    let curved = payload(&Frame::Finished(Record { outcome, ..done(key(1), 0.0) }));
+    let body = [b"\x02".as_slice(), &(-1.5f64).to_le_bytes(), b"\x00\x00\x00\x00\x01", &2f64.to_le_bytes(), b"\x01"];
+    assert!(curved.ends_with(&[body.concat().as_slice(), &3f64.to_le_bytes()].concat()), "{curved:?}");
     let record = payload(&Frame::Finished(failed_record(key(2), FailureKind::Crashed, 3)));
     let head = [b"\x03".as_slice(), &[2; 16], b"\x00\x03", &0.25f32.to_le_bytes(), b"\x01\x08"].concat();
     assert_eq!(record, [head.as_slice(), b"\x01\x0e\x01\x00\x02no"].concat());
@@ -249,7 +260,7 @@ fn another_major_version_is_refused_with_both_versions_named() {
     bytes[8] = 9;
     fs::write(&path, bytes).unwrap();
     let message = JournalReader::open(&path).unwrap_err().to_string();
-    assert!(message.contains("format 9.1") && message.contains("reads format 1"), "{message}");
+    assert!(message.contains("format 9.2") && message.contains("reads format 1"), "{message}");
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! The share of one journal in the ledger.
 
-use super::part::{Death, RankSample};
-use super::{JournalSummary, LedgerEntry, LedgerPart, Location, SurveyFrame};
+use super::part::{AnsweredFrame, Death, RankSample};
+use super::{JournalSummary, LedgerEntry, LedgerPart, SurveyFrame};
 use crate::journal::{JournalHeader, ScannedFrame};
-use crate::{Frame, FrameRef, Tail, TaskKey};
+use crate::{Frame, FrameRef, Location, Tail, TaskKey};
 use std::collections::HashMap;
 
 /// Follows one journal frame by frame: one that is scanned, or the one that this rank writes.
@@ -50,6 +50,11 @@ impl JournalAccount {
         match frame {
             ScannedFrame::Started { key, alone } => {
                 self.in_flight.insert(*key, *alone);
+            }
+            ScannedFrame::Answered { key } => {
+                // The process lived on with it: a death that follows has its cause in what begins after.
+                self.in_flight.remove(key);
+                self.part.answers.push(AnsweredFrame { key: *key, location });
             }
             ScannedFrame::Finished(head) => {
                 self.in_flight.remove(&head.key);

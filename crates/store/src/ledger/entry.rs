@@ -1,21 +1,10 @@
 //! Records, and where they lie.
 
-use crate::{FrameRef, RecordHead, TaskKey};
+use crate::{FrameRef, Location, RecordHead, TaskKey};
 use mlip_atoms::FailureKind;
 use mlip_spill::Value;
 use serde::{Deserialize, Serialize};
 use std::cmp::{Ordering, Reverse};
-
-/// Where a frame lies among all journals of a run. Means the same on every rank.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Location {
-    /// Launch of the run.
-    pub attempt: u32,
-    /// Rank in that launch.
-    pub rank: u32,
-    /// Place in that rank's journal.
-    pub place: FrameRef,
-}
 
 /// Result, or class of failure, in one byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

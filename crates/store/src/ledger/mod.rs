@@ -14,8 +14,8 @@ mod tests;
 
 pub use account::JournalAccount;
 pub(crate) use entry::bytes_at;
-pub use entry::{LedgerEntry, Location, RecordStatus, Recorded};
-pub use part::{Deaths, JournalSummary, LedgerPart, RankSample, SurveyFrame};
+pub use entry::{LedgerEntry, RecordStatus, Recorded};
+pub use part::{AnsweredFrame, Deaths, JournalSummary, LedgerPart, RankSample, SurveyFrame};
 pub use policy::{CrashPolicy, RetryFailed, TaskState};
 pub use scan::scan_journal;
 pub use summary::Ledger;

@@ -1,7 +1,7 @@
 //! What a ledger is made of.
 
-use super::{LedgerEntry, Location};
-use crate::{MemorySample, Tail, TaskKey};
+use super::LedgerEntry;
+use crate::{Location, MemorySample, Tail, TaskKey};
 use serde::{Deserialize, Serialize};
 
 /// A part of what journals amount to. Ranks send it to each other; a [`super::Ledger`] takes in parts in any order, and
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct LedgerPart {
     pub(super) entries: Vec<LedgerEntry>,
     pub(super) deaths: Vec<Death>,
+    pub(super) answers: Vec<AnsweredFrame>,
     pub(super) surveys: Vec<SurveyFrame>,
     pub(super) samples: Vec<RankSample>,
     pub(super) journals: Vec<JournalSummary>,
@@ -38,6 +39,15 @@ pub struct Deaths {
     pub total: u32,
     /// Those in which nothing else was in flight.
     pub alone: u32,
+}
+
+/// An `Answered` frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnsweredFrame {
+    /// The task.
+    pub key: TaskKey,
+    /// Where it lies.
+    pub location: Location,
 }
 
 /// A `Surveyed` frame.

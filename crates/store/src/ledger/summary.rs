@@ -1,9 +1,9 @@
 //! The ledger of a run.
 
 use super::part::Death;
-use super::{Deaths, JournalSummary, LedgerPart, Location, RankSample, Recorded, SurveyFrame, scan_journal};
+use super::{AnsweredFrame, Deaths, JournalSummary, LedgerPart, RankSample, Recorded, SurveyFrame, scan_journal};
 use crate::journal::JournalFile;
-use crate::{MemorySample, RunId, StoreError, TaskKey};
+use crate::{Location, MemorySample, RunId, StoreError, TaskKey};
 use mlip_spill::Table;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -16,6 +16,8 @@ use std::path::Path;
 pub struct Ledger {
     records: Table<Recorded>,
     deaths: BTreeSet<Death>,
+    /// Of tasks that are not at their end.
+    answers: BTreeMap<TaskKey, BTreeSet<Location>>,
     /// First and last entry.
     surveys: BTreeMap<Location, (u64, u64)>,
     samples: BTreeMap<Location, MemorySample>,
@@ -30,6 +32,7 @@ impl Ledger {
         Self {
             records: Table::new(folder),
             deaths: BTreeSet::new(),
+            answers: BTreeMap::new(),
             surveys: BTreeMap::new(),
             samples: BTreeMap::new(),
             journals: BTreeMap::new(),
@@ -51,6 +54,13 @@ impl Ledger {
     pub fn absorb(&mut self, part: LedgerPart) -> Result<(), StoreError> {
         for entry in part.entries {
             self.records.insert(entry.key.0, entry.recorded)?;
+            self.forget_answers(&entry.key, entry.recorded.location().attempt);
+        }
+        for AnsweredFrame { key, location } in part.answers {
+            // A failure that is being repeated has answers of its own.
+            if self.get(&key)?.is_none_or(|record| record.location().attempt < location.attempt) {
+                self.answers.entry(key).or_default().insert(location);
+            }
         }
         self.deaths.extend(part.deaths);
         self.surveys.extend(part.surveys.into_iter().map(|frame| (frame.location, (frame.first, frame.last))));
@@ -64,6 +74,21 @@ impl Ledger {
             }
         }
         Ok(())
+    }
+
+    /// Answers that led to a record, or came before it, are of no use any more.
+    fn forget_answers(&mut self, key: &TaskKey, attempt: u32) {
+        if let Some(kept) = self.answers.get_mut(key) {
+            kept.retain(|location| location.attempt > attempt);
+            if kept.is_empty() {
+                self.answers.remove(key);
+            }
+        }
+    }
+
+    /// Where the answers lie that a task without a record has so far, in order of attempt, rank and place.
+    pub fn answers(&self, key: &TaskKey) -> Vec<Location> {
+        self.answers.get(key).map(|kept| kept.iter().copied().collect()).unwrap_or_default()
     }
 
     /// The record that counts for a task.

@@ -1,8 +1,8 @@
 use super::*;
 use crate::journal::{JournalFile, JournalWriter};
 use crate::samples::{RUN, done, failed, header, key};
-use crate::{Attempts, Frame, MemorySample, TaskKey};
-use mlip_atoms::FailureKind;
+use crate::{Answers, Attempts, Frame, Location, MemorySample, TaskKey};
+use mlip_atoms::{FailureKind, Prediction};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::fs::OpenOptions;
@@ -261,4 +261,46 @@ proptest! {
         mlip_spill::Value::write(&recorded, &mut bytes);
         prop_assert_eq!(<Recorded as mlip_spill::Value>::read(&bytes), recorded);
     }
+}
+
+#[test]
+fn answers_are_kept_until_there_is_a_record_and_clear_the_task_of_suspicion() {
+    let folder = tempfile::tempdir().unwrap();
+    let answered = |energies: &[f64]| {
+        let answers = (0..).zip(energies.iter().map(|energy| Prediction { energy: *energy, ..Prediction::default() }));
+        Frame::Answered(Answers { key: key(1), spent_s: 0.5, answers: answers.collect() })
+    };
+    let write = |attempt: u32, frames: &[Frame]| {
+        let mut writer = JournalWriter::create(folder.path(), &header(attempt, 0)).unwrap();
+        frames.iter().for_each(|frame| {
+            writer.append(frame).unwrap();
+        });
+    };
+    let ledger = || {
+        let mut ledger = Ledger::new(folder.path());
+        // Whatever the order in which journals are read.
+        for file in Attempts::list(folder.path()).unwrap().files.iter().rev() {
+            ledger.scan(file, RUN).unwrap();
+        }
+        ledger
+    };
+    let started = || Frame::Started { key: key(1), alone: false };
+    // Killed after an answer: nothing is held against the task. Killed before the next: that is.
+    write(1, &[started(), answered(&[1.0, 2.0])]);
+    assert_eq!(ledger().deaths(&key(1)).total, 0);
+    write(2, &[started()]);
+    assert_eq!(ledger().deaths(&key(1)).total, 1);
+    write(3, &[started(), answered(&[3.0]), started()]);
+    assert_eq!(ledger().deaths(&key(1)).total, 2);
+    let places = ledger().answers(&key(1));
+    let answers = crate::journal::read_answers(folder.path(), &places).unwrap();
+    let energies: Vec<f64> = answers.iter().flat_map(|frame| &frame.answers).map(|(_, answer)| answer.energy).collect();
+    assert_eq!(energies, [1.0, 2.0, 3.0]);
+    // A failure makes them useless; a repetition has its own.
+    write(4, &[started(), Frame::Finished(failed(key(1), FailureKind::Timeout, 1))]);
+    assert_eq!(ledger().answers(&key(1)), []);
+    write(5, &[started(), answered(&[4.0])]);
+    assert_eq!(ledger().answers(&key(1)).len(), 1);
+    write(6, &[Frame::Finished(done(key(1), 1.0))]);
+    assert_eq!(ledger().answers(&key(1)), []);
 }

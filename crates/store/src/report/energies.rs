@@ -57,9 +57,9 @@ impl Energies {
                     self.0.text(&failure.kind.to_string())?;
                     self.0.empty(10)?;
                 }
-                (_, Some(Outcome::Done(prediction))) => {
+                (_, Some(Outcome::Done(computed))) => {
                     self.0.text("ok")?;
-                    self.numbers(prediction, record.map_or(0, |fetched| fetched.record.species.len()))?;
+                    self.numbers(&computed.prediction, record.map_or(0, |fetched| fetched.record.species.len()))?;
                 }
                 (_, None) => {
                     self.0.text("pending")?;

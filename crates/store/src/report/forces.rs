@@ -4,7 +4,6 @@ use super::row::EntryRow;
 use super::table::Rows;
 use crate::StoreError;
 use mlip_atoms::{PotentialId, Species};
-use mlip_calculations::Outcome;
 
 pub(super) const NAME: &str = "forces";
 
@@ -23,7 +22,7 @@ impl Forces {
             let Some(record) = entry.record(position).map(|fetched| &fetched.record) else {
                 continue;
             };
-            let Outcome::Done(prediction) = &record.outcome else {
+            let Some(prediction) = record.outcome.prediction() else {
                 continue;
             };
             for (site, force) in prediction.forces.iter().enumerate() {

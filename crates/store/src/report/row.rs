@@ -2,7 +2,6 @@
 
 use crate::{EntryState, Record};
 use mlip_atoms::Prediction;
-use mlip_calculations::Outcome;
 
 /// A record and where it was made.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,9 +39,6 @@ impl EntryRow<'_> {
 
     /// The result of a potential, if it has one.
     pub(super) fn prediction(&self, position: usize) -> Option<&Prediction> {
-        match &self.record(position)?.record.outcome {
-            Outcome::Done(prediction) => Some(prediction),
-            Outcome::Failed(_) => None,
-        }
+        self.record(position)?.record.outcome.prediction()
     }
 }

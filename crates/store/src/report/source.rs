@@ -1,41 +1,9 @@
 //! Where a report finds what it prints.
 
-use crate::journal::{journal_path, read_frame, read_record};
+use crate::journal::{OpenJournals, read_frame, read_record};
 use crate::ledger::SurveyFrame;
 use crate::{EntryState, Frame, Ledger, Location, Record, StoreError};
-use std::collections::HashMap;
-use std::fs::File;
-use std::path::{Path, PathBuf};
-
-/// Journals kept open at a time; far below the usual limit of 1024 files a process.
-const MAX_OPEN: usize = 128;
-
-/// Journals opened on demand.
-#[derive(Debug)]
-struct OpenJournals {
-    run_dir: PathBuf,
-    files: HashMap<(u32, u32), (PathBuf, File)>,
-}
-
-impl OpenJournals {
-    fn new(run_dir: &Path) -> Self {
-        Self { run_dir: run_dir.to_owned(), files: HashMap::new() }
-    }
-
-    fn get(&mut self, attempt: u32, rank: u32) -> Result<&(PathBuf, File), StoreError> {
-        if self.files.len() >= MAX_OPEN && !self.files.contains_key(&(attempt, rank)) {
-            self.files.clear();
-        }
-        match self.files.entry((attempt, rank)) {
-            std::collections::hash_map::Entry::Occupied(entry) => Ok(entry.into_mut()),
-            std::collections::hash_map::Entry::Vacant(entry) => {
-                let path = journal_path(&self.run_dir, attempt, rank);
-                let file = File::open(&path).map_err(StoreError::io("open", &path))?;
-                Ok(entry.insert((path, file)))
-            }
-        }
-    }
-}
+use std::path::Path;
 
 /// Reads records from the journals of a run.
 #[derive(Debug)]

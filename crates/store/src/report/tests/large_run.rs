@@ -43,7 +43,9 @@ fn large_run(run: &Path, plan: &ReportPlan, n_ranks: u32, n_attempts: u32) -> BT
                 Outcome::Failed(failure(FailureKind::NotFinite, None, "the result is not finite (energy)"))
             } else {
                 let numbers: Vec<[f64; 3]> = (0..n_atoms).map(|site| [site as f64 / 3.0, 0.1, -0.7]).collect();
-                Outcome::Done(Prediction { energy: -f64::from(turn) / 3.0, forces: numbers, ..Prediction::default() })
+                Outcome::Done(
+                    Prediction { energy: -f64::from(turn) / 3.0, forces: numbers, ..Prediction::default() }.into(),
+                )
             };
             let species = vec![26; n_atoms];
             let done = Frame::Finished(record(plan, &state, position, &species, outcome));
@@ -122,7 +124,7 @@ fn a_long_list_passes_through_in_windows_without_a_gap() {
         frames.push(Frame::Surveyed(range.map(|entry| SurveyedEntry { entry, state: state(entry) }).collect()));
     }
     for entry in (0..5000).rev() {
-        let outcome = Outcome::Done(Prediction { energy: energy(entry), ..Prediction::default() });
+        let outcome = Outcome::Done(Prediction { energy: energy(entry), ..Prediction::default() }.into());
         frames.push(Frame::Finished(record(&plan, &state(entry), 0, &[18], outcome)));
     }
     journal(run.path(), 1, 0, &frames);

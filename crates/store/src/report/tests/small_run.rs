@@ -43,7 +43,7 @@ fn small_run(run: &Path, plan: &ReportPlan) -> Vec<Result<(String, String), Infa
         &[
             survey(0, salt.clone()),
             survey(2, EntryState::Failed(disordered)),
-            Frame::Finished(record(plan, &salt, 1, &[11, 17], Outcome::Done(plain))),
+            Frame::Finished(record(plan, &salt, 1, &[11, 17], Outcome::Done(plain.into()))),
             Frame::Finished(record(plan, &iron, 0, &[26], Outcome::Failed(timeout))),
         ],
     );
@@ -53,8 +53,8 @@ fn small_run(run: &Path, plan: &ReportPlan) -> Vec<Result<(String, String), Infa
         1,
         &[
             survey(1, iron.clone()),
-            Frame::Finished(record(plan, &salt, 0, &[11, 17], Outcome::Done(both))),
-            Frame::Finished(record(plan, &iron, 1, &[26], Outcome::Done(bare))),
+            Frame::Finished(record(plan, &salt, 0, &[11, 17], Outcome::Done(both.into()))),
+            Frame::Finished(record(plan, &iron, 1, &[26], Outcome::Done(bare.into()))),
             Frame::Memory(sample),
             Frame::Closed,
         ],
@@ -182,7 +182,7 @@ fn every_float_reads_back_to_the_same_bits() {
         [number, number * 0.1, number * 3.0]
     }));
     let prediction = Prediction { energy: 0.1, forces: forces.clone(), ..Prediction::default() };
-    let done = record(&plan, &state, 0, &vec![18; forces.len()], Outcome::Done(prediction));
+    let done = record(&plan, &state, 0, &vec![18; forces.len()], Outcome::Done(prediction.into()));
     journal(run.path(), 1, 0, &[survey(0, state), Frame::Finished(done)]);
     report_from_journals(run.path(), &plan, &provenance(), entries(&[("a", "a.cif")]), 3).unwrap();
     let text = table(run.path(), "forces");

@@ -1,0 +1,35 @@
+//! Which calculation a run does, as its settings name it.
+
+use crate::{Calculation, EnergyVolume, EnergyVolumeCalculation, SinglePoint};
+use mlip_atoms::Request;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// The calculation of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CalculationConfig {
+    /// Each structure as it is.
+    #[default]
+    SinglePoint,
+    /// Each structure at several volumes.
+    EnergyVolume(EnergyVolume),
+}
+
+impl CalculationConfig {
+    /// As users write it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::SinglePoint => "single-point",
+            Self::EnergyVolume(_) => "energy-volume",
+        }
+    }
+
+    /// The calculation, asking for this of each structure as it was read.
+    pub fn build(&self, request: Request) -> Arc<dyn Calculation> {
+        match *self {
+            Self::SinglePoint => Arc::new(SinglePoint { request }),
+            Self::EnergyVolume(volumes) => Arc::new(EnergyVolumeCalculation { volumes, request }),
+        }
+    }
+}

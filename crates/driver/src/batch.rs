@@ -1,0 +1,349 @@
+//! Batches of one worker: formed from questions of any workflows, as far as its engine has room for them.
+
+use crate::batcher::Waiting;
+use crate::memory::MemoryPermit;
+use crate::queue::NextWork;
+use crate::shared::{Shared, WorkError, panic_message};
+use crate::underway::RunningTask;
+use mlip_atoms::engine::{Answer, BatchError, BatchSum, Demand, Job, JobId, Prepared};
+use mlip_atoms::{Deadline, DeviceError, Engine, EngineResources, PredictError, Prediction};
+use mlip_calculations::Ask;
+use mlip_store::Frame;
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// The threads inside one evaluation.
+pub(crate) struct EvaluationThreads(Option<rayon::ThreadPool>);
+
+impl EvaluationThreads {
+    /// One thread is the calling thread itself.
+    pub(crate) fn new(pool: Option<rayon::ThreadPool>) -> Self {
+        Self(pool)
+    }
+
+    fn number(&self) -> usize {
+        self.0.as_ref().map_or(1, rayon::ThreadPool::current_num_threads)
+    }
+
+    fn run<T: Send>(&self, evaluation: impl FnOnce() -> T + Send) -> T {
+        match &self.0 {
+            Some(pool) => pool.install(evaluation),
+            None => evaluation(),
+        }
+    }
+}
+
+/// What a worker evaluates with: an engine for each potential, opened when it is first needed.
+pub(crate) struct Batches {
+    engines: Vec<Option<Box<dyn Engine>>>,
+    threads: EvaluationThreads,
+    n_jobs: u64,
+}
+
+/// A question that is part of a batch.
+struct Member {
+    task: Arc<RunningTask>,
+    ask: Ask,
+    demand: Demand,
+}
+
+/// An answer, and the time it took, seconds.
+type Timed = (Result<Prediction, PredictError>, f64);
+
+/// A question after its engine has looked at it.
+enum Looked<'a> {
+    /// It can be computed within this reservation.
+    Ready(Box<Prepared>, MemoryPermit<'a>),
+    /// It has its answer already.
+    Answered(PredictError),
+    /// There is no memory for it now.
+    Full(Box<Prepared>),
+}
+
+impl Batches {
+    pub(crate) fn new(n_potentials: usize, threads: EvaluationThreads) -> Self {
+        Self { engines: (0..n_potentials).map(|_| None).collect(), threads, n_jobs: 0 }
+    }
+
+    /// Evaluates a question, with others of the same potential if that pays. Gives what people should know.
+    pub(crate) fn evaluate(
+        &mut self,
+        shared: &Shared,
+        potential: usize,
+        first: Waiting,
+    ) -> Result<Option<String>, WorkError> {
+        let mut remark = None;
+        let (mut batch, mut members, mut permits) = (Vec::new(), HashMap::new(), Vec::new());
+        let mut answered = Vec::new();
+        let mut sum = BatchSum::default();
+        let mut next = Some(first);
+        let alone = next.as_ref().is_some_and(|waiting| waiting.task.structure.alone);
+        while let Some(Waiting { task, ask, prepared }) = next.take() {
+            match self.look(shared, potential, &task, &ask, prepared, batch.is_empty())? {
+                Looked::Answered(error) => answered.push((task, ask, (Err(error), 0.0))),
+                Looked::Full(prepared) => {
+                    shared.queue.put_back(potential, Waiting { task, ask, prepared: Some(*prepared) });
+                    break;
+                }
+                Looked::Ready(prepared, permit) => {
+                    if !batch.is_empty() && !self.engine(shared, potential)?.fits(&sum, &prepared.demand) {
+                        shared.queue.put_back(potential, Waiting { task, ask, prepared: Some(*prepared) });
+                        break;
+                    }
+                    sum = sum.and(&prepared.demand);
+                    members.insert(prepared.job.id, Member { task, ask, demand: prepared.demand });
+                    permits.push(permit);
+                    batch.push(*prepared);
+                }
+            }
+            // Nothing is smaller than one atom without neighbors: where not even that fits, nobody need look.
+            let smallest = Demand { n_atoms: 1, group: sum.demand.group, ..Demand::default() };
+            while next.is_none() && !alone && !batch.is_empty() && self.engine(shared, potential)?.fits(&sum, &smallest)
+            {
+                match shared.queue.more(potential) {
+                    Some(NextWork::Begin(assignment)) => {
+                        remark = shared.begin(assignment, Some(potential))?.or(remark);
+                    }
+                    Some(NextWork::Evaluate { waiting, .. }) => next = Some(*waiting),
+                    _ => break,
+                }
+            }
+        }
+        for (task, ask, timed) in answered {
+            remark = tell(shared, &task, &ask, timed)?.or(remark);
+        }
+        if batch.is_empty() {
+            return Ok(remark);
+        }
+        for member in members.values() {
+            let started = Frame::Started { key: member.task.key, alone: member.task.structure.alone };
+            shared.evaluator.journal.append(&started)?;
+        }
+        let n_members = u32::try_from(members.len()).unwrap_or(u32::MAX);
+        shared.evaluator.in_flight.fetch_add(n_members, Ordering::Relaxed);
+        let answers = self.compute(shared, potential, batch, &members);
+        shared.evaluator.in_flight.fetch_sub(n_members, Ordering::Relaxed);
+        drop(permits);
+        for (id, timed) in answers? {
+            if let Some(Member { task, ask, .. }) = members.remove(&id) {
+                remark = tell(shared, &task, &ask, timed)?.or(remark);
+            }
+        }
+        for Member { task, ask, .. } in members.into_values() {
+            let error = internal(shared, potential, "no answer came; please report this structure".into());
+            remark = tell(shared, &task, &ask, (Err(error), 0.0))?.or(remark);
+        }
+        Ok(remark)
+    }
+
+    /// Prepares a question and reserves memory for it: the first of a batch waits for that, others do without.
+    fn look<'a>(
+        &mut self,
+        shared: &'a Shared,
+        potential: usize,
+        task: &RunningTask,
+        ask: &Ask,
+        prepared: Option<Prepared>,
+        first: bool,
+    ) -> Result<Looked<'a>, WorkError> {
+        let gate = &shared.evaluator.gate;
+        let too_large = |needed_bytes| PredictError::TooLarge { needed_bytes, limit_bytes: gate.limit() };
+        let Some(of) = shared.evaluator.potentials.get(potential).cloned() else {
+            return Ok(Looked::Answered(internal(shared, potential, "it is not part of this run".into())));
+        };
+        let mut needed = 0;
+        let prepared = match prepared {
+            Some(prepared) => prepared,
+            None => {
+                // A structure that is over its time begins no further evaluation.
+                if let Err(error) = task.structure.deadline.check() {
+                    return Ok(Looked::Answered(error));
+                }
+                match catch_unwind(AssertUnwindSafe(|| of.working_bytes(&ask.structure))) {
+                    // Before lists are made that may themselves be too large.
+                    Ok(bytes) if bytes > gate.limit() => return Ok(Looked::Answered(too_large(bytes))),
+                    Ok(bytes) => needed = bytes,
+                    Err(panic) => return Ok(Looked::Answered(panicked(shared, potential, panic.as_ref()))),
+                }
+                let job = self.job(shared, task, ask);
+                let engine = self.engine(shared, potential)?;
+                match catch_unwind(AssertUnwindSafe(|| engine.prepare(job))) {
+                    Ok(Ok(prepared)) => prepared,
+                    Ok(Err((_, error))) => return Ok(Looked::Answered(error)),
+                    Err(panic) => {
+                        self.forget_engine(potential);
+                        return Ok(Looked::Answered(panicked(shared, potential, panic.as_ref())));
+                    }
+                }
+            }
+        };
+        if prepared.demand.host_bytes > 0 {
+            needed = prepared.demand.host_bytes;
+        }
+        let needed = needed + for_threads(needed, self.threads.number());
+        if needed > gate.limit() {
+            return Ok(Looked::Answered(too_large(needed)));
+        }
+        // Nobody waits for memory while others wait for the batch that he holds.
+        let permit = if first { gate.enter(needed) } else { gate.try_enter(needed) };
+        Ok(match permit {
+            Some(permit) => Looked::Ready(Box::new(prepared), permit),
+            None => Looked::Full(Box::new(prepared)),
+        })
+    }
+
+    fn job(&mut self, shared: &Shared, task: &RunningTask, ask: &Ask) -> Job {
+        self.n_jobs += 1;
+        let structure = ask.structure.clone();
+        Job { id: JobId(self.n_jobs), structure, request: ask.request, deadline: deadline(shared, task) }
+    }
+
+    /// Computes a batch. A device that has no room for it computes its halves; a potential that panics is asked for
+    /// each structure alone, so that only one of them has its failure.
+    fn compute(
+        &mut self,
+        shared: &Shared,
+        potential: usize,
+        mut batch: Vec<Prepared>,
+        members: &HashMap<JobId, Member>,
+    ) -> Result<Vec<(JobId, Timed)>, WorkError> {
+        let ids: Vec<JobId> = batch.iter().map(|prepared| prepared.job.id).collect();
+        let total: f64 = batch.iter().map(|prepared| size(&prepared.demand)).sum();
+        for prepared in &mut batch {
+            // It begins now; until now it waited for memory and for others.
+            if let Some(member) = members.get(&prepared.job.id) {
+                prepared.job.deadline = deadline(shared, &member.task);
+            }
+        }
+        let begin = Instant::now();
+        let Self { engines, threads, .. } = self;
+        let engine = open(engines, threads, shared, potential)?;
+        let computed = threads.run(|| catch_unwind(AssertUnwindSafe(|| submit_and_collect(engine, batch))));
+        let wall_s = begin.elapsed().as_secs_f64();
+        match computed {
+            Ok(Ok(answers)) => {
+                let share = |id: &JobId| members.get(id).map_or(0.0, |member| size(&member.demand) / total);
+                let timed = |(id, answer): Answer| (id, (answer, wall_s * share(&id)));
+                let answers: Vec<(JobId, Timed)> = answers.into_iter().map(timed).collect();
+                // A device that fails under a single structure says it here.
+                for (_, (answer, _)) in &answers {
+                    if let Err(PredictError::Device(error @ DeviceError::Lost(_))) = answer {
+                        return Err(lost(shared, potential, error.clone()));
+                    }
+                }
+                Ok(answers)
+            }
+            Ok(Err(BatchError { error: error @ DeviceError::OutOfMemory(_), batch })) => match batch.len() {
+                0 => Err(lost(shared, potential, error)),
+                1 => Ok(ids.into_iter().map(|id| (id, (Err(PredictError::Device(error.clone())), wall_s))).collect()),
+                n => {
+                    let mut first = batch;
+                    let second = first.split_off(n / 2);
+                    let mut answers = self.compute(shared, potential, first, members)?;
+                    answers.extend(self.compute(shared, potential, second, members)?);
+                    Ok(answers)
+                }
+            },
+            Ok(Err(BatchError { error, .. })) => Err(lost(shared, potential, error)),
+            Err(panic) => {
+                self.forget_engine(potential);
+                if let [id] = ids[..] {
+                    return Ok(vec![(id, (Err(panicked(shared, potential, panic.as_ref())), wall_s))]);
+                }
+                let mut answers = Vec::new();
+                for id in ids {
+                    let Some(member) = members.get(&id) else { continue };
+                    let job = Job { id, ..self.job(shared, &member.task, &member.ask) };
+                    match self.engine(shared, potential)?.prepare(job) {
+                        Ok(prepared) => answers.extend(self.compute(shared, potential, vec![prepared], members)?),
+                        Err((id, error)) => answers.push((id, (Err(error), 0.0))),
+                    }
+                }
+                Ok(answers)
+            }
+        }
+    }
+
+    fn engine(&mut self, shared: &Shared, potential: usize) -> Result<&mut Box<dyn Engine>, WorkError> {
+        open(&mut self.engines, &self.threads, shared, potential)
+    }
+
+    /// What a panic left behind is not used again.
+    fn forget_engine(&mut self, potential: usize) {
+        if let Some(place) = self.engines.get_mut(potential) {
+            *place = None;
+        }
+    }
+}
+
+fn open<'a>(
+    engines: &'a mut [Option<Box<dyn Engine>>],
+    threads: &EvaluationThreads,
+    shared: &Shared,
+    potential: usize,
+) -> Result<&'a mut Box<dyn Engine>, WorkError> {
+    let missing = || DeviceError::Lost("it is not part of this run".into());
+    let place = engines.get_mut(potential).ok_or_else(|| lost(shared, potential, missing()))?;
+    match place {
+        Some(engine) => Ok(engine),
+        None => {
+            let of = shared.evaluator.potentials.get(potential).ok_or_else(|| lost(shared, potential, missing()))?;
+            let resources = EngineResources { threads: threads.number() };
+            let opened = Arc::clone(of).open(resources).map_err(|error| lost(shared, potential, error))?;
+            Ok(place.insert(opened))
+        }
+    }
+}
+
+fn submit_and_collect(engine: &mut Box<dyn Engine>, batch: Vec<Prepared>) -> Result<Vec<Answer>, BatchError> {
+    let ticket = engine.submit(batch)?;
+    engine.collect(ticket)
+}
+
+/// Tells a task the answer to its question, and what follows from that.
+fn tell(
+    shared: &Shared,
+    task: &Arc<RunningTask>,
+    ask: &Ask,
+    (answer, wall_s): Timed,
+) -> Result<Option<String>, WorkError> {
+    let keep = shared.evaluator.asks_often().then_some(shared.evaluator.sync_every);
+    let due = task.tell(ask.id, answer, wall_s, keep);
+    shared.go_on(task, due)
+}
+
+fn deadline(shared: &Shared, task: &RunningTask) -> Deadline {
+    shared.evaluator.timeout.map_or(Deadline::NONE, Deadline::after).earliest(task.structure.deadline)
+}
+
+/// What a job's part of the time of its batch goes by.
+fn size(demand: &Demand) -> f64 {
+    (demand.n_atoms + demand.n_edges + demand.n_angles).max(1) as f64
+}
+
+/// What the threads beside the first take in an evaluation that needs this on one thread: measured with CHGNet, the
+/// most of all potentials, 10 to 50 MB each.
+fn for_threads(needed: u64, threads: usize) -> u64 {
+    const BYTES_PER_THREAD: u64 = 40_000_000;
+    (threads as u64 - 1) * BYTES_PER_THREAD.min(needed / 2)
+}
+
+fn name(shared: &Shared, potential: usize) -> String {
+    shared.evaluator.ids.get(potential).map_or_else(|| format!("potential {potential}"), |id| id.name.clone())
+}
+
+fn lost(shared: &Shared, potential: usize, error: DeviceError) -> WorkError {
+    WorkError::Device { potential: name(shared, potential), error }
+}
+
+fn internal(shared: &Shared, potential: usize, message: String) -> PredictError {
+    PredictError::Internal { potential: name(shared, potential), message }
+}
+
+/// A panic as a failure: one structure, not the run.
+fn panicked(shared: &Shared, potential: usize, panic: &(dyn std::any::Any + Send)) -> PredictError {
+    internal(shared, potential, format!("it panicked: {}; please report this structure", panic_message(panic)))
+}
