@@ -6,6 +6,7 @@ use crate::error::Complaint;
 use crate::potentials::ModelSpec;
 use crate::upstream;
 use mlip_atoms::{Frame, LoadOptions, Precision};
+use mlip_calculations::CalculationConfig;
 use mlip_driver::{Resources, RunConfig};
 use mlip_inputs::{Blocks, Enumeration, Source};
 use serde::Deserialize;
@@ -73,6 +74,7 @@ pub(crate) struct Settings {
     pub(crate) models: Vec<ModelSpec>,
     pub(crate) options: LoadOptions,
     pub(crate) frame: Frame,
+    pub(crate) calculation: CalculationConfig,
     pub(crate) forces: bool,
     pub(crate) out: PathBuf,
     pub(crate) strict: bool,
@@ -288,6 +290,7 @@ impl Settings {
                 exact_radial: what.exact_radial || job.exact_radial,
             },
             frame: what.frame.map(Frame::from).or(job.frame).unwrap_or_default(),
+            calculation: CalculationConfig::default(),
             forces: !what.no_forces && job.forces.unwrap_or(true),
             out: job.out.unwrap_or_else(|| "RUN".into()),
             strict: job.strict,
