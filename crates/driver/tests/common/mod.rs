@@ -189,6 +189,7 @@ pub(crate) struct Trial {
     pub(crate) resources: Resources,
     pub(crate) retry: RetryFailed,
     pub(crate) signals: Signals,
+    pub(crate) calculation: CalculationConfig,
 }
 
 impl Trial {
@@ -199,6 +200,7 @@ impl Trial {
             resources: Resources { structure_workers: Some(2), oversubscribe: true, ..Resources::default() },
             retry: RetryFailed::No,
             signals: Signals::default(),
+            calculation: CalculationConfig::SinglePoint,
         }
     }
 
@@ -209,12 +211,7 @@ impl Trial {
             run: "17".repeat(16),
             version: "test".into(),
             folder: ".".into(),
-            physics: Physics {
-                frame: Frame::Pymatgen,
-                calculation: CalculationConfig::SinglePoint,
-                forces: true,
-                potentials,
-            },
+            physics: Physics { frame: Frame::Pymatgen, calculation: self.calculation, forces: true, potentials },
             resources: self.resources.clone(),
         }
     }
