@@ -304,12 +304,11 @@ impl Settings {
 
     /// Refuses a setting that none of the potentials has.
     pub(crate) fn check_options(&self) -> Result<(), Complaint> {
-        let takes = |option: &str| {
-            let entries = self.models.iter().filter_map(|spec| mlip_models::registry::find(&spec.name));
-            entries.into_iter().any(|entry| entry.takes.contains(&option))
-        };
-        for option in mlip_models::registry::given(&self.options) {
-            if !takes(option) {
+        let entries = || self.models.iter().filter_map(|spec| mlip_models::registry::find(&spec.name));
+        let takes = |key: &str| entries().any(|entry| entry.options.iter().any(|option| option.key == key));
+        for key in crate::potentials::given(&self.options).into_keys() {
+            let option = key.replace('_', "-");
+            if !takes(&key) {
                 return Err(Complaint::new(format!(
                     "--{option} is given, but none of the potentials has that setting"
                 ))

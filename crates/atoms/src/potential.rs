@@ -25,6 +25,26 @@ impl fmt::Display for Precision {
     }
 }
 
+/// How a potential is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineKind {
+    /// By kernels for the CPU with hand-written gradients.
+    #[default]
+    Native,
+    /// By layers of candle, differentiated by candle: independent of the kernels, slower, larger.
+    Candle,
+}
+
+impl fmt::Display for EngineKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Native => "native",
+            Self::Candle => "candle",
+        })
+    }
+}
+
 /// How a potential is to be loaded. A setting that a potential does not have is an error of its loader.
 ///
 /// Ranks send it to each other field by field, so no field may be skipped.
@@ -98,6 +118,12 @@ pub struct Preparation {
 pub trait Potential: Send + Sync {
     /// Name, weights and precision.
     fn id(&self) -> &PotentialId;
+
+    /// The digest that earlier versions of this program gave to the same weights, where their rule was another: results
+    /// under it are results of this potential.
+    fn former_digest(&self) -> Option<&str> {
+        None
+    }
 
     /// Whether the potential was made for this element.
     fn supports(&self, species: Species) -> bool;

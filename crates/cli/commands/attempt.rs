@@ -146,7 +146,7 @@ pub(super) fn load_all(config: &RunConfig) -> Result<Vec<Arc<dyn Potential>>, Co
 
 /// Loads one potential, or says what could be loaded instead.
 pub(super) fn load(spec: &ModelSpec, options: &LoadOptions) -> Result<Arc<dyn Potential>, Complaint> {
-    mlip_models::registry::load(&spec.name, spec.file.as_deref(), options).map_err(|error| {
+    mlip_models::registry::load(&spec.selection(options)).map_err(|error| {
         Complaint::from_error(&error).hint("`mlip-batch models` lists the potentials that this program knows").usage()
     })
 }

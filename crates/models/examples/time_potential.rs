@@ -11,8 +11,8 @@
     reason = "a measurement that cannot go on fails; its output is data"
 )]
 
-use mlip_atoms::{Deadline, Lattice, LoadOptions, Request, Species, Structure};
-use mlip_models::registry;
+use mlip_atoms::{Deadline, Lattice, Request, Species, Structure};
+use mlip_models::registry::{self, Selection};
 use std::time::Instant;
 
 #[global_allocator]
@@ -51,10 +51,13 @@ fn main() {
     };
     // One thread is this one, as in a run.
     let pool = (threads > 1).then(|| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap());
-    let (name, file) = model.split_once('=').map_or((model.as_str(), None), |(name, file)| (name, Some(file.as_ref())));
+    let selection = match model.split_once('=') {
+        Some((name, file)) => Selection::named(name).with_file(file),
+        None => Selection::named(model),
+    };
     let seconds = seconds.parse::<f64>().unwrap();
     let start = Instant::now();
-    let potential = registry::load(name, file, &LoadOptions::default()).unwrap();
+    let potential = registry::load(&selection).unwrap();
     let mut out = serde_json::json!({ "load_s": start.elapsed().as_secs_f64(), "loaded_mb": peak_mb() });
     let crystals: Vec<Crystal> = serde_json::from_slice(&std::fs::read(crystals).unwrap()).unwrap();
     for crystal in &crystals {

@@ -1,10 +1,15 @@
 //! The potentials, ported to candle.
 //!
-//! Module order: `weights`, `tensor`, `mapped` ← `chgnet`, `mace`, `orb`, `uma` ← `registry`.
+//! Module order: `weights`, `tensor`, `mapped`; `engine`; `options` ← `entry` ← `chgnet`, `mace`, `orb`, `uma`, `lennard_jones` ←
+//! `registry`.
 
 pub mod chgnet;
+mod engine;
+mod entry;
+mod lennard_jones;
 pub mod mace;
 mod mapped;
+mod options;
 pub mod orb;
 pub mod registry;
 mod tensor;

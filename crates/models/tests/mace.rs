@@ -5,8 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy recognizes tests, but not their helper functions")]
 
-use mlip_atoms::{Deadline, Lattice, LoadOptions, Potential, Precision, Prediction, Request, Species, Structure};
-use mlip_models::mace::{Descriptors, Mace};
+use mlip_atoms::{Deadline, Lattice, Potential, Precision, Prediction, Request, Species, Structure};
+use mlip_models::mace::{Descriptors, Mace, Options};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -87,8 +87,9 @@ fn structure(entry: &Value) -> Structure {
 }
 
 fn load(fixture: &Fixture, head: Option<&str>, precision: Precision, exact_radial: bool) -> Mace {
-    let options = LoadOptions { precision, head: head.map(str::to_owned), exact_radial, ..LoadOptions::default() };
-    Mace::from_file(&fixture.model, "mace", &options).unwrap_or_else(|error| panic!("{}: {error}", fixture.name))
+    let options = Options { head: head.map(str::to_owned), exact_radial };
+    Mace::from_file(&fixture.model, "mace", &options, precision)
+        .unwrap_or_else(|error| panic!("{}: {error}", fixture.name))
 }
 
 fn heads(fixture: &Fixture) -> Vec<(Option<&str>, &Value)> {
@@ -215,13 +216,13 @@ fn tables_of_radial_functions_change_energies_by_less_than_1e_8_ev_an_atom() {
 fn a_head_must_be_chosen_where_there_are_several() {
     let folder = here().join("two_heads/two_heads.model");
     let fail = |head: Option<&str>| {
-        let options = LoadOptions { head: head.map(str::to_owned), ..LoadOptions::default() };
-        Mace::from_file(&folder, "mace", &options).err().unwrap().to_string()
+        let options = Options { head: head.map(str::to_owned), ..Options::default() };
+        Mace::from_file(&folder, "mace", &options, Precision::F32).err().unwrap().to_string()
     };
-    assert_eq!(fail(None), "no head was chosen; the file has the heads Default, pbe_d3: choose one with --head");
+    assert_eq!(fail(None), "no head was chosen; the file has the heads Default, pbe_d3: choose one with head=NAME");
     assert!(fail(Some("pbe")).starts_with("there is no head `pbe`; the file has the heads Default, pbe_d3"));
-    let options = LoadOptions { head: Some("pbe_d3".into()), exact_radial: true, ..LoadOptions::default() };
-    let potential = Mace::from_file(&folder, "mace", &options).unwrap();
+    let options = Options { head: Some("pbe_d3".into()), exact_radial: true };
+    let potential = Mace::from_file(&folder, "mace", &options, Precision::F32).unwrap();
     assert_eq!(potential.id().settings, "head=pbe_d3 exact_radial");
 }
 
@@ -229,7 +230,7 @@ fn a_head_must_be_chosen_where_there_are_several() {
 fn files_that_are_no_mace_are_refused_by_name() {
     let chgnet = Path::new(env!("CARGO_MANIFEST_DIR")).join("../checkpoint/tests/data/chgnet_tiny.pth.tar");
     let fail = |path: &Path| {
-        let error = Mace::from_file(path, "mace", &LoadOptions::default()).err().unwrap();
+        let error = Mace::from_file(path, "mace", &Options::default(), Precision::F32).err().unwrap();
         let mut text = error.to_string();
         let mut source = std::error::Error::source(&error);
         while let Some(inner) = source {
@@ -303,8 +304,8 @@ fn full_size_models_agree_with_upstream() {
         for (precision, exact_radial) in
             [(Precision::F64, true), (Precision::F64, false), (Precision::F32, true), (Precision::F32, false)]
         {
-            let options = LoadOptions { precision, exact_radial, ..LoadOptions::default() };
-            let potential = Mace::from_file(&path, "mace", &options).unwrap();
+            let options = Options { exact_radial, ..Options::default() };
+            let potential = Mace::from_file(&path, "mace", &options, precision).unwrap();
             for (structure, double) in golden["float64"].as_object().unwrap() {
                 let found = structures.iter().find(|(name, _)| name == structure).unwrap();
                 let what = format!("{name} {structure} {precision}, exact: {exact_radial}");
@@ -348,7 +349,7 @@ fn a_model_with_another_activation_or_block_is_refused() {
             }
             bytes
         });
-        Mace::from_file(model.path(), "mace", &LoadOptions::default()).err().map(|error| error.to_string())
+        Mace::from_file(model.path(), "mace", &Options::default(), Precision::F32).err().map(|error| error.to_string())
     };
     assert_eq!(replace("torch.nn.functional\nsilu\n", "torch.nn.functional\nsilu\n"), None);
     let error = replace("torch.nn.functional\nsilu\n", "torch.nn.functional\ntanh\n").unwrap();

@@ -7,10 +7,8 @@ mod conformance;
 
 use candle_core::Device;
 use conformance::assert_close;
-use mlip_atoms::{
-    Deadline, Lattice, LoadOptions, Potential, Precision, PredictError, Prediction, Request, Species, Structure,
-};
-use mlip_models::mace::{Descriptors, Mace};
+use mlip_atoms::{Deadline, Lattice, Potential, Precision, PredictError, Prediction, Request, Species, Structure};
+use mlip_models::mace::{Descriptors, Mace, Options};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -35,8 +33,8 @@ fn json(path: &Path) -> Value {
 
 fn load((name, head): (&str, Option<&str>), precision: Precision) -> Mace {
     let head = head.map(str::to_owned);
-    let options = LoadOptions { precision, head, exact_radial: true, ..LoadOptions::default() };
-    Mace::from_file(&folder().join(format!("{name}/{name}.model")), "mace", &options).unwrap()
+    let options = Options { head, exact_radial: true };
+    Mace::from_file(&folder().join(format!("{name}/{name}.model")), "mace", &options, precision).unwrap()
 }
 
 fn composite(model: (&str, Option<&str>), precision: Precision) -> Mace {

@@ -5,8 +5,8 @@
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 mod conformance;
 
-use mlip_atoms::{Lattice, LoadOptions, Precision, Species, Structure};
-use mlip_models::mace::Mace;
+use mlip_atoms::{Lattice, Precision, Species, Structure};
+use mlip_models::mace::{Mace, Options};
 use std::path::{Path, PathBuf};
 
 /// Every block, in double precision: models of the repository, and the larger ones where they are at hand.
@@ -33,8 +33,8 @@ fn potentials() -> Vec<Mace> {
     }
     let load = |(path, head): (PathBuf, Option<&str>)| {
         let head = head.map(str::to_owned);
-        let options = LoadOptions { precision: Precision::F64, head, ..LoadOptions::default() };
-        Mace::from_file(&path, "mace", &options).unwrap()
+        let options = Options { head, ..Options::default() };
+        Mace::from_file(&path, "mace", &options, Precision::F64).unwrap()
     };
     models.into_iter().map(load).collect()
 }

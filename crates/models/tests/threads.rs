@@ -6,9 +6,9 @@
 mod golden;
 mod orb_support;
 
-use mlip_atoms::{Deadline, Lattice, LoadOptions, Potential, Precision, PredictError, Prediction, Request, Structure};
+use mlip_atoms::{Deadline, Lattice, Potential, Precision, PredictError, Prediction, Request, Structure};
 use mlip_models::chgnet::Chgnet;
-use mlip_models::mace::Mace;
+use mlip_models::mace::{Mace, Options};
 use std::path::Path;
 use std::time::Duration;
 
@@ -65,11 +65,10 @@ fn threads_change_no_bit_of_chgnet() {
 
 #[test]
 fn threads_change_no_bit_of_mace() {
-    let options = LoadOptions { precision: Precision::F32, ..LoadOptions::default() };
     for (name, head) in [("tiny_mp0", None), ("density_zbl_agnesi", None), ("mh1_style", None), ("plain_l012", None)] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/mace/{name}/{name}.model"));
-        let options = LoadOptions { head, ..options.clone() };
-        let potential = Mace::from_file(&path, "mace", &options).unwrap();
+        let options = Options { head, ..Options::default() };
+        let potential = Mace::from_file(&path, "mace", &options, Precision::F32).unwrap();
         check(&potential, &elements_of(&potential, supercell([2, 3, 4])));
     }
 }

@@ -4,11 +4,9 @@
 
 mod uma_golden;
 
-use mlip_atoms::{
-    Deadline, Lattice, LoadOptions, Potential, Precision, PredictError, Prediction, Request, Species, Structure,
-};
-use mlip_models::registry;
-use mlip_models::uma::Uma;
+use mlip_atoms::{Deadline, Lattice, Potential, Precision, PredictError, Prediction, Request, Species, Structure};
+use mlip_models::registry::{self, Selection};
+use mlip_models::uma::{Options, Uma};
 use std::path::{Path, PathBuf};
 use uma_golden::{Answer, Deviations, Golden, deviations, read, recorded_rounding, within, worse};
 
@@ -26,18 +24,12 @@ fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/uma").join(name)
 }
 
-fn options(golden: &Golden, precision: Precision) -> LoadOptions {
-    LoadOptions {
-        precision,
-        task: Some(golden.task.clone()),
-        charge: Some(golden.charge),
-        spin: Some(golden.spin),
-        ..LoadOptions::default()
-    }
+fn options(golden: &Golden) -> Options {
+    Options { task: Some(golden.task.clone()), charge: Some(golden.charge), spin: Some(golden.spin) }
 }
 
 fn load(path: &Path, golden: &Golden, precision: Precision) -> Uma {
-    Uma::from_file("uma", path, &options(golden, precision)).unwrap()
+    Uma::from_file("uma", path, &options(golden), precision).unwrap()
 }
 
 fn predict(potential: &Uma, golden: &Golden) -> Result<Prediction, PredictError> {
@@ -82,8 +74,8 @@ fn uma_s_1p2_divides_by_one_atom_more_as_upstream_does() {
     // Seven are too few to meet the worst on both sides.
     let limit = recorded_rounding(&goldens);
     assert!(n == 7 && within(single, limit), "{n}, {single:?} beyond {limit:?}");
-    let options = LoadOptions::with_precision(Precision::F64);
-    let potential = registry::load("uma-s-1p2", Some(&path), &options).unwrap();
+    let selection = Selection::named("uma-s-1p2").with_file(&path).with_precision(Precision::F64);
+    let potential = registry::load(&selection).unwrap();
     let [a, b, c] = goldens[0].cell;
     let (one, twice) = (goldens[0].structure(), Lattice::from_vectors([a.map(|x| 2.0 * x), b, c]).unwrap());
     let cartesian = one.cartesian();
@@ -138,8 +130,8 @@ fn an_evaluation_ends_at_its_deadline() {
     assert!(matches!(error, Err(PredictError::Timeout { .. })), "{error:?}");
 }
 
-fn refusal(name: &str, file: Option<&Path>, options: &LoadOptions) -> String {
-    let mut error: &dyn std::error::Error = &registry::load(name, file, options).err().unwrap();
+fn refusal(selection: &Selection) -> String {
+    let mut error: &dyn std::error::Error = &registry::load(selection).err().unwrap();
     let mut text = error.to_string();
     while let Some(source) = error.source() {
         text = format!("{text}: {source}");
@@ -151,19 +143,19 @@ fn refusal(name: &str, file: Option<&Path>, options: &LoadOptions) -> String {
 #[test]
 fn what_cannot_be_computed_is_refused_by_name() {
     let (old, new) = (file(TINY[0].0), file(TINY[1].0));
-    let task = |task: &str| LoadOptions { task: Some(task.into()), ..LoadOptions::default() };
-    let message = refusal("uma", Some(&old), &task("oc22"));
+    let of = |name: &str, file: &Path| Selection::named(name).with_file(file);
+    let message = refusal(&of("uma", &old).with_option("task", "oc22"));
     assert!(message.contains("no task `oc22`") && message.contains("oc20, odac, omat, omc, omol"), "{message}");
-    let message = refusal("uma", Some(&old), &LoadOptions { charge: Some(101), ..task("omol") });
+    let message = refusal(&of("uma", &old).with_option("task", "omol").with_option("charge", "101"));
     assert!(message.contains("charge 101") && message.contains("-100 to 100"), "{message}");
-    let message = refusal("uma-s-1p1", Some(&new), &task("omat"));
+    let message = refusal(&of("uma-s-1p1", &new));
     assert!(message.contains("UMA-S-1.2.1") && message.contains("UMA-1.1"), "{message}");
-    let message = refusal("uma-s-1", Some(&old), &task("omat"));
+    let message = refusal(&of("uma-s-1", &old));
     assert!(message.contains("withdrawn") && message.contains("uma-s-1p1"), "{message}");
-    let message = refusal("uma", None, &task("omat"));
+    let message = refusal(&Selection::named("uma"));
     assert!(message.contains("needs a checkpoint"), "{message}");
     let other = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/chgnet/chgnet_tiny.pth.tar");
-    let message = refusal("uma", Some(&other), &task("omat"));
+    let message = refusal(&of("uma", &other));
     assert!(message.contains("model_config"), "{message}");
 }
 
@@ -171,8 +163,8 @@ fn what_cannot_be_computed_is_refused_by_name() {
 fn names_lead_to_the_same_numbers_and_settings_to_other_keys() {
     let golden = uma_golden::named(TINY[0].1, "mg_hcp");
     let energy = |name: &str| {
-        let potential =
-            registry::load(name, Some(&file(TINY[0].0)), &LoadOptions::with_precision(Precision::F64)).unwrap();
+        let selection = Selection::named(name).with_file(file(TINY[0].0)).with_precision(Precision::F64);
+        let potential = registry::load(&selection).unwrap();
         assert_eq!(potential.id().name, name);
         let prediction = potential.predict(&[&golden.structure()], ALL, &Deadline::NONE).remove(0).unwrap();
         (potential.id().settings.clone(), prediction.energy)
@@ -181,8 +173,8 @@ fn names_lead_to_the_same_numbers_and_settings_to_other_keys() {
     assert_eq!(expected.0, "task=omat charge=0 spin=0");
     assert_eq!(energy("uma-s-1p1"), expected);
     assert_eq!(energy("uma_s_1p1"), expected);
-    let molecule = LoadOptions { task: Some("omol".into()), ..LoadOptions::default() };
-    let molecule = registry::load("uma", Some(&file(TINY[0].0)), &molecule).unwrap();
+    let molecule = Selection::named("uma").with_file(file(TINY[0].0)).with_option("task", "omol");
+    let molecule = registry::load(&molecule).unwrap();
     assert_eq!(molecule.id().settings, "task=omol charge=0 spin=1");
     assert!(!molecule.supports(Species::from_atomic_number(100).unwrap()));
     assert!(molecule.supports(Species::from_atomic_number(99).unwrap()));

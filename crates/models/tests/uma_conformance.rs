@@ -7,8 +7,8 @@ mod conformance;
 mod uma_golden;
 
 use candle_core::Device;
-use mlip_atoms::{Deadline, Lattice, LoadOptions, Potential, Precision, PredictError, Request, Species, Structure};
-use mlip_models::uma::Uma;
+use mlip_atoms::{Deadline, Lattice, Potential, Precision, PredictError, Request, Species, Structure};
+use mlip_models::uma::{Options, Uma};
 use std::path::{Path, PathBuf};
 
 const GOLDENS: &str = include_str!("uma/goldens_tiny_s1p1.json");
@@ -21,8 +21,7 @@ fn file(name: &str) -> PathBuf {
 
 /// Both generations, and the shape of the medium model: degrees up to 4, orders up to 2.
 fn potentials() -> Vec<Uma> {
-    let options = LoadOptions::with_precision(Precision::F64);
-    FILES.map(|name| Uma::from_file("uma", &file(name), &options).unwrap()).into()
+    FILES.map(|name| Uma::from_file("uma", &file(name), &Options::default(), Precision::F64).unwrap()).into()
 }
 
 fn check(names: &[&str], check: impl Fn(&Uma, &Structure)) {
@@ -109,11 +108,13 @@ fn the_choice_of_lattice_vectors_changes_nothing() {
 /// The composite is plain candle operations: what an accelerator would run.
 #[test]
 fn the_composite_route_gives_the_predictions_of_the_fast_route() {
-    let options = LoadOptions::with_precision(Precision::F64);
+    let options = Options::default();
     let request = Request { forces: true, atom_features: true };
     for (fast, name) in potentials().into_iter().zip(FILES) {
-        let composite = Uma::composite("uma", &file(name), &options, &Device::Cpu).unwrap();
-        assert_eq!(fast.id(), composite.id());
+        let composite = Uma::composite("uma", &file(name), &options, Precision::F64, &Device::Cpu).unwrap();
+        let engine = |settings: &str| format!("{settings} engine=candle");
+        assert_eq!(composite.id().settings, engine(&fast.id().settings));
+        assert_eq!(composite.id().digest, fast.id().digest);
         for name in ["srtio3_rattled", "triclinic_skewed", "cu_fcc_1atom", "h2o_box", "ar_isolated"] {
             let structure = uma_golden::named(GOLDENS, name).structure();
             let [a, b] = [&fast, &composite]

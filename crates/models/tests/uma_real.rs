@@ -6,8 +6,8 @@ mod hashinit;
 mod torch_writer;
 mod uma_golden;
 
-use mlip_atoms::{Deadline, LoadOptions, Potential, Precision, Request};
-use mlip_models::uma::Uma;
+use mlip_atoms::{Deadline, Potential, Precision, Request};
+use mlip_models::uma::{Options, Uma};
 use serde_json::{Value as Json, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -94,14 +94,9 @@ fn the_real_size_equals_upstream_in_both_precisions() {
         for golden in &goldens {
             let settings = format!("{} {} {}", golden.task, golden.charge, golden.spin);
             if last.as_ref().is_none_or(|(known, _)| *known != settings) {
-                let options = LoadOptions {
-                    precision,
-                    task: Some(golden.task.clone()),
-                    charge: Some(golden.charge),
-                    spin: Some(golden.spin),
-                    ..LoadOptions::default()
-                };
-                last = Some((settings.clone(), Uma::from_file("uma-s-1p1", &file, &options).unwrap()));
+                let options =
+                    Options { task: Some(golden.task.clone()), charge: Some(golden.charge), spin: Some(golden.spin) };
+                last = Some((settings.clone(), Uma::from_file("uma-s-1p1", &file, &options, precision).unwrap()));
             }
             let potential = &last.as_ref().unwrap().1;
             let request = Request { forces: true, atom_features: false };

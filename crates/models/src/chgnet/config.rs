@@ -1,12 +1,12 @@
 //! Hyperparameters.
 
 use mlip_kernels::gate::MAX_WIDTH;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// The hyperparameters that a checkpoint carries (`model_args`), by upstream's names; what is left out
 /// there takes the defaults of upstream's constructor.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "upstream's names, explained in the CHGNet paper")]
 pub struct Config {

@@ -4,7 +4,7 @@
 //! charge-informed atomistic modelling", Nat. Mach. Intell. 5, 1031 (2023), doi:10.1038/s42256-023-00716-3.
 //! Upstream: PyPI `chgnet` 0.4.2, `chgnet/model/{model,layers,encoders,functions,basis}.py`, `chgnet/graph/`.
 //!
-//! Module order: `config` ← `parameters`, `checkpoint`, `graph` ← `packed` ← `basis`, `convolution`, `readout` ← `network` ← `model` ← `potential`.
+//! Module order: `config` ← `parameters`, `checkpoint`, `graph` ← `packed` ← `basis`, `convolution`, `readout` ← `network` ← `model` ← `potential` ← `entry`.
 //! `composite` (of `parameters`, `graph`) is the same network in plain candle operations: the oracle in tests, and
 //! what runs on other devices.
 
@@ -13,6 +13,7 @@ mod checkpoint;
 mod composite;
 mod config;
 mod convolution;
+mod entry;
 mod graph;
 mod model;
 mod network;
@@ -24,5 +25,7 @@ mod readout;
 mod tests;
 
 pub use config::{Config, UnsupportedConfig};
+pub(crate) use entry::ENTRIES;
+pub use entry::Options;
 pub use parameters::Parameters;
 pub use potential::{Chgnet, LoadError};

@@ -14,7 +14,7 @@ use mlip_atoms::engine::OneByOne;
 use mlip_atoms::gradient::PairGradient;
 use mlip_atoms::prediction::AtomFeatures;
 use mlip_atoms::{Deadline, Potential, PotentialId, Precision, PredictError, Prediction, Request, Species, Structure};
-use mlip_atoms::{DeviceError, Engine, EngineResources};
+use mlip_atoms::{DeviceError, Engine, EngineKind, EngineResources};
 use mlip_kernels::simd::{InstructionSet, Real};
 use std::path::Path;
 use std::sync::Arc;
@@ -30,6 +30,8 @@ const KEPT_BYTES: usize = 96 << 20;
 /// CHGNet with its weights.
 pub struct Chgnet {
     id: PotentialId,
+    /// Of the tensors alone.
+    former_digest: String,
     parameters: Arc<Parameters>,
     model: AnyModel,
 }
@@ -103,12 +105,14 @@ impl Chgnet {
     /// When they do not fit each other, or are not CHGNet 0.3.0's.
     pub fn new(config: Config, weights: &Weights, checkpoint: &str, precision: Precision) -> Result<Self, LoadError> {
         config.validate()?;
+        let config_text = serde_json::to_string(&config).map_err(|error| LoadError::Arguments(error.to_string()))?;
         let parameters = Arc::new(Parameters::from_weights(config, weights)?);
         let set = InstructionSet::detect();
+        let former_digest = weights.digest();
         let id = PotentialId {
             name: "chgnet".into(),
             checkpoint: checkpoint.into(),
-            digest: weights.digest(),
+            digest: digest(&config_text, &former_digest),
             precision,
             settings: String::new(),
         };
@@ -116,7 +120,7 @@ impl Chgnet {
             Precision::F32 => AnyModel::F32(Arc::new(Network::new(parameters.clone(), set))),
             Precision::F64 => AnyModel::F64(Arc::new(Network::new(parameters.clone(), set))),
         };
-        Ok(Self { id, parameters, model })
+        Ok(Self { id, former_digest, parameters, model })
     }
 
     /// The same potential in plain candle operations: any device; the oracle of the fast route.
@@ -130,6 +134,7 @@ impl Chgnet {
     pub fn with_composite(mut self, device: &Device) -> Result<Self, LoadError> {
         let composite = Composite::new(&self.parameters, self.id.precision, device).map_err(LoadError::Device)?;
         self.model = AnyModel::Composite(Box::new(composite));
+        crate::engine::note(&mut self.id, EngineKind::Candle);
         Ok(self)
     }
 
@@ -207,6 +212,14 @@ impl Chgnet {
     }
 }
 
+/// Of hyperparameters, defaults filled in, and tensors: both change numbers.
+fn digest(config: &str, tensors: &str) -> String {
+    let mut digest = blake3::Hasher::new();
+    digest.update(b"chgnet hyperparameters and tensors\0");
+    digest.update(config.as_bytes()).update(b"\0").update(tensors.as_bytes());
+    digest.finalize().to_hex().to_string()
+}
+
 fn kept_bytes<T>(graph: &Graph, config: &Config) -> usize {
     let row = 2 * config.width() * size_of::<T>();
     // An edge keeps one row a layer, an angle two for the bonds and one for itself.
@@ -216,6 +229,10 @@ fn kept_bytes<T>(graph: &Graph, config: &Config) -> usize {
 impl Potential for Chgnet {
     fn id(&self) -> &PotentialId {
         &self.id
+    }
+
+    fn former_digest(&self) -> Option<&str> {
+        Some(&self.former_digest)
     }
 
     fn supports(&self, species: Species) -> bool {

@@ -12,12 +12,13 @@
 //!
 //! Module order: `irreps` ← `config` ← `file`; `harmonics` ← `graph`; `linear` ← `parameters`; `radial`, `zbl`,
 //! `element_radial` ← `edges` ← `interaction`; `product`, `readout` ← `network` ← `composite` (of `file`, `graph`,
-//! `harmonics`) ← `potential`.
+//! `harmonics`), `options` ← `potential` ← `entry`.
 
 mod composite;
 mod config;
 mod edges;
 mod element_radial;
+mod entry;
 mod file;
 mod gate;
 mod graph;
@@ -26,6 +27,7 @@ mod interaction;
 mod irreps;
 mod linear;
 mod network;
+mod options;
 mod parameters;
 mod potential;
 mod product;
@@ -36,8 +38,11 @@ mod shares;
 mod zbl;
 
 pub use config::{Config, Interaction, LayerConfig, Unsupported};
+pub(crate) use entry::ENTRIES;
+pub use entry::places;
 pub use file::{FileError, ModelFile};
 pub use irreps::Irreps;
 pub use network::Descriptors;
+pub use options::Options;
 pub use potential::{LoadError, Mace};
 pub use released::{RELEASED, Released};

@@ -4,14 +4,13 @@ use super::composite::{Composite, Failure, Stopped};
 use super::file::{FileError, ModelFile};
 use super::graph::Graph;
 use super::network::{Descriptors, Evaluation, Network, Wanted};
+use super::options::Options;
 use candle_core::Device;
 use mlip_atoms::engine::OneByOne;
 use mlip_atoms::gradient::PairGradient;
 use mlip_atoms::prediction::AtomFeatures;
-use mlip_atoms::{
-    Deadline, LoadOptions, Potential, PotentialId, Precision, PredictError, Prediction, Request, Species, Structure,
-};
-use mlip_atoms::{DeviceError, Engine, EngineResources};
+use mlip_atoms::{Deadline, Potential, PotentialId, Precision, PredictError, Prediction, Request, Species, Structure};
+use mlip_atoms::{DeviceError, Engine, EngineKind, EngineResources};
 use mlip_kernels::simd::{InstructionSet, Real};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -62,7 +61,7 @@ pub enum LoadError {
         source: std::io::Error,
     },
     /// The head is not there, or was not chosen.
-    #[error("{problem}; the file has the heads {}: choose one with --head", heads.join(", "))]
+    #[error("{problem}; the file has the heads {}: choose one with head=NAME", heads.join(", "))]
     Head {
         /// What is wrong.
         problem: String,
@@ -86,11 +85,11 @@ impl From<Failure> for LoadError {
 impl Mace {
     /// From upstream's `.model`.
     ///
-    /// `options`: precision, `head` (needed where the file has several), `exact_radial`.
+    /// `name`: under which it appears in results. `options`: `head` is needed where the file has several.
     ///
     /// # Errors
     /// When the file cannot be read, is not a MACE model that this program computes, or lacks the head.
-    pub fn from_file(path: &Path, name: &str, options: &LoadOptions) -> Result<Self, LoadError> {
+    pub fn from_file(path: &Path, name: &str, options: &Options, precision: Precision) -> Result<Self, LoadError> {
         let io = |source| LoadError::Io { path: path.into(), source };
         let mut hasher = blake3::Hasher::new();
         hasher.update_reader(std::fs::File::open(path).map_err(io)?).map_err(io)?;
@@ -98,7 +97,7 @@ impl Mace {
         let head = choose_head(&file.config.heads, options.head.as_deref())?;
         let set = InstructionSet::detect();
         let exact = options.exact_radial;
-        let network = match options.precision {
+        let network = match precision {
             Precision::F32 => AnyNetwork::F32(Network::read(&file, head, exact, set)?),
             Precision::F64 => AnyNetwork::F64(Network::read(&file, head, exact, set)?),
         };
@@ -123,7 +122,7 @@ impl Mace {
                 name: name.into(),
                 checkpoint: file_name,
                 digest: hasher.finalize().to_hex().to_string(),
-                precision: options.precision,
+                precision,
                 settings: settings.join(" "),
             },
             elements,
@@ -150,6 +149,7 @@ impl Mace {
     pub fn with_composite(mut self, device: &Device) -> Result<Self, LoadError> {
         let composite = Composite::read(&self.file, self.head, self.id.precision, device)?;
         self.network = AnyNetwork::Composite(Box::new(composite));
+        crate::engine::note(&mut self.id, EngineKind::Candle);
         Ok(self)
     }
 

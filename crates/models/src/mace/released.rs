@@ -20,6 +20,9 @@ const ASL: &str = "ASL (academic, no commercial use; https://github.com/gabor1/A
 
 macro_rules! released {
     ($($name:literal, $licence:ident, $repository:literal, $tag:literal, $file:literal;)*) => {
+        /// Their names.
+        pub(crate) static PUBLISHED: &[&str] = &[$($name),*];
+
         /// All of them.
         pub static RELEASED: &[Released] = &[$(Released {
             name: $name,

@@ -16,13 +16,14 @@
 //! repulsion's stress; it replaces stresses of 1e10 eV/Å^3 and more by zero.
 //!
 //! Module order: `variant`, `tensors` ← `shape`; `nearest` ← `graph` ← `basis`, `repulsion` ← `evaluation`;
-//! `head`, `weights` ← `activations` ← `encoder`, `interaction` ← `network` ← `potential`.
+//! `head`, `weights` ← `activations` ← `encoder`, `interaction` ← `network` ← `potential` ← `entry`.
 //! `composite` (of `tensors`, `graph`) is the same network in plain candle operations.
 
 mod activations;
 mod basis;
 mod composite;
 mod encoder;
+mod entry;
 mod evaluation;
 mod graph;
 mod head;
@@ -38,6 +39,8 @@ mod tests;
 mod variant;
 mod weights;
 
+pub(crate) use entry::ENTRIES;
+pub use entry::Options;
 pub use evaluation::Description;
 pub use potential::Orb;
 pub use tensors::{LoadError, Tensors};

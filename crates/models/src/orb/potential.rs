@@ -11,7 +11,7 @@ use super::weights::Packer;
 use candle_core::Device;
 use mlip_atoms::engine::OneByOne;
 use mlip_atoms::{Deadline, Potential, PotentialId, Precision, PredictError, Prediction, Request, Species, Structure};
-use mlip_atoms::{DeviceError, Engine, EngineResources};
+use mlip_atoms::{DeviceError, Engine, EngineKind, EngineResources};
 use mlip_kernels::simd::{InstructionSet, Real};
 use std::path::Path;
 use std::sync::Arc;
@@ -85,6 +85,7 @@ impl Orb {
     pub fn with_composite(mut self, tensors: &Tensors<'_>, device: &Device) -> Result<Self, LoadError> {
         let composite = Composite::new(tensors, self.shape, self.variant.kind, self.id.precision, device)?;
         self.model = AnyModel::Composite(Box::new(composite));
+        crate::engine::note(&mut self.id, EngineKind::Candle);
         Ok(self)
     }
 

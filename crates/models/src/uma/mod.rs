@@ -9,7 +9,7 @@
 //! a plain network of a tenth of its weights. The experts stay in the mapped file.
 //!
 //! Module order: `config`, `tasks` ← `error` ← `plain` ← `checkpoint` ← `routing` ← `packed` ← `convolution` ← `merged` ←
-//! `experts`, `cache`; `graph` ← `radial` ← `edgewise`, `degree`, `atomwise`, `readout` ← `network` ← `potential`.
+//! `experts`, `cache`; `graph` ← `radial` ← `edgewise`, `degree`, `atomwise`, `readout` ← `network`, `options` ← `potential` ← `entry`.
 //! `composite` (of `experts`, `graph`) is the same network in plain candle operations: the oracle in tests, and what
 //! runs on other devices.
 
@@ -21,11 +21,13 @@ mod config;
 mod convolution;
 mod degree;
 mod edgewise;
+mod entry;
 mod error;
 mod experts;
 mod graph;
 mod merged;
 mod network;
+mod options;
 mod packed;
 mod plain;
 mod potential;
@@ -37,6 +39,8 @@ mod tasks;
 mod tests;
 
 pub use config::{Generation, UnsupportedConfig};
+pub(crate) use entry::ENTRIES;
 pub use error::LoadError;
+pub use options::Options;
 pub use potential::Uma;
 pub use tasks::TaskError;

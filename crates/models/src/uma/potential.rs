@@ -8,6 +8,7 @@ use super::experts::Experts;
 use super::graph::Graph;
 use super::merged::Merged;
 use super::network::{Evaluation, Network};
+use super::options::Options;
 use super::routing::{CHARGES, Composition, Router, SPINS};
 use super::tasks::{Task, TaskError, head_expert};
 use candle_core::Device;
@@ -15,10 +16,9 @@ use mlip_atoms::engine::OneByOne;
 use mlip_atoms::gradient::PairGradient;
 use mlip_atoms::prediction::AtomFeatures;
 use mlip_atoms::{
-    Deadline, LoadOptions, Potential, PotentialId, Precision, PredictError, Prediction, Preparation, Request, Species,
-    Structure,
+    Deadline, Potential, PotentialId, Precision, PredictError, Prediction, Preparation, Request, Species, Structure,
 };
-use mlip_atoms::{DeviceError, Engine, EngineResources};
+use mlip_atoms::{DeviceError, Engine, EngineKind, EngineResources};
 use mlip_kernels::simd::{InstructionSet, Real};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
@@ -72,15 +72,12 @@ struct Model<T> {
 }
 
 impl Uma {
-    /// From upstream's `.pt`. `options`: precision, task (`omat` unless said otherwise), charge (0) and spin
-    /// multiplicity (0: not said; 1 for the task `omol`, as upstream has it).
-    ///
-    /// `name`: under which it appears in results.
+    /// From upstream's `.pt`. `name`: under which it appears in results.
     ///
     /// # Errors
     /// When the file cannot be read, is not a UMA that this port covers, or does not know the task.
-    pub fn from_file(name: &str, path: &Path, options: &LoadOptions) -> Result<Self, LoadError> {
-        Self::open(name, path, options, None)
+    pub fn from_file(name: &str, path: &Path, options: &Options, precision: Precision) -> Result<Self, LoadError> {
+        Self::open(name, path, options, precision, None)
     }
 
     /// The same potential in plain candle operations: any device; the oracle of the fast route.
@@ -91,11 +88,23 @@ impl Uma {
     ///
     /// # Errors
     /// As `from_file`; when the weights cannot be put onto the device.
-    pub fn composite(name: &str, path: &Path, options: &LoadOptions, device: &Device) -> Result<Self, LoadError> {
-        Self::open(name, path, options, Some(device))
+    pub fn composite(
+        name: &str,
+        path: &Path,
+        options: &Options,
+        precision: Precision,
+        device: &Device,
+    ) -> Result<Self, LoadError> {
+        Self::open(name, path, options, precision, Some(device))
     }
 
-    fn open(name: &str, path: &Path, options: &LoadOptions, device: Option<&Device>) -> Result<Self, LoadError> {
+    fn open(
+        name: &str,
+        path: &Path,
+        options: &Options,
+        precision: Precision,
+        device: Option<&Device>,
+    ) -> Result<Self, LoadError> {
         let contents = checkpoint::read(path)?;
         if let Some(expected) = expected_generation(name) {
             let found = contents.config.generation.name();
@@ -105,14 +114,15 @@ impl Uma {
             }
         }
         let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        Self::new(name, &file, &contents, options, device)
+        Self::new(name, &file, &contents, options, precision, device)
     }
 
     fn new(
         name: &str,
         file: &str,
         contents: &Contents,
-        options: &LoadOptions,
+        options: &Options,
+        precision: Precision,
         device: Option<&Device>,
     ) -> Result<Self, LoadError> {
         let config = &contents.config;
@@ -136,7 +146,7 @@ impl Uma {
         let balanced = b.balanced(charge, spin);
         let rows = mlip_kernels::spherical::Layout::new(b.lmax, b.mmax);
         let experts = Experts::new(contents, &rows)?;
-        let model = match (options.precision, device) {
+        let model = match (precision, device) {
             (precision, Some(device)) => AnyModel::Composite(Box::new(
                 Composite::new(config, &contents.weights, &router, expert, balanced, precision, device)
                     .map_err(LoadError::Device)?,
@@ -150,13 +160,16 @@ impl Uma {
                 cache: Cache::new(CACHE_BYTES),
             }),
         };
-        let id = PotentialId {
+        let mut id = PotentialId {
             name: name.into(),
             checkpoint: format!("{file} ({})", config.generation.name()),
             digest: contents.digest.clone(),
-            precision: options.precision,
+            precision,
             settings: format!("task={task_name} charge={charge} spin={spin}"),
         };
+        if device.is_some() {
+            crate::engine::note(&mut id, EngineKind::Candle);
+        }
         let sizes = Sizes {
             layers: b.num_layers,
             atom: rows.n_components() * b.sphere_channels,

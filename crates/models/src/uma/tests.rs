@@ -1,7 +1,7 @@
 //! Intermediate results, layer by layer, against upstream's; the cache.
 
-use super::Uma;
-use mlip_atoms::{Deadline, Lattice, LoadOptions, Potential, Precision, Request, Species, Structure};
+use super::{Options, Uma};
+use mlip_atoms::{Deadline, Lattice, Potential, Precision, Request, Species, Structure};
 use safetensors::SafeTensors;
 use serde_json::Value as Json;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ fn file(name: &str) -> PathBuf {
 }
 
 fn load(name: &str) -> Uma {
-    Uma::from_file("uma", &file(name), &LoadOptions::with_precision(Precision::F64)).unwrap()
+    Uma::from_file("uma", &file(name), &Options::default(), Precision::F64).unwrap()
 }
 
 fn structure(json: &str, name: &str) -> Structure {

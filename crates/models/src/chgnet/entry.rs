@@ -1,0 +1,46 @@
+//! CHGNet for the registry.
+
+use super::potential::Chgnet;
+use crate::entry::{Entry, LoadCause, Selection};
+use crate::options::{self, OptionError};
+use candle_core::Device;
+use mlip_atoms::{EngineKind, Potential};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// CHGNet has no options.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Options {}
+
+/// For the registry.
+pub(crate) static ENTRIES: &[Entry] = &[Entry {
+    name: "chgnet",
+    aliases: &[],
+    options: &[],
+    about: "CHGNet 0.3.0: energy, forces, stress, magnetic moments; H to Pu, PBE(+U) of the Materials Project",
+    built_in: Some("chgnet-0.3.0"),
+    files: "upstream's `.pth.tar` (in the PyPI package `chgnet`, chgnet/pretrained/0.3.0), or safetensors with `model_args`",
+    endings: &[".pth.tar", ".safetensors"],
+    any_file: Some("chgnet"),
+    published: &[],
+    licence: "BSD-3-Clause-LBNL",
+    check,
+    load,
+}];
+
+fn check(selection: &Selection) -> Result<(), OptionError> {
+    options::parse::<Options>(&selection.name, &selection.options).map(|Options {}| ())
+}
+
+fn load(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause> {
+    check(selection)?;
+    let native = match &selection.file {
+        Some(file) => Chgnet::from_file(file, selection.precision)?,
+        None => Chgnet::built_in(selection.precision)?,
+    };
+    Ok(Arc::new(match selection.engine {
+        EngineKind::Native => native,
+        EngineKind::Candle => native.with_composite(&Device::Cpu)?,
+    }))
+}

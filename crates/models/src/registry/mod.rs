@@ -1,0 +1,12 @@
+//! From names to potentials.
+//!
+//! Module order: `catalog` ← `identify`.
+
+mod catalog;
+mod identify;
+
+pub use crate::entry::{Entry, LoadCause, Selection};
+pub use crate::options::{OptionError, OptionInfo, Options, parse as parse_options};
+pub use catalog::{LoadError, REGISTRY, Registry, entries, find, load};
+pub use identify::{IdentifyError, identify};
+pub use mlip_atoms::EngineKind;

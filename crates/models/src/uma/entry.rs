@@ -1,0 +1,60 @@
+//! UMA for the registry.
+
+use super::error::LoadError;
+use super::options::{OPTIONS, Options};
+use super::potential::Uma;
+use crate::entry::{Entry, LoadCause, Selection};
+use crate::options::{self, OptionError};
+use candle_core::Device;
+use mlip_atoms::{EngineKind, Potential};
+use std::sync::Arc;
+
+/// For the registry.
+pub(crate) static ENTRIES: &[Entry] = &[
+    uma(
+        "uma-s-1p1",
+        &["uma", "uma_s_1p1"],
+        "UMA small 1.1: energy, forces, stress; H to Es; tasks omat (inorganic materials, the default), omol, omc, oc20, odac; as `uma` it takes the checkpoint of any UMA",
+    ),
+    uma("uma-s-1p2", &["uma_s_1p2"], "UMA small 1.2: energy, forces, stress; tasks oc22 and oc25 as well"),
+    uma("uma-s-1p2p1", &["uma_s_1p2p1"], "UMA small 1.2.1: energy, forces, stress; tasks oc22 and oc25 as well"),
+    uma("uma-m-1p1", &["uma_m_1p1"], "UMA medium 1.1: energy, forces, stress; many times as costly as the small ones"),
+    Entry {
+        about: "UMA small 1.0, withdrawn upstream: refused, use uma-s-1p1",
+        files: "none: upstream refuses its checkpoint",
+        load: |_| Err(LoadError::FirstRelease.into()),
+        ..uma("uma-s-1", &["uma_s_1"], "")
+    },
+];
+
+/// One of the models.
+const fn uma(name: &'static str, aliases: &'static [&'static str], about: &'static str) -> Entry {
+    Entry {
+        name,
+        aliases,
+        options: OPTIONS,
+        about,
+        built_in: None,
+        files: "upstream's `.pt` (https://huggingface.co/facebook/UMA, after agreeing to its licence), named like the model",
+        endings: &[".pt"],
+        any_file: if matches!(name.as_bytes(), b"uma-s-1p1") { Some("uma") } else { None },
+        published: &[],
+        licence: "FAIR Chemistry License v1",
+        check,
+        load,
+    }
+}
+
+fn check(selection: &Selection) -> Result<(), OptionError> {
+    options::parse::<Options>(&selection.name, &selection.options).map(|_| ())
+}
+
+fn load(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause> {
+    let options = options::parse::<Options>(&selection.name, &selection.options)?;
+    let file = selection.file.as_deref().ok_or(LoadError::NoFile)?;
+    let (name, precision) = (&selection.name, selection.precision);
+    Ok(Arc::new(match selection.engine {
+        EngineKind::Native => Uma::from_file(name, file, &options, precision)?,
+        EngineKind::Candle => Uma::composite(name, file, &options, precision, &Device::Cpu)?,
+    }))
+}
