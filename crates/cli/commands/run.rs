@@ -33,7 +33,12 @@ fn prepare(args: &RunArgs) -> Result<Prepared, Complaint> {
             .usage());
     }
     let (potentials, configs) = load_models(&settings)?;
-    let physics = Physics { frame: settings.frame, calculation: settings.calculation, forces: settings.forces, potentials: configs };
+    let physics = Physics {
+        frame: settings.frame,
+        calculation: settings.calculation,
+        forces: settings.forces,
+        potentials: configs,
+    };
     if exists {
         return resume::reopen(&run_dir, args.attempt.force, |config| {
             if let Some(changes) = config.physics.changes(&physics) {

@@ -17,10 +17,7 @@ fn no_two_entries_share_a_name() {
 #[test]
 fn a_misspelled_name_is_answered_with_the_one_that_was_meant() {
     let error = load(&Selection::named("chgent")).err().unwrap().to_string();
-    assert!(
-        error.starts_with("there is no potential `chgent`: did you mean chgnet?; known are chgnet, "),
-        "{error}"
-    );
+    assert!(error.starts_with("there is no potential `chgent`: did you mean chgnet?; known are chgnet, "), "{error}");
 }
 
 #[test]

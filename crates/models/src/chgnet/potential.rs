@@ -30,8 +30,6 @@ const KEPT_BYTES: usize = 96 << 20;
 /// CHGNet with its weights.
 pub struct Chgnet {
     id: PotentialId,
-    /// Of the tensors alone.
-    former_digest: String,
     parameters: Arc<Parameters>,
     model: AnyModel,
 }
@@ -105,14 +103,12 @@ impl Chgnet {
     /// When they do not fit each other, or are not CHGNet 0.3.0's.
     pub fn new(config: Config, weights: &Weights, checkpoint: &str, precision: Precision) -> Result<Self, LoadError> {
         config.validate()?;
-        let config_text = serde_json::to_string(&config).map_err(|error| LoadError::Arguments(error.to_string()))?;
         let parameters = Arc::new(Parameters::from_weights(config, weights)?);
         let set = InstructionSet::detect();
-        let former_digest = weights.digest();
         let id = PotentialId {
             name: "chgnet".into(),
             checkpoint: checkpoint.into(),
-            digest: digest(&config_text, &former_digest),
+            digest: weights.digest(),
             precision,
             settings: String::new(),
         };
@@ -120,7 +116,7 @@ impl Chgnet {
             Precision::F32 => AnyModel::F32(Arc::new(Network::new(parameters.clone(), set))),
             Precision::F64 => AnyModel::F64(Arc::new(Network::new(parameters.clone(), set))),
         };
-        Ok(Self { id, former_digest, parameters, model })
+        Ok(Self { id, parameters, model })
     }
 
     /// The same potential in plain candle operations: any device; the oracle of the fast route.
@@ -212,14 +208,6 @@ impl Chgnet {
     }
 }
 
-/// Of hyperparameters, defaults filled in, and tensors: both change numbers.
-fn digest(config: &str, tensors: &str) -> String {
-    let mut digest = blake3::Hasher::new();
-    digest.update(b"chgnet hyperparameters and tensors\0");
-    digest.update(config.as_bytes()).update(b"\0").update(tensors.as_bytes());
-    digest.finalize().to_hex().to_string()
-}
-
 fn kept_bytes<T>(graph: &Graph, config: &Config) -> usize {
     let row = 2 * config.width() * size_of::<T>();
     // An edge keeps one row a layer, an angle two for the bonds and one for itself.
@@ -229,10 +217,6 @@ fn kept_bytes<T>(graph: &Graph, config: &Config) -> usize {
 impl Potential for Chgnet {
     fn id(&self) -> &PotentialId {
         &self.id
-    }
-
-    fn former_digest(&self) -> Option<&str> {
-        Some(&self.former_digest)
     }
 
     fn supports(&self, species: Species) -> bool {
