@@ -4,8 +4,9 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mlip_atoms::neighbors::NeighborList;
-use mlip_atoms::{Lattice, Species, Structure};
+use mlip_atoms::{Deadline, Lattice, Species, Structure};
 use std::hint::black_box;
+use std::time::Duration;
 
 const CUTOFF: f64 = 6.0;
 
@@ -24,12 +25,15 @@ fn rock_salt(n: usize) -> Structure {
 }
 
 fn benchmark(criterion: &mut Criterion) {
+    let far = Deadline::after(Duration::from_secs(86_400));
     let mut group = criterion.benchmark_group("neighbors_6_angstrom");
     for n in [2, 4] {
         let structure = rock_salt(n);
-        group.throughput(Throughput::Elements(NeighborList::build(&structure, CUTOFF).n_edges() as u64));
+        group.throughput(Throughput::Elements(
+            NeighborList::build(&structure, CUTOFF, &Deadline::NONE).unwrap().n_edges() as u64,
+        ));
         group.bench_function(format!("{}_atoms", structure.n_atoms()), |bencher| {
-            bencher.iter(|| NeighborList::build(black_box(&structure), CUTOFF));
+            bencher.iter(|| NeighborList::build(black_box(&structure), CUTOFF, &far));
         });
     }
     group.finish();

@@ -89,6 +89,32 @@ pub enum PredictError {
         /// Limit in force.
         limit_bytes: u64,
     },
+    /// The cell is so small or so sheared, or the cutoff so large, that a search for neighbors would not end.
+    #[error(
+        "a cutoff of {cutoff} Å reaches over too many images of the cell, whose opposite faces are {:.1e}, {:.1e} and \
+         {:.1e} Å apart; give the lattice in Å, and shorter vectors for a sheared cell", heights[0], heights[1], heights[2]
+    )]
+    TooManyImages {
+        /// Å.
+        cutoff: f64,
+        /// Distances between opposite faces of the cell, Å.
+        heights: [f64; 3],
+    },
+    /// There are more neighbors than a crystal has.
+    #[error(
+        "{n_atoms} atoms in {volume:.1e} Å^3 have {n_pairs} pairs of neighbors and more within {cutoff} Å; give the \
+         lattice in Å, or fewer atoms"
+    )]
+    TooManyNeighbors {
+        /// Pairs, as far as they are known.
+        n_pairs: usize,
+        /// Å.
+        cutoff: f64,
+        /// Atoms of the cell.
+        n_atoms: usize,
+        /// Of the cell, Å^3.
+        volume: f64,
+    },
     /// A number came out NaN or infinite.
     #[error("the result is not finite ({what})")]
     NotFinite {

@@ -70,7 +70,9 @@ impl From<PredictError> for Failure {
             PredictError::UnsupportedSpecies { .. } => FailureKind::UnsupportedSpecies,
             PredictError::IsolatedAtom { .. } => FailureKind::IsolatedAtom,
             PredictError::Timeout { .. } => FailureKind::Timeout,
-            PredictError::TooLarge { .. } => FailureKind::TooLarge,
+            PredictError::TooLarge { .. }
+            | PredictError::TooManyImages { .. }
+            | PredictError::TooManyNeighbors { .. } => FailureKind::TooLarge,
             PredictError::NotFinite { .. } => FailureKind::NotFinite,
             _ => FailureKind::Internal,
         };

@@ -50,11 +50,16 @@ impl LennardJones {
         }
     }
 
-    fn evaluate(&self, structure: &Structure, request: Request) -> Prediction {
+    fn evaluate(
+        &self,
+        structure: &Structure,
+        request: Request,
+        deadline: &Deadline,
+    ) -> Result<Prediction, PredictError> {
         let LennardJonesParameters { epsilon, sigma, cutoff } = self.parameters;
         let sixth = |r: f64| (sigma / r).powi(6);
         let shift = 4.0 * epsilon * (sixth(cutoff) * sixth(cutoff) - sixth(cutoff));
-        let list = NeighborList::build(structure, cutoff);
+        let list = NeighborList::build(structure, cutoff, deadline)?;
         let mut energy = 0.0;
         let mut gradient = PairGradient::new(structure.n_atoms());
         for pair in list.pairs() {
@@ -67,7 +72,7 @@ impl LennardJones {
         }
         let stress = request.forces.then(|| gradient.stress(structure.lattice().volume()));
         let forces = if request.forces { gradient.forces } else { Vec::new() };
-        Prediction { energy, forces, stress, magmoms: None, atom_features: None }
+        Ok(Prediction { energy, forces, stress, magmoms: None, atom_features: None })
     }
 }
 
@@ -97,7 +102,7 @@ impl Potential for LennardJones {
 
     fn open(self: Arc<Self>, _resources: EngineResources) -> Result<Box<dyn Engine>, DeviceError> {
         Ok(Box::new(OneByOne::new(move |structure: &Structure, request, deadline: &Deadline| {
-            deadline.check().map(|()| self.evaluate(structure, request))
+            self.evaluate(structure, request, deadline)
         })))
     }
 
@@ -107,7 +112,7 @@ impl Potential for LennardJones {
         request: Request,
         deadline: &Deadline,
     ) -> Vec<Result<Prediction, PredictError>> {
-        structures.iter().map(|structure| deadline.check().map(|()| self.evaluate(structure, request))).collect()
+        structures.iter().map(|structure| self.evaluate(structure, request, deadline)).collect()
     }
 }
 

@@ -5,6 +5,7 @@
 mod cif_score;
 
 use cif_score::{Golden, read_goldens, score};
+use mlip_atoms::Deadline;
 use mlip_atoms::neighbors::NeighborList;
 use mlip_formats::cif::{CifClass, CifOptions, parse_cif};
 use proptest::prelude::*;
@@ -58,7 +59,7 @@ fn neighbor_counts_in_files_are_exact() {
         let cells: Vec<&str> = row.split(',').collect();
         let (file, cutoff): (&str, f64) = (cells[0], cells[1].parse().unwrap());
         let read = parse_cif(&std::fs::read(folder.join(file)).unwrap(), &CifOptions::default()).unwrap();
-        let list = NeighborList::build(&read.structure, cutoff);
+        let list = NeighborList::build(&read.structure, cutoff, &Deadline::NONE).unwrap();
         assert_eq!(read.structure.n_atoms().to_string(), cells[2], "{file}");
         assert_eq!(list.n_edges().to_string(), cells[3], "{file} at {cutoff} Å");
         n_rows += 1;

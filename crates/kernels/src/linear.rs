@@ -1,6 +1,6 @@
 //! Products with constant matrices, packed once.
 
-use crate::simd::{InstructionSet, Kernel, Real, Vector};
+use crate::simd::{InstructionSet, Kernel, Real, Vector, rows_lie_within};
 use crate::threads;
 use std::ops::Range;
 
@@ -48,7 +48,8 @@ impl<T: Real> Matrix<T> {
     pub fn pack(depth: usize, width: usize, set: InstructionSet, element: impl Fn(usize, usize) -> T) -> Self {
         let strip = T::run(StripWidth, set);
         let n_strips = width.div_ceil(strip);
-        let mut strips = vec![T::default(); n_strips * depth * strip + CACHE_LINE_BYTES / size_of::<T>()];
+        let n_numbers = n_strips.checked_mul(strip).and_then(|n| n.checked_mul(depth)).unwrap_or(usize::MAX);
+        let mut strips = vec![T::default(); n_numbers.saturating_add(CACHE_LINE_BYTES / size_of::<T>())];
         let start = strips.as_ptr().align_offset(CACHE_LINE_BYTES).min(CACHE_LINE_BYTES / size_of::<T>());
         for (index, values) in strips[start..].chunks_exact_mut(depth * strip).take(n_strips).enumerate() {
             for (k, row) in values.chunks_exact_mut(strip).enumerate() {
@@ -65,7 +66,8 @@ impl<T: Real> Matrix<T> {
 
     /// From the weights `[width, depth]` of a linear layer, row-major, as PyTorch keeps them.
     pub fn from_linear(weight: &[T], width: usize, depth: usize, set: InstructionSet) -> Self {
-        assert_eq!(weight.len(), width * depth, "a linear layer of {depth} inputs and {width} outputs");
+        let expected = width.checked_mul(depth);
+        assert_eq!(Some(weight.len()), expected, "a linear layer of {depth} inputs and {width} outputs");
         Self::pack(depth, width, set, |k, c| weight[c * depth + k])
     }
 
@@ -163,6 +165,7 @@ impl<T: Real> Matrix<T> {
 
     /// [`multiply_add_strided`](Self::multiply_add_strided) over the threads of the caller's pool, to the same bits.
     pub fn multiply_add_spread(&self, left: &[T], stride: usize, rows: usize, out: &mut [T], out_stride: usize) {
+        self.check_rows(left, stride, rows, out, out_stride);
         let grain = (SPREAD / (self.depth * self.width).max(1)).max(SPREAD_ROWS);
         let ranges = threads::ranges(rows, SPREAD_ROWS, grain);
         if ranges.len() < 2 {
@@ -173,6 +176,21 @@ impl<T: Real> Matrix<T> {
         threads::for_each(parts, |(range, out): (&Range<usize>, &mut [T])| {
             self.multiply_add_strided(&left[range.start * stride..], stride, range.len(), out, out_stride);
         });
+    }
+
+    /// Panics where a row would lie beyond its array: offsets that wrap would lead back into it, to other rows.
+    fn check_rows(&self, left: &[T], stride: usize, rows: usize, out: &[T], out_stride: usize) {
+        let (depth, width) = (self.depth, self.width);
+        assert!(
+            rows_lie_within(rows, depth, stride, left.len()),
+            "{rows} rows of {depth} numbers, {stride} from one to the next, in a left factor of {}",
+            left.len()
+        );
+        assert!(
+            rows_lie_within(rows, width, out_stride, out.len()),
+            "{rows} rows of {width} numbers, {out_stride} from one to the next, in a product of {}",
+            out.len()
+        );
     }
 
     /// `out += left · self` for `rows` rows; row r of `left` begins at `r · stride`, of `out` at `r · out_stride`.
@@ -197,6 +215,7 @@ impl<T: Real> Matrix<T> {
                 matrix.multiply_add::<V>(left, stride, rows, out, out_stride);
             }
         }
+        self.check_rows(left, stride, rows, out, out_stride);
         T::run(Run { matrix: self, left, stride, rows, out, out_stride }, self.set);
     }
 }
@@ -282,6 +301,32 @@ mod tests {
     fn products_are_those_of_plain_loops() {
         check::<f64>(1e-13);
         check::<f32>(1e-5);
+    }
+
+    /// What the program says that refuses to multiply so.
+    fn refusal(rows: usize, stride: usize, out_stride: usize) -> String {
+        let run = || {
+            for set in InstructionSet::available() {
+                let matrix = Matrix::from_linear(&noise(64 * 64, 1), 64, 64, set);
+                let (left, mut out) = (noise(12 * 64, 2), vec![0.0; 12 * 64]);
+                matrix.multiply_add_strided(&left, stride, rows, &mut out, out_stride);
+            }
+        };
+        *std::panic::catch_unwind(run).unwrap_err().downcast::<String>().unwrap()
+    }
+
+    #[test]
+    fn strides_whose_products_wrap_are_refused() {
+        // Times 4, 2, and 8 these are numbers from 0 to 64 modulo 2^64: each row but the first would lie elsewhere.
+        for stride in [1 << 62, 1 << 63, (1 << 61) + 8, usize::MAX, usize::MAX / 5 + 1] {
+            for rows in [2, 3, 5, 6, 9] {
+                let said = refusal(rows, stride, 64);
+                assert!(said.ends_with(&format!("{stride} from one to the next, in a left factor of 768")), "{said}");
+                let said = refusal(rows, 64, stride);
+                assert!(said.ends_with(&format!("{stride} from one to the next, in a product of 768")), "{said}");
+            }
+        }
+        assert!(refusal(13, 64, 64).starts_with("13 rows of 64 numbers"));
     }
 
     #[test]

@@ -8,10 +8,14 @@
 //! the cutoff simply has one bin and several images of it.
 
 use super::Pair;
-use crate::Structure;
+use super::limits::{MAX_PAIRS, check, check_pairs};
+use crate::{Deadline, PredictError, Structure};
 
 /// Distances up to this count as zero, Å.
 const SAME_PLACE: f64 = 1e-8;
+
+/// Bins and atoms that are looked at between two looks at the clock: less than a millisecond.
+const UNTIL_DEADLINE: usize = 1 << 17;
 
 struct Grid {
     bins: [i32; 3],
@@ -30,7 +34,7 @@ struct Grid {
 }
 
 impl Grid {
-    fn new(structure: &Structure, cutoff: f64) -> Self {
+    fn new(structure: &Structure, cutoff: f64) -> Result<Self, PredictError> {
         let lattice = structure.lattice();
         let n_atoms = structure.n_atoms();
         let heights = lattice.heights();
@@ -40,7 +44,9 @@ impl Grid {
             let widest = (0..3).max_by_key(|k| bins[*k]).unwrap_or(0);
             bins[widest] = (bins[widest] / 2).max(1);
         }
-        let reach = std::array::from_fn(|k| (f64::from(bins[k]) * cutoff / heights[k]).ceil() as i32);
+        let reach = std::array::from_fn(|k| (f64::from(bins[k]) * cutoff / heights[k]).ceil());
+        check(structure, cutoff, reach)?;
+        let reach = reach.map(|reach| reach as i32);
 
         let mut wrap = Vec::with_capacity(n_atoms);
         let mut bin_of = Vec::with_capacity(n_atoms);
@@ -56,7 +62,7 @@ impl Grid {
         let mut grid =
             Self { bins, reach, first: Vec::new(), atoms: Vec::new(), positions: Default::default(), wrap, bin_of };
         grid.sort(&wrapped);
-        grid
+        Ok(grid)
     }
 
     fn sort(&mut self, wrapped: &[[f64; 3]]) {
@@ -84,8 +90,18 @@ impl Grid {
 }
 
 /// All pairs with `0 < distance <= cutoff`, by first atom.
-pub(super) fn pairs(structure: &Structure, cutoff: f64) -> Vec<Pair> {
-    let grid = Grid::new(structure, cutoff);
+pub(super) fn pairs(structure: &Structure, cutoff: f64, deadline: &Deadline) -> Result<Vec<Pair>, PredictError> {
+    pairs_up_to(MAX_PAIRS, structure, cutoff, deadline)
+}
+
+fn pairs_up_to(
+    max_pairs: usize,
+    structure: &Structure,
+    cutoff: f64,
+    deadline: &Deadline,
+) -> Result<Vec<Pair>, PredictError> {
+    deadline.check()?;
+    let grid = Grid::new(structure, cutoff)?;
     let lattice = structure.lattice();
     let limit = cutoff * cutoff;
     let mut place = vec![0usize; structure.n_atoms()];
@@ -93,6 +109,7 @@ pub(super) fn pairs(structure: &Structure, cutoff: f64) -> Vec<Pair> {
         place[*atom as usize] = sorted;
     }
     let mut found = Vec::new();
+    let mut looked_at = 0;
     for (i, place) in place.into_iter().enumerate() {
         let center: [f64; 3] = std::array::from_fn(|axis| grid.positions[axis][place]);
         let bin = grid.bin_of[i];
@@ -110,6 +127,12 @@ pub(super) fn pairs(structure: &Structure, cutoff: f64) -> Vec<Pair> {
                     let offset = lattice.cartesian(image.map(f64::from));
                     let origin: [f64; 3] = std::array::from_fn(|axis| offset[axis] - center[axis]);
                     let (first, last) = (grid.first[bin] as usize, grid.first[bin + 1] as usize);
+                    looked_at += 1 + last - first;
+                    if looked_at > UNTIL_DEADLINE {
+                        looked_at = 0;
+                        deadline.check()?;
+                        check_pairs(structure, cutoff, found.len(), max_pairs)?;
+                    }
                     // Atoms of a bin ascend: those before i have met this pair already.
                     let first = first + grid.atoms[first..last].partition_point(|j| (*j as usize) < i);
                     scan(&grid, first..last, origin, limit, |sorted, vector, squared| {
@@ -124,7 +147,7 @@ pub(super) fn pairs(structure: &Structure, cutoff: f64) -> Vec<Pair> {
             }
         }
     }
-    found
+    Ok(found)
 }
 
 /// Calls `visit(sorted index, vector, squared distance)` for the atoms in `range` within the cutoff.
@@ -143,5 +166,23 @@ fn scan(
         if squared <= limit && squared > SAME_PLACE * SAME_PLACE {
             visit(range.start + offset, vector, squared);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Lattice, Species};
+
+    #[test]
+    fn a_crowd_in_an_empty_cell_is_refused_once_its_pairs_are_counted() {
+        // On average an atom has less than one neighbor; but all are in one corner.
+        let lattice = Lattice::from_vectors([[900.0, 0.0, 0.0], [0.0, 900.0, 0.0], [0.0, 0.0, 900.0]]).unwrap();
+        let sites = (0..2000).map(|k| [f64::from(k) * 1e-9, 0.0, 0.0]).collect::<Vec<_>>();
+        let species = vec![Species::from_symbol("Si").unwrap(); sites.len()];
+        let structure = Structure::new(lattice, species, sites).unwrap();
+        let error = pairs_up_to(1_000_000, &structure, 6.0, &Deadline::NONE).unwrap_err();
+        assert!(matches!(error, PredictError::TooManyNeighbors { n_atoms: 2000, .. }), "{error}");
+        assert_eq!(pairs_up_to(2_000_000, &structure, 6.0, &Deadline::NONE).unwrap().len(), 1_999_000);
     }
 }

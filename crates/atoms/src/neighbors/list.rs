@@ -1,7 +1,7 @@
 //! The list itself: pairs once, edges twice.
 
 use super::cell_list;
-use crate::Structure;
+use crate::{Deadline, PredictError, Structure};
 
 /// Two atoms within the cutoff, counted once: (i, j, S) stands for (j, i, -S) too.
 ///
@@ -45,8 +45,13 @@ impl NeighborList {
     /// Finds all pairs with `0 < distance <= cutoff` (Å). Cost is linear in the number of atoms.
     ///
     /// Distances up to 1e-8 Å count as zero: two atoms at one place are no pair.
-    pub fn build(structure: &Structure, cutoff: f64) -> Self {
-        Self::from_pairs(structure.n_atoms(), cutoff, cell_list::pairs(structure, cutoff))
+    ///
+    /// # Errors
+    /// When the deadline passes, or cell and cutoff are such that there would be more images or pairs than a crystal has
+    /// ([`PredictError::TooManyImages`], [`PredictError::TooManyNeighbors`]).
+    pub fn build(structure: &Structure, cutoff: f64, deadline: &Deadline) -> Result<Self, PredictError> {
+        let pairs = cell_list::pairs(structure, cutoff, deadline)?;
+        Ok(Self::from_pairs(structure.n_atoms(), cutoff, pairs))
     }
 
     /// From pairs found otherwise.

@@ -2,6 +2,7 @@
 
 mod brute_force;
 mod cell_list;
+mod limits;
 mod list;
 
 pub use brute_force::brute_force_pairs;

@@ -98,6 +98,14 @@ pub trait Vector: Copy {
     );
 }
 
+/// Whether `rows` rows of `width` numbers, each `stride` behind the one before, lie within `length` numbers. Lengths
+/// whose product is larger than any number do not.
+#[inline(always)]
+pub fn rows_lie_within(rows: usize, width: usize, stride: usize, length: usize) -> bool {
+    let Some(last) = rows.checked_sub(1) else { return true };
+    last.checked_mul(stride).and_then(|start| start.checked_add(width)).is_some_and(|end| end <= length)
+}
+
 /// `f32` or `f64`.
 pub trait Real:
     candle_core::WithDType + Copy + Default + Debug + PartialOrd + Send + Sync + std::ops::AddAssign + 'static

@@ -82,3 +82,35 @@ fn settling_drops_what_is_negligible_and_nothing_else() {
     check::<f32>(&[0.0, 1.5, -3e-9, 7e-17, -1e30], &[1e-38, -3e-39, 1e-44, 1e-33]);
     check::<f64>(&[0.0, 1.5, -3e-9, 7e-250, -1e300], &[1e-308, -3e-310, 1e-300]);
 }
+
+#[test]
+fn a_tile_refuses_lengths_whose_products_wrap() {
+    #[derive(Clone, Copy)]
+    struct Tile {
+        depth: usize,
+        stride: usize,
+    }
+    impl<T: Real> Kernel<T> for Tile {
+        type Output = ();
+        #[inline(always)]
+        fn run<V: Vector<Scalar = T>>(self) {
+            let (left, strip) = ([T::default(); 64], [T::default(); 64]);
+            let mut out = [T::default(); 8 * MAX_STRIP];
+            V::tile::<4>(self.depth, false, &left, self.stride, &strip, &mut out, MAX_STRIP);
+        }
+    }
+    const MAX_STRIP: usize = 64;
+    // Three times the first strides wrap to small numbers, and so does the second depth times the columns of a tile.
+    for (depth, stride) in [(1, usize::MAX / 3 + 1), (1, 1 << 63), (1 << 60, 0), (1 << 58, 0), (usize::MAX, 1)] {
+        for set in InstructionSet::available().into_iter().filter(|set| *set != InstructionSet::Portable) {
+            assert!(
+                std::panic::catch_unwind(|| f64::run(Tile { depth, stride }, set)).is_err(),
+                "{set:?} {depth} {stride}"
+            );
+            assert!(
+                std::panic::catch_unwind(|| f32::run(Tile { depth, stride }, set)).is_err(),
+                "{set:?} {depth} {stride}"
+            );
+        }
+    }
+}

@@ -110,7 +110,8 @@ macro_rules! vector {
                 out: &mut [$scalar],
                 out_stride: usize,
             ) {
-                assert!(depth > 0 && left.len() >= (ROWS - 1) * stride + depth && strip.len() >= depth * Self::STRIP);
+                assert!(depth > 0 && rows_lie_within(ROWS, depth, stride, left.len()), "a tile beyond the left factor");
+                assert!(rows_lie_within(depth, Self::STRIP, Self::STRIP, strip.len()), "a tile beyond its strip");
                 let mut sums = [[Self::splat(0.0); $columns]; ROWS];
                 if !apart {
                     for (row, sums) in sums.iter_mut().enumerate() {
@@ -121,7 +122,8 @@ macro_rules! vector {
                     }
                 }
                 for k in 0..depth {
-                    // SAFETY: k < depth and row < ROWS, and the lengths were checked for these above.
+                    // SAFETY: k < depth and row < ROWS. The lengths were checked for these above, by products that cannot
+                    // wrap: so `row * stride + k` and the end of the strip's row are within.
                     let mut right = [Self::splat(0.0).0; $columns];
                     for (v, right) in right.iter_mut().enumerate() {
                         *right = unsafe { $loadu(strip.as_ptr().add((k * $columns + v) * Self::LANES)) };

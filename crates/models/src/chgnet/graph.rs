@@ -1,8 +1,8 @@
 //! Atoms, bonds and angles.
 
 use crate::chgnet::Config;
-use mlip_atoms::Structure;
 use mlip_atoms::neighbors::{NeighborList, Pair};
+use mlip_atoms::{Deadline, PredictError, Structure};
 
 /// The atom graph and the bond graph (line graph) of a structure.
 ///
@@ -44,16 +44,27 @@ pub(crate) struct Angles {
     pub(crate) sign: Vec<f64>,
 }
 
-/// An atom without neighbors, by index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Isolated(pub(crate) usize);
+/// Why there is no graph.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum GraphError {
+    /// An atom without neighbors, by index.
+    Isolated(usize),
+    /// The search for neighbors has ended without a list.
+    Search(PredictError),
+}
+
+impl From<PredictError> for GraphError {
+    fn from(error: PredictError) -> Self {
+        Self::Search(error)
+    }
+}
 
 impl Graph {
-    pub(crate) fn build(structure: &Structure, config: &Config) -> Result<Self, Isolated> {
-        let list = NeighborList::build(structure, config.atom_graph_cutoff);
+    pub(crate) fn build(structure: &Structure, config: &Config, deadline: &Deadline) -> Result<Self, GraphError> {
+        let list = NeighborList::build(structure, config.atom_graph_cutoff, deadline)?;
         let n_atoms = structure.n_atoms();
         if let Some(atom) = (0..n_atoms).find(|atom| list.edges_of(*atom).is_empty()) {
-            return Err(Isolated(atom));
+            return Err(GraphError::Isolated(atom));
         }
         let mut edges = Edges::default();
         let (mut bonds, mut bond_of) = (Vec::new(), vec![u32::MAX; list.pairs().len()]);
@@ -74,6 +85,8 @@ impl Graph {
             // Upstream takes a first bond of up to the cutoff, a second one below it.
             let short = || around.iter().enumerate().filter(|(_, edge)| bond_of[edge.pair as usize] != u32::MAX);
             for (first, from) in short() {
+                // Angles are as many as the square of the bonds at an atom.
+                deadline.check()?;
                 for (second, to) in short() {
                     if first == second || list.pairs()[to.pair as usize].distance >= config.bond_graph_cutoff {
                         continue;

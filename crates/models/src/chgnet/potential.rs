@@ -3,7 +3,7 @@
 use super::checkpoint::{self, TorchError};
 use super::composite::Composite;
 use super::convolution::Keep;
-use super::graph::{Graph, Isolated};
+use super::graph::{Graph, GraphError};
 use super::model::{Evaluation, Stopped, evaluate};
 use super::network::Network;
 use super::parameters::{N_ELEMENTS, Parameters};
@@ -145,8 +145,10 @@ impl Chgnet {
         }
         deadline.check()?;
         let cutoff = self.parameters.config.atom_graph_cutoff;
-        let graph = Graph::build(structure, &self.parameters.config)
-            .map_err(|Isolated(site)| PredictError::IsolatedAtom { potential: self.id.name.clone(), site, cutoff })?;
+        let graph = Graph::build(structure, &self.parameters.config, deadline).map_err(|error| match error {
+            GraphError::Isolated(site) => PredictError::IsolatedAtom { potential: self.id.name.clone(), site, cutoff },
+            GraphError::Search(error) => error,
+        })?;
         let graph = Arc::new(graph);
         let outcome = match &self.model {
             AnyModel::F32(model) => self.run(model, &graph, request, deadline),

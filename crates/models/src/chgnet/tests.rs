@@ -29,7 +29,7 @@ fn parameters(bytes: &[u8]) -> Arc<Parameters> {
 }
 
 fn graph(golden: &Golden, parameters: &Parameters) -> Arc<Graph> {
-    Arc::new(Graph::build(&golden.structure(), &parameters.config).unwrap())
+    Arc::new(Graph::build(&golden.structure(), &parameters.config, &Deadline::NONE).unwrap())
 }
 
 /// Both sets of weights with some structures each: with angles and without, small, skewed, straight bonds.

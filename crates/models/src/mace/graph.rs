@@ -1,8 +1,8 @@
 //! Pairs of atoms within the cutoff, and the harmonics of their directions.
 
 use super::harmonics::{self, N_HARMONICS};
-use mlip_atoms::Structure;
 use mlip_atoms::neighbors::{NeighborList, Pair};
+use mlip_atoms::{Deadline, PredictError, Structure};
 use mlip_kernels::simd::Real;
 
 /// What the network is told of a structure.
@@ -18,15 +18,20 @@ pub(super) struct Graph<T> {
 }
 
 impl<T: Real> Graph<T> {
-    pub(super) fn build(structure: &Structure, elements: Vec<u16>, cutoff: f64) -> Self {
-        let pairs = NeighborList::build(structure, cutoff).pairs().to_vec();
+    pub(super) fn build(
+        structure: &Structure,
+        elements: Vec<u16>,
+        cutoff: f64,
+        deadline: &Deadline,
+    ) -> Result<Self, PredictError> {
+        let pairs = NeighborList::build(structure, cutoff, deadline)?.pairs().to_vec();
         let harmonics = pairs.iter().flat_map(|pair| harmonics::harmonics(direction(pair)));
-        Self {
+        Ok(Self {
             elements,
             numbers: structure.species().iter().map(|species| species.atomic_number()).collect(),
             harmonics: harmonics.map(T::real).collect(),
             pairs,
-        }
+        })
     }
 
     pub(super) fn n_atoms(&self) -> usize {

@@ -210,7 +210,7 @@ impl Mace {
             AnyNetwork::F32(network) => run(network, structure, elements, wanted, deadline),
             AnyNetwork::F64(network) => run(network, structure, elements, wanted, deadline),
             AnyNetwork::Composite(network) => {
-                let graph = Graph::build(structure, elements, self.shape.cutoff);
+                let graph = Graph::build(structure, elements, self.shape.cutoff, deadline)?;
                 let evaluation = network.evaluate(&graph, wanted, deadline).map_err(|stopped| match stopped {
                     Stopped::Predict(error) => error,
                     Stopped::Tensor(error) => {
@@ -258,7 +258,7 @@ fn run<T: Real>(
     wanted: Wanted,
     deadline: &Deadline,
 ) -> Result<(Evaluation, Option<PairGradient>), PredictError> {
-    let graph = Graph::<T>::build(structure, elements, network.cutoff());
+    let graph = Graph::<T>::build(structure, elements, network.cutoff(), deadline)?;
     let evaluation = network.evaluate(&graph, wanted, deadline)?;
     let gradient = pair_gradient(&graph, &evaluation, wanted);
     Ok((evaluation, gradient))

@@ -2,8 +2,8 @@
 
 use super::nearest::keep_nearest;
 use super::shape::CUTOFF;
-use mlip_atoms::Structure;
 use mlip_atoms::neighbors::{NeighborList, Pair};
+use mlip_atoms::{Deadline, PredictError, Structure};
 use std::ops::Range;
 
 /// Atoms and edges of a batch. Edges are grouped by structure, then by sender.
@@ -40,10 +40,14 @@ impl Graph {
     }
 
     /// The graph of one structure.
-    pub(crate) fn build(structure: &Structure, max_neighbors: usize) -> Self {
+    pub(crate) fn build(
+        structure: &Structure,
+        max_neighbors: usize,
+        deadline: &Deadline,
+    ) -> Result<Self, PredictError> {
         let mut graph = Self::default();
-        graph.push(structure, neighbors(structure, max_neighbors));
-        graph
+        graph.push(structure, neighbors(structure, max_neighbors, deadline)?);
+        Ok(graph)
     }
 
     /// Appends a structure with these edges.
@@ -76,12 +80,13 @@ impl Graph {
 }
 
 /// Edges from every atom to its nearest neighbors, by sender.
-fn neighbors(structure: &Structure, max_neighbors: usize) -> Vec<Pair> {
-    let list = NeighborList::build(structure, CUTOFF);
+fn neighbors(structure: &Structure, max_neighbors: usize, deadline: &Deadline) -> Result<Vec<Pair>, PredictError> {
+    let list = NeighborList::build(structure, CUTOFF, deadline)?;
     let element = |atom: u32| structure.species()[atom as usize].atomic_number();
     let mut edges = Vec::with_capacity(list.n_edges().min(structure.n_atoms() * max_neighbors));
     let mut around = Vec::new();
     for atom in 0..structure.n_atoms() {
+        deadline.check()?;
         around.clear();
         around.extend(list.edges_of(atom).iter().map(|edge| {
             let pair = list.pairs()[edge.pair as usize];
@@ -90,13 +95,13 @@ fn neighbors(structure: &Structure, max_neighbors: usize) -> Vec<Pair> {
         keep_nearest(&mut around, max_neighbors, element);
         edges.extend_from_slice(&around);
     }
-    edges
+    Ok(edges)
 }
 
 /// Edges that a structure has, without building them.
-pub(crate) fn count_edges(structure: &Structure, max_neighbors: usize) -> usize {
-    let list = NeighborList::build(structure, CUTOFF);
-    (0..structure.n_atoms()).map(|atom| list.edges_of(atom).len().min(max_neighbors)).sum()
+pub(crate) fn count_edges(structure: &Structure, max_neighbors: usize) -> Result<usize, PredictError> {
+    let list = NeighborList::build(structure, CUTOFF, &Deadline::NONE)?;
+    Ok((0..structure.n_atoms()).map(|atom| list.edges_of(atom).len().min(max_neighbors)).sum())
 }
 
 fn reverse(pair: &Pair) -> Pair {

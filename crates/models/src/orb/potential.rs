@@ -128,7 +128,7 @@ impl Orb {
             return Err(PredictError::UnsupportedSpecies { potential: self.id.name.clone(), species: *species });
         }
         deadline.check()?;
-        Ok(Graph::build(structure, self.variant.max_neighbors))
+        Graph::build(structure, self.variant.max_neighbors, deadline)
     }
 
     fn run(&self, graph: &Graph, request: Request, deadline: &Deadline) -> Result<Vec<Prediction>, PredictError> {
@@ -209,7 +209,9 @@ impl Potential for Orb {
     }
 
     fn working_bytes(&self, structure: &Structure) -> u64 {
-        let (n_atoms, n_edges) = (structure.n_atoms(), count_edges(structure, self.variant.max_neighbors));
+        // What cannot be searched has an error of its own once it is evaluated.
+        let Ok(n_edges) = count_edges(structure, self.variant.max_neighbors) else { return 0 };
+        let n_atoms = structure.n_atoms();
         let bytes = match (&self.model, self.id.precision) {
             (AnyModel::Composite(_), _) => self.composite_bytes(n_atoms, n_edges),
             (_, Precision::F32) => self.evaluation_bytes::<f32>(n_atoms, n_edges),

@@ -143,7 +143,7 @@ fn graphs_are_upstreams() {
             if golden["name"] == "triclinic_skewed" {
                 continue;
             }
-            let found = Graph::build(&structure(&golden), max_neighbors);
+            let found = Graph::build(&structure(&golden), max_neighbors, &Deadline::NONE).unwrap();
             assert_eq!(found.n_edges(), expected.n_edges(), "{set} {}", golden["name"]);
             if golden["tie_at_truncation"] == Value::Bool(true) {
                 continue;
@@ -162,7 +162,7 @@ fn a_skewed_cell_has_the_edges_of_the_reduced_one() {
     let all = goldens("tiny_conservative_inf");
     let n_edges = |name: &str| {
         let golden = all.iter().find(|golden| golden["name"] == name).unwrap();
-        Graph::build(&structure(golden), 120).n_edges()
+        Graph::build(&structure(golden), 120, &Deadline::NONE).unwrap().n_edges()
     };
     assert_eq!((n_edges("triclinic_skewed"), n_edges("triclinic_reduced")), (226, 226));
 }

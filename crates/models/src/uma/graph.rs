@@ -1,7 +1,7 @@
 //! Atoms and edges.
 
-use mlip_atoms::Structure;
 use mlip_atoms::neighbors::{NeighborList, Pair};
+use mlip_atoms::{Deadline, PredictError, Structure};
 
 /// Squares of distances up to this beyond that of the last neighbor allowed still count, Å^2: neighbors at one
 /// distance are kept or dropped together.
@@ -36,10 +36,16 @@ pub(super) struct Edge {
 
 impl Graph {
     /// All edges within the cutoff; of an atom with more than `max_neighbors` the nearest.
-    pub(super) fn build(structure: &Structure, cutoff: f64, max_neighbors: usize) -> Self {
-        let list = NeighborList::build(structure, cutoff);
+    pub(super) fn build(
+        structure: &Structure,
+        cutoff: f64,
+        max_neighbors: usize,
+        deadline: &Deadline,
+    ) -> Result<Self, PredictError> {
+        let list = NeighborList::build(structure, cutoff, deadline)?;
         let (mut source, mut target, mut edges) = (Vec::new(), Vec::new(), Vec::new());
         for atom in 0..structure.n_atoms() {
+            deadline.check()?;
             let around = list.edges_of(atom);
             let squared = |pair: u32| list.pairs()[pair as usize].distance.powi(2);
             let mut limit = f64::INFINITY;
@@ -61,14 +67,14 @@ impl Graph {
                 });
             }
         }
-        Self {
+        Ok(Self {
             elements: structure.species().iter().map(|s| u32::from(s.atomic_number())).collect(),
             pairs: list.pairs().to_vec(),
             source,
             target,
             edges,
             volume: structure.lattice().volume(),
-        }
+        })
     }
 
     pub(super) fn n_atoms(&self) -> usize {

@@ -200,7 +200,7 @@ impl Uma {
             return Err(PredictError::UnsupportedSpecies { potential: self.id.name.clone(), species: *species });
         }
         deadline.check()?;
-        let graph = Graph::build(structure, self.cutoff, self.max_neighbors);
+        let graph = Graph::build(structure, self.cutoff, self.max_neighbors, deadline)?;
         let composition = self.composition(structure);
         let evaluation = match &self.model {
             AnyModel::F32(model) => self.run(model, &graph, composition, request, deadline)?,

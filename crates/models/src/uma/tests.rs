@@ -59,7 +59,7 @@ fn intermediate_results_equal_upstreams_layer_by_layer() {
         same("expert_coefficients", &coefficients, &expected.get("expert_coefficients", &[1, 4]));
         let merged = experts.merge(&coefficients, &network.rows.layout, network.set, &Deadline::NONE).unwrap();
 
-        let graph = super::graph::Graph::build(&structure, 6.0, 300);
+        let graph = super::graph::Graph::build(&structure, 6.0, 300, &Deadline::NONE).unwrap();
         assert_eq!(graph.n_edges(), 226);
         let prepared = network.prepare(&graph);
         // Edges come in another order: sums over all of them compare the Gaussians.
@@ -111,7 +111,7 @@ fn what_is_computed_again_is_what_would_have_been_kept() {
         let composition = router.composition(structure.species().iter().map(|s| s.atomic_number()));
         let coefficients = router.coefficients(&composition);
         let merged = experts.merge(&coefficients, &network.rows.layout, network.set, &Deadline::NONE).unwrap();
-        let graph = super::graph::Graph::build(&structure, 6.0, 300);
+        let graph = super::graph::Graph::build(&structure, 6.0, 300, &Deadline::NONE).unwrap();
         let [kept, again] =
             [true, false].map(|keep| network.evaluate(&graph, &merged, true, keep, &Deadline::NONE).unwrap());
         assert_eq!((kept.energy, kept.gradient), (again.energy, again.gradient));
@@ -165,8 +165,8 @@ fn atoms_with_too_many_neighbors_keep_the_nearest() {
     let lattice = Lattice::from_vectors([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]).unwrap();
     let species = vec![Species::from_atomic_number(1).unwrap()];
     let structure = Structure::new(lattice, species, vec![[0.0; 3]]).unwrap();
-    let all = super::graph::Graph::build(&structure, 6.0, 1000);
-    let some = super::graph::Graph::build(&structure, 6.0, 300);
+    let all = super::graph::Graph::build(&structure, 6.0, 1000, &Deadline::NONE).unwrap();
+    let some = super::graph::Graph::build(&structure, 6.0, 300, &Deadline::NONE).unwrap();
     assert_eq!(all.n_edges(), 924);
     // The 301st neighbor of a simple cubic lattice is in the shell of square 17, with all its mates.
     let shells = all.edges.iter().filter(|edge| edge.distance.powi(2) < 17.5).count();
