@@ -1,6 +1,6 @@
 //! `mlip-batch`: the composition root. Knows models, ranks, files and flags; computes nothing.
 //!
-//! Module order: `allocator`, `error`, `exit_code`, `values` ← `args`, `potentials` ← `settings`, `upstream` ← `commands`.
+//! Module order: `allocator`, `error`, `exit_code`, `values`, `show` ← `args`, `potentials` ← `settings`, `upstream` ← `commands`.
 
 mod allocator;
 mod args;
@@ -9,6 +9,7 @@ mod error;
 mod exit_code;
 mod potentials;
 mod settings;
+mod show;
 mod upstream;
 mod values;
 

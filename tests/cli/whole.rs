@@ -24,6 +24,8 @@ fn a_folder_of_cifs_becomes_tables() {
     for line in ["complete", "14, 14 read, 1 of them unreadable", "13 done, 0 failed, 0 pending", "1 ranks (1 ended"] {
         assert!(status.contains(line), "{line} is missing in\n{status}");
     }
+    let json = std::fs::read_to_string(run_dir.join("report/run.json")).unwrap();
+    assert!(json.contains("\"n_closed\": 1"), "{json}");
     // The twin was not computed again.
     assert_eq!(history(&run_dir).tasks.len(), 12);
     history(&run_dir).check();

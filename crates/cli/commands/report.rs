@@ -7,7 +7,7 @@ use crate::error::Complaint;
 use crate::exit_code::ExitCode;
 use mlip_driver::{provenance, report_plan, rows};
 use mlip_inputs::Manifest;
-use mlip_store::report::report_from_journals;
+use mlip_store::report::{WrittenReport, report_from_journals};
 use mlip_store::{RunId, RunLock};
 use std::num::NonZeroUsize;
 
@@ -21,7 +21,7 @@ pub(crate) fn report(args: &ReportArgs) -> Result<ExitCode, Complaint> {
         eprintln!("note: the run is going on; what is not finished yet is `pending`");
     }
     let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let (counts, files) =
+    let WrittenReport { counts, files, .. } =
         report_from_journals(&args.run, &report_plan(&config), &provenance(&config, run), rows(&manifest), threads)?;
     eprintln!("{}", summary(&counts));
     let list: String = files.iter().map(|file| format!("{}\n", file.display())).collect();

@@ -6,6 +6,7 @@ use crate::error::Complaint;
 use crate::exit_code::ExitCode;
 use crate::potentials::ModelSpec;
 use crate::settings;
+use crate::show::Messages;
 use mlip_atoms::Potential;
 use mlip_driver::RunConfig;
 use mlip_inputs::Manifest;
@@ -15,9 +16,9 @@ use std::sync::Arc;
 
 /// Goes on with a run, with other resources if asked for.
 pub(crate) fn resume(args: &ResumeArgs) -> Result<ExitCode, Complaint> {
-    attempt(&args.attempt, || {
+    attempt(&args.attempt, |messages| {
         let run_dir = std::path::absolute(&args.run)?;
-        reopen(&run_dir, args.attempt.force, |config| {
+        reopen(&run_dir, args.attempt.force, messages, |config| {
             settings::overlay(&mut config.resources, &args.how);
             settings::validate(&config.resources)?;
             move_files(config, &args.models)?;
@@ -58,6 +59,7 @@ fn move_files(config: &mut RunConfig, models: &[String]) -> Result<(), Complaint
 pub(super) fn reopen(
     run_dir: &Path,
     force: bool,
+    messages: &Messages,
     adapt: impl FnOnce(&mut RunConfig) -> Result<(Vec<Arc<dyn Potential>>, bool), Complaint>,
 ) -> Result<Prepared, Complaint> {
     let mut config = read_config(run_dir)?;
@@ -65,7 +67,7 @@ pub(super) fn reopen(
     let lock = RunLock::acquire(run_dir, lock_options(force))?;
     let manifest = Manifest::read(&run_dir.join(MANIFEST))?;
     write_run_file(run_dir, &config)?;
-    tracing::info!("{} entries, run folder {}", manifest.len(), run_dir.display());
+    messages.note(&format!("{} entries, run folder {}", manifest.len(), run_dir.display()));
     Ok(Prepared { run_dir: run_dir.to_owned(), config, manifest, lock, potentials, strict })
 }
 

@@ -6,6 +6,7 @@ use crate::args::RunArgs;
 use crate::error::Complaint;
 use crate::exit_code::ExitCode;
 use crate::settings::Settings;
+use crate::show::Messages;
 use mlip_atoms::Potential;
 use mlip_driver::{Physics, PotentialConfig, RunConfig};
 use mlip_inputs::{Manifest, Source};
@@ -16,12 +17,12 @@ use std::sync::Arc;
 
 /// Begins a run, or with `--resume` goes on with one.
 pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Complaint> {
-    attempt(&args.attempt, || prepare(args))
+    attempt(&args.attempt, |messages| prepare(args, messages))
 }
 
-fn prepare(args: &RunArgs) -> Result<Prepared, Complaint> {
+fn prepare(args: &RunArgs, messages: &Messages) -> Result<Prepared, Complaint> {
     let settings = Settings::of_run(args)?;
-    settings.notes.iter().for_each(|note| tracing::info!("{note}"));
+    settings.notes.iter().for_each(|note| messages.note(note));
     let run_dir = std::path::absolute(&settings.out)?;
     let exists = run_dir.join("run.toml").is_file();
     if exists && !args.resume {
@@ -40,7 +41,7 @@ fn prepare(args: &RunArgs) -> Result<Prepared, Complaint> {
         potentials: configs,
     };
     if exists {
-        return resume::reopen(&run_dir, args.attempt.force, |config| {
+        return resume::reopen(&run_dir, args.attempt.force, messages, |config| {
             if let Some(changes) = config.physics.changes(&physics) {
                 return Err(resume::refuse(&changes));
             }
@@ -49,7 +50,9 @@ fn prepare(args: &RunArgs) -> Result<Prepared, Complaint> {
             Ok((potentials, settings.strict))
         });
     }
-    begin(&run_dir, args.attempt.force, physics, potentials, settings)
+    let prepared = begin(&run_dir, args.attempt.force, physics, potentials, settings)?;
+    messages.note(&format!("{} entries, run folder {}", prepared.manifest.len(), run_dir.display()));
+    Ok(prepared)
 }
 
 type Loaded = (Vec<Arc<dyn Potential>>, Vec<PotentialConfig>);
@@ -101,7 +104,6 @@ fn begin(
     manifest.write(&run_dir.join(MANIFEST))?;
     // Last: a folder with this file is a run.
     mlip_store::write_run_file(run_dir, &config)?;
-    tracing::info!("{} entries, run folder {}", manifest.len(), run_dir.display());
     Ok(Prepared { run_dir: PathBuf::from(run_dir), config, manifest, lock, potentials, strict: settings.strict })
 }
 

@@ -9,13 +9,13 @@ use mlip_atoms::PotentialId;
 use mlip_inputs::{InputError, Manifest};
 use mlip_ranks::{Channel, Communicator, Pause, Rank};
 use mlip_store::report::{
-    Provenance, ReportCounts, ReportOptions, ReportPlan, ReportWriter, TableJob, TableJobs, TableRows, tabulate,
+    Provenance, ReportOptions, ReportPlan, ReportWriter, TableJob, TableJobs, TableRows, WrittenReport, tabulate,
 };
 use mlip_store::run_lock::REFRESH_EVERY;
 use mlip_store::{RunId, RunLock, StoreError};
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 /// Jobs whose rows are awaited at a time: half a megabyte of text each, so the root holds some thirty.
@@ -29,7 +29,7 @@ struct Gathering<'a> {
     threads: usize,
     writer: ReportWriter,
     /// Jobs that were handed out.
-    n_given: u64,
+    n_handed_out: u64,
     n_written: u64,
     /// Rows whose turn has not come.
     early: BTreeMap<u64, TableRows>,
@@ -53,14 +53,14 @@ impl Gathering<'_> {
                 refreshed = Instant::now();
             }
             let mut active = self.receive()?;
-            if self.n_given < self.n_written + MOST_AWAITED {
+            if self.n_handed_out < self.n_written + MOST_AWAITED {
                 let idle = (1..self.busy.len()).find(|rank| !self.busy[*rank]);
                 let some = jobs.by_ref().take(self.threads).collect::<Result<Vec<_>, _>>()?;
-                if some.is_empty() && self.n_written == self.n_given {
+                if some.is_empty() && self.n_written == self.n_handed_out {
                     return Ok(self.writer);
                 }
                 active |= !some.is_empty();
-                self.give(idle, some)?;
+                self.hand_out(idle, some)?;
             }
             if active {
                 pause.reset();
@@ -86,12 +86,12 @@ impl Gathering<'_> {
     }
 
     /// Has rows made by an idle rank, or without one here.
-    fn give(&mut self, idle: Option<usize>, jobs: Vec<TableJob>) -> Result<(), Trouble> {
+    fn hand_out(&mut self, idle: Option<usize>, jobs: Vec<TableJob>) -> Result<(), Trouble> {
         if jobs.is_empty() {
             return Ok(());
         }
-        let first = self.n_given;
-        self.n_given += jobs.len() as u64;
+        let first = self.n_handed_out;
+        self.n_handed_out += jobs.len() as u64;
         match idle {
             Some(rank) => {
                 self.busy[rank] = true;
@@ -118,9 +118,9 @@ impl Gathering<'_> {
 pub(crate) fn report(
     ranks: &mut dyn Communicator,
     setup: &Setup,
-    root: Root,
+    root: Root<'_>,
     threads: usize,
-) -> Result<(ReportCounts, Vec<PathBuf>), RunError> {
+) -> Result<WrittenReport, RunError> {
     let (entries, ledger, lock) = root.into_report_parts();
     let plan = report_plan(&setup.config);
     let jobs = TableJobs::new(&setup.run_dir, &plan, &ledger, rows(&entries));
@@ -129,7 +129,7 @@ pub(crate) fn report(
         potentials: &plan.potentials,
         threads,
         writer: ReportWriter::create(&setup.run_dir, &plan.potentials, plan.options)?,
-        n_given: 0,
+        n_handed_out: 0,
         n_written: 0,
         early: BTreeMap::new(),
         busy: vec![false; ranks.size()],

@@ -2,7 +2,7 @@
 //!
 //! Module order, each using only those before it:
 //! `source`, `config`, `budget`, `typical`, `plan`, `memory`, `signals` ← `protocol` ← `error` ← `journal`, `results`, `queue`, `cache`
-//! ← `evaluator` ← `underway` ← `batcher` ← `queue` ← `shared` ← `batch` ← `worker` ← `pool` ← `coordinator` ← `progress`, `monitor` ← `rank`, `root` ← `setup` ← `gather`
+//! ← `evaluator` ← `underway` ← `batcher` ← `queue` ← `shared` ← `batch` ← `worker` ← `pool` ← `coordinator` ← `progress`, `monitor` ← `events` ← `rank`, `root` ← `setup` ← `gather`
 //! ← `run` ← `estimate`.
 //!
 //! Every rank has one main thread, which talks to the others and decides, and workers, which read
@@ -17,6 +17,7 @@ mod coordinator;
 mod error;
 mod estimate;
 mod evaluator;
+mod events;
 mod gather;
 mod journal;
 mod memory;
@@ -40,11 +41,15 @@ mod worker;
 
 pub use budget::{Machine, NoThreads, Share, ThreadBudget, ThreadRequest, shares};
 pub use config::{Physics, PotentialConfig, Resources, RunConfig};
+pub use coordinator::Totals;
 pub use error::RunError;
 pub use estimate::{Estimate, estimate};
+pub use events::{Event, EventSink, NoEvents, Remark};
 pub use gather::{provenance, report_plan, rows};
 pub use memory::{Resident, Sharing, default_limit, machine_bytes};
+pub use monitor::HostMemory;
 pub use plan::{Group, Item, Planner};
+pub use progress::Progress;
 pub use protocol::{End, ProtocolError};
 pub use run::{Engine, Finish, RootPart, execute};
 pub use setup::Setup;

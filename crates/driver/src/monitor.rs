@@ -1,13 +1,29 @@
-//! What ranks and nodes hold, for people (`--monitor-memory`).
+//! What ranks and hosts hold.
 
 use crate::protocol::Tally;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// Time between two lines.
+/// Time between two events.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// Tells of memory on stderr.
+/// What the ranks of a host hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostMemory {
+    /// The host.
+    pub host: String,
+    /// Ranks on it.
+    pub n_ranks: usize,
+    /// Their resident sets now, added up, bytes.
+    pub resident_bytes: u64,
+    /// Their largest resident sets, added up, bytes.
+    pub peak_bytes: u64,
+    /// The largest resident set of one of them, bytes.
+    pub largest_bytes: u64,
+}
+
+/// Adds up what ranks report of themselves.
+#[derive(Debug)]
 pub(crate) struct Monitor {
     hosts: Vec<String>,
     last: Instant,
@@ -19,36 +35,26 @@ impl Monitor {
         Self { hosts, last: Instant::now() }
     }
 
-    /// Says what ranks hold, if it is time to.
-    pub(crate) fn tell<'a>(&mut self, tallies: impl Iterator<Item = &'a Tally>) {
-        if self.last.elapsed() >= EVERY {
-            self.last = Instant::now();
-            self.describe(tallies).iter().for_each(|line| tracing::info!("{line}"));
+    /// What the hosts hold, if it is time to say so.
+    pub(crate) fn if_due<'a>(&mut self, tallies: impl Iterator<Item = &'a Tally>) -> Option<Vec<HostMemory>> {
+        if self.last.elapsed() < EVERY {
+            return None;
         }
+        self.last = Instant::now();
+        Some(self.by_host(tallies))
     }
 
-    /// A line for each host.
-    pub(crate) fn describe<'a>(&self, tallies: impl Iterator<Item = &'a Tally>) -> Vec<String> {
-        let mut nodes: BTreeMap<&str, (usize, u64, u64, u64)> = BTreeMap::new();
+    /// What the hosts hold, in alphabetical order.
+    pub(crate) fn by_host<'a>(&self, tallies: impl Iterator<Item = &'a Tally>) -> Vec<HostMemory> {
+        let mut hosts: BTreeMap<&str, HostMemory> = BTreeMap::new();
         for (host, tally) in self.hosts.iter().zip(tallies) {
-            let (ranks, now, peak, largest) = nodes.entry(host).or_default();
-            *ranks += 1;
-            *now += tally.resident_bytes;
-            *peak += tally.peak_bytes;
-            *largest = (*largest).max(tally.peak_bytes);
+            let memory = hosts.entry(host).or_default();
+            memory.n_ranks += 1;
+            memory.resident_bytes += tally.resident_bytes;
+            memory.peak_bytes += tally.peak_bytes;
+            memory.largest_bytes = memory.largest_bytes.max(tally.peak_bytes);
         }
-        let megabytes = |bytes: u64| bytes as f64 / 1e6;
-        nodes
-            .iter()
-            .map(|(host, (ranks, now, peak, largest))| {
-                format!(
-                    "memory on {host}: {:.0} MB resident in {ranks} ranks, peaks add up to {:.0} MB, the largest is {:.0} MB",
-                    megabytes(*now),
-                    megabytes(*peak),
-                    megabytes(*largest)
-                )
-            })
-            .collect()
+        hosts.into_iter().map(|(host, memory)| HostMemory { host: host.to_owned(), ..memory }).collect()
     }
 }
 
@@ -57,12 +63,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranks_of_a_node_are_added_up() {
+    fn ranks_of_a_host_are_added_up() {
         let monitor = Monitor::new(["a", "b", "a"].map(str::to_owned).to_vec());
         let tally = |now, peak| Tally { resident_bytes: now, peak_bytes: peak, ..Tally::default() };
-        let tallies = [tally(1_000_000, 2_000_000), tally(5_000_000, 5_000_000), tally(3_000_000, 9_000_000)];
-        let lines = monitor.describe(tallies.iter());
-        assert_eq!(lines[0], "memory on a: 4 MB resident in 2 ranks, peaks add up to 11 MB, the largest is 9 MB");
-        assert_eq!(lines[1], "memory on b: 5 MB resident in 1 ranks, peaks add up to 5 MB, the largest is 5 MB");
+        let tallies = [tally(1, 2), tally(5, 5), tally(3, 9)];
+        let memory = |host: &str, n_ranks, [resident_bytes, peak_bytes, largest_bytes]: [u64; 3]| HostMemory {
+            host: host.into(),
+            n_ranks,
+            resident_bytes,
+            peak_bytes,
+            largest_bytes,
+        };
+        assert_eq!(monitor.by_host(tallies.iter()), [memory("a", 2, [4, 11, 9]), memory("b", 1, [5, 5, 5])]);
     }
 }

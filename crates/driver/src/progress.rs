@@ -1,136 +1,113 @@
-//! How far the run is, for people: a bar on a terminal, a line every half minute elsewhere.
+//! How far an attempt is, and when that is said.
 
 use crate::coordinator::Totals;
-use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-/// Time between lines where there is no terminal.
-const LINE_EVERY: Duration = Duration::from_secs(30);
+/// Time between two events.
+const EVERY: Duration = Duration::from_millis(200);
 
-/// Time between redraws of the bar.
-const DRAW_EVERY: Duration = Duration::from_millis(200);
-
-/// Tells of progress on stderr.
-pub(crate) struct Progress {
-    begin: Instant,
-    last: Instant,
-    bar: Option<ProgressBar>,
-    first_result: bool,
+/// How far an attempt is.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Progress {
+    /// Since the attempt began.
+    pub elapsed: Duration,
+    /// Since its first evaluation ended.
+    pub since_first_result: Duration,
+    /// What is done and what is left.
+    pub totals: Totals,
 }
 
 impl Progress {
-    /// Quiet progress says nothing but the first result.
-    pub(crate) fn new(begin: Instant, quiet: bool) -> Self {
-        let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {
-            let style = ProgressStyle::with_template("{wide_bar} {percent}% {msg}")
-                .unwrap_or_else(|_| ProgressStyle::default_bar());
-            ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::stderr_with_hz(5)).with_style(style)
-        });
-        Self { begin, last: Instant::now(), bar, first_result: false }
+    /// Part of the work that is done, 0 to 1, by predicted time; entries that were not read yet count like those that
+    /// were.
+    pub fn fraction(&self) -> f64 {
+        let Totals { entries, surveyed, cost, cost_done, .. } = self.totals;
+        let read = if entries > 0 { surveyed as f64 / entries as f64 } else { 1.0 };
+        if cost > 0.0 { (cost_done / cost * read).clamp(0.0, 1.0) } else { read }
     }
 
-    /// Says how far the run is, if it is time to.
-    pub(crate) fn tell(&mut self, totals: impl FnOnce() -> Totals) {
-        let every = if self.bar.is_some() || !self.first_result { DRAW_EVERY } else { LINE_EVERY };
-        if self.last.elapsed() < every && self.first_result {
-            return;
+    /// Time to the end at the rate since the first result; `None` where that would be a guess: in the first two seconds,
+    /// and before a thousandth is done.
+    pub fn time_left(&self) -> Option<Duration> {
+        let done = self.fraction();
+        let is_known = done >= LEAST_DONE && self.since_first_result >= LEAST_TIME;
+        is_known.then(|| self.since_first_result.mul_f64((1.0 - done) / done))
+    }
+}
+
+/// Before so much is done, or so much time has passed since the first result, a time to the end would be a guess.
+const LEAST_DONE: f64 = 1e-3;
+const LEAST_TIME: Duration = Duration::from_secs(2);
+
+/// Says when it is time for an event about progress.
+#[derive(Debug)]
+pub(crate) struct ProgressClock {
+    begin: Instant,
+    last: Instant,
+    first_result: Option<Instant>,
+}
+
+impl ProgressClock {
+    /// Of an attempt that began then.
+    pub(crate) fn new(begin: Instant) -> Self {
+        Self { begin, last: begin, first_result: None }
+    }
+
+    /// When the first evaluation had ended, if it ended since the last call.
+    pub(crate) fn first_result(&mut self, finished: impl FnOnce() -> u64) -> Option<Duration> {
+        if self.first_result.is_some() || finished() == 0 {
+            return None;
         }
-        let totals = totals();
-        if !self.first_result {
-            if totals.finished == 0 {
-                return;
-            }
-            self.first_result = true;
-            self.last = Instant::now();
-            tracing::info!("first result after {:.2} s", self.begin.elapsed().as_secs_f64());
-        }
-        if self.last.elapsed() < every {
-            return;
+        self.first_result = Some(Instant::now());
+        Some(self.begin.elapsed())
+    }
+
+    /// How far the attempt is, if it is time to say so.
+    pub(crate) fn progress(&mut self, totals: impl FnOnce() -> Totals) -> Option<Progress> {
+        if self.last.elapsed() < EVERY {
+            return None;
         }
         self.last = Instant::now();
-        let line = describe(&totals, self.begin.elapsed());
-        match &self.bar {
-            Some(bar) => {
-                bar.set_position((1000.0 * fraction(&totals)) as u64);
-                bar.set_message(line);
-            }
-            None => tracing::info!("{line}"),
-        }
+        let since_first_result = self.first_result.map(|at| at.elapsed()).unwrap_or_default();
+        Some(Progress { elapsed: self.begin.elapsed(), since_first_result, totals: totals() })
     }
-
-    /// Takes the bar away.
-    pub(crate) fn end(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-/// Part of the work that is done, by predicted time; entries that were not read yet count like those that were.
-fn fraction(totals: &Totals) -> f64 {
-    let read = if totals.entries > 0 { totals.surveyed as f64 / totals.entries as f64 } else { 1.0 };
-    if totals.cost > 0.0 { (totals.cost_done / totals.cost * read).clamp(0.0, 1.0) } else { read }
-}
-
-/// Before so much is done, a time to its end would be a guess.
-const LEAST_DONE: f64 = 1e-3;
-
-fn describe(totals: &Totals, elapsed: Duration) -> String {
-    let done = fraction(totals);
-    let rate = totals.finished as f64 / elapsed.as_secs_f64().max(1e-3);
-    let mut left = if done > LEAST_DONE {
-        format!("ETA {}", HumanDuration(elapsed.mul_f64(((1.0 - done) / done).min(1e6))))
-    } else {
-        "ETA unknown".to_owned()
-    };
-    if totals.surveyed < totals.entries {
-        left.push_str(&format!(", {} of {} entries read", totals.surveyed, totals.entries));
-    }
-    let cached = if totals.cached > 0 { format!(" ({} from the cache)", totals.cached) } else { String::new() };
-    format!(
-        "{}/{} evaluations{cached}, {rate:.1}/s, {} failed, {} in flight, {left}, peak {:.0} MB a rank",
-        totals.finished,
-        totals.evaluations,
-        totals.failed,
-        totals.in_flight,
-        totals.peak_bytes as f64 / 1e6
-    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn progress(totals: Totals, seconds: u64) -> Progress {
+        let since = Duration::from_secs(seconds);
+        Progress { elapsed: since + Duration::from_secs(100), since_first_result: since, totals }
+    }
+
     #[test]
-    fn a_line_says_what_people_ask() {
+    fn the_time_left_is_known_from_predicted_time_and_not_from_counts() {
         let totals = Totals {
             entries: 10,
             surveyed: 10,
             evaluations: 10,
             finished: 4,
-            failed: 1,
             cost: 8.0,
             cost_done: 2.0,
-            peak_bytes: 150_000_000,
             ..Totals::default()
         };
-        let line = describe(&totals, Duration::from_secs(20));
-        assert_eq!(line, "4/10 evaluations, 0.2/s, 1 failed, 0 in flight, ETA 60 seconds, peak 150 MB a rank");
+        assert_eq!(progress(totals, 20).time_left(), Some(Duration::from_secs(60)));
     }
 
     #[test]
     fn entries_that_were_not_read_yet_are_part_of_the_work() {
-        let totals = Totals {
-            entries: 100,
-            surveyed: 50,
-            evaluations: 50,
-            finished: 25,
-            cost: 10.0,
-            cost_done: 5.0,
-            ..Totals::default()
-        };
-        let line = describe(&totals, Duration::from_secs(10));
-        assert!(line.contains("ETA 30 seconds, 50 of 100 entries read"), "{line}");
+        let totals = Totals { entries: 100, surveyed: 50, cost: 10.0, cost_done: 5.0, ..Totals::default() };
+        assert_eq!(progress(totals, 10).fraction(), 0.25);
+        assert_eq!(progress(totals, 10).time_left(), Some(Duration::from_secs(30)));
+    }
+
+    #[test]
+    fn no_time_is_said_where_it_would_be_a_guess() {
+        let totals = Totals { entries: 1, surveyed: 1, cost: 1e6, cost_done: 0.5, ..Totals::default() };
+        assert_eq!(progress(totals, 3600).time_left(), None);
+        assert_eq!(progress(Totals { cost_done: 5e5, ..totals }, 1).time_left(), None);
+        assert_eq!(progress(Totals { cost_done: 5e5, ..totals }, 3).time_left(), Some(Duration::from_secs(3)));
     }
 }

@@ -21,7 +21,7 @@ const REPORT_EVERY: Duration = Duration::from_millis(200);
 
 /// What a rank needs to know of its run.
 #[derive(Debug, Clone)]
-pub(crate) struct Circumstances {
+pub(crate) struct RankSettings {
     pub(crate) run_dir: PathBuf,
     pub(crate) budget: ThreadBudget,
     pub(crate) begin: Instant,
@@ -33,7 +33,7 @@ pub(crate) struct Circumstances {
 
 /// The main thread's side of a rank.
 pub(crate) struct RankLife {
-    circumstances: Circumstances,
+    settings: RankSettings,
     pool: Pool,
     signals: Signals,
     signaled: bool,
@@ -48,10 +48,10 @@ pub(crate) struct RankLife {
 }
 
 impl RankLife {
-    pub(crate) fn begin(shared: Shared, circumstances: Circumstances, signals: Signals) -> std::io::Result<Self> {
-        let pool = Pool::start(Arc::new(shared), &circumstances.budget, circumstances.sync_every)?;
+    pub(crate) fn begin(shared: Shared, settings: RankSettings, signals: Signals) -> std::io::Result<Self> {
+        let pool = Pool::start(Arc::new(shared), &settings.budget, settings.sync_every)?;
         Ok(Self {
-            circumstances,
+            settings,
             pool,
             signals,
             signaled: false,
@@ -72,31 +72,31 @@ impl RankLife {
     }
 
     /// Does what the root orders; what there is to report at once.
-    pub(crate) fn obey(&mut self, order: Order) -> Option<Report> {
+    pub(crate) fn carry_out(&mut self, order: Order) -> Vec<Report> {
         let queue = &self.pool.shared.queue;
         match order {
             Order::Read(entries) => queue.push_read(entries),
             Order::Compute(assignments) => queue.push_compute(assignments),
             Order::Drain => {
                 queue.close();
-                self.drain_until.get_or_insert_with(|| Instant::now() + self.circumstances.drain_limit);
+                self.drain_until.get_or_insert_with(|| Instant::now() + self.settings.drain_limit);
             }
             Order::Close => return self.close(),
-            Order::Tabulate(first, jobs) => return Some(Report::Tabulated(first, self.tabulate(&jobs))),
+            Order::Tabulate(first, jobs) => return vec![Report::Tabulated(first, self.tabulate(&jobs))],
             Order::Leave(_) => {}
         }
-        None
+        Vec::new()
     }
 
     fn tabulate(&self, jobs: &[TableJob]) -> Result<Vec<TableRows>, String> {
-        let Circumstances { run_dir, budget, .. } = &self.circumstances;
+        let RankSettings { run_dir, budget, .. } = &self.settings;
         let potentials = &self.pool.shared.evaluator.ids;
         tabulate(run_dir, potentials, jobs, budget.threads()).map_err(|error| with_causes(&error))
     }
 
     /// Threads that the rank may keep busy.
     pub(crate) fn threads(&self) -> usize {
-        self.circumstances.budget.threads()
+        self.settings.budget.threads()
     }
 
     /// Looks after the rank; what there is to report.
@@ -114,7 +114,7 @@ impl RankLife {
         if self.closed {
             return reports;
         }
-        let sample_every = self.circumstances.sample_every;
+        let sample_every = self.settings.sample_every;
         if self.sampled.is_none_or(|at| at.elapsed() >= sample_every)
             && let Err(message) = self.sample()
         {
@@ -155,7 +155,7 @@ impl RankLife {
         if tally.structures == self.reported.structures {
             return None;
         }
-        let workers = self.circumstances.budget.structure_workers.get();
+        let workers = self.settings.budget.structure_workers.get();
         let backlog = self.pool.shared.queue.backlog();
         let low = backlog.structures < 2 * workers || backlog.cost < LOW_WATER_S * workers as f64;
         if !low && self.reported_at.elapsed() < REPORT_EVERY {
@@ -190,10 +190,10 @@ impl RankLife {
         let (resident, tally) = (Resident::sample(), self.tally());
         let shared = &self.pool.shared;
         let sample = MemorySample {
-            time_s: self.circumstances.begin.elapsed().as_secs_f64(),
+            time_s: self.settings.begin.elapsed().as_secs_f64(),
             resident_bytes: resident.now_bytes,
             peak_bytes: resident.peak_bytes,
-            weight_bytes: self.circumstances.weight_bytes,
+            weight_bytes: self.settings.weight_bytes,
             sharing: Sharing::sample()
                 .map(|sharing| [sharing.private_bytes, sharing.shared_bytes, sharing.proportional_bytes]),
             held_bytes: shared.cache.bytes() as u64,
@@ -205,16 +205,20 @@ impl RankLife {
         self.pool.shared.evaluator.journal.append(&Frame::Memory(sample)).map_err(|error| with_causes(&error))
     }
 
-    /// Ends the workers and the journal; once.
-    fn close(&mut self) -> Option<Report> {
+    /// Ends the workers and the journal; once. The last report is [`Report::Closed`].
+    fn close(&mut self) -> Vec<Report> {
+        let mut reports = Vec::new();
         let idle = self.pool.shared.queue.is_idle();
         let last = self.sample();
-        let progress = self.tally();
+        let resident = Resident::sample();
+        let (resident_bytes, peak_bytes) = (resident.now_bytes, resident.peak_bytes);
+        let progress = Tally { resident_bytes, peak_bytes, ..self.tally() };
         self.pool.end(idle);
         self.abandoned |= !idle;
         let results = &self.pool.shared.evaluator.results;
         if let Some(Err(error)) = results.as_ref().map(SharedResults::close) {
-            tracing::warn!("the cache may lack results of this attempt: {}", with_causes(&error));
+            let text = format!("the cache may lack results of this attempt: {}", with_causes(&error));
+            reports.push(Report::Remark(text));
         }
         let last = last.and_then(|()| self.pool.shared.keep_answers().map_err(|error| with_causes(&error)));
         let closed = last.and_then(|()| match self.pool.shared.evaluator.journal.close() {
@@ -224,7 +228,8 @@ impl RankLife {
         });
         // One that cannot be closed must not be tried again.
         self.closed = true;
-        Some(Report::Closed(progress, closed))
+        reports.push(Report::Closed(progress, closed));
+        reports
     }
 }
 

@@ -2,8 +2,9 @@
 
 use crate::coordinator::Coordinator;
 use crate::error::with_causes;
+use crate::events::{Event, EventSink, Remark};
 use crate::monitor::Monitor;
-use crate::progress::Progress;
+use crate::progress::ProgressClock;
 use crate::protocol::{End, Order, Report};
 use mlip_inputs::Manifest;
 use mlip_ranks::Rank;
@@ -12,10 +13,11 @@ use mlip_store::{Ledger, RunLock};
 use std::time::Instant;
 
 /// The root's side of a run.
-pub(crate) struct Root {
+pub(crate) struct Root<'a> {
     pub(crate) coordinator: Coordinator,
     pub(crate) lock: RunLock,
-    progress: Progress,
+    events: &'a mut dyn EventSink,
+    progress: ProgressClock,
     monitor: Option<Monitor>,
     refreshed: Instant,
     size: usize,
@@ -32,17 +34,19 @@ enum Stage {
     Closing(End),
 }
 
-impl Root {
+impl<'a> Root<'a> {
     pub(crate) fn new(
         coordinator: Coordinator,
         lock: RunLock,
-        progress: Progress,
+        events: &'a mut dyn EventSink,
+        progress: ProgressClock,
         monitor: Option<Monitor>,
         size: usize,
     ) -> Self {
         Self {
             coordinator,
             lock,
+            events,
             progress,
             monitor,
             refreshed: Instant::now(),
@@ -59,17 +63,17 @@ impl Root {
     }
 
     /// Takes in what a rank reports; what follows from it.
-    pub(crate) fn hear(&mut self, from: Rank, report: Report) -> Vec<(Rank, Order)> {
+    pub(crate) fn receive(&mut self, from: Rank, report: Report) -> Vec<(Rank, Order)> {
         self.stale = true;
         match report {
             Report::Signal => {
                 if self.stage == Stage::Working {
-                    tracing::warn!("signal received: finishing what is in flight, then `resume` goes on");
+                    self.events.event(Event::Stopping);
                 }
                 self.stop(End::Drained)
             }
-            Report::Remark(remark) => {
-                tracing::warn!("rank {from}: {remark}");
+            Report::Remark(text) => {
+                self.events.event(Event::Remark(Remark { is_warning: true, rank: Some(from), text }));
                 Vec::new()
             }
             Report::Broken(message) => self.fail(format!("rank {from}: {message}")),
@@ -79,7 +83,7 @@ impl Root {
             },
             Report::Closed(tally, rest) => {
                 self.n_closed += 1;
-                let mut orders = self.hear_planned(from, &Report::Progress(tally));
+                let mut orders = self.receive_planned(from, &Report::Progress(tally));
                 let noted = rest.map_err(|message| format!("rank {from}: {message}"));
                 let noted = noted.and_then(|rest| self.coordinator.note(rest).map_err(|error| with_causes(&error)));
                 if let Err(message) = noted {
@@ -87,11 +91,11 @@ impl Root {
                 }
                 orders
             }
-            report => self.hear_planned(from, &report),
+            report => self.receive_planned(from, &report),
         }
     }
 
-    fn hear_planned(&mut self, from: Rank, report: &Report) -> Vec<(Rank, Order)> {
+    fn receive_planned(&mut self, from: Rank, report: &Report) -> Vec<(Rank, Order)> {
         match self.coordinator.hear(from, report) {
             Ok(orders) if self.stage == Stage::Working => orders,
             Ok(_) => Vec::new(),
@@ -123,9 +127,14 @@ impl Root {
                 return self.fail(with_causes(&error));
             }
         }
-        self.progress.tell(|| self.coordinator.totals());
-        if let Some(monitor) = &mut self.monitor {
-            monitor.tell(self.coordinator.tallies());
+        if let Some(after) = self.progress.first_result(|| self.coordinator.totals().finished) {
+            self.events.event(Event::FirstResult { after });
+        }
+        if let Some(progress) = self.progress.progress(|| self.coordinator.totals()) {
+            self.events.event(Event::Progress(progress));
+        }
+        if let Some(memory) = self.monitor.as_mut().and_then(|monitor| monitor.if_due(self.coordinator.tallies())) {
+            self.events.event(Event::Memory(memory));
         }
         if self.stage != Stage::Working || !std::mem::take(&mut self.stale) {
             return Vec::new();
@@ -153,12 +162,20 @@ impl Root {
         self.trouble.take()
     }
 
-    /// Ends the talk about progress and hands out what the report needs.
-    pub(crate) fn into_report_parts(mut self) -> (Manifest, Ledger, RunLock) {
-        self.progress.end();
+    /// What ranks and hosts held at the end, if that is monitored.
+    pub(crate) fn report_memory(&mut self) {
         if let Some(monitor) = &self.monitor {
-            monitor.describe(self.coordinator.tallies()).iter().for_each(|line| tracing::info!("{line}"));
+            self.events.event(Event::Memory(monitor.by_host(self.coordinator.tallies())));
         }
+    }
+
+    /// Says that something happened.
+    pub(crate) fn say(&mut self, event: Event) {
+        self.events.event(event);
+    }
+
+    /// What the report needs.
+    pub(crate) fn into_report_parts(self) -> (Manifest, Ledger, RunLock) {
         let (entries, ledger) = self.coordinator.into_parts();
         (entries, ledger, self.lock)
     }

@@ -5,14 +5,15 @@ use crate::cache::{LIMIT_BYTES, StructureCache};
 use crate::coordinator::{Coordinator, Policy};
 use crate::error::{RunError, with_causes};
 use crate::evaluator::Evaluator;
+use crate::events::{Event, EventSink};
 use crate::gather::report;
 use crate::journal::SharedJournal;
 use crate::memory::{MemoryGate, Resident, default_limit};
 use crate::monitor::Monitor;
-use crate::progress::Progress;
+use crate::progress::ProgressClock;
 use crate::protocol::{End, Message, Order, ProtocolError, Tally, Times, decode, encode, tell};
 use crate::queue::Queue;
-use crate::rank::{Circumstances, RankLife};
+use crate::rank::{RankLife, RankSettings};
 use crate::results::SharedResults;
 use crate::root::Root;
 use crate::setup::{Greeting, Setup, exchange_workers, greet};
@@ -23,23 +24,22 @@ use crate::typical::{measured_costs, typical_bytes, typical_costs, useful_mlip_w
 use mlip_atoms::Potential;
 use mlip_inputs::Manifest;
 use mlip_ranks::{Channel, Communicator, Pause, Rank};
-use mlip_store::report::ReportCounts;
+use mlip_store::report::WrittenReport;
 use mlip_store::{CrashPolicy, JournalHeader, RetryFailed, RunLock};
-use std::path::PathBuf;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// What only the root has.
-pub struct RootPart {
+pub struct RootPart<'a> {
     /// The input list.
     pub entries: Manifest,
     /// The right to work in the run folder.
     pub lock: RunLock,
     /// Failures to be repeated.
     pub retry: RetryFailed,
-    /// Without a bar or lines of progress.
-    pub quiet: bool,
+    /// Takes what happens.
+    pub events: &'a mut dyn EventSink,
 }
 
 /// What every rank computes with.
@@ -55,8 +55,8 @@ pub struct Engine {
 pub struct Finish {
     /// How it ended.
     pub end: End,
-    /// Counts and files of the report: on the root, when complete.
-    pub report: Option<(ReportCounts, Vec<PathBuf>)>,
+    /// The report: on the root, when complete.
+    pub report: Option<WrittenReport>,
     /// Evaluations still run on threads that nobody waits for: the caller must exit the process.
     pub abandoned_threads: bool,
 }
@@ -68,18 +68,23 @@ pub struct Finish {
 pub fn execute(
     ranks: &mut dyn Communicator,
     setup: &Setup,
-    root: Option<RootPart>,
+    mut root: Option<RootPart<'_>>,
     engine: Result<Engine, String>,
     signals: Signals,
 ) -> Result<Finish, RunError> {
     let begin = Instant::now();
     let engine = engine.and_then(|engine| check(&engine, setup).map(|()| engine));
-    let Greeting { share, known, hosts } = greet(ranks, setup, engine.as_ref().err())?;
+    let Greeting { share, known, hosts, remarks } = greet(ranks, setup, engine.as_ref().err())?;
     // Without an engine the greeting has failed on all ranks.
     let engine = engine.map_err(RunError::Broken)?;
-    let outset = look_around(ranks, setup, share, &engine)?;
-    let prepared = prepare(ranks, setup, outset, engine, begin, signals);
-    let workers = exchange_workers(ranks, prepared.as_ref().map(|(workers, _)| *workers).map_err(Clone::clone))?;
+    let mut notes: Vec<Event> = setup.remarks.iter().cloned().chain(remarks).map(Event::warning).collect();
+    let basis = ThreadBasis::find(ranks, setup, share, &engine, &mut notes)?;
+    let prepared = prepare(ranks, setup, basis, engine, begin, signals, &mut notes);
+    if let Some(root) = &mut root {
+        notes.drain(..).for_each(|note| root.events.event(note));
+    }
+    let threads = prepared.as_ref().map(|(budget, _)| budget.structure_workers.get()).map_err(Clone::clone);
+    let workers = exchange_workers(ranks, threads)?;
     let (_, life) = prepared.map_err(RunError::Broken)?;
     let root = root.map(|part| {
         let physics = &setup.config.physics;
@@ -89,7 +94,7 @@ pub fn execute(
         let (ids, settings) = (physics.potential_ids(), physics.settings());
         let coordinator = Coordinator::new(&setup.run_dir, part.entries, known, policy, ids, settings, &workers);
         let monitor = setup.config.resources.monitor_memory.then(|| Monitor::new(hosts));
-        Root::new(coordinator, part.lock, Progress::new(begin, part.quiet), monitor, ranks.size())
+        Root::new(coordinator, part.lock, part.events, ProgressClock::new(begin), monitor, ranks.size())
     });
     let mut life = life;
     let mut root = root;
@@ -116,13 +121,14 @@ fn check(engine: &Engine, setup: &Setup) -> Result<(), String> {
 fn prepare(
     ranks: &mut dyn Communicator,
     setup: &Setup,
-    outset: Outset,
+    basis: ThreadBasis,
     engine: Engine,
     begin: Instant,
     signals: Signals,
-) -> Result<(usize, RankLife), String> {
+    notes: &mut Vec<Event>,
+) -> Result<(ThreadBudget, RankLife), String> {
     let (physics, resources) = (&setup.config.physics, &setup.config.resources);
-    let Outset { share, costs, resident_bytes } = outset;
+    let ThreadBasis { share, costs, resident_bytes } = basis;
     let variable = |name: &str| std::env::var(name).ok();
     let limit = resources.memory_bytes.unwrap_or_else(|| default_limit(share.local_size, variable));
     let weight_bytes = engine.potentials.iter().map(|potential| potential.weight_bytes()).sum();
@@ -143,21 +149,21 @@ fn prepare(
     };
     let budget =
         ThreadBudget::resolve(request, share.cores, physics.potentials.len()).map_err(|error| error.to_string())?;
-    if ranks.is_root() {
-        tracing::info!("attempt {}: {} ranks, each {budget}", setup.attempt, ranks.size());
-        if let Some(fitting) = request.fitting.filter(|fitting| *fitting < budget.threads())
-            && request.structure_workers.is_none()
-        {
-            tracing::info!(
-                "memory has room for {fitting} evaluations of 64 atoms at once, so not more structures go at once"
-            );
-        }
-        if let Some(asked) = budget.asked {
-            tracing::info!("{asked} threads were asked for, more than cores (--oversubscribe would grant them)");
-        }
-        if budget.is_oversubscribed() {
-            tracing::warn!("{} threads compute on {} cores of a rank", budget.threads(), budget.cores);
-        }
+    notes.push(Event::AttemptBegan { attempt: setup.attempt, n_ranks: ranks.size(), threads: budget });
+    if let Some(fitting) = request.fitting.filter(|fitting| *fitting < budget.threads())
+        && request.structure_workers.is_none()
+    {
+        notes.push(Event::note(format!(
+            "memory has room for {fitting} evaluations of 64 atoms at once, so not more structures go at once"
+        )));
+    }
+    if let Some(asked) = budget.asked {
+        let text = format!("{asked} threads were asked for, more than cores (--oversubscribe would grant them)");
+        notes.push(Event::note(text));
+    }
+    if budget.is_oversubscribed() {
+        let text = format!("{} threads compute on {} cores of a rank", budget.threads(), budget.cores);
+        notes.push(Event::warning(text));
     }
     let header = JournalHeader {
         run: setup.run_id().map_err(|error| error.to_string())?,
@@ -169,13 +175,13 @@ fn prepare(
     };
     let results = setup.cache.clone().map(|folder| SharedResults::new(folder, &header));
     let journal = SharedJournal::create(&setup.run_dir, &header).map_err(|error| with_causes(&error))?;
-    if ranks.is_root() && limit < held + SMALLEST_ROOM_BYTES {
-        tracing::warn!(
+    if limit < held + SMALLEST_ROOM_BYTES {
+        notes.push(Event::warning(format!(
             "the memory of a rank, {} MB, leaves little room: weights and program take {} MB; structures that do not \
              fit will be recorded as too_large",
             limit / 1_000_000,
             held / 1_000_000
-        );
+        )));
     }
     let shared = Shared {
         evaluator: Evaluator {
@@ -200,7 +206,7 @@ fn prepare(
         mlip_workers: budget.mlip_workers.get(),
         underway: Mutex::default(),
     };
-    let circumstances = Circumstances {
+    let settings = RankSettings {
         run_dir: setup.run_dir.clone(),
         budget,
         begin,
@@ -209,13 +215,13 @@ fn prepare(
         drain_limit: seconds(resources.drain_s),
         weight_bytes,
     };
-    let life = RankLife::begin(shared, circumstances, signals)
+    let life = RankLife::begin(shared, settings, signals)
         .map_err(|error| format!("cannot start the threads of the budget ({budget}): {error}"))?;
-    Ok((budget.structure_workers.get(), life))
+    Ok((budget, life))
 }
 
 /// What the threads of a rank are chosen by.
-struct Outset {
+struct ThreadBasis {
     share: Share,
     /// Seconds of each potential for the same crystal.
     costs: Vec<f64>,
@@ -223,29 +229,39 @@ struct Outset {
     resident_bytes: u64,
 }
 
-/// The costs of potentials are measured by the root where potentials at once may be chosen for them.
-fn look_around(ranks: &mut dyn Communicator, setup: &Setup, share: Share, engine: &Engine) -> Result<Outset, RunError> {
-    let (physics, resources) = (&setup.config.physics, &setup.config.resources);
-    let resident_bytes = Resident::sample().now_bytes;
-    let costs = typical_costs(&engine.potentials);
-    let is_open = resources.parallel_mlips.is_none() && resources.mlip_workers.is_none();
-    if engine.potentials.len() < 2 || !is_open {
-        return Ok(Outset { share, costs, resident_bytes });
+impl ThreadBasis {
+    /// The costs of potentials are measured by the root where potentials at once may be chosen for them.
+    fn find(
+        ranks: &mut dyn Communicator,
+        setup: &Setup,
+        share: Share,
+        engine: &Engine,
+        notes: &mut Vec<Event>,
+    ) -> Result<Self, RunError> {
+        let (physics, resources) = (&setup.config.physics, &setup.config.resources);
+        let resident_bytes = Resident::sample().now_bytes;
+        let costs = typical_costs(&engine.potentials);
+        let is_open = resources.parallel_mlips.is_none() && resources.mlip_workers.is_none();
+        if engine.potentials.len() < 2 || !is_open {
+            return Ok(Self { share, costs, resident_bytes });
+        }
+        let all_cores = (share.cores * ranks.size()) as f64;
+        let costs = if ranks.is_root() && share.cores > 1 && (setup.n_entries as f64) < FEW_STRUCTURES * all_cores {
+            let measured = measured_costs(&engine.potentials, physics.request());
+            let each =
+                physics.potentials.iter().zip(&measured).zip(&costs).map(|((potential, measured), predicted)| {
+                    let note = if measured.is_some() { "" } else { " (predicted: it cannot be measured)" };
+                    format!("{} {:.1} ms{note}", potential.name, measured.unwrap_or(*predicted) * 1e3)
+                });
+            let text = format!("8 atoms of rock salt take: {}", each.collect::<Vec<_>>().join(", "));
+            notes.push(Event::note(text));
+            measured.iter().zip(&costs).map(|(measured, predicted)| measured.unwrap_or(*predicted)).collect()
+        } else {
+            costs
+        };
+        let costs = decode(&ranks.broadcast(encode(&costs)?))?;
+        Ok(Self { share, costs, resident_bytes })
     }
-    let all_cores = (share.cores * ranks.size()) as f64;
-    let costs = if ranks.is_root() && share.cores > 1 && (setup.n_entries as f64) < FEW_STRUCTURES * all_cores {
-        let measured = measured_costs(&engine.potentials, physics.request());
-        let told = physics.potentials.iter().zip(&measured).zip(&costs).map(|((potential, measured), predicted)| {
-            let note = if measured.is_some() { "" } else { " (predicted: it cannot be measured)" };
-            format!("{} {:.1} ms{note}", potential.name, measured.unwrap_or(*predicted) * 1e3)
-        });
-        tracing::info!("8 atoms of rock salt take: {}", told.collect::<Vec<_>>().join(", "));
-        measured.iter().zip(&costs).map(|(measured, predicted)| measured.unwrap_or(*predicted)).collect()
-    } else {
-        costs
-    };
-    let costs = decode(&ranks.broadcast(encode(&costs)?))?;
-    Ok(Outset { share, costs, resident_bytes })
 }
 
 /// With less room than this for evaluations there is a warning.
@@ -257,7 +273,7 @@ fn seconds(value: f64) -> Duration {
 }
 
 /// Exchanges orders and reports until the root says that it is over.
-fn live(ranks: &mut dyn Communicator, mut root: Option<&mut Root>, life: &mut RankLife) -> Result<End, RunError> {
+fn live(ranks: &mut dyn Communicator, mut root: Option<&mut Root<'_>>, life: &mut RankLife) -> Result<End, RunError> {
     let mut pause = Pause::new();
     loop {
         let mut active = false;
@@ -266,14 +282,14 @@ fn live(ranks: &mut dyn Communicator, mut root: Option<&mut Root>, life: &mut Ra
             match decode(&bytes)? {
                 Message::Order(Order::Leave(end)) => return Ok(end),
                 Message::Order(order) => {
-                    if let Some(report) = life.obey(order) {
+                    for report in life.carry_out(order) {
                         tell(ranks, report)?;
                     }
                 }
                 Message::Report(report) => {
                     if let Some(root) = &mut root {
-                        let orders = root.hear(from, report);
-                        give(ranks, orders)?;
+                        let orders = root.receive(from, report);
+                        send_orders(ranks, orders)?;
                     }
                 }
             }
@@ -285,7 +301,7 @@ fn live(ranks: &mut dyn Communicator, mut root: Option<&mut Root>, life: &mut Ra
         if let Some(root) = &mut root {
             let orders = root.tick();
             active |= !orders.is_empty();
-            give(ranks, orders)?;
+            send_orders(ranks, orders)?;
             if let Some(end) = root.ended() {
                 return Ok(end);
             }
@@ -301,7 +317,7 @@ fn live(ranks: &mut dyn Communicator, mut root: Option<&mut Root>, life: &mut Ra
     }
 }
 
-fn give(ranks: &mut dyn Communicator, orders: Vec<(Rank, Order)>) -> Result<(), ProtocolError> {
+fn send_orders(ranks: &mut dyn Communicator, orders: Vec<(Rank, Order)>) -> Result<(), ProtocolError> {
     let message = |(rank, order)| encode(&Message::Order(order)).map(|message| (rank, message));
     let messages = orders.into_iter().map(message).collect::<Result<Vec<_>, _>>()?;
     ranks.send_all(Channel::Work, messages);
@@ -312,20 +328,22 @@ fn give(ranks: &mut dyn Communicator, orders: Vec<(Rank, Order)>) -> Result<(), 
 fn conclude(
     ranks: &mut dyn Communicator,
     setup: &Setup,
-    mut root: Root,
+    mut root: Root<'_>,
     end: End,
     threads: usize,
-) -> Result<Written, RunError> {
+) -> Result<Option<WrittenReport>, RunError> {
     let trouble = root.trouble();
+    root.report_memory();
     let result = match (end, trouble) {
-        (End::Complete, _) => report(ranks, setup, root, threads).map(Some),
+        (End::Complete, _) => {
+            root.say(Event::ReportBegan);
+            report(ranks, setup, root, threads).map(Some)
+        }
         (End::Drained, _) => Ok(None),
         (End::Failed, message) => Err(RunError::Broken(message.unwrap_or_else(|| "a rank could not go on".into()))),
     };
     let end = if result.is_err() { End::Failed } else { end };
     let others = (1..ranks.size()).map(|index| (Rank::from_index(index), Order::Leave(end))).collect();
-    give(ranks, others)?;
+    send_orders(ranks, others)?;
     result
 }
-
-type Written = Option<(ReportCounts, Vec<PathBuf>)>;

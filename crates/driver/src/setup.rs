@@ -32,6 +32,9 @@ pub struct Setup {
     journals: Vec<(u32, u32, PathBuf, u64)>,
     /// What other runs have computed.
     pub(crate) cache: Option<CacheFolder>,
+    /// On the root: what was found in the run folder and is worth a warning.
+    #[serde(skip)]
+    pub(crate) remarks: Vec<String>,
 }
 
 impl Setup {
@@ -41,9 +44,8 @@ impl Setup {
     /// When the journals of earlier attempts, or the results of other runs, cannot be listed.
     pub fn new(run_dir: PathBuf, config: RunConfig, n_entries: u64) -> Result<Self, StoreError> {
         let attempts = mlip_store::journal::Attempts::list(&run_dir)?;
-        for stranger in &attempts.unknown {
-            tracing::warn!("`{}` is not a journal; left alone", stranger.display());
-        }
+        let stranger = |path: &PathBuf| format!("`{}` is not a journal; left alone", path.display());
+        let remarks = attempts.unknown.iter().map(stranger).collect();
         let started_unix_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let attempt = attempts.next();
         let journals =
@@ -54,7 +56,7 @@ impl Setup {
             }
             None => None,
         };
-        Ok(Self { run_dir, config, attempt, started_unix_s, n_entries, journals, cache })
+        Ok(Self { run_dir, config, attempt, started_unix_s, n_entries, journals, cache, remarks })
     }
 
     /// Gives everybody the root's setup; `None` on the other ranks. A root that has no setup to give
@@ -67,7 +69,9 @@ impl Setup {
             Some(setup) => encode(&Some(setup))?,
             None => Vec::new(),
         };
-        decode::<Option<Self>>(&ranks.broadcast(word))?.ok_or(RunError::Elsewhere)
+        let mut setup = decode::<Option<Self>>(&ranks.broadcast(word))?.ok_or(RunError::Elsewhere)?;
+        setup.remarks = self_at_root.map(|setup| setup.remarks.clone()).unwrap_or_default();
+        Ok(setup)
     }
 
     /// Tells everybody that there will be no run.
@@ -184,6 +188,8 @@ pub(crate) struct Greeting {
     pub(crate) known: Known,
     /// On the root: the host of each rank.
     pub(crate) hosts: Vec<String>,
+    /// On the root: what ranks found worth a warning in the results of other runs.
+    pub(crate) remarks: Vec<String>,
 }
 
 /// Everybody introduces itself, and reads its part of the earlier journals and of the results of other runs for the root.
@@ -197,12 +203,12 @@ pub(crate) fn greet(
     let (remarks, of_scan) = scanned.map_or_else(|message| (Vec::new(), Some(message)), |remarks| (remarks, None));
     let hello = Hello { machine: Machine::look(ranks.host()), trouble: trouble.cloned().or(of_scan), remarks };
     let hellos = ranks.gather(encode(&hello)?);
-    let mut machines = Vec::new();
+    let (mut machines, mut remarks) = (Vec::new(), Vec::new());
     let mut trouble = None;
     for (rank, bytes) in hellos.into_iter().enumerate() {
         let hello: Hello = decode(&bytes)?;
         machines.push(hello.machine);
-        hello.remarks.iter().for_each(|remark| tracing::warn!("{remark}"));
+        remarks.extend(hello.remarks);
         if let Some(message) = hello.trouble {
             trouble.get_or_insert(format!("rank {rank}: {message}"));
         }
@@ -216,7 +222,7 @@ pub(crate) fn greet(
     let share = shares.get(ranks.rank().index()).copied();
     let share = share.ok_or_else(|| RunError::Broken("this rank was not greeted".into()))?;
     let hosts = machines.into_iter().map(|machine| machine.host).collect();
-    Ok(Greeting { share, known, hosts })
+    Ok(Greeting { share, known, hosts, remarks })
 }
 
 /// The root tells of an error; the others end quietly.

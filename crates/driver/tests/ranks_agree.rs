@@ -6,6 +6,7 @@ mod common;
 
 use common::{Trial, tables};
 use mlip_driver::{End, Resources};
+use mlip_store::report::WrittenReport;
 
 #[test]
 fn any_number_of_ranks_writes_the_same_tables() {
@@ -14,7 +15,7 @@ fn any_number_of_ranks_writes_the_same_tables() {
     let solo = folder.path().join("solo");
     let finish = trial.run(1, &solo).unwrap();
     assert_eq!(finish.end, End::Complete);
-    let (counts, files) = finish.report.unwrap();
+    let WrittenReport { counts, files, .. } = finish.report.unwrap();
     assert_eq!(counts.entries, 300);
     assert_eq!(counts.unreadable, 23);
     assert_eq!(counts.ok, 2 * 277);

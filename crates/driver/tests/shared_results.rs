@@ -44,9 +44,9 @@ fn a_second_run_computes_only_what_is_new() {
     let plain = Trial::new(120);
     plain.run(1, &at("plain")).unwrap();
     let first = with_cache(60, &cache).run(3, &at("first")).unwrap();
-    assert_eq!(first.report.unwrap().0.cached, 0);
+    assert_eq!(first.report.unwrap().counts.cached, 0);
     let second = with_cache(120, &cache).run(2, &at("second")).unwrap();
-    let (counts, _) = second.report.unwrap();
+    let counts = second.report.unwrap().counts;
     assert_eq!(tables(&at("second")), tables(&at("plain")));
     let (of_first, of_all) = (evaluations(&at("first")), evaluations(&at("plain")));
     assert!(of_first > 50 && of_all > of_first);
@@ -54,7 +54,7 @@ fn a_second_run_computes_only_what_is_new() {
     assert!(counts.cached as usize >= of_first && counts.cached < counts.ok);
     let third = with_cache(120, &cache).run(1, &at("third")).unwrap();
     assert_eq!(evaluations(&at("third")), 0);
-    assert_eq!(third.report.unwrap().0.cached, counts.ok);
+    assert_eq!(third.report.unwrap().counts.cached, counts.ok);
     // Equal entries count each in the report, and nothing was added a second time.
     assert_eq!(tables(&at("third")), tables(&at("plain")));
     assert_eq!(results(&cache).iter().filter(|path| path.to_string_lossy().contains("third")).count(), 0);
@@ -74,7 +74,7 @@ fn damaged_and_missing_results_are_computed_again() {
     std::fs::write(&files[0], bytes).unwrap();
     std::fs::write(&files[1], "no journal").unwrap();
     let second = with_cache(80, &cache).run(2, &at("second")).unwrap();
-    let (counts, _) = second.report.unwrap();
+    let counts = second.report.unwrap().counts;
     assert!(counts.cached > 0 && counts.cached < counts.ok, "{counts:?}");
     assert_eq!(tables(&at("second")), tables(&at("first")));
     assert!(evaluations(&at("second")) > 0);

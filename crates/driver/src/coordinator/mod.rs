@@ -8,4 +8,5 @@ mod survey;
 mod tests;
 
 pub(crate) use deal::Coordinator;
-pub(crate) use state::{Known, LOW_WATER_S, Policy, Totals};
+pub use state::Totals;
+pub(crate) use state::{Known, LOW_WATER_S, Policy};

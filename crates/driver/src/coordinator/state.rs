@@ -67,31 +67,31 @@ impl RankState {
     }
 }
 
-/// Totals of the run, for people.
+/// Totals of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Totals {
+pub struct Totals {
     /// Entries of the list.
-    pub(crate) entries: u64,
+    pub entries: u64,
     /// Entries read so far.
-    pub(crate) surveyed: u64,
+    pub surveyed: u64,
     /// Entries that are no structure.
-    pub(crate) unreadable: u64,
+    pub unreadable: u64,
     /// Evaluations that earlier attempts have recorded.
-    pub(crate) recorded: u64,
+    pub recorded: u64,
     /// Evaluations of this attempt: known so far.
-    pub(crate) evaluations: u64,
+    pub evaluations: u64,
     /// Evaluations of this attempt that ended.
-    pub(crate) finished: u64,
+    pub finished: u64,
     /// Evaluations among them that failed.
-    pub(crate) failed: u64,
+    pub failed: u64,
     /// Results among them that were taken from the cache.
-    pub(crate) cached: u64,
+    pub cached: u64,
     /// Evaluations in flight.
-    pub(crate) in_flight: u64,
+    pub in_flight: u64,
     /// Predicted time of the structures known so far, seconds on one core.
-    pub(crate) cost: f64,
+    pub cost: f64,
     /// Part of it that is done.
-    pub(crate) cost_done: f64,
+    pub cost_done: f64,
     /// Largest resident set of a rank, bytes.
-    pub(crate) peak_bytes: u64,
+    pub peak_bytes: u64,
 }

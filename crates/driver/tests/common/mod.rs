@@ -6,7 +6,7 @@ use mlip_atoms::lennard_jones::{LennardJones, LennardJonesParameters};
 use mlip_atoms::{Failure, FailureKind, Frame, Lattice, LoadOptions, Potential, Species, Structure};
 use mlip_calculations::CalculationConfig;
 use mlip_driver::{
-    Engine, Finish, Loaded, Physics, PotentialConfig, Resources, RootPart, RunConfig, RunError, Setup, Signals,
+    Engine, Event, Finish, Loaded, Physics, PotentialConfig, Resources, RootPart, RunConfig, RunError, Setup, Signals,
     StructureSource, execute,
 };
 use mlip_inputs::{Locator, Manifest};
@@ -14,7 +14,7 @@ use mlip_ranks::{Communicator, ThreadRanks};
 use mlip_store::run_lock::LockOptions;
 use mlip_store::{RetryFailed, RunLock};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// Makes structures from numbers: `cell-17` is always the same crystal.
 pub(crate) struct MadeUp;
@@ -190,6 +190,8 @@ pub(crate) struct Trial {
     pub(crate) retry: RetryFailed,
     pub(crate) signals: Signals,
     pub(crate) calculation: CalculationConfig,
+    /// What happened on the root.
+    pub(crate) events: Arc<Mutex<Vec<Event>>>,
 }
 
 impl Trial {
@@ -201,6 +203,7 @@ impl Trial {
             retry: RetryFailed::No,
             signals: Signals::default(),
             calculation: CalculationConfig::SinglePoint,
+            events: Arc::default(),
         }
     }
 
@@ -225,11 +228,12 @@ impl Trial {
     pub(crate) fn life(&self, rank: &mut dyn Communicator, run_dir: &Path) -> Result<Finish, RunError> {
         let at_root = rank.is_root().then(|| Setup::new(run_dir.to_owned(), self.config(), self.n_entries).unwrap());
         let setup = Setup::share(at_root.as_ref(), rank)?;
+        let mut events = |event| self.events.lock().unwrap().push(event);
         let root = rank.is_root().then(|| RootPart {
             entries: manifest(self.n_entries),
             lock: RunLock::acquire(run_dir, LockOptions::default()).unwrap(),
             retry: self.retry,
-            quiet: true,
+            events: &mut events,
         });
         let engine = Engine { potentials: self.potentials.clone(), source: Arc::new(MadeUp) };
         execute(rank, &setup, root, Ok(engine), self.signals.clone())

@@ -89,11 +89,10 @@ impl JournalAccount {
         std::mem::take(&mut self.part)
     }
 
-    /// The rest, and the journal at a glance.
-    ///
-    /// Call it when nothing is in flight any more; what still is does not count as dead.
+    /// The rest, and at a glance the journal, which was closed in good order: what is in flight does not count as dead.
     pub fn into_part(mut self) -> LedgerPart {
         self.in_flight.clear();
+        self.summary.closed = true;
         self.end(Tail::Clean)
     }
 

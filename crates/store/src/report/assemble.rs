@@ -1,12 +1,12 @@
 //! Walks over the entries of a run.
 
 use super::batch::{JobEntry, TableJob, tabulate};
-use super::{JournalSurveys, Provenance, ReportCounts, ReportOptions, ReportWriter};
+use super::{JournalSurveys, Provenance, ReportOptions, ReportWriter, WrittenReport};
 use crate::{Attempts, EntryState, Ledger, Location, StoreError, TaskKey};
 use mlip_atoms::PotentialId;
 use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Entries whose survey is held in memory at a time.
 const WINDOW_ENTRIES: usize = 2048;
@@ -112,7 +112,7 @@ where
 /// Jobs that are done together, for each thread.
 const JOBS_A_THREAD: usize = 4;
 
-/// Writes `RUN/report` from the journals alone, on so many threads, without other ranks. Gives the counts and the files.
+/// Writes `RUN/report` from the journals alone, on so many threads, without other ranks.
 ///
 /// # Errors
 /// When a journal or an entry cannot be read, or the disk is full. Damaged parts of journals are
@@ -123,7 +123,7 @@ pub fn report_from_journals<E: Into<Box<dyn Error + Send + Sync>>>(
     provenance: &Provenance,
     entries: impl IntoIterator<Item = Result<(String, String), E>>,
     threads: usize,
-) -> Result<(ReportCounts, Vec<PathBuf>), StoreError> {
+) -> Result<WrittenReport, StoreError> {
     let mut ledger = Ledger::new(run_dir);
     for file in &Attempts::list(run_dir)?.files {
         ledger.scan(file, provenance.run)?;

@@ -11,7 +11,7 @@ use super::timings::Timings;
 use super::warnings::Warnings;
 use super::{ReportCounts, energies, ensemble, failures, forces, forces_ensemble, timings, warnings};
 use crate::{EntryState, Location, StoreError};
-use mlip_atoms::{PotentialId, Species, structure::formula};
+use mlip_atoms::{Failure, PotentialId, Species, structure::formula};
 use mlip_calculations::Outcome;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -44,6 +44,8 @@ pub struct TableRows {
     /// In the order of [`tables`].
     pub(super) tables: Vec<Vec<u8>>,
     pub(super) counts: ReportCounts,
+    /// Where and why, of the first failure among them.
+    pub(super) first_failure: Option<String>,
 }
 
 /// Names and columns of the tables with rows for entries.
@@ -116,6 +118,7 @@ fn rows(journals: &mut JournalRecords, potentials: &[PotentialId], job: &TableJo
 
 struct Tables {
     counts: ReportCounts,
+    first_failure: Option<String>,
     energies: Energies,
     forces: Forces,
     ensemble: Ensemble,
@@ -130,6 +133,7 @@ impl Tables {
     fn new(n_potentials: usize) -> Self {
         Self {
             counts: ReportCounts::default(),
+            first_failure: None,
             energies: Energies::new(),
             forces: Forces::new(),
             ensemble: Ensemble::new(),
@@ -158,38 +162,49 @@ impl Tables {
     }
 
     fn count(&mut self, entry: &EntryRow<'_>, n_potentials: usize) {
-        let counts = &mut self.counts;
-        counts.entries += 1;
+        self.counts.entries += 1;
         match entry.state {
-            Some(EntryState::Failed(_)) => {
-                counts.unreadable += 1;
+            Some(EntryState::Failed(failure)) => {
+                self.counts.unreadable += 1;
+                self.count_failure(entry, failure);
                 return;
             }
             Some(EntryState::Structure { warnings, .. }) => {
-                counts.structures += 1;
-                counts.warnings += warnings.len() as u64;
+                self.counts.structures += 1;
+                self.counts.warnings += warnings.len() as u64;
             }
             None => {}
         }
         for position in 0..n_potentials {
             let Some(Fetched { record, .. }) = entry.record(position) else {
-                counts.pending += 1;
+                self.counts.pending += 1;
                 continue;
             };
             match &record.outcome {
-                Outcome::Done(_) => {
-                    counts.ok += 1;
-                    counts.cached += u64::from(record.is_from_cache());
+                Outcome::Failed(failure) => {
+                    self.counts.failed += 1;
+                    self.count_failure(entry, failure);
                 }
-                Outcome::Failed(_) => counts.failed += 1,
+                Outcome::Done(_) => {
+                    self.counts.ok += 1;
+                    self.counts.cached += u64::from(record.is_from_cache());
+                }
             }
         }
+    }
+
+    fn count_failure(&mut self, entry: &EntryRow<'_>, failure: &Failure) {
+        *self.counts.failures.entry(failure.kind.to_string()).or_default() += 1;
+        self.first_failure.get_or_insert_with(|| {
+            let line = failure.line.map_or_else(String::new, |line| format!(", line {line}"));
+            format!("{}{line}: {}", entry.path, failure.message)
+        });
     }
 
     fn finish(self) -> Result<TableRows, StoreError> {
         let mut tables = vec![self.energies.finish()?, self.forces.finish()?, self.ensemble.finish()?];
         tables.extend(self.forces_ensemble.map(ForcesEnsemble::finish).transpose()?);
         tables.extend([self.failures.finish()?, self.warnings.finish()?, self.timings.finish()?]);
-        Ok(TableRows { tables, counts: self.counts })
+        Ok(TableRows { tables, counts: self.counts, first_failure: self.first_failure })
     }
 }

@@ -26,4 +26,4 @@ pub use assemble::{ReportPlan, TableJobs, report_from_journals};
 pub use batch::{TableJob, TableRows, tabulate};
 pub use run_json::{AttemptJson, Provenance, ReportCounts, RunJson};
 pub use source::JournalSurveys;
-pub use writer::{ReportOptions, ReportWriter};
+pub use writer::{ReportOptions, ReportWriter, WrittenReport};

@@ -3,6 +3,7 @@
 use crate::{AtomicFile, Ledger, RunId, StoreError};
 use mlip_atoms::PotentialId;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What a run was: known before it began.
@@ -19,7 +20,7 @@ pub struct Provenance {
 }
 
 /// What became of the entries of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ReportCounts {
     /// Entries of the input list.
     pub entries: u64,
@@ -38,6 +39,9 @@ pub struct ReportCounts {
     pub pending: u64,
     /// Warnings of the reader.
     pub warnings: u64,
+    /// Rows of `failures.csv` by class, of entries and of (structure, potential) alike.
+    #[serde(default)]
+    pub failures: BTreeMap<String, u64>,
 }
 
 impl ReportCounts {
@@ -50,6 +54,9 @@ impl ReportCounts {
         self.failed += more.failed;
         self.pending += more.pending;
         self.warnings += more.warnings;
+        for (class, count) in &more.failures {
+            *self.failures.entry(class.clone()).or_default() += count;
+        }
     }
 }
 

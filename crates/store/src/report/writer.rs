@@ -17,11 +17,23 @@ pub struct ReportOptions {
     pub compress: bool,
 }
 
+/// A report on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WrittenReport {
+    /// What became of the entries.
+    pub counts: ReportCounts,
+    /// Where and why, of the first row of `failures.csv`.
+    pub first_failure: Option<String>,
+    /// Its files.
+    pub files: Vec<PathBuf>,
+}
+
 /// Writes `RUN/report/`: the tables appear together at the end.
 pub struct ReportWriter {
     folder: PathBuf,
     potentials: Vec<PotentialId>,
     counts: ReportCounts,
+    first_failure: Option<String>,
     tables: Vec<TableFile>,
     memory: TableFile,
 }
@@ -42,6 +54,7 @@ impl ReportWriter {
         Ok(Self {
             potentials: potentials.to_vec(),
             counts: ReportCounts::default(),
+            first_failure: None,
             tables: tables(potentials).into_iter().map(create).collect::<Result<_, _>>()?,
             memory: TableFile::create(&folder, memory::NAME, options.compress, memory::COLUMNS)?,
             folder,
@@ -54,18 +67,17 @@ impl ReportWriter {
     /// When the disk is full or fails.
     pub fn append(&mut self, rows: &TableRows) -> Result<(), StoreError> {
         self.counts.add(&rows.counts);
+        if self.first_failure.is_none() {
+            self.first_failure.clone_from(&rows.first_failure);
+        }
         self.tables.iter_mut().zip(&rows.tables).try_for_each(|(table, rows)| table.append(rows))
     }
 
-    /// Syncs the tables, renames them into place and adds `memory.csv` and `run.json`. Gives the files and what they hold.
+    /// Syncs the tables, renames them into place and adds `memory.csv` and `run.json`.
     ///
     /// # Errors
     /// When the disk is full or fails.
-    pub fn finish(
-        mut self,
-        provenance: &Provenance,
-        ledger: &Ledger,
-    ) -> Result<(ReportCounts, Vec<PathBuf>), StoreError> {
+    pub fn finish(mut self, provenance: &Provenance, ledger: &Ledger) -> Result<WrittenReport, StoreError> {
         let mut samples = Memory::new();
         for sample in ledger.samples() {
             samples.write(ledger.host(sample.location.attempt, sample.location.rank), &sample)?;
@@ -73,8 +85,8 @@ impl ReportWriter {
         self.memory.append(&samples.finish()?)?;
         let tables = self.tables.into_iter().chain([self.memory]);
         let mut files = tables.map(TableFile::commit).collect::<Result<Vec<_>, _>>()?;
-        RunJson::new(provenance, &self.potentials, self.counts, ledger).write(&self.folder)?;
+        RunJson::new(provenance, &self.potentials, self.counts.clone(), ledger).write(&self.folder)?;
         files.push(self.folder.join("run.json"));
-        Ok((self.counts, files))
+        Ok(WrittenReport { counts: self.counts, first_failure: self.first_failure, files })
     }
 }

@@ -67,13 +67,24 @@ fn the_tables_of_a_small_run_are_these_bytes() {
     let run = tempfile::tempdir().unwrap();
     let plan = plan(&["chgnet", "lj"]);
     let entries = small_run(run.path(), &plan);
-    let (counts, files) = report_from_journals(run.path(), &plan, &provenance(), entries, 3).unwrap();
+    let WrittenReport { counts, first_failure, files } =
+        report_from_journals(run.path(), &plan, &provenance(), entries, 3).unwrap();
     let names: Vec<_> = files.iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect();
     assert_eq!(names.last(), Some(&"run.json"));
     assert_eq!(files.len(), TABLES.len() + 1);
-    let expected =
-        ReportCounts { entries: 4, structures: 2, unreadable: 1, ok: 3, cached: 0, failed: 1, pending: 2, warnings: 1 };
+    let expected = ReportCounts {
+        entries: 4,
+        structures: 2,
+        unreadable: 1,
+        ok: 3,
+        cached: 0,
+        failed: 1,
+        pending: 2,
+        warnings: 1,
+        failures: [("disordered", 1), ("timeout", 1)].map(|(class, count)| (class.to_owned(), count)).into(),
+    };
     assert_eq!(counts, expected);
+    assert!(first_failure.unwrap().starts_with("in/Fe, \u{3b1}.cif: "));
 
     assert_eq!(
         table(run.path(), "energies"),

@@ -1,0 +1,110 @@
+//! How far a run is: a bar on a terminal, lines elsewhere.
+
+use super::duration::in_words;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use mlip_driver::Progress;
+use std::time::Duration;
+
+/// The first lines come soon, so that a mistake is seen soon.
+const FIRST_LINES_S: [u64; 4] = [2, 5, 10, 20];
+
+/// Time between the later ones.
+const LINE_EVERY_S: u64 = 30;
+
+/// When lines are written.
+#[derive(Debug, Default)]
+pub(super) struct LineClock {
+    /// The last line stands for all times up to this one.
+    last: Duration,
+}
+
+impl LineClock {
+    /// Whether a line is due so long after the begin.
+    pub(super) fn is_due(&mut self, elapsed: Duration) -> bool {
+        let later = self.last.as_secs() / LINE_EVERY_S * LINE_EVERY_S + LINE_EVERY_S;
+        let next = FIRST_LINES_S.into_iter().find(|seconds| Duration::from_secs(*seconds) > self.last).unwrap_or(later);
+        let is_due = elapsed >= Duration::from_secs(next);
+        if is_due {
+            self.last = elapsed;
+        }
+        is_due
+    }
+}
+
+/// A bar for people who watch.
+pub(super) fn bar() -> ProgressBar {
+    let style =
+        ProgressStyle::with_template("{wide_bar} {percent}% {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::stderr_with_hz(5)).with_style(style)
+}
+
+/// Moves the bar.
+pub(super) fn draw(bar: &ProgressBar, progress: &Progress) {
+    bar.set_position((1000.0 * progress.fraction()) as u64);
+    bar.set_message(describe(progress));
+}
+
+/// The same in a line.
+pub(super) fn line(progress: &Progress) -> String {
+    format!("{:.0} % of the work: {}", 100.0 * progress.fraction(), describe(progress))
+}
+
+fn describe(progress: &Progress) -> String {
+    let totals = &progress.totals;
+    let rate = totals.finished as f64 / progress.elapsed.as_secs_f64().max(1e-3);
+    let left = progress.time_left().map_or_else(|| "time left unknown".to_owned(), |left| in_words(left) + " left");
+    let read = if totals.surveyed < totals.entries {
+        format!(", {} of {} entries read", totals.surveyed, totals.entries)
+    } else {
+        String::new()
+    };
+    let cached = if totals.cached > 0 { format!(" ({} from the cache)", totals.cached) } else { String::new() };
+    format!(
+        "{}/{} evaluations{cached}, {rate:.1}/s, {} failed, {} in flight, {left}{read}, peak {:.0} MB per rank",
+        totals.finished,
+        totals.evaluations,
+        totals.failed,
+        totals.in_flight,
+        totals.peak_bytes as f64 / 1e6
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mlip_driver::Totals;
+
+    #[test]
+    fn lines_come_soon_and_then_every_half_minute() {
+        let mut clock = LineClock::default();
+        let due: Vec<u64> = (0..400).filter(|half| clock.is_due(Duration::from_millis(500 * half))).collect();
+        let seconds: Vec<f64> = due.iter().map(|half| *half as f64 / 2.0).collect();
+        assert_eq!(seconds, [2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 90.0, 120.0, 150.0, 180.0]);
+        // Who was held up says one line, not all that were missed.
+        assert!(clock.is_due(Duration::from_secs(1000)) && !clock.is_due(Duration::from_secs(1001)));
+    }
+
+    #[test]
+    fn a_line_says_what_people_ask() {
+        let progress = Progress {
+            elapsed: Duration::from_secs(20),
+            since_first_result: Duration::from_secs(20),
+            totals: Totals {
+                entries: 10,
+                surveyed: 9,
+                evaluations: 10,
+                finished: 4,
+                failed: 1,
+                cost: 9.0,
+                cost_done: 2.5,
+                peak_bytes: 150_000_000,
+                ..Totals::default()
+            },
+        };
+        assert_eq!(
+            line(&progress),
+            "25 % of the work: 4/10 evaluations, 0.2/s, 1 failed, 0 in flight, 1 min 00 s left, 9 of 10 entries read, \
+             peak 150 MB per rank"
+        );
+    }
+}
