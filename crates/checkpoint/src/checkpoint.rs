@@ -25,7 +25,8 @@ impl Default for Limits {
 
 /// An opened checkpoint: its pickle in memory, its tensors on disk.
 ///
-/// Reading a tensor takes `&self`, so several threads may read at a time.
+/// Reading a tensor takes `&self`, so several threads may read at a time. The storage that a tensor lies in is compared
+/// with its checksum: a file with one flipped bit gives an error instead of other numbers.
 #[derive(Debug)]
 pub struct Checkpoint {
     path: PathBuf,
@@ -67,6 +68,11 @@ impl Checkpoint {
         &self.path
     }
 
+    /// The file as it was opened: whoever maps it has the same one, whatever has taken its place since.
+    pub fn file(&self) -> &File {
+        self.archive.file()
+    }
+
     /// For `map_err`: a problem met while looking at this checkpoint, with its name.
     pub fn error(&self, problem: Problem) -> CheckpointError {
         CheckpointError { path: self.path.clone(), problem }
@@ -102,10 +108,10 @@ impl Checkpoint {
     }
 
     /// Where in the file the numbers of a contiguous tensor lie: (first byte, bytes), little-endian.
-    /// For mapping them into memory.
+    /// For mapping them into memory. They are not read, so [`checksum`](Self::checksum) is the caller's to compare.
     ///
     /// # Errors
-    /// When the tensor is not contiguous, or its storage is damaged.
+    /// When the tensor is not contiguous, or its storage has another length than the pickle says.
     pub fn byte_range(&self, tensor: &Tensor) -> Result<(u64, u64), CheckpointError> {
         if !tensor.is_contiguous() {
             let found = format!("one of shape {:?} and stride {:?}", tensor.shape, tensor.stride);
@@ -114,7 +120,25 @@ impl Checkpoint {
         self.extent(tensor).map_err(|problem| self.error(problem))
     }
 
-    /// Compares every member with its checksum. Opening compares that of the pickle alone.
+    /// The checksum of a tensor that is all of its storage, as the archive gives it: CRC-32 (as in zip files) of the
+    /// bytes of [`byte_range`](Self::byte_range). A tensor that is a part of its storage has none of its own: the whole
+    /// storage is read and compared here, and the answer is `None`.
+    ///
+    /// # Errors
+    /// When the storage is damaged.
+    pub fn checksum(&self, tensor: &Tensor) -> Result<Option<u32>, CheckpointError> {
+        let length = tensor.storage_elements * tensor.dtype.size();
+        let find = || {
+            if tensor.offset == 0 && tensor.span() == tensor.storage_elements {
+                return self.archive.checksum(&tensor.storage, length).map(Some);
+            }
+            self.archive.check(&tensor.storage, length).map(|()| None)
+        };
+        find().map_err(|problem| self.error(problem))
+    }
+
+    /// Compares every member with its checksum. Opening compares that of the pickle alone, reading a tensor that of its
+    /// storage.
     ///
     /// # Errors
     /// When one does not fit: the file is damaged.
@@ -131,9 +155,10 @@ impl Checkpoint {
     /// From the first to the last number that the tensor uses.
     fn bytes(&self, tensor: &Tensor) -> Result<Vec<u8>, CheckpointError> {
         let read = || {
-            let (start, bytes) = self.extent(tensor)?;
+            let size = tensor.dtype.size();
+            let bytes = tensor.span() * size;
             let bytes = usize::try_from(bytes).map_err(|_| Problem::Io(std::io::ErrorKind::OutOfMemory.into()))?;
-            self.archive.read(start, bytes)
+            self.archive.read(&tensor.storage, tensor.storage_elements * size, tensor.offset * size, bytes)
         };
         read().map_err(|problem| self.error(problem))
     }

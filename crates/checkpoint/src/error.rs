@@ -100,6 +100,18 @@ pub enum Problem {
         /// As the pickle says.
         expected: u64,
     },
+    /// Numbers that are not those that were saved.
+    #[error(
+        "the storage `{storage}` has the checksum {found:08x} instead of {expected:08x}: its numbers were changed after they were saved; download or copy the file again"
+    )]
+    Checksum {
+        /// The storage.
+        storage: String,
+        /// CRC-32 of what is there.
+        found: u32,
+        /// CRC-32 of what was saved.
+        expected: u32,
+    },
     /// Compressed numbers, which `torch.save` never writes.
     #[error("the storage `{storage}` is compressed, which `torch.save` never does")]
     Compressed {

@@ -98,6 +98,33 @@ fn the_bytes_of_a_contiguous_tensor_can_be_mapped() {
 }
 
 #[test]
+fn a_flipped_bit_in_a_storage_is_an_error_and_not_another_number() {
+    let path = data("chgnet_tiny.pth.tar");
+    let checkpoint = Checkpoint::open(&path, &[]).unwrap();
+    let state = checkpoint.root().field("model").unwrap().field("state_dict").unwrap();
+    let name = "atom_embedding.embedding.weight";
+    let tensor = state.field(name).unwrap().tensor().unwrap();
+    let (start, length) = checkpoint.byte_range(&tensor).unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    let range = start as usize..(start + length) as usize;
+    assert_eq!(checkpoint.checksum(&tensor).unwrap(), Some(crc32fast::hash(&bytes[range.clone()])));
+    bytes[range.start + 5] ^= 1;
+    let folder = tempfile::tempdir().unwrap();
+    let damaged = folder.path().join("damaged.pth.tar");
+    fs::write(&damaged, bytes).unwrap();
+    let checkpoint = Checkpoint::open(&damaged, &[]).unwrap();
+    let state = checkpoint.root().field("model").unwrap().field("state_dict").unwrap();
+    let tensor = state.field(name).unwrap().tensor().unwrap();
+    let message = checkpoint.read_f32(&tensor).unwrap_err().to_string();
+    assert!(message.contains("damaged.pth.tar") && message.contains("checksum"), "{message}");
+    assert!(matches!(checkpoint.read_f64(&tensor).unwrap_err().problem, Problem::Checksum { .. }));
+    assert!(matches!(checkpoint.verify().unwrap_err().problem, Problem::Archive(_)));
+    // Another storage of the same file is whole.
+    let (_, other) = state.entries().find(|(found, _)| found.as_str() != Some(name)).unwrap();
+    assert!(checkpoint.read_f32(&other.tensor().unwrap()).is_ok());
+}
+
+#[test]
 fn what_is_missing_is_named_with_what_is_there() {
     let checkpoint = Checkpoint::open(&data("chgnet_tiny.pth.tar"), &[]).unwrap();
     let message = checkpoint.error(checkpoint.root().field("weights").unwrap_err()).to_string();
