@@ -75,6 +75,20 @@ pub enum PredictError {
         /// Å.
         cutoff: f64,
     },
+    /// The structure has a charge or spin that the potential does not know.
+    #[error("{potential} knows {what}s from {least} to {most}, and the structure has {found}")]
+    OutOfRange {
+        /// Name of the potential.
+        potential: String,
+        /// `charge` or `spin`.
+        what: &'static str,
+        /// Of the structure.
+        found: i64,
+        /// Least value.
+        least: i32,
+        /// Largest value.
+        most: i32,
+    },
     /// The evaluation was over its time.
     #[error("not finished within {limit_s} s")]
     Timeout {

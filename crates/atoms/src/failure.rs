@@ -39,6 +39,8 @@ pub enum FailureKind {
     Internal,
     /// The process died on it repeatedly.
     Crashed,
+    /// A charge or spin that the potential does not know.
+    OutOfRange,
 }
 
 impl FailureKind {
@@ -60,6 +62,7 @@ impl fmt::Display for FailureKind {
             Self::NotFinite => "not_finite",
             Self::Internal => "internal",
             Self::Crashed => "crashed",
+            Self::OutOfRange => "out_of_range",
         })
     }
 }
@@ -69,6 +72,7 @@ impl From<PredictError> for Failure {
         let kind = match &error {
             PredictError::UnsupportedSpecies { .. } => FailureKind::UnsupportedSpecies,
             PredictError::IsolatedAtom { .. } => FailureKind::IsolatedAtom,
+            PredictError::OutOfRange { .. } => FailureKind::OutOfRange,
             PredictError::Timeout { .. } => FailureKind::Timeout,
             PredictError::TooLarge { .. }
             | PredictError::TooManyImages { .. }

@@ -10,6 +10,10 @@ pub struct Structure {
     species: Vec<Species>,
     /// As given by the source, not wrapped into the cell.
     fractional: Vec<[f64; 3]>,
+    /// Elementary charges, where the source says so.
+    charge: Option<i32>,
+    /// Multiplicity, where the source says so.
+    spin: Option<u32>,
 }
 
 /// Why sites and lattice are not a structure.
@@ -50,7 +54,30 @@ impl Structure {
         if let Some(site) = fractional.iter().position(|x| x.iter().any(|value| !value.is_finite())) {
             return Err(StructureError::NotFinite { site });
         }
-        Ok(Self { lattice, species, fractional })
+        Ok(Self { lattice, species, fractional, charge: None, spin: None })
+    }
+
+    /// The same structure with this total charge, elementary charges. It counts for potentials that know charges, and
+    /// there more than what was said for all structures.
+    #[must_use]
+    pub fn with_charge(self, charge: Option<i32>) -> Self {
+        Self { charge, ..self }
+    }
+
+    /// The same structure with this spin multiplicity, as [`with_charge`](Self::with_charge).
+    #[must_use]
+    pub fn with_spin(self, spin: Option<u32>) -> Self {
+        Self { spin, ..self }
+    }
+
+    /// Total charge, elementary charges, where the source of the structure says so.
+    pub fn charge(&self) -> Option<i32> {
+        self.charge
+    }
+
+    /// Spin multiplicity, where the source of the structure says so.
+    pub fn spin(&self) -> Option<u32> {
+        self.spin
     }
 
     /// The same sites, at the same fractional positions, in another cell.

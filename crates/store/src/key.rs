@@ -23,7 +23,8 @@ fn truncated(hasher: &blake3::Hasher) -> [u8; 16] {
 }
 
 impl StructureDigest {
-    /// Of a structure: atomic numbers, lattice vectors and fractional coordinates, little-endian.
+    /// Of a structure: atomic numbers, lattice vectors and fractional coordinates, little-endian; then charge and spin
+    /// where they are set, so that structures without have the digests that they always had.
     pub fn of(structure: &mlip_atoms::Structure) -> Self {
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"mlip-batch structure 1");
@@ -33,6 +34,12 @@ impl StructureDigest {
         }
         for value in structure.lattice().vectors().iter().chain(structure.fractional()).flatten() {
             hasher.update(&value.to_le_bytes());
+        }
+        if let Some(charge) = structure.charge() {
+            hasher.update(b"charge").update(&charge.to_le_bytes());
+        }
+        if let Some(spin) = structure.spin() {
+            hasher.update(b"spin").update(&spin.to_le_bytes());
         }
         Self(truncated(&hasher))
     }
