@@ -6,7 +6,7 @@ mod orb_support;
 
 use mlip_atoms::{Deadline, Potential, Precision, PredictError, Prediction, Request, Species, Structure};
 use mlip_models::orb::{Orb, Tensors, VARIANTS};
-use orb_support::{Answer, Golden, data, from_recipe, golden, goldens, hashed, real, tiny, tiny_composite};
+use orb_support::{Answer, Golden, data, from_recipe, golden, goldens, hashed, real, tiny, tiny_candle};
 
 const ALL: Request = Request { forces: true, atom_features: true };
 const ENERGY: Request = Request { forces: false, atom_features: false };
@@ -97,38 +97,39 @@ fn the_tiny_models_equal_upstream_to_its_rounding_in_single_precision() {
 }
 
 #[test]
-fn the_composite_route_equals_upstream_too() {
+fn the_candle_engine_equals_upstream_too() {
     for (model, set, n) in TINY {
-        assert_eq!(compare(&tiny_composite(model, Precision::F64), set, EXACT), n, "{set}");
-        assert_eq!(compare(&tiny_composite(model, Precision::F32), set, ROUNDED), n, "{set}");
+        assert_eq!(compare(&tiny_candle(model, Precision::F64), set, EXACT), n, "{set}");
+        assert_eq!(compare(&tiny_candle(model, Precision::F32), set, ROUNDED), n, "{set}");
     }
 }
 
 #[test]
-fn the_composite_route_gives_what_the_fast_route_gives() {
+fn the_candle_engine_gives_what_the_native_engine_gives() {
     for (model, set, _) in TINY {
-        let (fast, composite) = (tiny(model, Precision::F64), tiny_composite(model, Precision::F64));
-        assert_eq!(fast.id(), composite.id());
+        let (native, candle) = (tiny(model, Precision::F64), tiny_candle(model, Precision::F64));
+        assert_eq!(candle.id().settings, format!("{} engine=candle", native.id().settings));
+        assert_eq!(candle.id().digest, native.id().digest);
         let structures = goldens(set).iter().map(Golden::structure).collect::<Vec<_>>();
-        let together = composite.predict(&structures.iter().collect::<Vec<_>>(), ALL, &Deadline::NONE);
+        let together = candle.predict(&structures.iter().collect::<Vec<_>>(), ALL, &Deadline::NONE);
         for (structure, found) in structures.iter().zip(together) {
-            let (found, expected) = (found.unwrap(), predict(&fast, structure));
-            assert!((found.energy - expected.energy).abs() < 1e-9 * structure.n_atoms() as f64);
+            let (found, expected) = (found.unwrap(), predict(&native, structure));
+            assert!((found.energy - expected.energy).abs() < 1e-10 * structure.n_atoms() as f64);
             assert!(relative(&found.forces.concat(), &expected.forces.concat()) < 1e-9);
             assert!(relative(&found.stress.unwrap(), &expected.stress.unwrap()) < 1e-9);
             assert!(relative(&found.atom_features.unwrap().values, &expected.atom_features.unwrap().values) < 1e-10);
         }
         let describe = |potential: &Orb| potential.describe(&structures[1], &Deadline::NONE).unwrap();
-        let (found, expected) = (describe(&composite), describe(&fast));
+        let (found, expected) = (describe(&candle), describe(&native));
         assert!(relative(&found.confidence.unwrap().values, &expected.confidence.unwrap().values) < 1e-10);
         assert!(relative(&found.graph, &expected.graph) < 1e-10);
     }
 }
 
 #[test]
-fn the_composite_route_computes_the_energy_alone_and_ends_at_its_deadline() {
-    let (composite, golden) = (tiny_composite("orb", Precision::F64), golden(TINY[0].1, "srtio3_rattled"));
-    let run = |deadline: &Deadline| composite.predict(&[&golden.structure()], ENERGY, deadline).remove(0);
+fn the_candle_engine_computes_the_energy_alone_and_ends_at_its_deadline() {
+    let (candle, golden) = (tiny_candle("orb", Precision::F64), golden(TINY[0].1, "srtio3_rattled"));
+    let run = |deadline: &Deadline| candle.predict(&[&golden.structure()], ENERGY, deadline).remove(0);
     let energy = run(&Deadline::NONE).unwrap();
     assert!(energy.forces.is_empty() && (energy.energy - golden.f64.energy).abs() < 1e-9);
     let late = run(&Deadline::after(std::time::Duration::ZERO));

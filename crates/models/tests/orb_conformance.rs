@@ -8,7 +8,7 @@ mod orb_support;
 
 use mlip_atoms::{Deadline, Potential, Precision, Request, Structure};
 use mlip_models::orb::Orb;
-use orb_support::{golden, real, tiny};
+use orb_support::{golden, real, tiny, tiny_candle};
 
 const INF: &str = "orb-v3-conservative-inf-omat";
 const TWENTY: &str = "orb-v3-conservative-20-omat";
@@ -111,4 +111,37 @@ fn a_rotation_changes_the_energy() {
     let lattice = mlip_atoms::Lattice::from_vectors(vectors).unwrap();
     let turned = Structure::new(lattice, before.species().to_vec(), before.fractional().to_vec()).unwrap();
     assert!((energy(&before) - energy(&turned)).abs() > 1e-6);
+}
+
+#[test]
+fn the_candle_engine_has_exact_slopes_and_the_symmetries() {
+    let structure = structure("srtio3_rattled");
+    for model in [INF, TWENTY] {
+        let potential = tiny_candle(model, Precision::F64);
+        conformance::forces_are_slopes_of_the_energy(&potential, &structure);
+        conformance::stress_is_the_slope_of_the_energy(&potential, &structure);
+    }
+    for model in [INF, DIRECT] {
+        let potential = tiny_candle(model, Precision::F64);
+        conformance::translations_change_nothing(&potential, &structure);
+        conformance::a_permutation_permutes_the_results(&potential, &structure);
+    }
+}
+
+/// Atoms nearer than covalent radii: the repulsion of either engine is its own.
+#[test]
+fn engines_agree_where_atoms_repel_each_other() {
+    let before = structure("nacl_prim");
+    let vectors = before.lattice().vectors().map(|row| row.map(|x| 0.45 * x));
+    let lattice = mlip_atoms::Lattice::from_vectors(vectors).unwrap();
+    let structure = Structure::new(lattice, before.species().to_vec(), before.fractional().to_vec()).unwrap();
+    let wide = Request { forces: true, atom_features: false };
+    for model in [INF, DIRECT] {
+        let [native, candle] = [tiny(model, Precision::F64), tiny_candle(model, Precision::F64)]
+            .map(|potential| potential.predict(&[&structure], wide, &Deadline::NONE).remove(0).unwrap());
+        assert!(native.energy > 100.0, "{model}: no repulsion in {}", native.energy);
+        conformance::assert_close("energy", &[candle.energy], &[native.energy], 1e-10);
+        conformance::assert_close("forces", &candle.forces.concat(), &native.forces.concat(), 1e-10);
+        conformance::assert_close("stress", &candle.stress.unwrap(), &native.stress.unwrap(), 1e-10);
+    }
 }

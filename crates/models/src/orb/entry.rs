@@ -1,7 +1,7 @@
 //! ORB v3 for the registry.
 
+use super::error::LoadError;
 use super::potential::Orb;
-use super::tensors::LoadError;
 use crate::entry::{Entry, LoadCause, Selection};
 use crate::options::{self, OptionError};
 use candle_core::Device;
@@ -87,6 +87,6 @@ fn load(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause> {
     Ok(Arc::new(match selection.engine {
         EngineKind::Native => Orb::from_file(&selection.name, file, selection.precision)?,
         EngineKind::Candle => Orb::from_file(&selection.name, file, selection.precision)?
-            .with_composite(&super::Tensors::open(file)?, &Device::Cpu)?,
+            .with_candle(&super::Tensors::open(file)?, &Device::Cpu)?,
     }))
 }

@@ -15,19 +15,21 @@
 //! equidistant neighbors by rounding (see [`nearest`]); in left-handed cells of direct models it turns the sign of the
 //! repulsion's stress; it replaces stresses of 1e10 eV/Å^3 and more by zero.
 //!
-//! Module order: `variant`, `tensors` ← `shape`; `nearest` ← `graph` ← `basis`, `repulsion` ← `evaluation`;
+//! Module order: `kind` ← `error` ← `variant`, `tensors` ← `shape`; `nearest` ← `graph` ← `basis`, `repulsion` ← `evaluation`;
 //! `head`, `weights` ← `activations` ← `encoder`, `interaction` ← `network` ← `potential` ← `entry`.
-//! `composite` (of `tensors`, `graph`) is the same network in plain candle operations.
+//! `candle` (of `shape`, `graph`, and the constants of `repulsion`) is the same network once more, as layers of candle.
 
 mod activations;
 mod basis;
-mod composite;
+mod candle;
 mod encoder;
 mod entry;
+mod error;
 mod evaluation;
 mod graph;
 mod head;
 mod interaction;
+mod kind;
 mod nearest;
 mod network;
 mod potential;
@@ -41,7 +43,9 @@ mod weights;
 
 pub(crate) use entry::ENTRIES;
 pub use entry::Options;
+pub use error::LoadError;
 pub use evaluation::Description;
+pub use kind::Kind;
 pub use potential::Orb;
-pub use tensors::{LoadError, Tensors};
-pub use variant::{Kind, VARIANTS, Variant};
+pub use tensors::Tensors;
+pub use variant::{VARIANTS, Variant};

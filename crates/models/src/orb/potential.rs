@@ -1,14 +1,17 @@
 //! ORB v3 as a [`Potential`].
 
-use super::composite::{Composite, Stopped};
+use super::candle::{CandleNetwork, Stopped};
+use super::error::LoadError;
 use super::evaluation::{Description, Scales};
 use super::graph::{Graph, count_edges};
+use super::kind::Kind;
 use super::network::Network;
 use super::shape::{CUTOFF, N_HARMONICS, Shape};
-use super::tensors::{LoadError, Tensors};
-use super::variant::{Kind, Variant};
+use super::tensors::Tensors;
+use super::variant::Variant;
 use super::weights::Packer;
-use candle_core::Device;
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
 use mlip_atoms::engine::OneByOne;
 use mlip_atoms::{Deadline, Potential, PotentialId, Precision, PredictError, Prediction, Request, Species, Structure};
 use mlip_atoms::{DeviceError, Engine, EngineKind, EngineResources};
@@ -36,7 +39,7 @@ pub struct Orb {
 enum AnyModel {
     F32(Network<f32>),
     F64(Network<f64>),
-    Composite(Box<Composite>),
+    Candle { network: Box<CandleNetwork>, bytes: u64 },
 }
 
 impl Orb {
@@ -73,18 +76,31 @@ impl Orb {
         Ok(Self { id, variant, shape, scales: packer.scales()?, model, kept_bytes: KEPT_BYTES })
     }
 
-    /// The same potential in plain candle operations: any device; the oracle of the fast route. `tensors` are those that
-    /// it was made from.
+    /// The same potential as layers of candle, differentiated by candle: any device; independent of the kernels.
+    /// `tensors` are those that it was made from.
     ///
-    /// The fast route, which is what the constructors give, runs on the CPU only. This one runs on any device with
-    /// double precision (CPU, CUDA) and agrees with the fast one to rounding. On the CPU it takes several times as long,
+    /// The native engine, which is what the constructors give, runs on the CPU only. This one runs on any device with
+    /// double precision (CPU, CUDA) and agrees with the native one to rounding. On the CPU it takes several times as long,
     /// and much more memory.
     ///
     /// # Errors
     /// When the weights cannot be read or put onto the device.
-    pub fn with_composite(mut self, tensors: &Tensors<'_>, device: &Device) -> Result<Self, LoadError> {
-        let composite = Composite::new(tensors, self.shape, self.variant.kind, self.id.precision, device)?;
-        self.model = AnyModel::Composite(Box::new(composite));
+    pub fn with_candle(mut self, tensors: &Tensors<'_>, device: &Device) -> Result<Self, LoadError> {
+        let dtype = match self.id.precision {
+            Precision::F32 => DType::F32,
+            Precision::F64 => DType::F64,
+        };
+        let (mut named, mut bytes) = (std::collections::HashMap::new(), 0);
+        for name in tensors.names() {
+            let shape = tensors.shape(name)?;
+            let values = tensors.get(name, shape)?;
+            bytes += (values.len() * dtype.size_in_bytes()) as u64;
+            let tensor = Tensor::from_vec(values, shape, &Device::Cpu).map_err(LoadError::Device)?;
+            named.insert(name.to_owned(), tensor);
+        }
+        let vb = VarBuilder::from_tensors(named, dtype, device);
+        let network = CandleNetwork::new(&self.shape, self.variant.kind, &vb).map_err(LoadError::Device)?;
+        self.model = AnyModel::Candle { network: Box::new(network), bytes };
         crate::engine::note(&mut self.id, EngineKind::Candle);
         Ok(self)
     }
@@ -110,7 +126,7 @@ impl Orb {
         match &self.model {
             AnyModel::F32(network) => network.describe(&graph, deadline),
             AnyModel::F64(network) => network.describe(&graph, deadline),
-            AnyModel::Composite(composite) => composite.describe(&graph, deadline).map_err(|s| self.stopped(s)),
+            AnyModel::Candle { network, .. } => network.describe(&graph, deadline).map_err(|s| self.stopped(s)),
         }
     }
 
@@ -145,8 +161,8 @@ impl Orb {
                 Network::<f64>::plan(&self.shape, n_edges, gradient, self.kept_bytes),
                 deadline,
             )?,
-            AnyModel::Composite(composite) => {
-                composite.evaluate(graph, gradient, deadline).map_err(|stopped| self.stopped(stopped))?
+            AnyModel::Candle { network, .. } => {
+                return network.predictions(graph, request, deadline).map_err(|stopped| self.stopped(stopped));
             }
         };
         Ok(self.scales.predictions(graph, &outputs, request))
@@ -167,9 +183,9 @@ impl Orb {
         kept + edges + (n_atoms * an_atom + block) * size_of::<T>()
     }
 
-    /// Bytes of an evaluation on the composite route: candle keeps every intermediate, and gradients beside them.
+    /// Bytes of an evaluation by layers of candle, which keeps every intermediate, and gradients beside them.
     /// Measured at the real size: 100 MB for 64 edges, 800 MB for 1628; some more, for safety.
-    fn composite_bytes(&self, n_atoms: usize, n_edges: usize) -> usize {
+    fn candle_bytes(&self, n_atoms: usize, n_edges: usize) -> usize {
         let Shape { latent, hidden, n_layers, .. } = self.shape;
         let scalar = if self.id.precision == Precision::F32 { 4 } else { 8 };
         let rows = (n_layers + 1) * (n_edges + n_atoms) * (16 * hidden + 24 * latent) * scalar;
@@ -204,7 +220,7 @@ impl Potential for Orb {
         match &self.model {
             AnyModel::F32(network) => network.weights.bytes(),
             AnyModel::F64(network) => network.weights.bytes(),
-            AnyModel::Composite(composite) => composite.bytes(),
+            AnyModel::Candle { bytes, .. } => *bytes,
         }
     }
 
@@ -213,7 +229,7 @@ impl Potential for Orb {
         let Ok(n_edges) = count_edges(structure, self.variant.max_neighbors) else { return 0 };
         let n_atoms = structure.n_atoms();
         let bytes = match (&self.model, self.id.precision) {
-            (AnyModel::Composite(_), _) => self.composite_bytes(n_atoms, n_edges),
+            (AnyModel::Candle { .. }, _) => self.candle_bytes(n_atoms, n_edges),
             (_, Precision::F32) => self.evaluation_bytes::<f32>(n_atoms, n_edges),
             (_, Precision::F64) => self.evaluation_bytes::<f64>(n_atoms, n_edges),
         };

@@ -7,16 +7,16 @@
 use super::graph::{Cell, Graph};
 
 /// e²/(4πε₀) as upstream has it, eV Å.
-const COULOMB: f64 = 14.3996;
+pub(super) const COULOMB: f64 = 14.3996;
 /// Length of screening, Å, of `0.4543 · 0.529 / (Z₁^0.3 + Z₂^0.3)`.
-const SCREENING: f64 = 0.4543 * 0.529;
-const SCREENING_POWER: f64 = 0.3;
+pub(super) const SCREENING: f64 = 0.4543 * 0.529;
+pub(super) const SCREENING_POWER: f64 = 0.3;
 /// `Σ coefficient · exp(-decay · r / a)`
-const TERMS: [(f64, f64); 4] = [(0.1818, 3.2), (0.5099, 0.9423), (0.2802, 0.4028), (0.02817, 0.2016)];
+pub(super) const TERMS: [(f64, f64); 4] = [(0.1818, 3.2), (0.5099, 0.9423), (0.2802, 0.4028), (0.02817, 0.2016)];
 
 /// Covalent radii by atomic number from hydrogen, Å: B. Cordero et al., Dalton Trans. 2832 (2008), and 0.2 Å for
 /// elements without one, as `ase.data.covalent_radii` has them.
-const RADII: [f64; 118] = [
+pub(super) const RADII: [f64; 118] = [
     0.31, 0.28, 1.28, 0.96, 0.84, 0.76, 0.71, 0.66, 0.57, 0.58, 1.66, 1.41, 1.21, 1.11, 1.07, 1.05, 1.02, 1.06, 2.03,
     1.76, 1.70, 1.60, 1.53, 1.39, 1.39, 1.32, 1.26, 1.24, 1.32, 1.22, 1.22, 1.20, 1.19, 1.20, 1.20, 1.16, 2.20, 1.95,
     1.90, 1.75, 1.64, 1.54, 1.47, 1.46, 1.42, 1.39, 1.45, 1.44, 1.42, 1.39, 1.39, 1.38, 1.39, 1.40, 2.44, 2.15, 2.07,

@@ -1,7 +1,9 @@
 //! Hyperparameters, from the shapes of tensors: the file has no others.
 
-use super::tensors::{LoadError, Tensors};
-use super::variant::{Kind, Variant};
+use super::error::LoadError;
+use super::kind::Kind;
+use super::tensors::Tensors;
+use super::variant::Variant;
 
 /// Elements of the embedding: row Z belongs to atomic number Z, row 0 to none.
 pub(crate) const N_EMBEDDED: usize = 119;

@@ -4,10 +4,11 @@
 
 use super::evaluation::Scales;
 use super::graph::Graph;
+use super::kind::Kind;
 use super::network::{Network, Plan};
 use super::shape::Shape;
 use super::tensors::Tensors;
-use super::variant::{Kind, Variant};
+use super::variant::Variant;
 use super::weights::Packer;
 use mlip_atoms::neighbors::Pair;
 use mlip_atoms::{Deadline, Lattice, Prediction, Request, Species, Structure};

@@ -1,26 +1,8 @@
 //! The published models by name.
 
-use super::tensors::LoadError;
+use super::error::LoadError;
+use super::kind::Kind;
 use std::path::Path;
-
-/// How forces come about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// As the gradient of the energy.
-    Conservative,
-    /// From heads of their own.
-    Direct,
-}
-
-impl Kind {
-    /// As in the models' names.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Conservative => "conservative",
-            Self::Direct => "direct",
-        }
-    }
-}
 
 /// A published model: what its name says and its file does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,10 +1,11 @@
 //! Weights packed for the kernels of one instruction set and precision.
 
+use super::error::LoadError;
 use super::evaluation::{DirectScales, Normalizer, Scales};
 use super::head::Head;
+use super::kind::Kind;
 use super::shape::{N_EMBEDDED, N_HARMONICS, Shape};
-use super::tensors::{LoadError, Tensors};
-use super::variant::Kind;
+use super::tensors::Tensors;
 use mlip_kernels::attended_messages::Attention;
 use mlip_kernels::linear::Matrix;
 use mlip_kernels::perceptron::{Activations, Perceptron, RmsNorm, Transposed, repeat};

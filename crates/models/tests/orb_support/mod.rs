@@ -63,11 +63,11 @@ pub(crate) fn tiny(model: &str, precision: Precision) -> Orb {
     Orb::from_file(model, &data(&format!("orb_tiny_{kind}.ckpt")), precision).unwrap()
 }
 
-/// The tiny model in plain candle operations.
-pub(crate) fn tiny_composite(model: &str, precision: Precision) -> Orb {
+/// The tiny model as layers of candle.
+pub(crate) fn tiny_candle(model: &str, precision: Precision) -> Orb {
     let kind = if model.contains("direct") { "direct" } else { "conservative" };
     let tensors = Tensors::open(&data(&format!("orb_tiny_{kind}.ckpt"))).unwrap();
-    tiny(model, precision).with_composite(&tensors, &candle_core::Device::Cpu).unwrap()
+    tiny(model, precision).with_candle(&tensors, &candle_core::Device::Cpu).unwrap()
 }
 
 /// The model at its real size.
