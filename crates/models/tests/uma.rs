@@ -86,6 +86,55 @@ fn uma_s_1p2_divides_by_one_atom_more_as_upstream_does() {
     assert!((energy(&two) - 2.0 * energy(&one)).abs() > 1e-3, "{} {}", energy(&two), energy(&one));
 }
 
+/// Goldens of charged molecules and of those with a spin, by one potential that was loaded without either.
+#[test]
+fn charge_and_spin_of_a_structure_count_more_than_those_of_the_potential() {
+    for (name, json) in &TINY[..2] {
+        let goldens = read(json).into_iter().filter(|golden| golden.task == "omol").collect::<Vec<_>>();
+        assert!(goldens.iter().any(|golden| (golden.charge, golden.spin) == (1, 2)), "{name}");
+        let other = Options { charge: Some(-3), spin: Some(4), ..options(&goldens[0]) };
+        let native = Uma::from_file("uma", &file(name), &other, Precision::F64).unwrap();
+        let candle = Uma::candle("uma", &file(name), &other, Precision::F64, &candle_core::Device::Cpu).unwrap();
+        for golden in goldens.iter().chain(&goldens) {
+            let structure = golden.structure().with_charge(Some(golden.charge)).with_spin(Some(golden.spin as u32));
+            let run = |potential: &Uma| potential.predict(&[&structure], ALL, &Deadline::NONE).remove(0).unwrap();
+            let expected = predict(&load(&file(name), golden, Precision::F64), golden).unwrap();
+            assert_eq!(run(&native), expected, "{name} {} {}", golden.charge, golden.spin);
+            for potential in [&native, &candle] {
+                let found = deviations(&Answer::from(&run(potential)), &golden.f64);
+                assert!(within(found, EXACT), "{name} {} {}: {found:?}", golden.charge, golden.spin);
+            }
+            // Nothing said: those of the potential again.
+            assert!((predict(&native, golden).unwrap().energy - expected.energy).abs() > 1e-6);
+        }
+    }
+}
+
+#[test]
+fn a_charge_or_spin_out_of_range_costs_its_structure_only() {
+    let golden = uma_golden::named(TINY[0].1, "mg_hcp");
+    let potential = load(&file(TINY[0].0), &golden, Precision::F64);
+    let run = |structure: Structure| potential.predict(&[&structure], ALL, &Deadline::NONE).remove(0);
+    let error = run(golden.structure().with_charge(Some(101))).unwrap_err().to_string();
+    assert_eq!(error, "uma knows charges from -100 to 100, and the structure has 101");
+    let error = run(golden.structure().with_spin(Some(u32::MAX))).unwrap_err().to_string();
+    assert!(error.starts_with("uma knows spins from 0 to 100"), "{error}");
+    assert!(run(golden.structure().with_charge(Some(-100)).with_spin(Some(100))).is_ok());
+}
+
+#[test]
+fn the_candle_engine_equals_upstream_too() {
+    for (name, json) in TINY.into_iter().chain([COUNTS_A_ZERO]) {
+        for golden in read(json) {
+            let device = &candle_core::Device::Cpu;
+            let potential = Uma::candle("uma", &file(name), &options(&golden), Precision::F64, device).unwrap();
+            let found = deviations(&Answer::from(&predict(&potential, &golden).unwrap()), &golden.f64);
+            let what = format!("{name} {} {} {} {}", golden.name, golden.task, golden.charge, golden.spin);
+            assert!(within(found, EXACT), "{what}: {found:?}");
+        }
+    }
+}
+
 #[test]
 fn an_isolated_atom_has_an_energy_and_no_force() {
     for (name, json) in TINY {

@@ -1,4 +1,4 @@
-//! UMA's forces, stress and symmetries, and its two routes against each other.
+//! UMA's forces, stress and symmetries, and its two engines against each other.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -105,19 +105,18 @@ fn the_choice_of_lattice_vectors_changes_nothing() {
     });
 }
 
-/// The composite is plain candle operations: what an accelerator would run.
+/// Two implementations that share no arithmetic.
 #[test]
-fn the_composite_route_gives_the_predictions_of_the_fast_route() {
+fn the_candle_engine_gives_the_predictions_of_the_native_engine() {
     let options = Options::default();
     let request = Request { forces: true, atom_features: true };
-    for (fast, name) in potentials().into_iter().zip(FILES) {
-        let composite = Uma::composite("uma", &file(name), &options, Precision::F64, &Device::Cpu).unwrap();
-        let engine = |settings: &str| format!("{settings} engine=candle");
-        assert_eq!(composite.id().settings, engine(&fast.id().settings));
-        assert_eq!(composite.id().digest, fast.id().digest);
+    for (native, name) in potentials().into_iter().zip(FILES) {
+        let candle = Uma::candle("uma", &file(name), &options, Precision::F64, &Device::Cpu).unwrap();
+        assert_eq!(candle.id().settings, format!("{} engine=candle", native.id().settings));
+        assert_eq!(candle.id().digest, native.id().digest);
         for name in ["srtio3_rattled", "triclinic_skewed", "cu_fcc_1atom", "h2o_box", "ar_isolated"] {
             let structure = uma_golden::named(GOLDENS, name).structure();
-            let [a, b] = [&fast, &composite]
+            let [a, b] = [&native, &candle]
                 .map(|potential| potential.predict(&[&structure], request, &Deadline::NONE).remove(0).unwrap());
             conformance::assert_close("energy", &[a.energy], &[b.energy], 1e-10);
             conformance::assert_close("forces", &a.forces.concat(), &b.forces.concat(), 1e-10);
@@ -127,7 +126,21 @@ fn the_composite_route_gives_the_predictions_of_the_fast_route() {
         }
         let structure = uma_golden::named(GOLDENS, "mg_hcp").structure();
         let deadline = Deadline::after(std::time::Duration::ZERO);
-        let error = composite.predict(&[&structure], request, &deadline).remove(0);
+        let error = candle.predict(&[&structure], request, &deadline).remove(0);
         assert!(matches!(error, Err(PredictError::Timeout { .. })), "{error:?}");
+    }
+}
+
+/// Of a small one, since candle keeps every intermediate.
+#[test]
+fn the_candle_engine_has_exact_slopes_and_the_symmetries() {
+    for name in FILES {
+        let potential = Uma::candle("uma", &file(name), &Options::default(), Precision::F64, &Device::Cpu).unwrap();
+        let structure = uma_golden::named(GOLDENS, "srtio3_rattled").structure();
+        conformance::forces_are_slopes_of_the_energy(&potential, &structure);
+        conformance::stress_is_the_slope_of_the_energy(&potential, &structure);
+        conformance::a_rotation_turns_forces_and_stress(&potential, &structure);
+        conformance::translations_change_nothing(&potential, &structure);
+        conformance::a_permutation_permutes_the_results(&potential, &structure);
     }
 }

@@ -55,6 +55,6 @@ fn load(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause> {
     let (name, precision) = (&selection.name, selection.precision);
     Ok(Arc::new(match selection.engine {
         EngineKind::Native => Uma::from_file(name, file, &options, precision)?,
-        EngineKind::Candle => Uma::composite(name, file, &options, precision, &Device::Cpu)?,
+        EngineKind::Candle => Uma::candle(name, file, &options, precision, &Device::Cpu)?,
     }))
 }

@@ -16,6 +16,21 @@ pub enum LoadError {
     /// The file cannot be mapped into memory.
     #[error("the file cannot be mapped into memory")]
     Io(#[from] std::io::Error),
+    /// Somebody wrote to the file while it was read.
+    #[error("{0}")]
+    Changed(String),
+    /// The experts of a convolution are not as many numbers as their shape says.
+    #[error("tensor `{name}` of shape {shape:?} has {found} bytes, {expected} were expected")]
+    Experts {
+        /// Upstream's name.
+        name: String,
+        /// `[experts, out, in]`
+        shape: [usize; 3],
+        /// Bytes that such a tensor has.
+        expected: usize,
+        /// Bytes that are there.
+        found: usize,
+    },
     /// Another architecture.
     #[error(transparent)]
     Config(#[from] UnsupportedConfig),
@@ -46,4 +61,10 @@ pub enum LoadError {
         "uma-s-1 was withdrawn upstream: fairchem-core since 2.22 refuses its checkpoint, which lacks the marks that later ones are told apart by; use uma-s-1p1, which replaces it with the same architecture and better weights"
     )]
     FirstRelease,
+}
+
+impl From<crate::mapped::Changed> for LoadError {
+    fn from(changed: crate::mapped::Changed) -> Self {
+        Self::Changed(changed.to_string())
+    }
 }

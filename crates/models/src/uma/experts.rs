@@ -1,16 +1,15 @@
-//! Experts where they lie in the file, and their mixtures.
+//! Experts where they lie in the file, and their mixtures: two convolutions for each layer.
 
 use super::checkpoint::{Contents, ExpertTensor};
 use super::convolution::{Convolution, ConvolutionShape};
 use super::error::LoadError;
-use super::merged::Merged;
 use super::packed::narrow;
-use crate::mapped::Mapped;
+use crate::mapped::{Changed, Mapped, Reading};
 use crate::weights::WeightsError;
-use mlip_atoms::{Deadline, PredictError};
+use mlip_atoms::{Deadline, DeviceError, PredictError};
 use mlip_kernels::simd::{InstructionSet, Real};
 use mlip_kernels::spherical::Layout;
-use mlip_kernels::weighted_sum::weighted_sum;
+use mlip_kernels::weighted_sum::{NUMBER, weighted_sum};
 use std::sync::Arc;
 
 /// The experts of one convolution.
@@ -21,13 +20,6 @@ struct ConvolutionExperts {
     tensors: Vec<ExpertTensor>,
     /// Shared by all experts; of order 0.
     bias: Vec<f64>,
-}
-
-/// A matrix, row-major.
-#[derive(Debug)]
-pub(super) struct Plain {
-    pub(super) outputs: usize,
-    pub(super) values: Vec<f64>,
 }
 
 /// All experts of a model. Their numbers stay in the mapped file.
@@ -57,7 +49,11 @@ impl Experts {
                 let expected = [b.num_experts, out, inputs];
                 if found.shape != expected {
                     let (expected, found) = (expected.to_vec(), found.shape.to_vec());
-                    return Err(WeightsError::Shape { name, expected, found });
+                    return Err(LoadError::from(WeightsError::Shape { name, expected, found }));
+                }
+                let expected = found.shape.iter().product::<usize>() * NUMBER;
+                if found.part.len() != expected {
+                    return Err(LoadError::Experts { name, shape: found.shape, expected, found: found.part.len() });
                 }
                 Ok(found.clone())
             };
@@ -76,45 +72,48 @@ impl Experts {
 
     /// Bytes that a mixture goes through.
     pub(super) fn bytes(&self) -> u64 {
-        self.layers.iter().flatten().flat_map(|c| &c.tensors).map(|tensor| tensor.bytes as u64).sum()
+        self.layers.iter().flatten().flat_map(|c| &c.tensors).map(|tensor| tensor.part.len() as u64).sum()
     }
 
-    fn mix<T: Real>(&self, tensor: &ExpertTensor, coefficients: &[f64], set: InstructionSet, values: &mut Vec<T>) {
+    /// One matrix of the mixture, row-major.
+    fn mix<T: Real>(
+        reading: &Reading<'_>,
+        tensor: &ExpertTensor,
+        coefficients: &[f64],
+        set: InstructionSet,
+        values: &mut Vec<T>,
+    ) -> Result<(), PredictError> {
         values.clear();
         values.resize(tensor.shape[1] * tensor.shape[2], T::default());
-        // The range was checked when the file was opened, and a mapping does not shrink.
-        if let Some(bytes) = self.file.bytes(tensor.start, tensor.bytes) {
-            weighted_sum(coefficients, bytes, values, set);
-        }
-    }
-
-    /// The mixture as plain matrices `[out, in]`: those of both convolutions of each layer, by order.
-    pub(super) fn matrices(&self, coefficients: &[f64], set: InstructionSet) -> Vec<[Vec<Plain>; 2]> {
-        let plain = |tensor: &ExpertTensor| {
-            let mut values = Vec::new();
-            self.mix(tensor, coefficients, set, &mut values);
-            Plain { outputs: tensor.shape[1], values }
-        };
-        let convolution = |experts: &ConvolutionExperts| experts.tensors.iter().map(plain).collect();
-        self.layers.iter().map(|[first, second]| [convolution(first), convolution(second)]).collect()
+        Ok(reading.with(&tensor.part, |bytes| weighted_sum(coefficients, bytes, values, set))?)
     }
 
     /// The mixture with these coefficients: sums in double precision, straight from the mapped file.
+    ///
+    /// # Errors
+    /// When the file is not what it was when it was loaded, or the time is over.
     pub(super) fn merge<T: Real>(
         &self,
         coefficients: &[f64],
         layout: &Layout,
         set: InstructionSet,
         deadline: &Deadline,
-    ) -> Result<Merged<T>, PredictError> {
-        let convolution = |experts: &ConvolutionExperts| -> Result<Convolution<T>, PredictError> {
-            Convolution::pack(experts.shape, layout, narrow(&experts.bias), set, |m, values| {
-                deadline.check()?;
-                self.mix(&experts.tensors[m], coefficients, set, values);
-                Ok(())
-            })
-        };
-        let layers = self.layers.iter().map(|[first, second]| Ok([convolution(first)?, convolution(second)?]));
-        Ok(Merged::new(layers.collect::<Result<_, PredictError>>()?))
+    ) -> Result<Vec<[Convolution<T>; 2]>, PredictError> {
+        self.file.read(|reading| {
+            let convolution = |experts: &ConvolutionExperts| -> Result<Convolution<T>, PredictError> {
+                Convolution::pack(experts.shape, layout, narrow(&experts.bias), set, |m, values| {
+                    deadline.check()?;
+                    Self::mix(reading, &experts.tensors[m], coefficients, set, values)
+                })
+            };
+            self.layers.iter().map(|[first, second]| Ok([convolution(first)?, convolution(second)?])).collect()
+        })
+    }
+}
+
+/// Weights that are not what they were end the run: no structure is to blame.
+impl From<Changed> for PredictError {
+    fn from(changed: Changed) -> Self {
+        Self::Device(DeviceError::Lost(changed.to_string()))
     }
 }

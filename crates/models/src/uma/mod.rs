@@ -8,15 +8,15 @@
 //! weights do not depend on the geometry, so the sum is made once a composition ([`merge`](self)): from then on UMA is
 //! a plain network of a tenth of its weights. The experts stay in the mapped file.
 //!
-//! Module order: `config`, `tasks` ← `error` ← `plain` ← `checkpoint` ← `routing` ← `packed` ← `convolution` ← `merged` ←
-//! `experts`, `cache`; `graph` ← `radial` ← `edgewise`, `degree`, `atomwise`, `readout` ← `network`, `options` ← `potential` ← `entry`.
-//! `composite` (of `experts`, `graph`) is the same network in plain candle operations: the oracle in tests, and what
-//! runs on other devices.
+//! Module order: `config`, `tasks` ← `error` ← `plain` ← `checkpoint` ← `routing` ← `packed` ← `convolution` ← `experts`,
+//! `merged` ← `cache`; `graph` ← `radial` ← `edgewise`, `degree`, `atomwise`, `readout` ← `network`, `options` ←
+//! `potential` ← `entry`.
+//! `candle` (of `config`, `graph`) is the same network once more, as layers of candle.
 
 mod atomwise;
 mod cache;
+mod candle;
 mod checkpoint;
-mod composite;
 mod config;
 mod convolution;
 mod degree;

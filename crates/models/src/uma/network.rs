@@ -28,7 +28,7 @@ struct Block<T> {
     atomwise: Atomwise<T>,
 }
 
-/// UMA in one precision, for one task, charge and spin.
+/// UMA in one precision, for one task.
 #[derive(Debug)]
 pub(super) struct Network<T> {
     pub(super) set: InstructionSet,
@@ -42,14 +42,10 @@ pub(super) struct Network<T> {
     edge_channels: usize,
     /// `[elements, channels]`
     elements: Vec<T>,
-    /// `[channels]`: charge, spin and task.
-    system: Vec<T>,
     degree: Radial<T>,
     blocks: Vec<Block<T>>,
     norm: SphericalNorm<T>,
     readout: Readout,
-    /// Channels of degree 0 whose sum over the atoms is held at a value.
-    balanced: Vec<(usize, f64)>,
 }
 
 /// What an evaluation gives.
@@ -79,9 +75,7 @@ pub(super) struct Prepared<'a, T> {
 impl<T: Real> Network<T> {
     pub(super) fn new(
         contents: &Contents,
-        system: &[f64],
         expert: Option<(usize, usize)>,
-        balanced: Vec<(usize, f64)>,
         set: InstructionSet,
     ) -> Result<Self, LoadError> {
         let (b, weights) = (&contents.config.backbone, &contents.weights);
@@ -115,12 +109,10 @@ impl<T: Real> Network<T> {
             hidden,
             edge_channels: b.edge_channels,
             elements: narrow(weights.get("backbone.sphere_embedding.weight", &[elements, channels])?),
-            system: narrow(system),
             degree: radial("edge_degree_embedding.rad_func", (lmax + 1) * channels)?,
             blocks,
             norm: spherical_norm(weights, "backbone.norm", lmax, channels)?,
             readout: Readout::read(weights, &contents.config.head, [channels, hidden], expert, set)?,
-            balanced,
             rows,
             scalar_rows,
         })
@@ -190,11 +182,11 @@ impl<T: Real> Network<T> {
     }
 
     /// Features before the first layer.
-    pub(super) fn first_features(&self, edges: &Edges<T>) -> Vec<T> {
+    pub(super) fn first_features(&self, edges: &Edges<T>, merged: &Merged<T>) -> Vec<T> {
         let mut x = vec![T::default(); edges.graph.n_atoms() * self.size()];
         for (atom, element) in x.chunks_exact_mut(self.size()).zip(&edges.graph.elements) {
             let row = &self.elements[*element as usize * self.channels..][..self.channels];
-            for (x, (element, system)) in atom.iter_mut().zip(row.iter().zip(&self.system)) {
+            for (x, (element, system)) in atom.iter_mut().zip(row.iter().zip(&merged.system)) {
                 *x = *element + *system;
             }
         }
@@ -203,10 +195,10 @@ impl<T: Real> Network<T> {
     }
 
     /// Normal features, with charge, spin and task added: what edges read.
-    pub(super) fn message_input(&self, layer: usize, x: &[T]) -> Vec<T> {
+    pub(super) fn message_input(&self, layer: usize, merged: &Merged<T>, x: &[T]) -> Vec<T> {
         let mut y = self.normal(&self.blocks[layer].before_messages, x);
         for atom in y.chunks_exact_mut(self.size()) {
-            atom.iter_mut().zip(&self.system).for_each(|(y, system)| *y += *system);
+            atom.iter_mut().zip(&merged.system).for_each(|(y, system)| *y += *system);
         }
         y
     }
@@ -220,16 +212,16 @@ impl<T: Real> Network<T> {
         x: &mut [T],
         keep: bool,
     ) -> Option<Kept<T>> {
-        let y = self.message_input(layer, x);
+        let y = self.message_input(layer, merged, x);
         self.edgewise(&self.blocks[layer], &merged.layers[layer]).forward(edges, &y, x, keep)
     }
 
     /// Adds what atoms do with themselves, and balances channels.
-    pub(super) fn add_atomwise(&self, layer: usize, x: &mut [T]) {
+    pub(super) fn add_atomwise(&self, layer: usize, merged: &Merged<T>, x: &mut [T]) {
         let block = &self.blocks[layer];
         let y = self.normal(&block.before_atoms, x);
         block.atomwise.forward(&y, x);
-        for (channel, sum) in &self.balanced {
+        for (channel, sum) in &merged.balanced {
             self.shift(*channel, *sum, x);
         }
     }
@@ -258,14 +250,14 @@ impl<T: Real> Network<T> {
         deadline: &Deadline,
     ) -> Result<Evaluation, PredictError> {
         let prepared = self.prepare(graph);
-        let mut x = self.first_features(&prepared.edges);
+        let mut x = self.first_features(&prepared.edges, merged);
         let mut states = Vec::new();
         for layer in 0..self.blocks.len() {
             deadline.check()?;
             let before_messages = if gradient { x.clone() } else { Vec::new() };
             let kept = self.add_messages(layer, &prepared.edges, merged, &mut x, gradient && keep);
             let before_atoms = if gradient { x.clone() } else { Vec::new() };
-            self.add_atomwise(layer, &mut x);
+            self.add_atomwise(layer, merged, &mut x);
             states.push(LayerState { before_messages, before_atoms, kept });
         }
         deadline.check()?;
@@ -300,7 +292,7 @@ impl<T: Real> Network<T> {
         for (layer, state) in states.into_iter().enumerate().rev() {
             deadline.check()?;
             let block = &self.blocks[layer];
-            for (channel, _) in &self.balanced {
+            for (channel, _) in &merged.balanced {
                 self.shift(*channel, 0.0, &mut by_x);
             }
             let y = self.normal(&block.before_atoms, &state.before_atoms);
@@ -308,7 +300,7 @@ impl<T: Real> Network<T> {
             let (norm, features) = (&block.before_atoms, &state.before_atoms);
             T::run(NormBackward { norm, features, gradient: &by_y, out: &mut by_x }, self.set);
 
-            let y = self.message_input(layer, &state.before_messages);
+            let y = self.message_input(layer, merged, &state.before_messages);
             let mut by_y = vec![T::default(); y.len()];
             self.edgewise(block, &merged.layers[layer]).backward(
                 edges,

@@ -1,17 +1,19 @@
 //! UMA as a [`Potential`].
 
 use super::cache::Cache;
+use super::candle::{CandleNetwork, Stopped};
 use super::checkpoint::{self, Contents};
-use super::composite::{Composite, Stopped};
+use super::config::Backbone;
 use super::error::LoadError;
 use super::experts::Experts;
 use super::graph::Graph;
 use super::merged::Merged;
 use super::network::{Evaluation, Network};
 use super::options::Options;
+use super::packed::narrow;
 use super::routing::{CHARGES, Composition, Router, SPINS};
 use super::tasks::{Task, TaskError, head_expert};
-use candle_core::Device;
+use candle_core::{DType, Device};
 use mlip_atoms::engine::OneByOne;
 use mlip_atoms::gradient::PairGradient;
 use mlip_atoms::prediction::AtomFeatures;
@@ -33,10 +35,15 @@ const CACHE_BYTES: u64 = 160 << 20;
 /// Structures whose intermediate results would take more than this compute them twice instead of keeping them.
 const KEPT_BYTES: usize = 256 << 20;
 
-/// UMA for one task, charge and spin.
+/// UMA for one task; with a charge and spin for structures that have none of their own.
 pub struct Uma {
     id: PotentialId,
+    /// What earlier versions called these weights.
+    former_digest: String,
     task: Task,
+    charge: i32,
+    spin: i32,
+    backbone: Backbone,
     router: Router,
     experts: Experts,
     cutoff: f64,
@@ -63,7 +70,8 @@ struct Sizes {
 enum AnyModel {
     F32(Model<f32>),
     F64(Model<f64>),
-    Composite(Box<Composite>),
+    /// With its own copy of what turns outputs into physical units.
+    Candle(Box<CandleNetwork>, Box<Task>),
 }
 
 struct Model<T> {
@@ -80,15 +88,15 @@ impl Uma {
         Self::open(name, path, options, precision, None)
     }
 
-    /// The same potential in plain candle operations: any device; the oracle of the fast route.
+    /// The same potential as layers of candle, differentiated by candle: any device; independent of the kernels.
     ///
-    /// The fast route, which [`from_file`](Self::from_file) gives, runs on the CPU only. This one runs on any device
-    /// with double precision (CPU, CUDA) and agrees with the fast one to rounding. On the CPU it takes many times as
-    /// long, and more memory; it mixes the experts anew for every structure.
+    /// The native engine, which [`from_file`](Self::from_file) gives, runs on the CPU only. This one runs on any device
+    /// with double precision (CPU, CUDA) and agrees with the native one to rounding. On the CPU it takes many times as
+    /// long, and more memory; all experts are in memory.
     ///
     /// # Errors
     /// As `from_file`; when the weights cannot be put onto the device.
-    pub fn composite(
+    pub fn candle(
         name: &str,
         path: &Path,
         options: &Options,
@@ -140,25 +148,23 @@ impl Uma {
                 return Err(TaskError::OutOfRange { what, found, least, most }.into());
             }
         }
-        let router = Router::new(&contents.weights, config, dataset, charge, spin)?;
+        let router = Router::new(&contents.weights, config, dataset)?;
         let expert = head_expert(&datasets, task_name).map(|index| (index, datasets.len()));
         let set = InstructionSet::detect();
-        let balanced = b.balanced(charge, spin);
         let rows = mlip_kernels::spherical::Layout::new(b.lmax, b.mmax);
         let experts = Experts::new(contents, &rows)?;
         let model = match (precision, device) {
-            (precision, Some(device)) => AnyModel::Composite(Box::new(
-                Composite::new(config, &contents.weights, &router, expert, balanced, precision, device)
-                    .map_err(LoadError::Device)?,
-            )),
-            (Precision::F32, None) => AnyModel::F32(Model {
-                network: Network::new(contents, &router.system, expert, balanced, set)?,
-                cache: Cache::new(CACHE_BYTES),
-            }),
-            (Precision::F64, None) => AnyModel::F64(Model {
-                network: Network::new(contents, &router.system, expert, balanced, set)?,
-                cache: Cache::new(CACHE_BYTES),
-            }),
+            (precision, Some(device)) => {
+                let vb = contents.var_builder(DType::F64, device)?;
+                let network = CandleNetwork::new(config, dataset, expert, precision, &vb).map_err(LoadError::Device)?;
+                AnyModel::Candle(Box::new(network), Box::new(task.clone()))
+            }
+            (Precision::F32, None) => {
+                AnyModel::F32(Model { network: Network::new(contents, expert, set)?, cache: Cache::new(CACHE_BYTES) })
+            }
+            (Precision::F64, None) => {
+                AnyModel::F64(Model { network: Network::new(contents, expert, set)?, cache: Cache::new(CACHE_BYTES) })
+            }
         };
         let mut id = PotentialId {
             name: name.into(),
@@ -178,7 +184,11 @@ impl Uma {
         };
         Ok(Self {
             id,
+            former_digest: contents.former_digest.clone(),
             task,
+            charge,
+            spin,
+            backbone: b.clone(),
             router,
             experts,
             cutoff: b.cutoff,
@@ -202,12 +212,19 @@ impl Uma {
         deadline.check()?;
         let graph = Graph::build(structure, self.cutoff, self.max_neighbors, deadline)?;
         let composition = self.composition(structure);
+        for (what, found, range) in [("charge", composition.charge, CHARGES), ("spin", composition.spin, SPINS)] {
+            if !range.contains(&found) {
+                let (potential, (least, most)) = (self.id.name.clone(), range.into_inner());
+                return Err(PredictError::OutOfRange { potential, what, found: found.into(), least, most });
+            }
+        }
+        let mut task = &self.task;
         let evaluation = match &self.model {
             AnyModel::F32(model) => self.run(model, &graph, composition, request, deadline)?,
             AnyModel::F64(model) => self.run(model, &graph, composition, request, deadline)?,
-            AnyModel::Composite(model) => {
-                let (experts, router) = (&self.experts, &self.router);
-                let found = model.evaluate(&graph, experts, router, &composition, request.forces, deadline);
+            AnyModel::Candle(network, own) => {
+                task = own;
+                let found = network.evaluate(&graph, [composition.charge, composition.spin], request.forces, deadline);
                 found.map_err(|stopped| match stopped {
                     Stopped::Predict(error) => error,
                     Stopped::Tensor(error) => {
@@ -216,11 +233,14 @@ impl Uma {
                 })?
             }
         };
-        Ok(self.prediction(&graph, evaluation, request))
+        Ok(self.prediction(task, &graph, evaluation, request))
     }
 
+    /// With the charge and spin of the structure, or those of the potential. A spin beyond all ranges stays beyond.
     fn composition(&self, structure: &Structure) -> Composition {
-        self.router.composition(structure.species().iter().map(|species| species.atomic_number()))
+        let spin = structure.spin().map_or(self.spin, |spin| i32::try_from(spin).unwrap_or(i32::MAX));
+        let charge = structure.charge().unwrap_or(self.charge);
+        self.router.composition(structure.species().iter().map(|species| species.atomic_number()), charge, spin)
     }
 
     fn run<T: Real>(
@@ -236,19 +256,21 @@ impl Uma {
         model.network.evaluate(graph, &merged, request.forces, keep, deadline)
     }
 
-    fn merge<T: Real>(
+    pub(super) fn merge<T: Real>(
         &self,
         network: &Network<T>,
         composition: &Composition,
         deadline: &Deadline,
     ) -> Result<Merged<T>, PredictError> {
-        let coefficients = self.router.coefficients(composition);
-        self.experts.merge(&coefficients, &network.rows.layout, network.set, deadline)
+        let system = self.router.system(composition);
+        let coefficients = self.router.coefficients(composition, &system);
+        let layers = self.experts.merge(&coefficients, &network.rows.layout, network.set, deadline)?;
+        let balanced = self.backbone.balanced(composition.charge, composition.spin);
+        Ok(Merged::new(layers, narrow(&system), balanced))
     }
 
-    fn prediction(&self, graph: &Graph, evaluation: Evaluation, request: Request) -> Prediction {
-        let task = &self.task;
-        let references = graph.elements.iter().map(|z| task.references.get(*z as usize).copied().unwrap_or(0.0));
+    fn prediction(&self, task: &Task, graph: &Graph, evaluation: Evaluation, request: Request) -> Prediction {
+        let references = graph.elements.iter().filter_map(|z| task.reference(*z));
         let mut prediction = Prediction {
             energy: task.energy_scale * evaluation.energy + task.energy_shift + references.sum::<f64>(),
             ..Prediction::default()
@@ -290,8 +312,14 @@ impl Potential for Uma {
         &self.id
     }
 
+    /// It covered neither hyperparameters nor tasks.
+    fn former_digest(&self) -> Option<&str> {
+        Some(&self.former_digest)
+    }
+
     fn supports(&self, species: Species) -> bool {
-        usize::from(species.atomic_number()) < self.max_elements
+        let element = species.atomic_number();
+        usize::from(element) < self.max_elements && self.task.reference(u32::from(element)).is_some()
     }
 
     fn cost(&self, structure: &Structure) -> f64 {
@@ -312,7 +340,7 @@ impl Potential for Uma {
         let network = match &self.model {
             AnyModel::F32(model) => model.network.bytes(),
             AnyModel::F64(model) => model.network.bytes(),
-            AnyModel::Composite(model) => model.bytes(),
+            AnyModel::Candle(network, _) => network.bytes(),
         };
         network + CACHE_BYTES
     }
@@ -324,7 +352,7 @@ impl Potential for Uma {
             Precision::F32 => 4.0,
             Precision::F64 => 8.0,
         };
-        if let AnyModel::Composite(_) = self.model {
+        if let AnyModel::Candle(..) = self.model {
             // Candle keeps every intermediate, and gradients beside them.
             return ((layers * 40 * atom) as f64 * (edges + n_atoms) * scalar) as u64;
         }
@@ -354,9 +382,9 @@ impl Potential for Uma {
 /// Shared by all evaluations with one task; for tests.
 #[cfg(test)]
 impl Uma {
-    pub(super) fn f64_parts(&self) -> Option<(&Network<f64>, &Router, &Experts)> {
+    pub(super) fn f64_parts(&self) -> Option<(&Network<f64>, &Router)> {
         match &self.model {
-            AnyModel::F64(model) => Some((&model.network, &self.router, &self.experts)),
+            AnyModel::F64(model) => Some((&model.network, &self.router)),
             _ => None,
         }
     }
@@ -365,7 +393,7 @@ impl Uma {
         match &self.model {
             AnyModel::F32(model) => model.cache.len(),
             AnyModel::F64(model) => model.cache.len(),
-            AnyModel::Composite(_) => 0,
+            AnyModel::Candle(..) => 0,
         }
     }
 }

@@ -3,8 +3,7 @@
 use super::config::Config;
 use crate::weights::{Weights, WeightsError};
 
-/// Charges and spins that have an embedding: the index is the value plus this.
-const CHARGE_OFFSET: i32 = 100;
+/// Charges and spins that have an embedding, in this order.
 pub(super) const CHARGES: std::ops::RangeInclusive<i32> = -100..=100;
 pub(super) const SPINS: std::ops::RangeInclusive<i32> = 0..=100;
 
@@ -36,15 +35,27 @@ fn silu(x: f64) -> f64 {
     x / (1.0 + (-x).exp())
 }
 
-/// Which elements, and how many of each: sorted, and reduced where only the ratios count.
+/// What a mixture depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Composition(Vec<(u8, usize)>);
+pub(super) struct Composition {
+    /// Which elements, and how many of each: sorted, and reduced where only the ratios count.
+    counts: Vec<(u8, usize)>,
+    /// Elementary charges.
+    pub(super) charge: i32,
+    /// Multiplicity.
+    pub(super) spin: i32,
+}
 
-/// The router, for one task, charge and spin.
+/// The router of one task.
 #[derive(Debug)]
 pub(super) struct Router {
-    /// `[channels]`: charge, spin and task; added to each atom as well.
-    pub(super) system: Vec<f64>,
+    /// `[201, channels]`
+    charges: Vec<f64>,
+    /// `[101, channels]`
+    spins: Vec<f64>,
+    /// `[channels]`
+    task: Vec<f64>,
+    mix: Linear,
     /// `[elements, channels]`
     elements: Vec<f64>,
     layers: [Linear; 3],
@@ -52,52 +63,55 @@ pub(super) struct Router {
 }
 
 impl Router {
-    pub(super) fn new(
-        weights: &Weights,
-        config: &Config,
-        dataset: &str,
-        charge: i32,
-        spin: i32,
-    ) -> Result<Self, WeightsError> {
+    pub(super) fn new(weights: &Weights, config: &Config, dataset: &str) -> Result<Self, WeightsError> {
         let b = &config.backbone;
         let (c, e) = (b.sphere_channels, b.num_experts);
-        let row = |name: &str, rows: usize, row: usize| -> Result<Vec<f64>, WeightsError> {
-            Ok(weights.get(&format!("backbone.{name}.weight"), &[rows, c])?[row * c..][..c].to_vec())
+        let table = |name: &str, rows: usize| -> Result<Vec<f64>, WeightsError> {
+            Ok(weights.get(&format!("backbone.{name}.weight"), &[rows, c])?.to_vec())
         };
-        let mut parts = row("charge_embedding.rand_emb", 201, (charge + CHARGE_OFFSET) as usize)?;
-        parts.extend(row("spin_embedding.rand_emb", 101, spin as usize)?);
-        parts.extend(row(&format!("dataset_embedding.dataset_emb_dict.{dataset}"), 1, 0)?);
-        let mix = Linear::read(weights, "backbone.mix_csd", c, 3 * c)?;
         let layer = |k: usize, out, inputs| Linear::read(weights, &format!("backbone.routing_mlp.{k}"), out, inputs);
         Ok(Self {
-            system: mix.apply(&parts).into_iter().map(silu).collect(),
-            elements: weights.get("backbone.composition_embedding.weight", &[b.max_num_elements, c])?.to_vec(),
+            charges: table("charge_embedding.rand_emb", CHARGES.count())?,
+            spins: table("spin_embedding.rand_emb", SPINS.count())?,
+            task: table(&format!("dataset_embedding.dataset_emb_dict.{dataset}"), 1)?,
+            mix: Linear::read(weights, "backbone.mix_csd", c, 3 * c)?,
+            elements: table("composition_embedding", b.max_num_elements)?,
             layers: [layer(0, 2 * e, 2 * c)?, layer(2, 2 * e, 2 * e)?, layer(4, e, 2 * e)?],
             counts_a_zero: config.generation.counts_a_zero(),
         })
     }
 
+    /// `[channels]`: charge, spin and task of a composition; added to each atom as well. Both lie in their ranges.
+    pub(super) fn system(&self, composition: &Composition) -> Vec<f64> {
+        let c = self.task.len();
+        let row = |table: &[f64], row: i32| table[row as usize * c..][..c].to_vec();
+        let mut parts = row(&self.charges, composition.charge - CHARGES.start());
+        parts.extend(row(&self.spins, composition.spin - SPINS.start()));
+        parts.extend(&self.task);
+        self.mix.apply(&parts).into_iter().map(silu).collect()
+    }
+
     /// What decides about the mixture. Atomic numbers below the number of embeddings.
-    pub(super) fn composition(&self, elements: impl Iterator<Item = u8>) -> Composition {
+    pub(super) fn composition(&self, elements: impl Iterator<Item = u8>, charge: i32, spin: i32) -> Composition {
         let mut counts = std::collections::BTreeMap::new();
         elements.for_each(|z| *counts.entry(z).or_insert(0usize) += 1);
         let divisor = match self.counts_a_zero {
             true => 1,
             false => counts.values().copied().fold(0, greatest_common_divisor).max(1),
         };
-        Composition(counts.into_iter().map(|(z, n)| (z, n / divisor)).collect())
+        Composition { counts: counts.into_iter().map(|(z, n)| (z, n / divisor)).collect(), charge, spin }
     }
 
-    /// One coefficient for each expert.
-    pub(super) fn coefficients(&self, composition: &Composition) -> Vec<f64> {
-        let c = self.system.len();
-        let n = composition.0.iter().map(|(_, n)| *n).sum::<usize>() + usize::from(self.counts_a_zero);
+    /// One coefficient for each expert; `system`: of the same composition.
+    pub(super) fn coefficients(&self, composition: &Composition, system: &[f64]) -> Vec<f64> {
+        let c = system.len();
+        let n = composition.counts.iter().map(|(_, n)| *n).sum::<usize>() + usize::from(self.counts_a_zero);
         let mut mean = vec![0.0; c];
-        for (z, count) in &composition.0 {
+        for (z, count) in &composition.counts {
             let row = &self.elements[usize::from(*z) * c..][..c];
             mean.iter_mut().zip(row).for_each(|(mean, x)| *mean += *count as f64 * x);
         }
-        let mut x = mean.into_iter().map(|x| x / n as f64).chain(self.system.iter().copied()).collect::<Vec<_>>();
+        let mut x = mean.into_iter().map(|x| x / n as f64).chain(system.iter().copied()).collect::<Vec<_>>();
         for layer in &self.layers {
             x = layer.apply(&x).into_iter().map(silu).collect();
         }

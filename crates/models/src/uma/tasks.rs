@@ -14,8 +14,8 @@ pub(super) struct Task {
     pub(super) force_scale: f64,
     /// Of `∂network/∂strain / V`.
     pub(super) stress_scale: f64,
-    /// By atomic number, eV.
-    pub(super) references: Vec<f64>,
+    /// By atomic number, eV. `None`: energies are total energies, and nothing is added.
+    pub(super) references: Option<Vec<f64>>,
 }
 
 /// Why the tasks of a checkpoint cannot be used.
@@ -107,11 +107,21 @@ fn normalizer(task: &Json, name: &str) -> Result<(f64, f64), TaskError> {
     Ok((number("mean")?, number("rmsd")?))
 }
 
+impl Task {
+    /// The reference energy of an element, eV; `None` where the checkpoint has references, and none for it.
+    pub(super) fn reference(&self, element: u32) -> Option<f64> {
+        match &self.references {
+            None => Some(0.0),
+            Some(references) => references.get(element as usize).copied(),
+        }
+    }
+}
+
 /// `element_references`: a constructor call with a list, or the list itself. Energies without references are total energies.
-fn references(task: &Json, name: &str) -> Result<Vec<f64>, TaskError> {
+fn references(task: &Json, name: &str) -> Result<Option<Vec<f64>>, TaskError> {
     let form = |what: &str| TaskError::Form { task: name.into(), what: what.into() };
     let Some(mut found) = task.get("element_references").filter(|value| !value.is_null()) else {
-        return Ok(Vec::new());
+        return Ok(None);
     };
     // {_target_: ElementReferences, element_references: {_target_: torch.DoubleTensor, _args_: [[…]]}}
     for key in ["element_references", "_args_"] {
@@ -121,7 +131,8 @@ fn references(task: &Json, name: &str) -> Result<Vec<f64>, TaskError> {
         found = only;
     }
     let numbers = found.as_array().ok_or_else(|| form("its element references are no list"))?;
-    numbers.iter().map(|x| x.as_f64().ok_or_else(|| form("its element references are not numbers"))).collect()
+    let number = |x: &Json| x.as_f64().ok_or_else(|| form("its element references are not numbers"));
+    numbers.iter().map(number).collect::<Result<_, _>>().map(Some)
 }
 
 /// The expert of a task in a head that has one for each: its place among the sorted names.
@@ -129,4 +140,26 @@ pub(super) fn head_expert(datasets: &BTreeMap<String, String>, task: &str) -> Op
     let target = datasets.get(task)?;
     let targets = datasets.values().collect::<std::collections::BTreeSet<_>>();
     targets.into_iter().position(|name| name == target)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn task(references: Json) -> Task {
+        let energy = json!({
+            "property": "energy", "datasets": ["omat"], "normalizer": { "mean": 0.5, "rmsd": 2.0 },
+            "element_references": references,
+        });
+        Task::from_json(&json!([energy]), "omat").unwrap()
+    }
+
+    #[test]
+    fn an_element_beyond_the_references_has_none_rather_than_zero() {
+        let some = task(json!({ "element_references": { "_args_": [[0.0, -1.0, -2.0]] } }));
+        assert_eq!([1, 2, 3].map(|z| some.reference(z)), [Some(-1.0), Some(-2.0), None]);
+        let none = task(Json::Null);
+        assert_eq!(none.reference(3), Some(0.0));
+    }
 }

@@ -51,13 +51,14 @@ fn intermediate_results_equal_upstreams_layer_by_layer() {
     for (name, goldens, intermediates) in TINY {
         let expected = Intermediates(SafeTensors::deserialize(intermediates).unwrap());
         let uma = load(name);
-        let (network, router, experts) = uma.f64_parts().unwrap();
+        let (network, router) = uma.f64_parts().unwrap();
         let structure = structure(goldens, "triclinic_skewed");
-        let composition = router.composition(structure.species().iter().map(|s| s.atomic_number()));
-        let coefficients = router.coefficients(&composition);
-        same("csd_mixed", &router.system, &expected.get("csd_mixed", &[1, 8]));
+        let composition = router.composition(structure.species().iter().map(|s| s.atomic_number()), 0, 0);
+        let system = router.system(&composition);
+        let coefficients = router.coefficients(&composition, &system);
+        same("csd_mixed", &system, &expected.get("csd_mixed", &[1, 8]));
         same("expert_coefficients", &coefficients, &expected.get("expert_coefficients", &[1, 4]));
-        let merged = experts.merge(&coefficients, &network.rows.layout, network.set, &Deadline::NONE).unwrap();
+        let merged = uma.merge(network, &composition, &Deadline::NONE).unwrap();
 
         let graph = super::graph::Graph::build(&structure, 6.0, 300, &Deadline::NONE).unwrap();
         assert_eq!(graph.n_edges(), 226);
@@ -69,19 +70,19 @@ fn intermediate_results_equal_upstreams_layer_by_layer() {
             same("Gaussians", &[sum(&prepared.edges.basis, 8)], &[sum(&x_edge, 24)]);
         }
         let features = |key: &str| expected.get(key, &[4, 9, 8]);
-        let mut x = network.first_features(&prepared.edges);
+        let mut x = network.first_features(&prepared.edges, &merged);
         same("after_edge_degree", &x, &features("after_edge_degree"));
         for layer in 0..2 {
             // Upstream adds charge, spin and task to the result of the norm in place.
-            let y = network.message_input(layer, &x);
-            let system = |atom: usize| if atom < 8 { router.system[atom] } else { 0.0 };
-            let normal = y.iter().enumerate().map(|(k, y)| y - system(k % 72)).collect::<Vec<_>>();
+            let y = network.message_input(layer, &merged, &x);
+            let added = |channel: usize| if channel < 8 { system[channel] } else { 0.0 };
+            let normal = y.iter().enumerate().map(|(k, y)| y - added(k % 72)).collect::<Vec<_>>();
             same("norm_1", &normal, &features(&format!("block{layer}/norm_1")));
             let before = x.clone();
             network.add_messages(layer, &prepared.edges, &merged, &mut x, false);
             let messages = x.iter().zip(&before).map(|(x, before)| x - before).collect::<Vec<_>>();
             same("edgewise", &messages, &features(&format!("block{layer}/edgewise")));
-            network.add_atomwise(layer, &mut x);
+            network.add_atomwise(layer, &merged, &mut x);
             if name == "uma_tiny_s1p1.pt" {
                 same("block", &x, &features(&format!("block{layer}")));
             }
@@ -106,11 +107,10 @@ impl Intermediates<'_> {
 fn what_is_computed_again_is_what_would_have_been_kept() {
     for (name, goldens, _) in TINY {
         let uma = load(name);
-        let (network, router, experts) = uma.f64_parts().unwrap();
+        let (network, router) = uma.f64_parts().unwrap();
         let structure = structure(goldens, "nio_8_strained");
-        let composition = router.composition(structure.species().iter().map(|s| s.atomic_number()));
-        let coefficients = router.coefficients(&composition);
-        let merged = experts.merge(&coefficients, &network.rows.layout, network.set, &Deadline::NONE).unwrap();
+        let composition = router.composition(structure.species().iter().map(|s| s.atomic_number()), 0, 0);
+        let merged = uma.merge(network, &composition, &Deadline::NONE).unwrap();
         let graph = super::graph::Graph::build(&structure, 6.0, 300, &Deadline::NONE).unwrap();
         let [kept, again] =
             [true, false].map(|keep| network.evaluate(&graph, &merged, true, keep, &Deadline::NONE).unwrap());
@@ -141,13 +141,13 @@ fn the_least_recently_used_mixture_is_dropped_first() {
     use super::cache::Cache;
     use super::merged::Merged;
     let uma = load(TINY[0].0);
-    let (network, router, experts) = uma.f64_parts().unwrap();
-    let composition = |z: u8| router.composition([z].into_iter());
+    let (network, router) = uma.f64_parts().unwrap();
+    let composition = |z: u8| router.composition([z].into_iter(), 0, 0);
     let mut merges = 0;
     let mut get = |cache: &Cache<f64>, z: u8| {
         let merge = |composition: &_| {
             merges += 1;
-            experts.merge(&router.coefficients(composition), &network.rows.layout, network.set, &Deadline::NONE)
+            uma.merge(network, composition, &Deadline::NONE)
         };
         let merged: std::sync::Arc<Merged<f64>> = cache.get(composition(z), merge).unwrap();
         (merged.bytes(), merges)

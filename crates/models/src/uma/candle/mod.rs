@@ -1,0 +1,29 @@
+//! UMA as layers of candle, differentiated by candle.
+//!
+//! A second implementation, which shares nothing numeric with the kernels: it mixes experts by products of candle, has
+//! frames of its own (another gauge, rotations by quadrature of harmonics), and computes the router, the readout and the
+//! units from its own copy of the weights. It follows the papers layer by layer; every intermediate is kept. It holds all
+//! experts in memory, where the native engine leaves them in the file, and it runs on any device with double precision.
+//!
+//! Tensors are found by upstream's module tree: `backbone.blocks.0.edge_wise.so2_conv_1.fc_m0.weights`.
+//!
+//! Module order: `stopped`; `orders` ← `harmonics` ← `frames` ← `edges`; `norm` ← `radial`; `experts` ← `convolution`;
+//! all of these ← `edgewise`, `atomwise`; `router`, `readout` ← `network`.
+
+mod atomwise;
+mod convolution;
+mod edges;
+mod edgewise;
+mod experts;
+mod frames;
+mod harmonics;
+mod network;
+mod norm;
+mod orders;
+mod radial;
+mod readout;
+mod router;
+mod stopped;
+
+pub(super) use network::CandleNetwork;
+pub(super) use stopped::Stopped;
