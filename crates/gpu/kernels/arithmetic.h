@@ -1,0 +1,178 @@
+// What one thread computes, in plain C++: compiled by nvcc for the device and by g++ for the tests on a CPU.
+//
+// Formulas are those of `crates/models/src/orb` (basis.rs, activations) and `crates/kernels` (gate.rs, perceptron).
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <cmath>
+
+#ifdef __CUDACC__
+#define SHARED_CODE __host__ __device__ __forceinline__
+#else
+#define SHARED_CODE inline
+#endif
+
+// ---- Numbers ----
+
+SHARED_CODE uint32_t bits_of(float x) {
+#ifdef __CUDA_ARCH__
+    return __float_as_uint(x);
+#else
+    uint32_t bits;
+    std::memcpy(&bits, &x, sizeof bits);
+    return bits;
+#endif
+}
+
+SHARED_CODE float float_of(uint32_t bits) {
+#ifdef __CUDA_ARCH__
+    return __uint_as_float(bits);
+#else
+    float x;
+    std::memcpy(&x, &bits, sizeof x);
+    return x;
+#endif
+}
+
+// The upper half of a float, rounded to the nearest, ties to even. Not for NaN: it stays one or becomes infinite.
+SHARED_CODE uint16_t to_bf16(float x) {
+    uint32_t bits = bits_of(x);
+    return static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+}
+
+SHARED_CODE float from_bf16(uint16_t half) { return float_of(static_cast<uint32_t>(half) << 16); }
+
+// Two limbs of 8 bits each: x = high + low to 2^-17 of x, whatever its size.
+struct Limbs {
+    uint16_t high;
+    uint16_t low;
+};
+
+SHARED_CODE Limbs split(float x) {
+    Limbs limbs;
+    limbs.high = to_bf16(x);
+    limbs.low = to_bf16(x - from_bf16(limbs.high));
+    return limbs;
+}
+
+SHARED_CODE float join(Limbs limbs) { return from_bf16(limbs.high) + from_bf16(limbs.low); }
+
+// ---- Activations ----
+
+SHARED_CODE float sigmoid(float x) {
+    // Of the negative magnitude, so that the exponential never overflows.
+    float e = expf(-fabsf(x));
+    float s = 1.0f / (1.0f + e);
+    return x < 0.0f ? e * s : s;
+}
+
+SHARED_CODE float silu(float x) { return x * sigmoid(x); }
+
+// d silu / dx
+SHARED_CODE float silu_slope(float x) {
+    float s = sigmoid(x);
+    return s * (1.0f + x * (1.0f - s));
+}
+
+SHARED_CODE double sigmoid(double x) {
+    double e = exp(-fabs(x));
+    double s = 1.0 / (1.0 + e);
+    return x < 0.0 ? e * s : s;
+}
+
+SHARED_CODE double silu(double x) { return x * sigmoid(x); }
+
+SHARED_CODE double silu_slope(double x) {
+    double s = sigmoid(x);
+    return s * (1.0 + x * (1.0 - s));
+}
+
+// ---- The basis of edges ----
+
+constexpr int N_HARMONICS = 16;
+
+// 1 - 15 u^4 + 24 u^5 - 10 u^6 of u = r / reach; zero beyond.
+SHARED_CODE double cutoff(double r, double reach) {
+    double u = r / reach;
+    if (u >= 1.0) return 0.0;
+    double cube = u * u * u;
+    return 1.0 + cube * u * (-15.0 + u * (24.0 - 10.0 * u));
+}
+
+// Its slope by r.
+SHARED_CODE double cutoff_slope(double r, double reach) {
+    double u = r / reach;
+    if (u >= 1.0) return 0.0;
+    return u * u * u * (-60.0 + u * (120.0 - 60.0 * u)) / reach;
+}
+
+// Factors of the harmonics: square roots of 3, 15, 5/4, 35/8, 105, 21/8, 7/4.
+constexpr double C_P = 1.7320508075688772935;
+constexpr double C_D = 3.8729833462074168852;
+constexpr double C_D0 = 1.1180339887498948482;
+constexpr double C_F3 = 2.0916500663351888698;
+constexpr double C_F2 = 10.246950765959598383;
+constexpr double C_F1 = 1.6201851746019650545;
+constexpr double C_F0 = 1.3228756555322952953;
+
+// Real spherical harmonics up to degree 3 of a unit vector, each degree's squares summing to 2 l + 1; y is the polar
+// axis, as in e3nn.
+SHARED_CODE void harmonics(double x, double y, double z, double *out) {
+    double xx = x * x, yy = y * y, zz = z * z;
+    out[0] = 1.0;
+    out[1] = C_P * x;
+    out[2] = C_P * y;
+    out[3] = C_P * z;
+    out[4] = C_D * x * z;
+    out[5] = C_D * x * y;
+    out[6] = C_D0 * (2.0 * yy - xx - zz);
+    out[7] = C_D * y * z;
+    out[8] = 0.5 * C_D * (zz - xx);
+    out[9] = C_F3 * x * (3.0 * zz - xx);
+    out[10] = C_F2 * x * y * z;
+    out[11] = C_F1 * x * (4.0 * yy - xx - zz);
+    out[12] = C_F0 * y * (2.0 * yy - 3.0 * xx - 3.0 * zz);
+    out[13] = C_F1 * z * (4.0 * yy - xx - zz);
+    out[14] = 0.5 * C_F2 * y * (zz - xx);
+    out[15] = C_F3 * z * (zz - 3.0 * xx);
+}
+
+// The gradient of the sum of w[m] times harmonic m, the polynomials taken as functions of three free numbers.
+SHARED_CODE void harmonics_gradient(double x, double y, double z, const double *w, double *out) {
+    double xx = x * x, yy = y * y, zz = z * z;
+    out[0] = C_P * w[1] + C_D * (z * w[4] + y * w[5] - x * w[8]) - 2.0 * C_D0 * x * w[6] +
+             C_F3 * (3.0 * (zz - xx) * w[9] - 6.0 * x * z * w[15]) + C_F2 * (y * z * w[10] - x * y * w[14]) +
+             C_F1 * ((4.0 * yy - 3.0 * xx - zz) * w[11] - 2.0 * x * z * w[13]) - 6.0 * C_F0 * x * y * w[12];
+    out[1] = C_P * w[2] + C_D * (x * w[5] + z * w[7]) + 4.0 * C_D0 * y * w[6] +
+             C_F2 * (x * z * w[10] + 0.5 * (zz - xx) * w[14]) + 8.0 * C_F1 * y * (x * w[11] + z * w[13]) +
+             3.0 * C_F0 * (2.0 * yy - xx - zz) * w[12];
+    out[2] = C_P * w[3] + C_D * (x * w[4] + y * w[7] + z * w[8]) - 2.0 * C_D0 * z * w[6] +
+             C_F3 * (6.0 * x * z * w[9] + 3.0 * (zz - xx) * w[15]) + C_F2 * (x * y * w[10] + y * z * w[14]) +
+             C_F1 * ((4.0 * yy - xx - 3.0 * zz) * w[13] - 2.0 * x * z * w[11]) - 6.0 * C_F0 * y * z * w[12];
+}
+
+// ---- Where numbers lie ----
+
+// Tiles in shared memory have rows of 32 bf16, 64 bytes, in four pieces of 16 bytes. The pieces of a row are exchanged so
+// that eight rows read at one place, as the matrix units load them, touch all 32 banks once. The result is in bytes.
+SHARED_CODE uint32_t tile_place(uint32_t row, uint32_t piece) { return row * 64u + ((piece ^ ((row >> 1) & 3u)) << 4); }
+
+// Row and first column of register `part` (0: upper, 1: lower half) of a lane in a 16 x 8 block of sums: the layout of
+// mma.m16n8k16 (PTX ISA, "Matrix Fragments for mma.m16n8k16").
+SHARED_CODE uint32_t sum_row(uint32_t lane, uint32_t part) { return (lane >> 2) + 8u * part; }
+SHARED_CODE uint32_t sum_column(uint32_t lane) { return 2u * (lane & 3u); }
+
+// Of two such blocks side by side, once lanes 2 i and 2 i + 1 have exchanged a pair: the first of a lane's four columns, in
+// the left block if it is even, in the right one if it is odd.
+SHARED_CODE uint32_t block_column(uint32_t lane) { return 8u * (lane & 1u) + 2u * (lane & 2u); }
+
+// The row and the piece whose address a lane gives to ldmatrix.x4 for a 16 x 16 block of the left matrix: blocks of 8 x 8 in
+// the order upper left, lower left, upper right, lower right.
+SHARED_CODE uint32_t left_row(uint32_t lane) { return lane & 15u; }
+SHARED_CODE uint32_t left_piece(uint32_t lane) { return lane >> 4; }
+
+// The same for 16 columns of the right matrix, which lies with its depth along rows: both halves of the depth of the first
+// eight columns, then of the others.
+SHARED_CODE uint32_t right_row(uint32_t lane) { return (lane & 7u) + 8u * (lane >> 4); }
+SHARED_CODE uint32_t right_piece(uint32_t lane) { return (lane >> 3) & 1u; }
