@@ -1,6 +1,6 @@
 //! The oracle: every pair of every image that could matter.
 
-use super::Pair;
+use super::pair::Pair;
 use crate::Structure;
 
 /// The same pairs as [`NeighborList::build`](super::NeighborList::build), by trying all; in no particular order.

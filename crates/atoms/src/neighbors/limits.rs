@@ -11,17 +11,23 @@ pub(super) const MAX_PAIRS: usize = 1 << 27;
 /// 0.15 Å apart in all directions reaches it at a cutoff of 6 Å.
 const MAX_BINS: f64 = 1e6;
 
-/// Refuses a search that would look at more bins than [`MAX_BINS`] for every atom, or find more than [`MAX_PAIRS`].
+/// Most atoms in those bins, on average: some milliseconds for every atom.
+const MAX_AROUND: f64 = 1e7;
+
+/// Refuses a search that would look at more bins than [`MAX_BINS`], or atoms than [`MAX_AROUND`], for every atom, or find
+/// more than [`MAX_PAIRS`].
 ///
-/// `reach`: bins to look at on either side, in each direction, as a number that may be too large for an integer.
-pub(super) fn check(structure: &Structure, cutoff: f64, reach: [f64; 3]) -> Result<(), PredictError> {
+/// `bins`: of the cell, in each direction; `reach`: to look at on either side, a number that may be too large for an
+/// integer.
+pub(super) fn check(structure: &Structure, cutoff: f64, bins: [i32; 3], reach: [f64; 3]) -> Result<(), PredictError> {
     let lattice = structure.lattice();
     let n_bins = reach.iter().map(|reach| 2.0 * reach + 1.0).product::<f64>();
+    let n_atoms = structure.n_atoms() as f64;
+    let around = n_bins * n_atoms / bins.iter().map(|n| f64::from(*n)).product::<f64>();
     // Also when it is no number.
-    if n_bins.is_nan() || n_bins > MAX_BINS {
+    if n_bins.is_nan() || n_bins > MAX_BINS || around > MAX_AROUND {
         return Err(PredictError::TooManyImages { cutoff, heights: lattice.heights() });
     }
-    let n_atoms = structure.n_atoms() as f64;
     // A ball of the cutoff around every atom, filled as densely as the cell; every pair is in two of them.
     let expected = 0.5 * n_atoms * n_atoms * (4.0 / 3.0 * PI * cutoff.powi(3)) / lattice.volume();
     check_pairs(structure, cutoff, expected as usize, MAX_PAIRS)

@@ -4,6 +4,8 @@ mod brute_force;
 mod cell_list;
 mod limits;
 mod list;
+mod pair;
 
 pub use brute_force::brute_force_pairs;
-pub use list::{Edge, NeighborList, Pair};
+pub use list::{Edge, NeighborList};
+pub use pair::Pair;
