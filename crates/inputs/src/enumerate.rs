@@ -3,7 +3,7 @@
 use crate::archive::read_archive;
 use crate::divide::{Trouble, divide};
 use crate::escape::bytes_of;
-use crate::names::{format_of_name, stem};
+use crate::names::{file_id, format_of_name};
 use crate::split::Blocks;
 use crate::spool::Spool;
 use crate::{InputError, Locator, Manifest, Packing, Part, Source};
@@ -141,18 +141,6 @@ impl Collector {
 fn open_file(path: &Path) -> Option<(File, u64)> {
     let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
     Some((File::open(path).ok()?, metadata.len()))
-}
-
-/// The file name without folder and without the endings that only tell format and compression; `POSCAR` and `CONTCAR`,
-/// which say nothing, with the name of their folder.
-pub(crate) fn file_id(path: &Path) -> String {
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-    let stem = stem(&name);
-    if stem.eq_ignore_ascii_case("POSCAR") || stem.eq_ignore_ascii_case("CONTCAR") {
-        let folder = path.parent().and_then(Path::file_name).map(std::ffi::OsStr::to_string_lossy);
-        return folder.map_or_else(|| stem.to_owned(), |folder| format!("{folder}/{stem}"));
-    }
-    stem.to_owned()
 }
 
 /// Ids given so far, by digest.

@@ -2,6 +2,7 @@
 
 use crate::compression::{unpacked_name, without_ending};
 use mlip_formats::Format;
+use std::path::Path;
 
 /// What ids are called: columns of tables, in any case, and names of JSON objects.
 pub(crate) const ID_NAMES: [&str; 5] = ["structure_id", "material_id", "id", "name", "mat_id"];
@@ -18,6 +19,18 @@ pub(crate) fn stem(name: &str) -> &str {
     let stem = without_ending(unpacked_name(name.as_bytes()), &ENDINGS);
     // Endings are ASCII: what is left of a text is one.
     name.get(..stem.len()).unwrap_or(name)
+}
+
+/// The file name without folder and without the endings that only tell format and compression; `POSCAR` and `CONTCAR`,
+/// which say nothing, with the name of their folder.
+pub(crate) fn file_id(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    let stem = stem(&name);
+    if stem.eq_ignore_ascii_case("POSCAR") || stem.eq_ignore_ascii_case("CONTCAR") {
+        let folder = path.parent().and_then(Path::file_name).map(std::ffi::OsStr::to_string_lossy);
+        return folder.map_or_else(|| stem.to_owned(), |folder| format!("{folder}/{stem}"));
+    }
+    stem.to_owned()
 }
 
 #[cfg(test)]

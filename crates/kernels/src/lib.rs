@@ -1,7 +1,7 @@
 //! Custom tensor operations for the models: fast on the CPU, with the instruction set chosen at run time.
 //!
 //! Module order: `simd`, `threads` ← `linear` ← `gate` ← `rows`, `gated_messages`, `normal_rows`, `spherical`, `perceptron` ←
-//! `attended_messages`; `simd` ← `silu`, `edge_products`, `spline`, `symmetric_contraction`, `weighted_sum`.
+//! `attended_messages`; `simd` ← `silu`, `basis`, `edge_products`, `spline`, `symmetric_contraction`, `weighted_sum`.
 //!
 //! Kernels start no threads and read no environment but the instruction set; parallelism is that of
 //! the rayon pool the caller runs in. Every sum has a fixed order, so results do not depend on it.

@@ -1,39 +1,15 @@
 //! Values by digest.
 
 use crate::run::{Run, RunWriter};
-use crate::{Log, SpillError};
+use crate::{Key, Log, SpillError, Value};
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
 use std::collections::{BinaryHeap, HashMap};
 use std::path::Path;
 
-/// A digest: its bits are as good as random.
-pub type Key = [u8; 16];
-
-/// What a table finds: of fixed size on disk. Of several values of a key the least counts.
-pub trait Value: Copy + Ord {
-    /// Size on disk.
-    const BYTES: usize;
-
-    /// Writes the value into [`Value::BYTES`] bytes.
-    fn write(&self, bytes: &mut [u8]);
-
-    /// Reads what [`Value::write`] wrote.
-    fn read(bytes: &[u8]) -> Self;
-}
-
-/// For sets.
-impl Value for () {
-    const BYTES: usize = 0;
-
-    fn write(&self, _: &mut [u8]) {}
-
-    fn read(_: &[u8]) -> Self {}
-}
-
 /// Rows in memory: what a hash map holds in 32,768 slots.
 const RECENT: usize = 28_672;
-/// So many runs are merged into one, once: a lookup asks few of them, and a merge, which keeps others waiting, takes a
+/// This many runs are merged into one, once: a lookup asks few of them, and a merge, which keeps others waiting, takes a
 /// tenth of a second.
 const MERGED: usize = 16;
 

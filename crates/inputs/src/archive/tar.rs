@@ -1,8 +1,10 @@
 //! TAR archives.
 
-use super::{Spool, Visit, damaged, divide_member, member_format, shown};
+use super::member::{damaged, divide_member, member_format, shown};
+use crate::divide::Visit;
 use crate::names::stem;
 use crate::split::Blocks;
+use crate::spool::Spool;
 use crate::{InputError, Packing, Part};
 use mlip_formats::Format;
 use std::fs::File;

@@ -1,8 +1,8 @@
-use super::*;
 use crate::compression::packed;
-use crate::{Enumeration, Locator, Manifest, Source, enumerate};
+use crate::split::Blocks;
+use crate::{Enumeration, InputError, Locator, Manifest, Source, enumerate};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const CIF: &str = "data_x\n_cell_length_a 1\n_atom_site_fract_x 0\n";
 

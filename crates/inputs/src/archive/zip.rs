@@ -1,10 +1,12 @@
 //! ZIP archives.
 
-use super::{Spool, Visit, damaged, divide_member, member_format, shown};
+use super::member::{damaged, divide_member, member_format, shown};
 use crate::compression::unpacked;
+use crate::divide::Visit;
 use crate::divide::divide_packed;
 use crate::names::stem;
 use crate::split::Blocks;
+use crate::spool::Spool;
 use crate::{InputError, Packing, Part};
 use std::fs::File;
 use std::io::{self, BufReader, Read};

@@ -3,8 +3,8 @@
 //! A reader of whole tables builds an automaton and large buffers; for one row that costs more than the row. So each
 //! thread keeps one automaton for each kind of table, and the tables open.
 
-use super::handle::{from_io, shared, unreadable};
-use super::{MAX_CIF_BYTES, read::too_large};
+use super::handle::{from_io, shared, too_large, unreadable};
+use super::place::MAX_CIF_BYTES;
 use crate::table::is_tsv;
 use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
 use mlip_atoms::Failure;

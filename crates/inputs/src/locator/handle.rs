@@ -1,7 +1,9 @@
 //! Opening files, and keeping those open that hold many structures.
 
+use super::place::MAX_CIF_BYTES;
 use mlip_atoms::{Failure, FailureKind};
 use std::cell::RefCell;
+use std::fmt::Display;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,8 +17,16 @@ thread_local! {
     static OPEN: RefCell<Vec<(PathBuf, Rc<File>)>> = const { RefCell::new(Vec::new()) };
 }
 
-pub(super) fn unreadable(what: impl std::fmt::Display, cause: &str, remedy: &str) -> Failure {
+pub(super) fn unreadable(what: impl Display, cause: &str, remedy: &str) -> Failure {
     Failure { kind: FailureKind::Unreadable, line: None, message: format!("`{what}` {cause}; {remedy}") }
+}
+
+pub(super) fn too_large(what: impl Display) -> Failure {
+    unreadable(
+        what,
+        &format!("holds more than {} MiB for one structure", MAX_CIF_BYTES >> 20),
+        "remove reflection data and images from the CIF",
+    )
 }
 
 pub(super) fn from_io(path: &Path, error: &io::Error) -> Failure {

@@ -1,7 +1,8 @@
 //! Reading files and parts of files.
 
-use super::handle::{from_io, open, shared, unreadable};
-use super::{MAX_CIF_BYTES, Packing, Part};
+use super::cell::read_cell;
+use super::handle::{from_io, open, shared, too_large, unreadable};
+use super::place::{Entry, Locator, MAX_CIF_BYTES, Packing, Part};
 use crate::compression::Compression;
 use mlip_atoms::Failure;
 use std::fmt::Display;
@@ -9,15 +10,44 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-pub(super) fn too_large(what: impl Display) -> Failure {
-    unreadable(
-        what,
-        &format!("holds more than {} MiB for one structure", MAX_CIF_BYTES >> 20),
-        "remove reflection data and images from the CIF",
-    )
+impl Locator {
+    /// The text.
+    ///
+    /// # Errors
+    /// With class `unreadable` when the file is missing, not allowed to be read, a folder or too large, or has changed
+    /// since it was enumerated.
+    pub fn read(&self) -> Result<Vec<u8>, Failure> {
+        match self {
+            Self::File { path } => read_file(path),
+            Self::CsvCell { path, row, byte_offset, column } => read_cell(path, *row, *byte_offset, *column),
+            Self::Part(part) => read_part(part),
+        }
+    }
+
+    /// Whether the text can be expected to be there, without reading it: what `--strict` asks of every entry.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), as far as the file system tells.
+    pub fn check(&self) -> Result<(), Failure> {
+        let path: &Path = match self {
+            Self::File { path } | Self::CsvCell { path, .. } => path,
+            Self::Part(part) => &part.store,
+        };
+        open(path).map(drop)
+    }
 }
 
-pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
+impl Entry {
+    /// The text.
+    ///
+    /// # Errors
+    /// As [`Locator::read`].
+    pub fn read(&self) -> Result<Vec<u8>, Failure> {
+        self.locator.read()
+    }
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
     let (file, length) = open(path)?;
     if length > MAX_CIF_BYTES {
         return Err(too_large(path.display()));
@@ -43,7 +73,7 @@ fn text_of(bytes: Vec<u8>, what: impl Display) -> Result<Vec<u8>, Failure> {
     }
 }
 
-pub(super) fn read_part(part: &Part) -> Result<Vec<u8>, Failure> {
+fn read_part(part: &Part) -> Result<Vec<u8>, Failure> {
     let refuse = |cause: &str, remedy: &str| Err(unreadable(part, cause, remedy));
     match part.packing {
         Packing::Link => {

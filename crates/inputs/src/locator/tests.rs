@@ -1,6 +1,9 @@
-use super::*;
+use super::{Locator, MAX_CIF_BYTES, Packing, Part};
+use crate::escape::os_string;
 use mlip_atoms::FailureKind;
+use mlip_formats::Format;
 use std::fs::File;
+use std::path::{Path, PathBuf};
 
 fn file(path: impl Into<PathBuf>) -> Locator {
     Locator::File { path: path.into() }

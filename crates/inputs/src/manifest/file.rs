@@ -1,7 +1,7 @@
 //! The text form, and its file.
 
 use super::lines::{self, Lines};
-use super::{Declared, Manifest};
+use super::list::{Declared, Manifest};
 use crate::InputError;
 use crate::escape::{bytes_of, os_string, push_escaped, unescape};
 use std::fs::File;

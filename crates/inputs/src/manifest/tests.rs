@@ -1,7 +1,11 @@
-use super::*;
-use crate::{Packing, Part};
+use super::Manifest;
+use super::list::MOST_FOLDERS;
+use crate::escape::os_string;
+use crate::names::file_id;
+use crate::{InputError, Locator, Packing, Part};
 use mlip_formats::Format;
 use proptest::prelude::*;
+use std::path::{Path, PathBuf};
 
 fn file(path: impl Into<PathBuf>) -> Locator {
     Locator::File { path: path.into() }

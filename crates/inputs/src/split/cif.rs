@@ -1,7 +1,7 @@
 //! The blocks of a CIF.
 
-use super::Piece;
 use super::lines::Lines;
+use super::piece::Piece;
 use std::io::{self, BufRead};
 
 /// Enough of a line for the name of a block and the tags that tell a structure.

@@ -1,6 +1,6 @@
 //! The structures of a JSON file: one, a list of them, or several one after the other; of JSON lines, one a line.
 
-use super::Piece;
+use super::piece::Piece;
 use crate::names::ID_NAMES;
 use std::io::{self, BufRead};
 

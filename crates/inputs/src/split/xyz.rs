@@ -1,7 +1,7 @@
 //! The frames of an XYZ file.
 
-use super::Piece;
 use super::lines::Lines;
+use super::piece::Piece;
 use std::io::{self, BufRead};
 
 /// Gives every frame, in order. What does not begin with a number of atoms is one last piece, whose reader says what is

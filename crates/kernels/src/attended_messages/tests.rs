@@ -1,7 +1,8 @@
 //! Against plain loops, and gradients against differences of them.
 
 use super::*;
-use crate::simd::InstructionSet;
+use crate::perceptron::RmsNorm;
+use crate::simd::{InstructionSet, Real};
 
 const WIDTH: usize = 13;
 const ATOMS: usize = 3;

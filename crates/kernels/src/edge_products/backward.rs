@@ -1,15 +1,33 @@
 //! From derivatives by messages to those by features, couplings and distances.
 
-use super::{DirectedEdge, EdgeProducts, Given, Path, rows, rows_mut, with_dimensions};
+use super::paths::{DirectedEdge, EdgeProducts, Given, Gradients, Path, rows, rows_mut, with_dimensions};
 use crate::simd::{Kernel, Real, Vector};
 
-pub(super) struct Backward<'a, T, const FEATURES: bool> {
-    pub(super) products: &'a EdgeProducts,
-    pub(super) edges: &'a [DirectedEdge],
-    pub(super) given: Given<'a, T>,
-    pub(super) features: &'a mut [T],
-    pub(super) couplings: &'a mut [T],
-    pub(super) distances: &'a mut [T],
+impl EdgeProducts {
+    /// The derivatives of an energy by features, couplings and distances, from those by messages.
+    pub fn backward<T: Real>(&self, edges: &[DirectedEdge], given: Given<'_, T>, gradients: Gradients<'_, T>) {
+        let Gradients { features, couplings, distances } = gradients;
+        match features {
+            Some(features) => {
+                let arguments = Backward::<_, true> { products: self, edges, given, features, couplings, distances };
+                T::run(arguments, self.set);
+            }
+            None => {
+                let arguments =
+                    Backward::<_, false> { products: self, edges, given, features: &mut [], couplings, distances };
+                T::run(arguments, self.set);
+            }
+        }
+    }
+}
+
+struct Backward<'a, T, const FEATURES: bool> {
+    products: &'a EdgeProducts,
+    edges: &'a [DirectedEdge],
+    given: Given<'a, T>,
+    features: &'a mut [T],
+    couplings: &'a mut [T],
+    distances: &'a mut [T],
 }
 
 impl<T: Real, const FEATURES: bool> Kernel<T> for Backward<'_, T, FEATURES> {

@@ -1,15 +1,30 @@
 //! Messages to their receivers.
 
-use super::{DirectedEdge, EdgeProducts, Path, rows, rows_mut, with_dimensions};
+use super::paths::{DirectedEdge, EdgeProducts, Path, rows, rows_mut, with_dimensions};
 use crate::simd::{Kernel, Real, Vector};
 
-pub(super) struct Forward<'a, T> {
-    pub(super) products: &'a EdgeProducts,
-    pub(super) edges: &'a [DirectedEdge],
-    pub(super) couplings: &'a [T],
-    pub(super) radial: &'a [T],
-    pub(super) features: &'a [T],
-    pub(super) messages: &'a mut [T],
+impl EdgeProducts {
+    /// Adds the messages of these edges to their receivers, edge after edge.
+    pub fn forward<T: Real>(
+        &self,
+        edges: &[DirectedEdge],
+        couplings: &[T],
+        radial: &[T],
+        features: &[T],
+        messages: &mut [T],
+    ) {
+        let arguments = Forward { products: self, edges, couplings, radial, features, messages };
+        T::run(arguments, self.set);
+    }
+}
+
+struct Forward<'a, T> {
+    products: &'a EdgeProducts,
+    edges: &'a [DirectedEdge],
+    couplings: &'a [T],
+    radial: &'a [T],
+    features: &'a [T],
+    messages: &'a mut [T],
 }
 
 impl<T: Real> Kernel<T> for Forward<'_, T> {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::simd::InstructionSet;
 use proptest::prelude::*;
 
 fn noise(n: usize, seed: u64) -> Vec<f64> {

@@ -1,8 +1,8 @@
 //! Gradients.
 
 use super::forward::{first_layer, second_layer};
+use super::layer::{BLOCK, GatedMessages, Recalled, Rows, Saved};
 use super::sums::{Later, Place, Sums};
-use super::{BLOCK, GatedMessages, Recalled, Rows, Saved};
 use crate::gate::{Mask, add, load, multiply, silu_slope, store, with_vectors};
 use crate::simd::{Kernel, Real, Vector, math};
 

@@ -1,7 +1,7 @@
 //! Values.
 
+use super::layer::{BLOCK, GatedMessages, Room, Rows, Saved};
 use super::sums::{Later, Place, Sums};
-use super::{BLOCK, GatedMessages, Room, Rows, Saved};
 use crate::gate::{Mask, add, load, multiply, silu, store, with_vectors};
 use crate::simd::{Kernel, Real, Vector};
 

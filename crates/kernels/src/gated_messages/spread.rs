@@ -4,8 +4,8 @@
 
 use super::backward::{self, Backward};
 use super::forward::{self, Forward};
+use super::layer::{BLOCK, Gather, Recalled, Room, Rows, Saved};
 use super::sums::{Later, Sums, add_later, ends, of_table};
-use super::{BLOCK, Gather, Recalled, Room, Rows, Saved};
 use crate::simd::{InstructionSet, Real};
 use crate::threads;
 use std::ops::Range;

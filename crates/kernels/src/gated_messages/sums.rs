@@ -4,7 +4,7 @@
 //! the parts behind it have to add is laid aside until all are done. In crystals, whose bonds are numbered by the
 //! first of their atoms, that is what crosses the border between two parts.
 
-use super::Gather;
+use super::layer::Gather;
 use crate::simd::{InstructionSet, Kernel, Real, Vector};
 use crate::threads::{self, Share};
 use std::ops::Range;

@@ -1,5 +1,7 @@
 use super::*;
+use crate::gate::Gate;
 use crate::gate::LayerNorm;
+use crate::linear::Matrix;
 use crate::simd::InstructionSet;
 use proptest::prelude::*;
 

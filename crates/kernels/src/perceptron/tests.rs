@@ -1,6 +1,8 @@
 //! Against plain loops, and gradients against differences of them.
 
 use super::*;
+use crate::linear::Matrix;
+use crate::simd::InstructionSet;
 
 const DEPTH: usize = 7;
 const HIDDEN: usize = 20;

@@ -1,7 +1,7 @@
 //! AVX2 vectors.
 
+use super::vector::{Kernel, Vector, rows_lie_within};
 use super::x86::vector;
-use super::{Kernel, Vector, rows_lie_within};
 use std::arch::x86_64::*;
 
 /// Runs a kernel compiled for AVX2.

@@ -2,7 +2,7 @@
 //!
 //! Relative error of `exp` and absolute error of `sin_cos`: a few units in the last place.
 
-use super::{Real, Vector};
+use super::vector::{Real, Vector};
 
 /// ln 2 less its nearest `f64`.
 const LN_2_TAIL: f64 = 2.319_046_813_846_299_6e-17;

@@ -1,6 +1,6 @@
 //! Plain arrays, for processors without AVX2. The compiler makes of them what it can.
 
-use super::{Real, Vector};
+use super::vector::{Real, Vector};
 
 /// Eight numbers.
 #[derive(Clone, Copy)]

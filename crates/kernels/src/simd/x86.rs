@@ -88,7 +88,7 @@ macro_rules! vector {
             #[inline(always)]
             fn exp2_whole(self) -> Self {
                 // n + bias + 1.5 · 2^fraction has n + bias in the low bits of its fraction: shifted, it is the exponent of 2^n.
-                let biased = self.add(Self::splat(<$scalar as super::Real>::ROUNDING + $bias));
+                let biased = self.add(Self::splat(<$scalar as super::vector::Real>::ROUNDING + $bias));
                 Self(unsafe { $from_bits($shift::<$fraction>($to_bits(biased.0))) })
             }
 

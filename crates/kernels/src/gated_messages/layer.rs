@@ -1,0 +1,126 @@
+//! Weights of a layer, the rows that it reads, and what it keeps of them.
+
+use crate::gate::Gate;
+use crate::linear::Matrix;
+
+/// Rows in flight at once: a multiple of every tile's height; 48 × 128 numbers fit into the second-level cache.
+pub(super) const BLOCK: usize = 48;
+
+/// Constant weights of a layer.
+#[derive(Debug, Clone)]
+pub struct GatedMessages<T> {
+    /// Width w of a message.
+    pub width: usize,
+    /// `W_own` and its transpose.
+    pub own: Option<Both<T>>,
+    /// Second layers.
+    pub hidden: Option<Hidden<T>>,
+    /// Norms.
+    pub gate: Gate<T>,
+}
+
+/// A matrix for the forward and its transpose for the backward pass.
+#[derive(Debug, Clone)]
+pub struct Both<T> {
+    /// `[depth, width]`
+    pub forward: Matrix<T>,
+    /// `[width, depth]`
+    pub backward: Matrix<T>,
+}
+
+/// Second layers of core and gate, `[w, w]` each.
+#[derive(Debug, Clone)]
+pub struct Hidden<T> {
+    /// Of the core.
+    pub core: Both<T>,
+    /// Of the gate.
+    pub gate: Both<T>,
+    /// `[2 w]`, core first.
+    pub bias: Vec<T>,
+}
+
+/// A table of rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Table<'a, T> {
+    /// Row r begins at `r · stride`.
+    pub values: &'a [T],
+    /// Numbers in a row.
+    pub stride: usize,
+}
+
+/// Rows picked from a table.
+#[derive(Debug, Clone, Copy)]
+pub struct Gather<'a> {
+    /// Which of the tables.
+    pub table: usize,
+    /// First column.
+    pub offset: usize,
+    /// `[rows]`: which row of the table.
+    pub index: &'a [u32],
+}
+
+/// What a layer reads, row by row.
+#[derive(Debug, Clone, Copy)]
+pub struct Rows<'a, T> {
+    /// Number of rows.
+    pub count: usize,
+    /// All tables that sources and weights refer to.
+    pub tables: &'a [Table<'a, T>],
+    /// Terms of z: 2 w columns each.
+    pub sources: &'a [Gather<'a>],
+    /// `[rows, depth]` own features, where the layer has `own`.
+    pub own: &'a [T],
+    /// Factors of the message: w columns each.
+    pub weights: &'a [Gather<'a>],
+    /// `[rows]`: where a message goes; `None`: to its own row.
+    pub target: Option<&'a [u32]>,
+}
+
+/// What the forward pass keeps for the backward pass.
+#[derive(Debug, Clone, Default)]
+pub struct Saved<T> {
+    /// z, where making it again costs a matrix product.
+    pub(super) z: Vec<T>,
+    /// y
+    pub(super) y: Vec<T>,
+}
+
+/// The same of some rows, while it is made.
+#[derive(Debug)]
+pub(super) struct Room<'a, T> {
+    pub(super) z: &'a mut [T],
+    pub(super) y: &'a mut [T],
+}
+
+/// The same of some rows, as it was made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Recalled<'a, T> {
+    pub(super) z: &'a [T],
+    pub(super) y: &'a [T],
+}
+
+impl<T> GatedMessages<T> {
+    /// Whether z is worth keeping beside y.
+    pub(super) fn keeps_z(&self) -> bool {
+        self.own.is_some() && self.hidden.is_some()
+    }
+
+    /// Bytes a row that [`Saved`] takes.
+    pub fn saved_bytes_a_row(&self) -> usize {
+        2 * self.width * size_of::<T>() * if self.keeps_z() { 2 } else { 1 }
+    }
+}
+
+impl<'a, T> Rows<'a, T> {
+    /// The row of a gather's table for row r, from its first column.
+    #[inline(always)]
+    pub(super) fn pick(&self, gather: &Gather<'a>, r: usize, columns: usize) -> &'a [T] {
+        let table = &self.tables[gather.table];
+        &table.values[gather.index[r] as usize * table.stride + gather.offset..][..columns]
+    }
+
+    #[inline(always)]
+    pub(super) fn target(&self, r: usize) -> usize {
+        self.target.map_or(r, |target| target[r] as usize)
+    }
+}

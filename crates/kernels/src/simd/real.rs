@@ -1,0 +1,82 @@
+//! The two types of numbers, and how a kernel is run on their vectors.
+
+use super::instruction_set::InstructionSet;
+use super::portable;
+use super::vector::{Kernel, Real, Vector};
+#[cfg(target_arch = "x86_64")]
+use super::{avx2, avx512};
+
+impl InstructionSet {
+    /// Lanes of a vector of `T`.
+    pub fn lanes<T: Real>(self) -> usize {
+        struct Lanes;
+        impl<T: Real> Kernel<T> for Lanes {
+            type Output = usize;
+            #[inline(always)]
+            fn run<V: Vector<Scalar = T>>(self) -> usize {
+                V::LANES
+            }
+        }
+        T::run(Lanes, self)
+    }
+}
+
+/// Runs a kernel with the widest instruction set of this processor.
+pub fn launch<T: Real, K: Kernel<T>>(kernel: K) -> K::Output {
+    T::run(kernel, InstructionSet::detect())
+}
+
+macro_rules! real {
+    ($type:ident, $rounding:expr, $exp_terms:expr, $sin_terms:expr, $limit:expr, $mask:expr, $negligible:expr) => {
+        impl Real for $type {
+            const ROUNDING: Self = $rounding;
+            const NEGLIGIBLE: Self = $negligible;
+            const EXP_TERMS: usize = $exp_terms;
+            const SIN_TERMS: usize = $sin_terms;
+            const EXP_LIMIT: f64 = $limit;
+
+            #[inline(always)]
+            fn split(value: f64, tail: f64) -> [Self; 2] {
+                // Drop the low half of the fraction, so that whole multiples stay exact.
+                let high = $type::from_bits((value as $type).to_bits() & $mask);
+                [high, (value - f64::from(high) + tail) as $type]
+            }
+
+            #[inline(always)]
+            fn real(value: f64) -> Self {
+                value as $type
+            }
+
+            #[inline(always)]
+            fn wide(self) -> f64 {
+                f64::from(self)
+            }
+
+            #[expect(unsafe_code, reason = "functions compiled for an instruction set are unsafe to call without it")]
+            fn run<K: Kernel<Self>>(kernel: K, set: InstructionSet) -> K::Output {
+                match set {
+                    #[cfg(target_arch = "x86_64")]
+                    InstructionSet::Avx512 => {
+                        assert_eq!(InstructionSet::widest(), InstructionSet::Avx512, "this processor has no AVX-512");
+                        // SAFETY: `widest` has found avx512f, avx512dq, avx2 and fma on this processor.
+                        unsafe { avx512::$type(kernel) }
+                    }
+                    #[cfg(target_arch = "x86_64")]
+                    InstructionSet::Avx2 => {
+                        assert_ne!(InstructionSet::widest(), InstructionSet::Portable, "this processor has no AVX2");
+                        // SAFETY: `widest` has found avx2 and fma on this processor.
+                        unsafe { avx2::$type(kernel) }
+                    }
+                    _ => kernel.run::<portable::Lanes<$type>>(),
+                }
+            }
+
+            fn slice(storage: &candle_core::CpuStorage) -> candle_core::Result<&[Self]> {
+                storage.as_slice::<Self>()
+            }
+        }
+    };
+}
+
+real!(f32, 12_582_912.0, 8, 7, 87.0, 0xffff_f000, 1e-24);
+real!(f64, 6_755_399_441_055_744.0, 14, 12, 700.0, 0xffff_ffff_f800_0000, 1e-270);
