@@ -1,12 +1,15 @@
 //! `mlip-batch`: the composition root. Knows models, ranks, files and flags; computes nothing.
 //!
-//! Module order: `allocator`, `error`, `exit_code`, `values`, `show` ← `args`, `potentials` ← `settings`, `upstream` ← `commands`.
+//! Module order: `allocator`, `error`, `exit_code`, `values`, `show`, `potentials` ← `settings` (list, job files) ← `args`, `environment`,
+//! `upstream` ← `settings` (what is decided) ← `loading` ← `commands`.
 
 mod allocator;
 mod args;
 mod commands;
+mod environment;
 mod error;
 mod exit_code;
+mod loading;
 mod potentials;
 mod settings;
 mod show;
@@ -14,14 +17,14 @@ mod upstream;
 mod values;
 
 use args::{Args, Command};
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use error::Complaint;
 use exit_code::ExitCode;
 use std::path::Path;
 
 fn main() -> std::process::ExitCode {
     allocator::keep_freed_memory();
-    let args = match Args::try_parse() {
+    let args = match Args::read() {
         Ok(args) => args,
         Err(error) => return answer(&error),
     };
@@ -34,6 +37,11 @@ fn main() -> std::process::ExitCode {
             return ExitCode::Usage.into();
         }
     };
+    if mlip_ranks::speaks_first(|name| std::env::var(name).ok()) {
+        for sentence in environment::unknown_variables(std::env::vars_os().map(|(name, _)| name)) {
+            eprintln!("warning: {sentence}");
+        }
+    }
     let prepared = prepare(&command).map_err(|complaint| complaint.spoken_by_one());
     match prepared.and_then(|()| commands::dispatch(command)) {
         Ok(code) => code.into(),

@@ -1,50 +1,385 @@
-//! Potentials as the command line names them: `NAME` or `NAME=FILE`.
+//! Potentials as users name them: `[LABEL:]NAME[=FILE][,KEY=VALUE…]`, or a `[[model]]` table of a job file.
 
-use mlip_atoms::LoadOptions;
-use mlip_models::registry::{Options, Selection};
-use std::path::PathBuf;
+use crate::error::Complaint;
+use mlip_atoms::{EngineKind, Precision};
+use mlip_models::registry::{self, Options, Selection};
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
-/// A potential, and the checkpoint it is to be loaded from.
+/// How a potential is written.
+pub(crate) const FORM: &str = "[LABEL:]NAME[=FILE][,KEY=VALUE…]";
+
+/// A potential as it was typed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Named {
+    label: Option<String>,
+    /// Name of a model, a published checkpoint, or a path.
+    name: String,
+    file: Option<PathBuf>,
+    /// Options of the model, and `precision` and `engine`; `_` for `-` in keys.
+    options: Options,
+}
+
+/// A potential of the run, before its weights are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ModelSpec {
-    /// Its name.
-    pub(crate) name: String,
-    /// Its checkpoint; without one, the weights in the program.
-    pub(crate) file: Option<PathBuf>,
+pub(crate) struct Chosen {
+    /// Its name in all tables.
+    pub(crate) label: String,
+    /// What is to be loaded.
+    pub(crate) selection: Selection,
 }
 
-impl ModelSpec {
-    /// From `NAME` or `NAME=FILE`.
-    pub(crate) fn parse(text: &str) -> Self {
-        match text.split_once('=') {
-            Some((name, file)) => Self { name: name.into(), file: Some(file.into()) },
-            None => Self { name: text.into(), file: None },
+/// Whether a text can be a label: `[A-Za-z][A-Za-z0-9_-]*`. Keys of options look the same.
+fn is_word(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+}
+
+fn refuse(text: &str, what: impl fmt::Display) -> Complaint {
+    Complaint::new(format!("`{text}` names no potential: {what}")).hint(format!("write --model {FORM}")).usage()
+}
+
+/// The place of the next comma with which an option begins: `,KEY=`. Other commas belong to names of files.
+fn next_option(text: &str) -> Option<usize> {
+    let begins = |place: &usize| {
+        text.get(place + 1..).and_then(|rest| rest.split_once('=')).is_some_and(|(key, _)| is_word(key))
+    };
+    text.match_indices(',').map(|(place, _)| place).find(begins)
+}
+
+impl Named {
+    /// From `[LABEL:]NAME[=FILE][,KEY=VALUE…]`.
+    pub(crate) fn parse(text: &str) -> Result<Self, Complaint> {
+        let end_of_label = text.find(':').filter(|colon| text.find('=').is_none_or(|equals| *colon < equals));
+        let (label, rest) = match end_of_label.map(|colon| (&text[..colon], &text[colon + 1..])) {
+            Some((label, rest)) if is_word(label) => (Some(label.to_owned()), rest),
+            // A path may hold colons, a label no `/` or `.`.
+            Some((path, _)) if path.contains(['/', '.']) => (None, text),
+            Some((label, _)) => {
+                let what = format!("`{label}` cannot be a label: a letter, then letters, digits, `_` and `-`");
+                return Err(refuse(text, what));
+            }
+            None => (None, text),
+        };
+        let (head, mut tail) = match next_option(rest) {
+            Some(comma) => (&rest[..comma], Some(&rest[comma + 1..])),
+            None => (rest, None),
+        };
+        let mut options = Options::new();
+        while let Some(part) = tail {
+            let (option, more) = match next_option(part) {
+                Some(comma) => (&part[..comma], Some(&part[comma + 1..])),
+                None => (part, None),
+            };
+            tail = more;
+            let (key, value) = option.split_once('=').unwrap_or((option, ""));
+            if options.insert(key.replace('-', "_"), value.to_owned()).is_some() {
+                return Err(refuse(text, format!("`{key}` stands there twice")));
+            }
+        }
+        let (name, file) = match head.split_once('=') {
+            // `=` in a folder's name does not end the name of a potential.
+            Some((name, file)) if !name.contains('/') => (name, Some(file)),
+            _ => (head, None),
+        };
+        if name.is_empty() || file == Some("") {
+            return Err(refuse(text, if name.is_empty() { "there is no name" } else { "there is no file behind `=`" }));
+        }
+        Ok(Self { label, name: name.to_owned(), file: file.map(PathBuf::from), options })
+    }
+
+    /// A potential of a configuration of another program.
+    pub(crate) fn new(name: String, file: Option<PathBuf>, options: Options) -> Self {
+        Self { label: None, name, file, options }
+    }
+
+    /// Relative paths start from this folder.
+    pub(crate) fn start_from(&mut self, folder: &Path) {
+        if let Some(file) = &mut self.file {
+            *file = folder.join(&*file);
+        } else if registry::find(&self.name).is_none() {
+            let path = folder.join(&self.name);
+            if let Some(path) = path.to_str().filter(|_| self.name.contains('/') || path.exists()) {
+                self.name = path.to_owned();
+            }
         }
     }
 
-    /// What is asked for, with those of the options that the model has: the others are meant for other models of the run.
-    pub(crate) fn selection(&self, options: &LoadOptions) -> Selection {
-        let known = mlip_models::registry::find(&self.name).map(|entry| entry.options).unwrap_or_default();
-        let own = given(options).into_iter().filter(|(key, _)| known.iter().any(|option| option.key == key));
-        Selection {
-            name: self.name.clone(),
-            file: self.file.clone(),
-            options: own.collect(),
-            precision: options.precision,
-            ..Selection::default()
+    /// The label, name and file that are meant.
+    fn meaning(&self) -> Result<(String, String, Option<PathBuf>), Complaint> {
+        let (name, file) = match &self.file {
+            Some(file) => (self.name.clone(), Some(file.clone())),
+            None => registry::identify(&self.name).map_err(|error| {
+                Complaint::from_error(&error)
+                    .hint("`mlip-batch models` lists the potentials that this program knows")
+                    .usage()
+            })?,
+        };
+        Ok((self.label.clone().unwrap_or_else(|| name.clone()), name, file))
+    }
+
+    fn has(&self, key: &str) -> bool {
+        let name = self.meaning().map(|(_, name, _)| name).unwrap_or_default();
+        registry::find(&name).is_some_and(|entry| entry.options.iter().any(|option| option.key == key))
+    }
+
+    fn described(&self) -> String {
+        self.label.as_deref().unwrap_or(&self.name).to_owned()
+    }
+}
+
+/// Adds to potentials what a configuration says of those of the same label, where they say nothing themselves.
+pub(crate) fn complete_from(named: &mut [Named], presets: &[Named]) {
+    for potential in named {
+        let Ok((label, name, _)) = potential.meaning() else { continue };
+        let Some(preset) = presets.iter().find(|preset| preset.described() == label) else { continue };
+        let known = registry::find(&name).map(|entry| entry.options).unwrap_or_default();
+        for (key, value) in &preset.options {
+            if known.iter().any(|option| option.key == key) {
+                potential.options.entry(key.clone()).or_insert_with(|| value.clone());
+            }
         }
     }
 }
 
-/// The options that are set, by key.
-pub(crate) fn given(options: &LoadOptions) -> Options {
-    let LoadOptions { precision: _, head, task, charge, spin, exact_radial } = options;
-    let set = [
-        ("head", head.clone()),
-        ("task", task.clone()),
-        ("charge", charge.map(|charge| charge.to_string())),
-        ("spin", spin.map(|spin| spin.to_string())),
-        ("exact_radial", exact_radial.then(|| true.to_string())),
-    ];
-    set.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+/// A setting that is an option of one potential: `--task omol`.
+#[derive(Debug, Clone)]
+pub(crate) struct Common {
+    /// Key of the option, its flag with `_` for `-`.
+    pub(crate) key: &'static str,
+    pub(crate) value: String,
+    /// Whether it wins over what a potential says itself: a flag over a potential of a job file.
+    pub(crate) wins: Option<bool>,
+}
+
+impl Common {
+    /// Gives it to the one potential that has this option.
+    pub(crate) fn apply(&self, named: &mut [Named]) -> Result<(), Complaint> {
+        let Self { key, value, wins } = self;
+        let flag = key.replace('_', "-");
+        let mut having: Vec<&mut Named> = named.iter_mut().filter(|potential| potential.has(key)).collect();
+        let labels: Vec<String> = having.iter().map(|potential| potential.described()).collect();
+        let [one] = having.as_mut_slice() else {
+            return Err(match labels.as_slice() {
+                [] => Complaint::new(format!("--{flag} is given, but none of the potentials has that option"))
+                    .hint("`mlip-batch models` says which potential has which options"),
+                [first, ..] => {
+                    Complaint::new(format!("--{flag} {value} may be meant for each of {}", labels.join(", ")))
+                        .hint(format!("say it with the potential: --model {first}:NAME=FILE,{key}={value}"))
+                }
+            }
+            .usage());
+        };
+        match one.options.get(*key) {
+            Some(own) if own != value && wins.is_none() => {
+                Err(Complaint::new(format!("--{flag} {value} contradicts {key}={own} of {}", one.described()))
+                    .hint("say it once")
+                    .usage())
+            }
+            Some(_) if *wins == Some(false) => Ok(()),
+            _ => {
+                one.options.insert((*key).to_owned(), value.clone());
+                Ok(())
+            }
+        }
+    }
+}
+
+/// What is to be loaded, under labels that differ. Precision and engine hold where a potential says nothing itself.
+pub(crate) fn choose(named: &[Named], precision: Precision, engine: EngineKind) -> Result<Vec<Chosen>, Complaint> {
+    let mut chosen: Vec<Chosen> = Vec::with_capacity(named.len());
+    for potential in named {
+        let (label, name, file) = potential.meaning()?;
+        if !is_word(&label) {
+            return Err(Complaint::new(format!("`{label}` cannot be a label"))
+                .hint("a label is a letter, then letters, digits, `_` and `-`")
+                .usage());
+        }
+        if chosen.iter().any(|other| other.label == label) {
+            return Err(Complaint::new(format!("two potentials have the label `{label}`"))
+                .hint(format!("give each a label of its own: --model {label}-a:{name}… {label}-b:{name}…"))
+                .usage());
+        }
+        let mut options = potential.options.clone();
+        let mut take = |key: &str, known: &[&str]| match options.remove(key) {
+            Some(value) if !known.contains(&value.as_str()) => {
+                Err(Complaint::new(format!("{key}={value} of {label}: expected {}", known.join(" or "))).usage())
+            }
+            value => Ok(value),
+        };
+        let precision = match take("precision", &["f32", "f64"])?.as_deref() {
+            Some("f64") => Precision::F64,
+            Some(_) => Precision::F32,
+            None => precision,
+        };
+        let engine = match take("engine", &["native", "candle"])?.as_deref() {
+            Some("candle") => EngineKind::Candle,
+            Some(_) => EngineKind::Native,
+            None => engine,
+        };
+        chosen.push(Chosen { label, selection: Selection { name, file, options, precision, engine } });
+    }
+    Ok(chosen)
+}
+
+impl<'de> Deserialize<'de> for Named {
+    /// From a table: `label`, `name`, `checkpoint`, and options of the model.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut table = BTreeMap::<String, Scalar>::deserialize(deserializer)?;
+        let mut take = |key: &str| table.remove(key).map(|Scalar(text)| text);
+        let (label, name, file) = (take("label"), take("name"), take("checkpoint"));
+        if let Some(label) = label.as_ref().filter(|label| !is_word(label)) {
+            return Err(D::Error::custom(format!(
+                "`{label}` cannot be a label: a letter, then letters, digits, `_` and `-`"
+            )));
+        }
+        let options = table.into_iter().map(|(key, Scalar(text))| (key.replace('-', "_"), text)).collect();
+        match (name, file) {
+            (Some(name), file) => Ok(Self { label, name, file: file.map(PathBuf::from), options }),
+            (None, Some(file)) => Ok(Self { label, name: file, file: None, options }),
+            (None, None) => Err(D::Error::custom("a [[model]] needs a `name`, a `checkpoint`, or both")),
+        }
+    }
+}
+
+/// The value of an option, as it would be typed.
+struct Scalar(String);
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnyScalar;
+        impl Visitor<'_> for AnyScalar {
+            type Value = Scalar;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text, a number, true or false")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Scalar, E> {
+                Ok(Scalar(text.to_owned()))
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Scalar, E> {
+                Ok(Scalar(number.to_string()))
+            }
+
+            fn visit_f64<E: Error>(self, number: f64) -> Result<Scalar, E> {
+                Ok(Scalar(number.to_string()))
+            }
+
+            fn visit_bool<E: Error>(self, value: bool) -> Result<Scalar, E> {
+                Ok(Scalar(value.to_string()))
+            }
+        }
+        deserializer.deserialize_any(AnyScalar)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> (Option<String>, String, Option<String>, Vec<(String, String)>) {
+        let Named { label, name, file, options } = Named::parse(text).unwrap();
+        (label, name, file.map(|file| file.to_string_lossy().into_owned()), options.into_iter().collect())
+    }
+
+    fn told(text: &str) -> String {
+        format!("{:?}", Named::parse(text).unwrap_err())
+    }
+
+    fn chosen(texts: &[&str]) -> Result<Vec<Chosen>, Complaint> {
+        let named = texts.iter().map(|text| Named::parse(text)).collect::<Result<Vec<_>, _>>()?;
+        choose(&named, Precision::F32, EngineKind::Native)
+    }
+
+    #[test]
+    fn label_name_file_and_options_are_told_apart() {
+        let option = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(parsed("chgnet"), (None, "chgnet".into(), None, vec![]));
+        assert_eq!(parsed("mp0:mace=medium-mpa-0"), (some("mp0"), "mace".into(), some("medium-mpa-0"), vec![]));
+        assert_eq!(
+            parsed("mol:uma=uma.pt,task=omol,charge=-1"),
+            (some("mol"), "uma".into(), some("uma.pt"), vec![option("charge", "-1"), option("task", "omol")])
+        );
+        assert_eq!(
+            parsed("a:chgnet,precision=f64"),
+            (some("a"), "chgnet".into(), None, vec![option("precision", "f64")])
+        );
+        assert_eq!(parsed("/data/x:y.ckpt"), (None, "/data/x:y.ckpt".into(), None, vec![]));
+        assert_eq!(parsed("/a=b/x.ckpt"), (None, "/a=b/x.ckpt".into(), None, vec![]));
+        assert_eq!(parsed("mace=/a:b/c.model"), (None, "mace".into(), some("/a:b/c.model"), vec![]));
+        assert_eq!(
+            parsed("mace=a,b.model,exact-radial=true"),
+            (None, "mace".into(), some("a,b.model"), vec![option("exact_radial", "true")])
+        );
+    }
+
+    #[test]
+    fn what_names_no_potential_is_refused_with_the_form() {
+        assert!(told("1a:mace").contains("`1a` cannot be a label"), "{}", told("1a:mace"));
+        assert!(told("mace=").contains("no file behind `=`") && told("a:").contains("there is no name"));
+        assert!(told("uma=f,task=a,task=b").contains("`task` stands there twice"));
+        assert!(told("mace=").contains("[LABEL:]NAME[=FILE][,KEY=VALUE…]"));
+    }
+
+    #[test]
+    fn labels_are_names_as_typed_or_the_family_of_a_bare_file() {
+        let labels = |texts: &[&str]| chosen(texts).unwrap().into_iter().map(|one| one.label).collect::<Vec<_>>();
+        assert_eq!(labels(&["orb=o.ckpt", "medium-mpa-0", "mine:chgnet"]), ["orb", "mace", "mine"]);
+        let twice = format!("{:?}", chosen(&["mace=a.model", "mace=b.model"]).unwrap_err());
+        assert!(twice.contains("two potentials have the label `mace`") && twice.contains("mace-a:mace"), "{twice}");
+    }
+
+    #[test]
+    fn precision_and_engine_belong_to_a_potential() {
+        let found = chosen(&["a:chgnet,precision=f64", "b:chgnet,engine=candle"]).unwrap();
+        let (a, b) = (&found[0].selection, &found[1].selection);
+        assert_eq!((a.precision, a.engine), (Precision::F64, EngineKind::Native));
+        assert_eq!((b.precision, b.engine), (Precision::F32, EngineKind::Candle));
+        assert!(a.options.is_empty());
+        let wrong = format!("{:?}", chosen(&["a:chgnet,precision=f16"]).unwrap_err());
+        assert!(wrong.contains("precision=f16 of a: expected f32 or f64"), "{wrong}");
+    }
+
+    #[test]
+    fn a_common_setting_goes_to_the_one_potential_that_has_it() {
+        let common = |wins| Common { key: "task", value: "omol".into(), wins };
+        let named = |texts: &[&str]| texts.iter().map(|text| Named::parse(text).unwrap()).collect::<Vec<_>>();
+        let mut one = named(&["chgnet", "uma=u.pt"]);
+        common(None).apply(&mut one).unwrap();
+        assert_eq!(one[1].options["task"], "omol");
+        assert!(one[0].options.is_empty());
+        let told = |wins, texts: &[&str]| format!("{:?}", common(wins).apply(&mut named(texts)).unwrap_err());
+        let many = told(None, &["a:uma=u.pt", "b:uma=v.pt"]);
+        assert!(many.contains("--task omol may be meant for each of a, b") && many.contains(",task=omol"), "{many}");
+        assert!(told(None, &["chgnet"]).contains("none of the potentials has that option"));
+        assert!(told(None, &["uma=u.pt,task=omat"]).contains("contradicts task=omat of uma"));
+        for (wins, task) in [(Some(true), "omol"), (Some(false), "omat")] {
+            let mut own = named(&["uma=u.pt,task=omat"]);
+            common(wins).apply(&mut own).unwrap();
+            assert_eq!(own[0].options["task"], task);
+        }
+    }
+
+    #[test]
+    fn a_table_says_what_a_text_says() {
+        #[derive(serde::Deserialize)]
+        struct Job {
+            model: Vec<Named>,
+        }
+        let job = |text: &str| toml::from_str::<Job>(text).map(|job| job.model);
+        let text = "[[model]]\nlabel = 'mol'\nname = 'uma'\ncheckpoint = 'u.pt'\ntask = 'omol'\ncharge = -1\n\
+                    [[model]]\ncheckpoint = 'a,b=c.model'\nexact-radial = true\n";
+        let found = job(text).unwrap();
+        assert_eq!(found[0], Named::parse("mol:uma=u.pt,task=omol,charge=-1").unwrap());
+        assert_eq!((found[1].name.as_str(), found[1].options["exact_radial"].as_str()), ("a,b=c.model", "true"));
+        let told = |text: &str| job(text).unwrap_err().to_string();
+        assert!(told("[[model]]\nlabel = 'x'\n").contains("a [[model]] needs a `name`"));
+        assert!(told("[[model]]\nname = 'orb'\nlabel = '1'\n").contains("`1` cannot be a label"));
+        assert!(told("[[model]]\nname = ['orb']\n").contains("expected a text, a number, true or false"));
+    }
 }

@@ -1,78 +1,187 @@
-//! Values of flags.
+//! Values of settings, each with one reader for flags, environment and job files.
 
 use clap::ValueEnum;
-use mlip_atoms::{Frame, Precision};
+use mlip_atoms::{EngineKind, Frame, Precision};
+use mlip_inputs::Blocks;
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::str::FromStr;
+
+/// How many, at least one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Count(pub(crate) NonZeroUsize);
+
+impl FromStr for Count {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self).map_err(|_| "expected a whole number, 1 or more")
+    }
+}
 
 /// A number of workers, or `auto`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Workers {
     /// Decided by the program.
     Auto,
-    /// So many.
-    Number(usize),
+    /// This number.
+    Number(NonZeroUsize),
 }
 
 impl Workers {
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            number => number.parse().map(Self::Number).map_err(|_| "expected a number or `auto`".into()),
-        }
-    }
-
     /// Nothing means: decide.
     pub(crate) fn number(self) -> Option<usize> {
         match self {
             Self::Auto => None,
-            Self::Number(number) => Some(number),
+            Self::Number(number) => Some(number.get()),
         }
     }
 }
 
-impl<'de> serde::Deserialize<'de> for Workers {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl serde::de::Visitor<'_> for Visitor {
-            type Value = Workers;
+impl FromStr for Workers {
+    type Err = &'static str;
 
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a number or \"auto\"")
-            }
-
-            fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Workers, E> {
-                usize::try_from(number).map(Workers::Number).map_err(|_| E::custom("expected a number or \"auto\""))
-            }
-
-            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Workers, E> {
-                usize::try_from(number).map(Workers::Number).map_err(E::custom)
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Workers, E> {
-                Workers::parse(text).map_err(E::custom)
-            }
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            number => number.parse().map(Self::Number).map_err(|_| "expected a whole number, 1 or more, or `auto`"),
         }
-        deserializer.deserialize_any(Visitor)
     }
 }
+
+/// A time, seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Seconds(pub(crate) f64);
+
+impl FromStr for Seconds {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // Three hundred years: what clocks can add without overflow.
+        let fits = |seconds: &f64| (0.0..=1e10).contains(seconds);
+        text.parse().ok().filter(fits).map(Self).ok_or("expected seconds, 0 to 1e10")
+    }
+}
+
+/// A size of memory, bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Memory(pub(crate) u64);
+
+impl FromStr for Memory {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const EXPECTED: &str = "expected a size such as 500M, 4G, 1.5GB or 4GiB; a bare number is MB";
+        let text = text.trim();
+        let digits = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        let bytes: f64 = match unit.trim().to_ascii_lowercase().as_str() {
+            "" | "m" | "mb" => 1e6,
+            "k" | "kb" => 1e3,
+            "g" | "gb" => 1e9,
+            "t" | "tb" => 1e12,
+            "kib" => 1024.0,
+            "mib" => 1024.0 * 1024.0,
+            "gib" => 1024.0 * 1024.0 * 1024.0,
+            "tib" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+            _ => return Err(EXPECTED),
+        };
+        let number: f64 = number.parse().map_err(|_| EXPECTED)?;
+        let bytes = (number * bytes).round();
+        // Beyond 2^53 a float skips whole bytes, and no machine has as many.
+        if (1.0..=9e15).contains(&bytes) { Ok(Self(bytes as u64)) } else { Err(EXPECTED) }
+    }
+}
+
+/// Reads a text or a number of a job file as a flag is read.
+struct AsText<T>(std::marker::PhantomData<T>);
+
+impl<T: FromStr<Err = &'static str>> Visitor<'_> for AsText<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What is neither text nor number reads as nothing would: the sentence says what is expected.
+        f.write_str("".parse::<T>().err().and_then(|expected| expected.strip_prefix("expected ")).unwrap_or("a value"))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(|expected| E::custom(format!("`{text}` was given, {expected}")))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<T, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<T, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<T, E> {
+        self.visit_str(&number.to_string())
+    }
+}
+
+macro_rules! read_as_text {
+    ($($type:ty),*) => { $(
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_any(AsText(std::marker::PhantomData))
+            }
+        }
+    )* };
+}
+
+read_as_text!(Count, Workers, Seconds, Memory);
 
 /// Floating-point types.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Dtype {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum PrecisionName {
     F32,
     F64,
 }
 
-impl From<Dtype> for Precision {
-    fn from(dtype: Dtype) -> Self {
-        match dtype {
-            Dtype::F32 => Self::F32,
-            Dtype::F64 => Self::F64,
+impl From<PrecisionName> for Precision {
+    fn from(name: PrecisionName) -> Self {
+        match name {
+            PrecisionName::F32 => Self::F32,
+            PrecisionName::F64 => Self::F64,
         }
     }
 }
 
+/// Engines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum EngineName {
+    /// Kernels for the CPU
+    Native,
+    /// Layers of candle
+    Candle,
+}
+
+impl From<EngineName> for EngineKind {
+    fn from(name: EngineName) -> Self {
+        match name {
+            EngineName::Native => Self::Native,
+            EngineName::Candle => Self::Candle,
+        }
+    }
+}
+
+/// Calculations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum CalculationName {
+    /// Each structure as it is
+    SinglePoint,
+    /// Each structure at several volumes, with an equation of state
+    EnergyVolume,
+}
+
 /// CIFs that are divided into blocks.
-#[derive(Debug, Clone, Copy, ValueEnum, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum BlocksOf {
     /// Those named by --cifs themselves
@@ -81,7 +190,7 @@ pub(crate) enum BlocksOf {
     All,
 }
 
-impl From<BlocksOf> for mlip_inputs::Blocks {
+impl From<BlocksOf> for Blocks {
     fn from(blocks: BlocksOf) -> Self {
         match blocks {
             BlocksOf::Named => Self::Named,
@@ -91,7 +200,8 @@ impl From<BlocksOf> for mlip_inputs::Blocks {
 }
 
 /// Cartesian frames.
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum FrameName {
     /// c along z, a in the xz plane
     Pymatgen,
@@ -108,6 +218,14 @@ impl From<FrameName> for Frame {
     }
 }
 
+/// The name that was probably meant by a misspelt one.
+pub(crate) fn closest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    // Less than this, and two names have more apart than in common.
+    const ALIKE: f64 = 0.85;
+    let measured = known.map(|name| (name, strsim::jaro_winkler(typed, name))).filter(|(_, alike)| *alike >= ALIKE);
+    measured.max_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(name, _)| name)
+}
+
 /// Failures to be repeated.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Retry {
@@ -115,4 +233,51 @@ pub(crate) enum Retry {
     Worthwhile,
     /// All
     All,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units_and_without_one_are_megabytes() {
+        let bytes = |text: &str| text.parse::<Memory>().map(|memory| memory.0);
+        assert_eq!(bytes("500"), Ok(500_000_000));
+        assert_eq!(bytes("4G"), Ok(4_000_000_000));
+        assert_eq!(bytes("1.5 GB"), Ok(1_500_000_000));
+        assert_eq!(bytes("4GiB"), Ok(4_294_967_296));
+        for wrong in ["", "G", "4X", "-4G", "0", "1e3", "1e300", "4.5.6G"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_no_clock_or_pool_can_use_are_refused() {
+        assert!("0".parse::<Count>().is_err() && "-1".parse::<Workers>().is_err() && "0".parse::<Workers>().is_err());
+        for wrong in ["NaN", "inf", "-1", "1e300", ""] {
+            assert!(wrong.parse::<Seconds>().is_err(), "{wrong}");
+        }
+        assert_eq!("0.5".parse::<Seconds>(), Ok(Seconds(0.5)));
+    }
+
+    #[test]
+    fn a_job_file_says_what_a_flag_says() {
+        #[derive(serde::Deserialize)]
+        struct Values {
+            a: Workers,
+            b: Workers,
+            c: Seconds,
+            d: Seconds,
+            e: Memory,
+            f: Memory,
+        }
+        let values: Values = toml::from_str("a = 3\nb = 'auto'\nc = 3\nd = 2.5\ne = 100\nf = '2G'").unwrap();
+        assert_eq!((values.a.number(), values.b), (Some(3), Workers::Auto));
+        assert_eq!((values.c, values.d), (Seconds(3.0), Seconds(2.5)));
+        assert_eq!((values.e, values.f), (Memory(100_000_000), Memory(2_000_000_000)));
+        let error = toml::from_str::<Values>("a = 0").err().unwrap().to_string();
+        assert!(error.contains("`0` was given, expected a whole number, 1 or more, or `auto`"), "{error}");
+        let error = toml::from_str::<Values>("a = true").err().unwrap().to_string();
+        assert!(error.contains("expected a whole number, 1 or more, or `auto`"), "{error}");
+    }
 }

@@ -9,6 +9,7 @@ mod ensemble;
 mod inputs;
 mod interrupted;
 mod older;
+mod potentials;
 mod threads;
 mod usage;
 mod whole;

@@ -124,3 +124,42 @@ fn one_of_many_processes_says_what_is_wrong_with_the_arguments() {
     assert!(said_by("0").contains("--no-such-flag"));
     assert_eq!(said_by("1"), "");
 }
+
+#[test]
+fn numbers_that_mean_nothing_are_refused_with_what_is_expected() {
+    let folder = tempfile::tempdir().unwrap();
+    crystals(folder.path(), 1, 1);
+    let told = |command: &str, flag: &str, value: &str| {
+        let output = run(&[command, "--cifs", "cifs", "--model", "lennard-jones", flag, value], folder.path());
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        said(&output)
+    };
+    let text = told("run", "--limit", "0");
+    assert!(text.contains("'0' for '--limit <N>': expected a whole number, 1 or more"), "{text}");
+    let text = told("plan", "--ranks", "0");
+    assert!(text.contains("'0' for '--ranks <N>': expected a whole number, 1 or more"), "{text}");
+    let text = told("run", "--memory-limit", "4X");
+    assert!(text.contains("expected a size such as 500M, 4G, 1.5GB or 4GiB; a bare number is MB"), "{text}");
+    assert!(told("run", "--timeout", "inf").contains("expected seconds"));
+}
+
+#[test]
+fn structures_without_their_flag_are_answered_with_what_to_type() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(&["run", "x.cif"], folder.path());
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        said(&output),
+        "error: `x.cif` is not a job file: structures are named with --cifs\n  hint: mlip-batch run --cifs x.cif\n"
+    );
+}
+
+#[test]
+fn a_switch_of_a_job_file_is_turned_off_by_a_flag() {
+    let folder = tempfile::tempdir().unwrap();
+    crystals(folder.path(), 1, 1);
+    std::fs::write(folder.path().join("job.toml"), "cifs = [\"cifs\"]\nmodels = [\"lennard-jones\"]\nstrict = true\n")
+        .unwrap();
+    assert_eq!(run(&["run", "job.toml", "--out", "A"], folder.path()).status.code(), Some(3));
+    assert_eq!(run(&["run", "job.toml", "--strict=false", "--out", "B"], folder.path()).status.code(), Some(0));
+}

@@ -128,6 +128,11 @@ pub trait Potential: Send + Sync {
     /// Whether the potential was made for this element.
     fn supports(&self, species: Species) -> bool;
 
+    /// Whether it computes with the charge and spin that a structure carries; the others leave them aside.
+    fn uses_charge(&self) -> bool {
+        false
+    }
+
     /// Predicted time of one evaluation in seconds on one core of a common server, without its
     /// [`preparation`](Self::preparation); only ratios matter.
     fn cost(&self, structure: &Structure) -> f64;

@@ -3,9 +3,9 @@
 use crate::args::AttemptArgs;
 use crate::error::Complaint;
 use crate::exit_code::ExitCode;
-use crate::potentials::ModelSpec;
+use crate::loading::load_all;
 use crate::show::Messages;
-use mlip_atoms::{LoadOptions, Potential};
+use mlip_atoms::Potential;
 use mlip_driver::{CifSource, End, Engine, Finish, RootPart, RunConfig, RunError, Setup, Signals, execute};
 use mlip_inputs::Manifest;
 use mlip_ranks::{Communicator, Launch};
@@ -115,24 +115,6 @@ fn complain(error: RunError) -> Complaint {
     }
 }
 
-/// The potentials of a run, as its settings name them.
-pub(super) fn load_all(config: &RunConfig) -> Result<Vec<Arc<dyn Potential>>, Complaint> {
-    let specs = config.physics.potentials.iter();
-    specs
-        .map(|potential| {
-            let spec = ModelSpec { name: potential.name.clone(), file: potential.file.clone() };
-            load(&spec, &potential.options)
-        })
-        .collect()
-}
-
-/// Loads one potential, or says what could be loaded instead.
-pub(super) fn load(spec: &ModelSpec, options: &LoadOptions) -> Result<Arc<dyn Potential>, Complaint> {
-    mlip_models::registry::load(&spec.selection(options)).map_err(|error| {
-        Complaint::from_error(&error).hint("`mlip-batch models` lists the potentials that this program knows").usage()
-    })
-}
-
 fn exit_code(finish: &Finish, strict: bool) -> ExitCode {
     match (finish.end, &finish.report) {
         (End::Drained, _) => ExitCode::Drained,
@@ -148,6 +130,12 @@ fn conclude(finish: &Finish, run_dir: &Path, messages: &Messages) -> Result<(), 
     match (&finish.report, finish.end) {
         (Some(WrittenReport { counts, files, .. }), _) => {
             messages.note(&summary(counts));
+            if counts.charges_unused > 0 {
+                let n = counts.charges_unused;
+                messages.warning(&format!(
+                    "{n} structures carry a charge or spin that not all potentials use: warnings.csv names them"
+                ));
+            }
             let list: String = files.iter().map(|file| format!("{}\n", file.display())).collect();
             super::print(&list)
         }

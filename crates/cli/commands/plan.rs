@@ -1,9 +1,10 @@
 //! `plan`: a dry run.
 
-use super::attempt::load;
+use super::run::check_all;
 use crate::args::PlanArgs;
 use crate::error::Complaint;
 use crate::exit_code::ExitCode;
+use crate::loading::load_chosen;
 use crate::settings::Settings;
 use mlip_driver::{
     CifSource, Engine, Machine, ThreadBudget, ThreadRequest, estimate, typical_costs, useful_mlip_workers,
@@ -28,11 +29,14 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<ExitCode, Complaint> {
     settings.notes.iter().for_each(|note| eprintln!("note: {note}"));
     let spool = Unpacked(std::env::temp_dir().join(format!("mlip-batch-{}.spool", std::process::id())));
     let manifest = mlip_inputs::enumerate(&settings.inputs()?, &settings.enumeration(spool.0.clone()))?;
-    let potentials = settings.models.iter().map(|spec| load(spec, &settings.options)).collect::<Result<Vec<_>, _>>()?;
-    let names: Vec<String> = potentials.iter().map(|potential| potential.id().name.clone()).collect();
+    if settings.strict {
+        check_all(&manifest)?;
+    }
+    let (potentials, configs) = load_chosen(&settings.potentials)?;
+    let names: Vec<String> = configs.into_iter().map(|config| config.label).collect();
     let engine = Engine { potentials, source: Arc::new(CifSource { frame: settings.frame }) };
     let cores = Machine::look("").available;
-    let ranks = args.ranks.max(1);
+    let ranks = args.ranks.map_or(1, |ranks| ranks.0.get());
     let structures_per_core = manifest.len() as f64 / cores.max(1) as f64;
     let costs = typical_costs(&engine.potentials);
     let request = ThreadRequest {

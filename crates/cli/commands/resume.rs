@@ -1,10 +1,10 @@
 //! `resume`: goes on with a run.
 
-use super::attempt::{MANIFEST, Prepared, attempt, load_all, lock_options};
+use super::attempt::{MANIFEST, Prepared, attempt, lock_options};
 use crate::args::ResumeArgs;
 use crate::error::Complaint;
 use crate::exit_code::ExitCode;
-use crate::potentials::ModelSpec;
+use crate::loading::load_all;
 use crate::settings;
 use crate::show::Messages;
 use mlip_atoms::Potential;
@@ -20,16 +20,16 @@ pub(crate) fn resume(args: &ResumeArgs) -> Result<ExitCode, Complaint> {
         let run_dir = std::path::absolute(&args.run)?;
         reopen(&run_dir, args.attempt.force, messages, |config| {
             settings::overlay(&mut config.resources, &args.how);
-            settings::validate(&config.resources)?;
+            config.resources.validate()?;
             move_files(config, &args.models)?;
             let potentials = load_all(config)?;
             let mut loaded = config.physics.clone();
             for (known, potential) in loaded.potentials.iter_mut().zip(&potentials) {
-                *known = mlip_driver::PotentialConfig::new(potential.id(), known.file.take(), known.options.clone());
+                *known = known.loaded(potential.as_ref());
             }
             match config.physics.changes(&loaded) {
                 Some(changes) => Err(refuse(&changes)),
-                None => Ok((potentials, args.attempt.strict)),
+                None => Ok((potentials, args.how.strict.unwrap_or(false))),
             }
         })
     })
@@ -45,12 +45,18 @@ pub(super) fn refuse(changes: &str) -> Complaint {
 /// Checkpoints may lie elsewhere now.
 fn move_files(config: &mut RunConfig, models: &[String]) -> Result<(), Complaint> {
     for text in models {
-        let ModelSpec { name, file } = ModelSpec::parse(text);
-        let known = config.physics.potentials.iter_mut().find(|potential| potential.name == name);
-        let Some(known) = known else {
-            return Err(Complaint::new(format!("`{name}` is not a potential of this run")).usage());
+        let Some((label, file)) = text.split_once('=').filter(|(_, file)| !file.is_empty()) else {
+            return Err(Complaint::new(format!("`{text}` names no file"))
+                .hint("say where the checkpoint of a potential lies now: --model LABEL=FILE")
+                .usage());
         };
-        known.file = file.map(std::path::absolute).transpose()?;
+        let labels: Vec<String> = config.physics.potentials.iter().map(|known| known.label.clone()).collect();
+        let Some(known) = config.physics.potentials.iter_mut().find(|known| known.label == label) else {
+            return Err(Complaint::new(format!("`{label}` is not a potential of this run"))
+                .hint(format!("its potentials are {}", labels.join(", ")))
+                .usage());
+        };
+        known.file = Some(std::path::absolute(file)?);
     }
     Ok(())
 }

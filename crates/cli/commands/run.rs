@@ -1,17 +1,17 @@
 //! `run`: begins a run.
 
-use super::attempt::{MANIFEST, Prepared, SPOOL, attempt, load, lock_options};
+use super::attempt::{MANIFEST, Prepared, SPOOL, attempt, lock_options};
 use super::resume;
 use crate::args::RunArgs;
 use crate::error::Complaint;
 use crate::exit_code::ExitCode;
+use crate::loading::load_chosen;
 use crate::settings::Settings;
 use crate::show::Messages;
 use mlip_atoms::Potential;
-use mlip_driver::{Physics, PotentialConfig, RunConfig};
+use mlip_driver::{Physics, RunConfig};
 use mlip_inputs::{Manifest, Source};
 use mlip_store::{RunId, RunLock};
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ fn prepare(args: &RunArgs, messages: &Messages) -> Result<Prepared, Complaint> {
             ))
             .usage());
     }
-    let (potentials, configs) = load_models(&settings)?;
+    let (potentials, configs) = load_chosen(&settings.potentials)?;
     let physics = Physics {
         frame: settings.frame,
         calculation: settings.calculation,
@@ -53,24 +53,6 @@ fn prepare(args: &RunArgs, messages: &Messages) -> Result<Prepared, Complaint> {
     let prepared = begin(&run_dir, args.attempt.force, physics, potentials, settings)?;
     messages.note(&format!("{} entries, run folder {}", prepared.manifest.len(), run_dir.display()));
     Ok(prepared)
-}
-
-type Loaded = (Vec<Arc<dyn Potential>>, Vec<PotentialConfig>);
-
-fn load_models(settings: &Settings) -> Result<Loaded, Complaint> {
-    let mut names = HashSet::new();
-    let (mut potentials, mut configs) = (Vec::new(), Vec::new());
-    settings.check_options()?;
-    for spec in &settings.models {
-        let potential = load(spec, &settings.options)?;
-        if !names.insert(potential.id().name.clone()) {
-            return Err(Complaint::new(format!("the potential `{}` is named twice", potential.id().name)).usage());
-        }
-        let file = spec.file.as_ref().map(std::path::absolute).transpose()?;
-        configs.push(PotentialConfig::new(potential.id(), file, settings.options.clone()));
-        potentials.push(potential);
-    }
-    Ok((potentials, configs))
 }
 
 fn begin(
@@ -117,7 +99,7 @@ fn list(sources: &[Source], run_dir: &Path, settings: &Settings) -> Result<Manif
 }
 
 /// `--strict`: every entry must be there before work starts.
-fn check_all(manifest: &Manifest) -> Result<(), Complaint> {
+pub(super) fn check_all(manifest: &Manifest) -> Result<(), Complaint> {
     let (mut missing, mut first) = (0u64, None);
     for entry in manifest.iter() {
         if let Err(failure) = entry?.locator.check() {

@@ -22,7 +22,7 @@ pub(crate) fn status(args: &FolderArgs) -> Result<ExitCode, Complaint> {
     for file in &Attempts::list(&args.run)?.files {
         ledger.scan(file, run)?;
     }
-    let names: Vec<&str> = config.physics.potentials.iter().map(|potential| potential.name.as_str()).collect();
+    let names: Vec<&str> = config.physics.potentials.iter().map(|potential| potential.label.as_str()).collect();
     let counts = count(args, &config, manifest.len(), &ledger)?;
     let mut text = String::new();
     writeln!(text, "run        {}", args.run.display())?;

@@ -1,6 +1,6 @@
 //! The keys, and which of them have an effect here.
 
-use crate::args::Workers;
+use crate::values::{Seconds, Workers};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -55,7 +55,7 @@ pub(super) struct Preprocessor {
     calculate_formation_energy: bool,
     calculate_energy_above_hull: bool,
     extract_embeddings: bool,
-    pub(super) timeout: Option<f64>,
+    pub(super) timeout: Option<Seconds>,
     pub(super) parallel_mlips: Option<bool>,
     pub(super) max_mlip_workers: Option<Workers>,
     pub(super) n_jobs: Option<Workers>,
@@ -107,7 +107,7 @@ pub(super) struct Performance {
 #[allow(dead_code, reason = "times and speed-ups: timings.csv and bench")]
 pub(super) struct Benchmarking {
     enable_performance_tracking: bool,
-    pub(super) log_memory_usage: bool,
+    pub(super) log_memory_usage: Option<bool>,
     report_speedup_metrics: bool,
 }
 

@@ -6,8 +6,10 @@
 mod keys;
 
 use crate::error::Complaint;
-use crate::settings::JobFile;
+use crate::potentials::Named;
+use crate::settings::{How, JobFile, is_yaml};
 pub(crate) use keys::Config;
+use mlip_models::registry;
 use std::path::Path;
 
 /// The configurations that are in the program.
@@ -18,11 +20,6 @@ const BUILT_IN: [(&str, &str); 2] = [
 
 /// The one type of configuration that computes potentials.
 const TYPE: &str = "multi_mlip_stability";
-
-/// Whether a job file is one of these.
-pub(crate) fn is_yaml(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
-}
 
 /// Reads a configuration by its name, or a file.
 pub(crate) fn read(config: &str) -> Result<Config, Complaint> {
@@ -79,25 +76,27 @@ impl Config {
     pub(crate) fn into_job(self) -> (JobFile, Vec<String>) {
         let notes = self.notes();
         let preprocessor = self.preprocessor_config;
-        let models = self.mlip_names.unwrap_or_else(|| preprocessor.mlip_configs.keys().cloned().collect());
-        let task = models.iter().filter_map(|name| preprocessor.mlip_configs.get(name)?.task.clone()).next();
-        let with_file =
-            |name: &String| match preprocessor.mlip_configs.get(name).and_then(|mlip| mlip.checkpoint.as_ref()) {
-                Some(file) => format!("{name}={}", file.display()),
-                None => name.clone(),
-            };
-        let models: Vec<String> = models.iter().map(with_file).collect();
-        let job = JobFile {
-            // A task is a setting of UMA alone.
-            task: task.filter(|_| models.iter().any(|model| model.starts_with("uma"))),
-            models,
+        let models: Vec<String> =
+            self.mlip_names.unwrap_or_else(|| preprocessor.mlip_configs.keys().cloned().collect());
+        let potentials = models.into_iter().map(|name| {
+            let config = preprocessor.mlip_configs.get(&name);
+            let file = config.and_then(|config| config.checkpoint.clone());
+            let task = config.and_then(|config| config.task.clone());
+            // Upstream's preprocessor writes a task for potentials that know none, too.
+            let has = |key| registry::find(&name).is_some_and(|entry| entry.options.iter().any(|o| o.key == key));
+            let task = task.filter(|_| has("task")).map(|task| ("task".to_owned(), task));
+            Named::new(name, file, task.into_iter().collect())
+        });
+        let potentials = potentials.collect();
+        let how = How {
             timeout: preprocessor.timeout,
             structure_workers: preprocessor.n_jobs,
             max_mlip_workers: preprocessor.max_mlip_workers,
             parallel_mlips: preprocessor.parallel_mlips.or(self.performance_config.enable_parallel_mlips),
             monitor_memory: self.benchmarking.log_memory_usage,
-            ..JobFile::default()
+            ..How::default()
         };
+        let job = JobFile { how, potentials, is_preset: true, ..JobFile::default() };
         (job, notes)
     }
 }

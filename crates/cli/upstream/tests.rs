@@ -1,6 +1,7 @@
 use super::*;
-use crate::args::{RunArgs, WhatArgs, Workers};
-use crate::settings::Settings;
+use crate::args::{PresetArgs, RunArgs};
+use crate::settings::{Settings, What};
+use crate::values::{Seconds, Workers};
 
 /// The keys and values of upstream's optimized configuration, in YAML.
 const YAML: &str = "
@@ -29,8 +30,7 @@ fn run(text: &str, name: &str) -> (tempfile::TempDir, Result<Settings, Complaint
     let path = folder.path().join(name);
     std::fs::write(&path, text).unwrap();
     let config = Some(path.to_string_lossy().into_owned());
-    let settings =
-        Settings::of_run(&RunArgs { what: WhatArgs { config, ..WhatArgs::default() }, ..RunArgs::default() });
+    let settings = Settings::of_run(&RunArgs { preset: PresetArgs { config }, ..RunArgs::default() });
     (folder, settings)
 }
 
@@ -38,10 +38,12 @@ fn run(text: &str, name: &str) -> (tempfile::TempDir, Result<Settings, Complaint
 fn a_yaml_file_of_upstream_is_read_as_it_is() {
     let (folder, settings) = run(YAML, "mine.yaml");
     let settings = settings.unwrap();
-    let models: Vec<_> = settings.models.iter().map(|model| (model.name.as_str(), model.file.clone())).collect();
+    let potentials = &settings.potentials;
+    let found: Vec<_> = potentials.iter().map(|one| (one.label.as_str(), one.selection.file.clone())).collect();
     let file = folder.path().join("weights/m.model");
-    assert_eq!(models, [("orb", None), ("mace", Some(file)), ("uma", None)]);
-    assert_eq!(settings.options.task.as_deref(), Some("omat"));
+    assert_eq!(found, [("orb", None), ("mace", Some(file)), ("uma", None)]);
+    assert_eq!(potentials[2].selection.options["task"], "omat");
+    assert!(potentials[0].selection.options.is_empty() && potentials[1].selection.options.is_empty());
     assert_eq!(settings.resources.timeout_s, Some(300.0));
     assert_eq!(settings.resources.structure_workers, Some(4));
     assert_eq!(settings.resources.mlip_workers, Some(3));
@@ -50,6 +52,22 @@ fn a_yaml_file_of_upstream_is_read_as_it_is() {
     assert_eq!(settings.notes.len(), 2, "{:?}", settings.notes);
     assert!(settings.notes[0].contains("relax_structures") && !settings.notes[0].contains("embeddings"));
     assert!(settings.notes[1].contains("mace is computed on the CPU, not on `cuda`"));
+}
+
+#[test]
+fn potentials_that_are_typed_take_the_options_of_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mine.yaml");
+    std::fs::write(&path, YAML.replace("task: omat", "task: omol")).unwrap();
+    let options = |models: &[&str]| {
+        let config = Some(path.to_string_lossy().into_owned());
+        let what = What { models: models.iter().map(|text| (*text).to_owned()).collect(), ..What::default() };
+        let args = RunArgs { preset: PresetArgs { config }, what, ..RunArgs::default() };
+        Settings::of_run(&args).unwrap().potentials.remove(0).selection.options
+    };
+    assert_eq!(options(&["uma=u.pt"])["task"], "omol");
+    assert_eq!(options(&["uma=u.pt,task=omat"])["task"], "omat");
+    assert!(options(&["other:uma=u.pt"]).is_empty());
 }
 
 #[test]
@@ -69,12 +87,12 @@ fn the_configurations_in_the_program_have_upstreams_defaults() {
     let job = |name: &str| read(name).unwrap().into_job().0;
     let (plain, optimized) = (job("multi_mlip_stability"), job("multi_mlip_stability_optimized"));
     for job in [&plain, &optimized] {
-        assert_eq!(job.models, ["orb", "mace", "uma"]);
-        assert_eq!(job.timeout, Some(300.0));
-        assert_eq!(job.task.as_deref(), Some("omat"));
+        let expected = ["orb", "mace", "uma,task=omat"].map(|text| Named::parse(text).unwrap());
+        assert_eq!(job.potentials, expected);
+        assert_eq!(job.how.timeout, Some(Seconds(300.0)));
     }
-    assert_eq!(plain.structure_workers, None);
-    assert_eq!(optimized.structure_workers, Some(Workers::Number(4)));
-    assert_eq!(optimized.max_mlip_workers, Some(Workers::Number(3)));
-    assert_eq!(optimized.parallel_mlips, Some(true));
+    assert_eq!(plain.how.structure_workers, None);
+    assert_eq!(optimized.how.structure_workers.and_then(Workers::number), Some(4));
+    assert_eq!(optimized.how.max_mlip_workers.and_then(Workers::number), Some(3));
+    assert_eq!(optimized.how.parallel_mlips, Some(true));
 }

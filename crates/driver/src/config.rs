@@ -1,7 +1,9 @@
 //! What a run is: decided once, stored in `RUN/run.toml`, the same for all ranks and attempts.
 
-use mlip_atoms::{Frame, LoadOptions, PotentialId, Request};
+use crate::potential_config::PotentialConfig;
+use mlip_atoms::{Frame, PotentialId, Request};
 use mlip_calculations::{Calculation, CalculationConfig};
+use mlip_store::report::LabeledPotential;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,26 +37,6 @@ pub struct Physics {
     pub forces: bool,
     /// In the order of the tables.
     pub potentials: Vec<PotentialConfig>,
-}
-
-/// A potential of the run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PotentialConfig {
-    /// Name in the tables.
-    pub name: String,
-    /// Which weights, in words.
-    pub checkpoint: String,
-    /// Digest of the weights.
-    pub digest: String,
-    /// The choices that change its numbers, in one fixed wording.
-    #[serde(default)]
-    pub settings: String,
-    /// Checkpoint file; none for built-in weights. It may move: the digest tells.
-    #[serde(default)]
-    pub file: Option<PathBuf>,
-    /// How it is loaded.
-    pub options: LoadOptions,
 }
 
 /// All that decides time and memory, not numbers.
@@ -118,27 +100,43 @@ impl Default for Resources {
     }
 }
 
-impl PotentialConfig {
-    /// Of a loaded potential.
-    pub fn new(id: &PotentialId, file: Option<PathBuf>, options: LoadOptions) -> Self {
-        Self {
-            name: id.name.clone(),
-            checkpoint: id.checkpoint.clone(),
-            digest: id.digest.clone(),
-            settings: id.settings.clone(),
-            file,
-            options: LoadOptions { precision: id.precision, ..options },
-        }
-    }
+/// A number in `run.toml` with which nothing can be computed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{setting} is {value}, expected {expected}")]
+pub struct ImpossibleSetting {
+    setting: &'static str,
+    value: f64,
+    expected: &'static str,
+}
 
-    /// Its identity in task keys and tables.
-    pub fn id(&self) -> PotentialId {
-        PotentialId {
-            name: self.name.clone(),
-            checkpoint: self.checkpoint.clone(),
-            digest: self.digest.clone(),
-            precision: self.options.precision,
-            settings: self.settings.clone(),
+impl Resources {
+    /// Refuses what no clock or pool can do: `run.toml` may have been edited.
+    ///
+    /// # Errors
+    /// Names the first such setting.
+    pub fn validate(&self) -> Result<(), ImpossibleSetting> {
+        let seconds = [
+            ("timeout_s", self.timeout_s),
+            ("structure_timeout_s", self.structure_timeout_s),
+            ("drain_s", Some(self.drain_s)),
+            ("sync_s", Some(self.sync_s)),
+            ("sample_s", Some(self.sample_s)),
+        ];
+        for (setting, value) in seconds {
+            // Three hundred years: what clocks can add without overflow.
+            if let Some(value) = value.filter(|value| !(0.0..=1e10).contains(value)) {
+                return Err(ImpossibleSetting { setting, value, expected: "seconds, 0 to 1e10" });
+            }
+        }
+        let counts = [
+            ("structure_workers", self.structure_workers),
+            ("mlip_workers", self.mlip_workers),
+            ("threads_per_mlip", self.threads_per_mlip),
+            ("batch_size", self.batch_size),
+        ];
+        match counts.into_iter().find(|(_, value)| *value == Some(0)) {
+            Some((setting, _)) => Err(ImpossibleSetting { setting, value: 0.0, expected: "1 or more" }),
+            None => Ok(()),
         }
     }
 }
@@ -152,6 +150,12 @@ impl Physics {
     /// Identities of the potentials, in the order of the tables.
     pub fn potential_ids(&self) -> Vec<PotentialId> {
         self.potentials.iter().map(PotentialConfig::id).collect()
+    }
+
+    /// The potentials under their labels, in the order of the tables.
+    pub fn labeled_potentials(&self) -> Vec<LabeledPotential> {
+        let labeled = |config: &PotentialConfig| LabeledPotential { label: config.label.clone(), id: config.id() };
+        self.potentials.iter().map(labeled).collect()
     }
 
     /// The canonical text of all that changes a result beside structure and potential: part of each
@@ -178,56 +182,35 @@ impl Physics {
         if self.calculation != wanted.calculation {
             changes.push(format!("the calculation was {} and would become {}", self.settings(), wanted.settings()));
         }
-        let names = |physics: &Self| {
-            physics.potentials.iter().map(|potential| potential.name.as_str()).collect::<Vec<_>>().join(", ")
+        let labels = |physics: &Self| {
+            physics.potentials.iter().map(|potential| potential.label.as_str()).collect::<Vec<_>>().join(", ")
         };
-        if names(self) != names(wanted) {
-            changes.push(format!("the potentials were {} and would become {}", names(self), names(wanted)));
-        } else {
+        if labels(self) == labels(wanted) {
             for (old, new) in self.potentials.iter().zip(&wanted.potentials) {
-                let (was, would) = (old.options.precision, new.options.precision);
-                if was != would {
-                    changes.push(format!("{} ran in {was} and would run in {would}", old.name));
-                }
-                if old.settings != new.settings {
-                    let (was, would) = (&old.settings, &new.settings);
-                    changes.push(format!("{} ran with `{was}` and would run with `{would}`", old.name));
-                }
-                if old.digest != new.digest {
-                    changes.push(format!(
-                        "the weights of {} were {} (digest {}) and would become {} (digest {})",
-                        old.name,
-                        old.checkpoint,
-                        short(&old.digest),
-                        new.checkpoint,
-                        short(&new.digest)
-                    ));
-                }
+                old.changes(new, &mut changes);
             }
+        } else {
+            changes.push(format!("the potentials were {} and would become {}", labels(self), labels(wanted)));
         }
         (!changes.is_empty()).then(|| changes.join("; "))
     }
 }
 
-/// The first digits of a digest: enough for a person to tell two apart.
-fn short(digest: &str) -> &str {
-    digest.get(..12).unwrap_or(digest)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mlip_atoms::Precision;
+    use mlip_atoms::{EngineKind, Precision};
+    use std::collections::BTreeMap;
 
     fn physics() -> Physics {
-        let potential = PotentialConfig {
+        let id = PotentialId {
             name: "chgnet".into(),
             checkpoint: "chgnet-0.3.0 (built in)".into(),
             digest: "0123456789abcdef".into(),
+            precision: Precision::F32,
             settings: String::new(),
-            file: None,
-            options: LoadOptions::default(),
         };
+        let potential = PotentialConfig::new("mine".into(), &id, None, EngineKind::Native, BTreeMap::new());
         Physics {
             frame: Frame::Pymatgen,
             calculation: CalculationConfig::SinglePoint,
@@ -252,16 +235,28 @@ mod tests {
         };
         assert!(said(|p| p.frame = Frame::Ase).contains("frame was Pymatgen and would become Ase"));
         assert!(said(|p| p.forces = false).contains("forces were computed and would be left out"));
-        assert!(
-            said(|p| p.potentials[0].options.precision = Precision::F64)
-                .contains("chgnet ran in f32 and would run in f64")
-        );
+        assert!(said(|p| p.potentials[0].precision = Precision::F64).contains("mine ran in f32 and would run in f64"));
         assert!(
             said(|p| p.potentials[0].settings = "head=b".into())
-                .contains("chgnet ran with `` and would run with `head=b`")
+                .contains("mine ran with `` and would run with `head=b`")
         );
+        assert!(
+            said(|p| p.potentials[0].engine = EngineKind::Candle)
+                .contains("mine ran on the engine native and would run on candle")
+        );
+        assert!(said(|p| p.potentials[0].name = "orb".into()).contains("mine was the model chgnet and would be orb"));
         assert!(said(|p| p.potentials[0].digest = "ffff".into()).contains("digest 0123456789ab"));
-        assert!(said(|p| p.potentials.clear()).contains("potentials were chgnet and would become "));
+        assert!(said(|p| p.potentials.clear()).contains("potentials were mine and would become "));
+    }
+
+    #[test]
+    fn impossible_numbers_are_refused() {
+        assert_eq!(Resources::default().validate(), Ok(()));
+        let said = |resources: Resources| resources.validate().unwrap_err().to_string();
+        let resources = Resources { timeout_s: Some(f64::NAN), ..Resources::default() };
+        assert_eq!(said(resources), "timeout_s is NaN, expected seconds, 0 to 1e10");
+        let resources = Resources { batch_size: Some(0), ..Resources::default() };
+        assert_eq!(said(resources), "batch_size is 0, expected 1 or more");
     }
 
     #[test]
@@ -276,5 +271,53 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         mlip_store::write_run_file(folder.path(), &config).unwrap();
         assert_eq!(mlip_store::read_run_file::<RunConfig>(folder.path()).unwrap(), config);
+    }
+
+    /// Begun by version 0.1.0 with `--model lennard-jones chgnet --dtype f64`.
+    const OLDER: &str = include_str!("../tests/older_run.toml");
+
+    #[test]
+    fn the_settings_of_an_older_run_keep_their_identities() {
+        let config: RunConfig = toml::from_str(OLDER).unwrap();
+        let potentials = &config.physics.potentials;
+        let labels: Vec<&str> = potentials.iter().map(|potential| potential.label.as_str()).collect();
+        assert_eq!(labels, ["lennard-jones", "chgnet"]);
+        assert!(potentials.iter().all(|potential| potential.precision == Precision::F64));
+        assert!(
+            potentials.iter().all(|potential| potential.engine == EngineKind::Native && potential.options.is_empty())
+        );
+        assert_eq!(potentials[1].id().name, "chgnet");
+        assert_eq!(potentials[1].id().checkpoint, "chgnet-0.3.0 (built in)");
+    }
+
+    #[test]
+    fn options_of_an_older_run_are_those_that_were_set() {
+        let text = OLDER.replacen(
+            "exact_radial = false",
+            "exact_radial = true\nhead = \"b\"\ntask = \"omol\"\ncharge = -1\nspin = 2",
+            1,
+        );
+        let config: RunConfig = toml::from_str(&text).unwrap();
+        let options = &config.physics.potentials[0].options;
+        let options: Vec<(&str, &str)> = options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        assert_eq!(
+            options,
+            [("charge", "-1"), ("exact_radial", "true"), ("head", "b"), ("spin", "2"), ("task", "omol")]
+        );
+    }
+
+    #[test]
+    fn ranks_send_each_other_what_the_file_holds() {
+        let config: RunConfig = toml::from_str(OLDER).unwrap();
+        let bytes = postcard::to_stdvec(&config).unwrap();
+        assert_eq!(postcard::from_bytes::<RunConfig>(&bytes).unwrap(), config);
+        assert_eq!(toml::from_str::<RunConfig>(&toml::to_string(&config).unwrap()).unwrap(), config);
+    }
+
+    #[test]
+    fn an_unknown_setting_of_a_potential_is_named() {
+        let text = OLDER.replacen("checkpoint =", "chekpoint =", 1);
+        let error = toml::from_str::<RunConfig>(&text).unwrap_err().to_string();
+        assert!(error.contains("chekpoint"), "{error}");
     }
 }

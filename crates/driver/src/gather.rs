@@ -5,11 +5,11 @@ use crate::error::RunError;
 use crate::protocol::{Message, Order, Report, decode, encode};
 use crate::root::Root;
 use crate::setup::Setup;
-use mlip_atoms::PotentialId;
 use mlip_inputs::{InputError, Manifest};
 use mlip_ranks::{Channel, Communicator, Pause, Rank};
 use mlip_store::report::{
-    Provenance, ReportOptions, ReportPlan, ReportWriter, TableJob, TableJobs, TableRows, WrittenReport, tabulate,
+    LabeledPotential, Provenance, ReportOptions, ReportPlan, ReportWriter, TableJob, TableJobs, TableRows, WrittenReport,
+    tabulate,
 };
 use mlip_store::run_lock::REFRESH_EVERY;
 use mlip_store::{RunId, RunLock, StoreError};
@@ -25,7 +25,7 @@ const MOST_AWAITED: u64 = 64;
 struct Gathering<'a> {
     ranks: &'a mut dyn Communicator,
     run_dir: &'a Path,
-    potentials: &'a [PotentialId],
+    potentials: &'a [LabeledPotential],
     threads: usize,
     writer: ReportWriter,
     /// Jobs that were handed out.
@@ -148,7 +148,7 @@ pub fn rows(entries: &Manifest) -> impl Iterator<Item = Result<(String, String),
 /// What the report of a run with these settings is about.
 pub fn report_plan(config: &RunConfig) -> ReportPlan {
     ReportPlan {
-        potentials: config.physics.potential_ids(),
+        potentials: config.physics.labeled_potentials(),
         settings: config.physics.settings(),
         options: ReportOptions { compress: config.resources.compress },
     }

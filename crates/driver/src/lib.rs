@@ -1,7 +1,7 @@
 //! One rank's life: plan, compute, journal, gather.
 //!
 //! Module order, each using only those before it:
-//! `source`, `config`, `budget`, `typical`, `plan`, `memory`, `signals` ← `protocol` ← `error` ← `journal`, `results`, `queue`, `cache`
+//! `source`, `potential_config` ← `config`, `budget`, `typical`, `plan`, `memory`, `signals` ← `protocol` ← `error` ← `journal`, `results`, `queue`, `cache`
 //! ← `evaluator` ← `underway` ← `batcher` ← `queue` ← `shared` ← `batch` ← `worker` ← `pool` ← `coordinator` ← `progress`, `monitor` ← `events` ← `rank`, `root` ← `setup` ← `gather`
 //! ← `run` ← `estimate`.
 //!
@@ -24,6 +24,7 @@ mod memory;
 mod monitor;
 mod plan;
 mod pool;
+mod potential_config;
 mod progress;
 mod protocol;
 mod queue;
@@ -40,7 +41,7 @@ mod underway;
 mod worker;
 
 pub use budget::{Machine, NoThreads, Share, ThreadBudget, ThreadRequest, shares};
-pub use config::{Physics, PotentialConfig, Resources, RunConfig};
+pub use config::{ImpossibleSetting, Physics, Resources, RunConfig};
 pub use coordinator::Totals;
 pub use error::RunError;
 pub use estimate::{Estimate, estimate};
@@ -49,6 +50,7 @@ pub use gather::{provenance, report_plan, rows};
 pub use memory::{Resident, Sharing, default_limit, machine_bytes};
 pub use monitor::HostMemory;
 pub use plan::{Group, Item, Planner};
+pub use potential_config::PotentialConfig;
 pub use progress::Progress;
 pub use protocol::{End, ProtocolError};
 pub use run::{Engine, Finish, RootPart, execute};

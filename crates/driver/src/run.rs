@@ -108,9 +108,12 @@ pub fn execute(
 }
 
 fn check(engine: &Engine, setup: &Setup) -> Result<(), String> {
+    let configs = &setup.config.physics.potentials;
     let expected = setup.config.physics.potential_ids();
-    let found: Vec<_> = engine.potentials.iter().map(|potential| potential.id().clone()).collect();
-    if found == expected {
+    let loaded =
+        configs.iter().zip(&engine.potentials).map(|(config, potential)| config.loaded(potential.as_ref()).id());
+    let found: Vec<_> = loaded.collect();
+    if found == expected && engine.potentials.len() == configs.len() {
         return Ok(());
     }
     Err(format!(
@@ -184,6 +187,7 @@ fn prepare(
         )));
     }
     let shared = Shared {
+        labels: physics.potentials.iter().map(|potential| potential.label.clone()).collect(),
         evaluator: Evaluator {
             ids: physics.potential_ids(),
             potentials: engine.potentials,
@@ -208,6 +212,7 @@ fn prepare(
     };
     let settings = RankSettings {
         run_dir: setup.run_dir.clone(),
+        potentials: setup.config.physics.labeled_potentials(),
         budget,
         begin,
         sample_every: seconds(if resources.monitor_memory { resources.sample_s.min(1.0) } else { resources.sample_s }),
@@ -251,7 +256,7 @@ impl ThreadBasis {
             let each =
                 physics.potentials.iter().zip(&measured).zip(&costs).map(|((potential, measured), predicted)| {
                     let note = if measured.is_some() { "" } else { " (predicted: it cannot be measured)" };
-                    format!("{} {:.1} ms{note}", potential.name, measured.unwrap_or(*predicted) * 1e3)
+                    format!("{} {:.1} ms{note}", potential.label, measured.unwrap_or(*predicted) * 1e3)
                 });
             let text = format!("8 atoms of rock salt take: {}", each.collect::<Vec<_>>().join(", "));
             notes.push(Event::note(text));

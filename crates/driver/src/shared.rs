@@ -9,11 +9,11 @@ use crate::protocol::{Answer, Assignment, Predicted, Seen, Tally, ToRead, Treatm
 use crate::queue::Queue;
 use crate::source::{Loaded, StructureSource};
 use crate::underway::{Advance, AfterTask, Ended, RunningStructure, RunningTask};
-use mlip_atoms::{Deadline, DeviceError, Failure, FailureKind};
+use mlip_atoms::{Deadline, DeviceError, Failure, FailureKind, Structure};
 use mlip_calculations::Outcome;
 use mlip_inputs::Locator;
 use mlip_store::journal::read_answers;
-use mlip_store::{Answers, EntryState, Frame, StoreError, SurveyedEntry, TaskKey};
+use mlip_store::{Answers, CHARGE_UNUSED, EntryState, Frame, StoreError, SurveyedEntry, TaskKey};
 use std::any::Any;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -51,6 +51,8 @@ pub(crate) enum WorkError {
 
 /// What the threads of a rank have in common.
 pub(crate) struct Shared {
+    /// Of the potentials, in their order.
+    pub(crate) labels: Vec<String>,
     pub(crate) evaluator: Evaluator,
     pub(crate) source: Arc<dyn StructureSource>,
     pub(crate) queue: Queue,
@@ -79,7 +81,8 @@ impl Shared {
         for ToRead { entry, locator } in entries {
             let (structure, state) = match self.load(&locator) {
                 Err(failure) => (None, EntryState::Failed(failure)),
-                Ok((digested, warnings)) => {
+                Ok((digested, mut warnings)) => {
+                    warnings.extend(self.unused_charge(&digested.structure));
                     let n_atoms = u32::try_from(digested.structure.n_atoms()).unwrap_or(u32::MAX);
                     let seen = self.predict_cost(&digested);
                     self.cache.put(entry, &digested);
@@ -91,6 +94,21 @@ impl Shared {
         }
         self.evaluator.journal.append(&Frame::Surveyed(surveyed))?;
         Ok(answers)
+    }
+
+    /// Which potentials leave aside the charge or spin of a structure.
+    fn unused_charge(&self, structure: &Structure) -> Option<(String, String)> {
+        let said = [("charge", structure.charge().map(i64::from)), ("spin", structure.spin().map(i64::from))];
+        let said: Vec<String> =
+            said.into_iter().filter_map(|(what, value)| Some(format!("{what} {}", value?))).collect();
+        let potentials = self.labels.iter().zip(&self.evaluator.potentials);
+        let unused: Vec<&str> =
+            potentials.filter(|(_, potential)| !potential.uses_charge()).map(|(label, _)| label.as_str()).collect();
+        let is_worth_saying = !said.is_empty() && !unused.is_empty();
+        is_worth_saying.then(|| {
+            let sentence = format!("the structure carries {}, unused by {}", said.join(" and "), unused.join(", "));
+            (CHARGE_UNUSED.to_owned(), sentence)
+        })
     }
 
     /// A reader that panics costs its entry only.

@@ -8,10 +8,13 @@
 //!
 //! Also where it stands under the key `structure` of something else (a computed entry, a document of a database). `abc`
 //! counts where both kinds of coordinates are there; all keys but these are ignored. Axes are kept as they are.
+//!
+//! `charge` is kept where it is a whole number other than 0 (pymatgen always writes one, and takes the sum of oxidation
+//! states where none was set); `charge` and `spin` of `properties` are kept whatever they are, and count first.
 
 use crate::Parsed;
 use crate::cif::element_of_symbol;
-use crate::text::{MAX_ATOMS, failure};
+use crate::text::{MAX_ATOMS, failure, spin, whole, whole_number};
 use mlip_atoms::{Failure, Frame, Lattice, Species, Structure};
 use serde::Deserialize;
 use serde_json::error::Category;
@@ -26,6 +29,7 @@ struct Document {
     lattice: Option<Cell>,
     sites: Option<Vec<Site>>,
     charge: Option<f64>,
+    properties: Option<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -86,11 +90,12 @@ pub fn parse_json(bytes: &[u8], frame: Frame) -> Result<Parsed, Failure> {
         let cause = format!("{} sites are more than {MAX_ATOMS}", sites.len());
         return Err(failure("too_large", 1, cause, "choose a smaller cell"));
     }
-    if let Some(charge) = document.charge.filter(|charge| *charge != 0.0) {
-        remarks.once("charge_ignored", || {
-            format!("the charge of the cell is {charge}; potentials that know charges take that of --charge")
-        });
-    }
+    let properties = document.properties.as_ref();
+    let charge = match property(properties, "charge")? {
+        Some(charge) => Some(charge),
+        None => charge_of_cell(document.charge, &mut remarks),
+    };
+    let spin = property(properties, "spin")?.map(|value| spin(value, 1)).transpose()?;
     if let Some(pbc) = cell.pbc.filter(|pbc| pbc.contains(&false)) {
         let message = || format!("pbc is {pbc:?}; the structure is computed as periodic in all three directions");
         remarks.once("not_periodic", message);
@@ -114,7 +119,32 @@ pub fn parse_json(bytes: &[u8], frame: Frame) -> Result<Parsed, Failure> {
     }
     let structure = Structure::new(lattice, species, positions)
         .map_err(|error| failure("bad_number", 1, error.to_string(), "correct the coordinates"))?;
-    Ok((structure, remarks.0))
+    Ok((structure.with_charge(charge).with_spin(spin), remarks.0))
+}
+
+/// The whole number under this name among the properties of a structure.
+fn property(properties: Option<&serde_json::Value>, name: &str) -> Result<Option<i32>, Failure> {
+    match properties.and_then(|properties| properties.get(name)) {
+        None | Some(serde_json::Value::Null) => Ok(None),
+        Some(serde_json::Value::String(text)) => whole(text, 1, name).map(Some),
+        Some(value) => match value.as_f64().and_then(whole_number) {
+            Some(number) => Ok(Some(number)),
+            None => whole(&value.to_string(), 1, name).map(Some),
+        },
+    }
+}
+
+/// The charge of the cell; none where it is 0, which is written where nothing is known.
+fn charge_of_cell(charge: Option<f64>, remarks: &mut Remarks) -> Option<i32> {
+    // A sum of oxidation states may be a hair off.
+    const ROUNDING: f64 = 1e-6;
+    let charge = charge?;
+    let whole = whole_number(charge.round()).filter(|whole| (f64::from(*whole) - charge).abs() <= ROUNDING);
+    if whole.is_none() {
+        remarks
+            .once("charge_ignored", || format!("the charge of the cell is {charge}, no whole number: it is not used"));
+    }
+    whole.filter(|charge| *charge != 0)
 }
 
 impl Cell {
@@ -289,9 +319,36 @@ mod tests {
 
     #[test]
     fn what_is_not_computed_is_said() {
-        let text = SALT.replace("\"charge\": 0", "\"charge\": -1").replace("[true, true, true]", "[true, true, false]");
-        let classes: Vec<_> = read(&text).unwrap().1.into_iter().map(|(class, _)| class).collect();
+        let text =
+            SALT.replace("\"charge\": 0", "\"charge\": -0.5").replace("[true, true, true]", "[true, true, false]");
+        let (structure, remarks) = read(&text).unwrap();
+        let classes: Vec<_> = remarks.into_iter().map(|(class, _)| class).collect();
         assert_eq!(classes, ["charge_ignored", "not_periodic"]);
+        assert_eq!(structure.charge(), None);
+    }
+
+    #[test]
+    fn charge_and_spin_come_with_the_structure_and_its_properties_count_first() {
+        let read_with = |charge: &str, properties: &str| {
+            let charge = format!("\"charge\": {charge}, \"properties\": {properties}");
+            read(&SALT.replacen("\"charge\": 0, \"properties\": {}", &charge, 1))
+        };
+        let of = |charge: &str, properties: &str| {
+            read_with(charge, properties).map(|(structure, _)| (structure.charge(), structure.spin())).unwrap()
+        };
+        // What pymatgen writes where nothing is known.
+        assert_eq!(of("0", "{}"), (None, None));
+        assert_eq!(of("-1.0000000001", "{}"), (Some(-1), None));
+        assert_eq!(of("-1", r#"{"charge": 0, "spin": 2.0, "other": [1]}"#), (Some(0), Some(2)));
+        assert_eq!(of("null", r#"{"charge": null, "spin": "3"}"#), (None, Some(3)));
+        let refused = |properties: &str| read_with("0", properties).unwrap_err().message;
+        let message =
+            "charge is \"abc\", which is not a whole number; write a whole number, for example -1, or leave it out";
+        assert_eq!(refused(r#"{"charge": "abc"}"#), message);
+        assert!(
+            refused(r#"{"spin": [1]}"#).contains("spin is \"[1]\"")
+                && refused(r#"{"spin": -1}"#).contains("no multiplicity")
+        );
     }
 
     #[test]

@@ -14,4 +14,5 @@ mod xyz;
 pub use format::{Format, Parsed};
 pub use json::parse_json;
 pub use poscar::parse_poscar;
+pub use text::{parse_spin, parse_whole};
 pub use xyz::parse_xyz;

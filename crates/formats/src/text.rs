@@ -55,6 +55,45 @@ pub(crate) fn number(word: &str, line: u32, what: &str) -> Result<f64, Failure> 
     }
 }
 
+/// A charge or spin: a whole number, also as `1.0`.
+pub(crate) fn whole(word: &str, line: u32, what: &str) -> Result<i32, Failure> {
+    let number = word.trim().parse::<f64>().ok().and_then(whole_number);
+    number.ok_or_else(|| {
+        let cause = format!("{what} is {word:?}, which is not a whole number");
+        failure("bad_number", line, cause, "write a whole number, for example -1, or leave it out")
+    })
+}
+
+/// A charge or spin that stands beside a structure, in a cell of a table.
+///
+/// # Errors
+/// When it is no whole number.
+pub fn parse_whole(text: &str, what: &str) -> Result<i32, Failure> {
+    whole(text, 1, what)
+}
+
+/// A spin multiplicity that stands beside a structure.
+///
+/// # Errors
+/// When it is negative.
+pub fn parse_spin(value: i32) -> Result<u32, Failure> {
+    spin(value, 1)
+}
+
+/// A number without a fraction that an `i32` holds.
+pub(crate) fn whole_number(number: f64) -> Option<i32> {
+    let is_whole = number.fract() == 0.0 && (-1e9..=1e9).contains(&number);
+    is_whole.then_some(number as i32)
+}
+
+/// A spin multiplicity: 0 means that it is not said.
+pub(crate) fn spin(spin: i32, line: u32) -> Result<u32, Failure> {
+    u32::try_from(spin).map_err(|_| {
+        let cause = format!("the spin is {spin}, which is no multiplicity");
+        failure("bad_number", line, cause, "write 1 for a singlet, 2 for a doublet, … or leave it out")
+    })
+}
+
 /// An element by its symbol, in any case.
 pub(crate) fn element(word: &str, line: u32) -> Result<Species, Failure> {
     let mut symbol = word.to_ascii_lowercase();

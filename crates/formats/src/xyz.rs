@@ -7,10 +7,11 @@
 //! Cl 2.1 2.1 2.1
 //! ```
 //!
-//! Axes and positions are Cartesian, in Å, and are kept as they are. All keys but the three above are ignored.
+//! Axes and positions are Cartesian, in Å, and are kept as they are. `charge=` (elementary charges) and `spin=` (multiplicity)
+//! are kept too, as ASE and fairchem write them. All other keys are ignored.
 
 use crate::Parsed;
-use crate::text::{Lines, MAX_ATOMS, element, failure, number};
+use crate::text::{Lines, MAX_ATOMS, element, failure, number, spin, whole};
 use mlip_atoms::{Failure, Lattice, Species, Structure};
 
 const SYNTAX: &str = "xyz_syntax";
@@ -54,6 +55,8 @@ pub fn parse_xyz(bytes: &[u8]) -> Result<Parsed, Failure> {
         let message = format!("pbc is {pbc:?}; the structure is computed as periodic in all three directions");
         warnings.push(("not_periodic".to_owned(), message));
     }
+    let charge = value("charge").map(|text| whole(text, 2, "charge")).transpose()?;
+    let spin = value("spin").map(|text| spin(whole(text, 2, "spin")?, 2)).transpose()?;
     let (mut species, mut positions) = (Vec::with_capacity(n_atoms), Vec::with_capacity(n_atoms));
     for _ in 0..n_atoms {
         let line = lines.next().ok_or_else(|| cut(lines.number()))?;
@@ -71,7 +74,7 @@ pub fn parse_xyz(bytes: &[u8]) -> Result<Parsed, Failure> {
     }
     let structure = Structure::new(lattice, species, positions)
         .map_err(|error| failure(SYNTAX, 1, error.to_string(), "correct the frame"))?;
-    Ok((structure, warnings))
+    Ok((structure.with_charge(charge).with_spin(spin), warnings))
 }
 
 fn shortened(text: &str) -> String {
@@ -188,6 +191,23 @@ mod tests {
         let back = structure.cartesian()[1];
         assert!(back.iter().zip([2.0, 2.5, 3.0]).all(|(a, b): (&f64, f64)| (a - b).abs() < 1e-14), "{back:?}");
         assert!(warnings.is_empty());
+    }
+
+    #[test]
+    fn charge_and_spin_come_with_the_frame() {
+        let read = |pairs: &str| parse_xyz(SALT.replace("flag", pairs).as_bytes());
+        let of = |pairs: &str| read(pairs).map(|(structure, _)| (structure.charge(), structure.spin())).unwrap();
+        assert_eq!(of("flag"), (None, None));
+        assert_eq!(of("charge=-1 spin=2"), (Some(-1), Some(2)));
+        assert_eq!(of("charge=1.0 spin=\"0\""), (Some(1), Some(0)));
+        let refused = |pairs: &str| {
+            let failure = read(pairs).unwrap_err();
+            (failure.line, failure.message)
+        };
+        let message =
+            "charge is \"abc\", which is not a whole number; write a whole number, for example -1, or leave it out";
+        assert_eq!(refused("charge=abc"), (Some(2), message.to_owned()));
+        assert!(refused("spin=0.5").1.contains("spin is \"0.5\"") && refused("spin=-1").1.contains("no multiplicity"));
     }
 
     #[test]

@@ -26,7 +26,7 @@ mod table;
 pub use enumerate::{Enumeration, enumerate};
 pub use error::InputError;
 pub use load::load;
-pub use locator::{Entry, Locator, MAX_CIF_BYTES, Packing, Part};
+pub use locator::{Columns, Entry, Locator, MAX_CIF_BYTES, Packing, Part};
 pub use manifest::Manifest;
 pub use source::Source;
 pub use split::Blocks;

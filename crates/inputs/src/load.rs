@@ -1,9 +1,10 @@
 //! From a locator to a structure.
 
 use crate::Locator;
+use crate::locator::Columns;
 use mlip_atoms::{Failure, FailureKind, Structure};
 use mlip_formats::cif::{CifError, CifOptions, parse_cif};
-use mlip_formats::{Format, parse_json, parse_poscar, parse_xyz};
+use mlip_formats::{Format, parse_json, parse_poscar, parse_spin, parse_whole, parse_xyz};
 
 /// Reads and parses one entry. Gives class and sentence of each remark of the reader.
 ///
@@ -25,10 +26,26 @@ pub fn load(locator: &Locator, options: &CifOptions) -> Result<(Structure, Vec<(
         Format::Poscar => parse_poscar(&bytes),
         Format::Json | Format::JsonLines => parse_json(&bytes, options.frame),
     };
-    parsed.map_err(|failure| {
+    let parsed = parsed.map_err(|failure| {
         let line = failure.line.map(|line| line.saturating_add(locator.first_line() - 1));
         Failure { line, ..failure }
-    })
+    });
+    let (structure, remarks) = parsed?;
+    Ok((with_cells(structure, locator)?, remarks))
+}
+
+/// With charge and spin of the row of a table; empty cells say nothing.
+fn with_cells(structure: Structure, locator: &Locator) -> Result<Structure, Failure> {
+    let Locator::CsvCell { columns: Columns { charge, spin, .. }, .. } = locator else { return Ok(structure) };
+    let cell = |column: &Option<u32>, what: &str| -> Result<Option<i32>, Failure> {
+        let Some(column) = *column else { return Ok(None) };
+        let bytes = locator.read_column(column)?;
+        let text = String::from_utf8_lossy(bytes.trim_ascii()).into_owned();
+        if text.is_empty() { Ok(None) } else { parse_whole(&text, what).map(Some) }
+    };
+    let charge = cell(charge, "the column charge")?.or(structure.charge());
+    let spin = cell(spin, "the column spin")?.map(parse_spin).transpose()?.or(structure.spin());
+    Ok(structure.with_charge(charge).with_spin(spin))
 }
 
 fn as_failure(error: CifError) -> Failure {
@@ -52,5 +69,25 @@ mod tests {
             failure.message,
             "_cell_length_a is \"1,5\", which is not a finite number; write decimal points, not commas"
         );
+    }
+
+    #[test]
+    fn columns_of_a_table_give_charge_and_spin() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.csv");
+        let json = r#"{""lattice"": {""matrix"": [[4,0,0],[0,4,0],[0,0,4]]}, ""charge"": 3, ""sites"": [{""species"": [{""element"": ""Na""}], ""abc"": [0,0,0]}]}"#;
+        let rows = ["-1,2", ",", "abc,", "0,-1"].map(|cells| format!("\"{json}\",{cells}\n"));
+        std::fs::write(&path, format!("structure,Charge,spin\n{}", rows.concat())).unwrap();
+        let manifest = crate::enumerate(&[crate::Source::from_path(&path).unwrap()], &Default::default()).unwrap();
+        let read = |entry: Result<crate::Entry, _>| {
+            load(&entry.unwrap().locator, &CifOptions::default()).map(|(read, _)| (read.charge(), read.spin()))
+        };
+        let found: Vec<_> = manifest.iter().map(read).collect();
+        assert_eq!(found[0], Ok((Some(-1), Some(2))));
+        assert_eq!(found[1], Ok((Some(3), None)));
+        let message = |at: usize| found[at].clone().unwrap_err().message;
+        let expected = "the column charge is \"abc\", which is not a whole number; write a whole number, for example -1, or leave it out";
+        assert_eq!(message(2), expected);
+        assert!(message(3).contains("the spin is -1, which is no multiplicity"));
     }
 }

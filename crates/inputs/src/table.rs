@@ -1,5 +1,6 @@
 //! CSV and TSV tables with a column of CIF texts or pymatgen's JSON.
 
+use crate::locator::Columns;
 use crate::names::ID_NAMES;
 use crate::{InputError, Locator};
 use std::path::Path;
@@ -40,7 +41,9 @@ pub(crate) fn read_table(
     if let (Some(wanted), None) = (id_column, id) {
         return Err(InputError::NoColumn { path: path.into(), wanted: wanted.into(), columns });
     }
-    let column = u32::try_from(cif).unwrap_or(u32::MAX);
+    let number = |column| u32::try_from(column).unwrap_or(u32::MAX);
+    let usual = |name: &str| find(&columns, None, &[name]).filter(|column| *column != cif).map(number);
+    let columns = Columns { text: number(cif), charge: usual("charge"), spin: usual("spin") };
     let mut record = csv::ByteRecord::new();
     let mut row = 0;
     while table.read_byte_record(&mut record).map_err(parse)? {
@@ -48,7 +51,7 @@ pub(crate) fn read_table(
         let byte_offset = record.position().map_or(0, csv::Position::byte);
         let cell = id.and_then(|id| record.get(id)).unwrap_or_default().trim_ascii();
         let name = if cell.is_empty() { row.to_string() } else { String::from_utf8_lossy(cell).into_owned() };
-        visit(name, Locator::CsvCell { path: path.into(), row, byte_offset, column })?;
+        visit(name, Locator::CsvCell { path: path.into(), row, byte_offset, columns })?;
     }
     if row == 0 {
         return Err(InputError::NoStructures { path: path.into(), expected: "a row for each structure" });

@@ -93,11 +93,11 @@ pub enum StoreError {
         /// The reason.
         source: csv::Error,
     },
-    /// Two potentials of a run share a name, so the tables could not tell them apart.
-    #[error("two potentials are named `{name}`; the tables need distinct names")]
+    /// Two potentials of a run share a label, so the tables could not tell them apart.
+    #[error("two potentials have the label `{label}`; the tables need distinct labels")]
     DuplicatePotential {
-        /// The name.
-        name: String,
+        /// The label.
+        label: String,
     },
     /// The settings of a run cannot be read.
     #[error("cannot read `{}` as the settings of a run", path.display())]

@@ -48,6 +48,9 @@ pub struct SurveyedEntry {
     pub state: EntryState,
 }
 
+/// Class of the warning that a structure carries a charge or spin that not all potentials use.
+pub const CHARGE_UNUSED: &str = "charge_unused";
+
 /// What an entry turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EntryState {

@@ -75,3 +75,21 @@ impl fmt::Debug for TaskKey {
         hexadecimal(&self.0, f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mlip_atoms::{Lattice, Species, Structure};
+
+    /// Digests are of the documented bytes, computed elsewhere: they stand in the journals of all older runs.
+    #[test]
+    fn a_structure_without_charge_and_spin_has_the_digest_of_older_versions() {
+        let lattice = Lattice::from_vectors([[4.0, 0.0, 0.0], [0.0, 5.0, 0.0], [1.0, 0.0, 6.0]]).unwrap();
+        let species = ["Na", "Cl"].map(|symbol| Species::from_symbol(symbol).unwrap()).to_vec();
+        let salt = Structure::new(lattice, species, vec![[0.0; 3], [0.5, 0.5, -0.25]]).unwrap();
+        let digest = |structure: &Structure| format!("{:?}", StructureDigest::of(structure));
+        assert_eq!(digest(&salt), "4785ecd9c6a255090fa68ba3489cd81d");
+        assert_eq!(digest(&salt.clone().with_charge(Some(-1))), "d821ffea5b08824db0e0fb44f58ac8b5");
+        assert_eq!(digest(&salt.with_charge(Some(-1)).with_spin(Some(2))), "630a3ebd077fc3d7c3a46c8cf5d5852d");
+    }
+}

@@ -5,7 +5,7 @@ mod plot;
 mod split;
 mod table;
 
-use crate::args::{BenchArgs, WhatArgs};
+use crate::args::BenchArgs;
 use crate::error::Complaint;
 use crate::exit_code::ExitCode;
 use crate::settings::Settings;
@@ -33,18 +33,19 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<ExitCode, Complaint> {
     }
     settings.notes.iter().for_each(|note| eprintln!("note: {note}"));
     let cores = Machine::look("").available;
-    let splits = splits(&args.splits, cores, settings.models.len())?;
+    let splits = splits(&args.splits, cores, settings.potentials.len())?;
     std::fs::create_dir_all(&args.out)?;
     let n_entries = read_once(&settings, &args.out)?;
     let flags = flags(args);
+    let repeat = args.repeat.map_or(3, |repeat| repeat.0.get());
     let mut rows: Vec<Row> =
         splits.iter().map(|split| Row { split: *split, taken: Vec::new(), difference: None }).collect();
     // Round after round, so that whatever else the machine does hits all alike.
-    for repetition in 0..args.repeat.max(1) {
+    for repetition in 0..repeat {
         for number in 0..rows.len() {
             let run = args.out.join("runs").join(number.to_string());
             let Some(row) = rows.get_mut(number) else { continue };
-            eprintln!("round {} of {}: {} over {n_entries} entries", repetition + 1, args.repeat.max(1), row.split);
+            eprintln!("round {} of {}: {} over {n_entries} entries", repetition + 1, repeat, row.split);
             row.taken.push(measure(&flags, row.split, &run)?);
             if number > 0 && row.difference.is_none() {
                 row.difference = difference(&args.out.join("runs/0"), &run)?;
@@ -91,57 +92,14 @@ fn read_once(settings: &Settings, out: &Path) -> Result<usize, Complaint> {
     Ok(manifest.len())
 }
 
-/// The settings of the list and the potentials, for each run.
+/// The settings of the list and the potentials, for each run; what the environment says reaches them by itself.
 fn flags(args: &BenchArgs) -> Vec<OsString> {
-    let mut flags: Vec<OsString> = args.job.iter().map(|job| job.clone().into_os_string()).collect();
-    let WhatArgs {
-        cifs,
-        csv,
-        limit,
-        config,
-        models,
-        dtype,
-        head,
-        task,
-        charge,
-        spin,
-        exact_radial,
-        frame,
-        no_forces,
-        root,
-        blocks,
-        cif_column,
-        id_column,
-    } = &args.what;
-    let mut flag = |name: &str, value: Option<OsString>| {
-        if let Some(value) = value {
-            flags.push(format!("--{name}").into());
-            flags.push(value);
-        }
-    };
-    cifs.iter().chain(csv).for_each(|path| flag("cifs", Some(path.clone().into())));
-    models.iter().for_each(|model| flag("model", Some(model.into())));
-    let text = |value: Option<String>| value.map(OsString::from);
-    flag("limit", text(limit.map(|limit| limit.to_string())));
-    flag("config", config.as_ref().map(OsString::from));
-    flag("dtype", text(dtype.map(|dtype| format!("{dtype:?}").to_lowercase())));
-    flag("head", head.as_ref().map(OsString::from));
-    flag("task", task.as_ref().map(OsString::from));
-    flag("charge", text(charge.map(|charge| charge.to_string())));
-    flag("spin", text(spin.map(|spin| spin.to_string())));
-    flag("frame", text(frame.map(|frame| format!("{frame:?}").to_lowercase())));
-    flag("root", root.as_ref().map(OsString::from));
-    flag("blocks", text(blocks.map(|blocks| format!("{blocks:?}").to_lowercase())));
-    flag("cif-column", cif_column.as_ref().map(OsString::from));
-    flag("id-column", id_column.as_ref().map(OsString::from));
-    flags.extend(no_forces.then(|| "--no-forces".into()));
-    flags.extend(exact_radial.then(|| "--exact-radial".into()));
-    flags
+    args.job.iter().map(|job| job.clone().into_os_string()).chain(args.typed.iter().cloned()).collect()
 }
 
 /// Writes and prints what was measured; different results are an error.
 fn conclude(rows: &[Row], settings: &Settings, out: &Path) -> Result<ExitCode, Complaint> {
-    let names: Vec<&str> = settings.models.iter().map(|model| model.name.as_str()).collect();
+    let names: Vec<&str> = settings.potentials.iter().map(|potential| potential.label.as_str()).collect();
     let n_structures = rows.first().and_then(|row| row.taken.first()).map_or(0, |taken| taken.structures);
     let title = format!("{} on {n_structures} structures", names.join(" + "));
     AtomicFile::write(&out.join("bench.csv"), table::csv(rows).as_bytes())?;

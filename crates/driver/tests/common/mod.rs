@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use mlip_atoms::lennard_jones::{LennardJones, LennardJonesParameters};
-use mlip_atoms::{Failure, FailureKind, Frame, Lattice, LoadOptions, Potential, Species, Structure};
+use mlip_atoms::{Failure, FailureKind, Frame, Lattice, Potential, Species, Structure};
 use mlip_calculations::CalculationConfig;
 use mlip_driver::{
     Engine, Event, Finish, Loaded, Physics, PotentialConfig, Resources, RootPart, RunConfig, RunError, Setup, Signals,
@@ -208,8 +208,11 @@ impl Trial {
     }
 
     pub(crate) fn config(&self) -> RunConfig {
-        let potentials =
-            self.potentials.iter().map(|p| PotentialConfig::new(p.id(), None, LoadOptions::default())).collect();
+        let config = |p: &Arc<dyn Potential>| {
+            let label = p.id().name.clone();
+            PotentialConfig::new(label, p.id(), None, mlip_atoms::EngineKind::Native, std::collections::BTreeMap::new())
+        };
+        let potentials = self.potentials.iter().map(config).collect();
         RunConfig {
             run: "17".repeat(16),
             version: "test".into(),

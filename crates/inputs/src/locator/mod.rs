@@ -9,4 +9,4 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-pub use place::{Entry, Locator, MAX_CIF_BYTES, Packing, Part};
+pub use place::{Columns, Entry, Locator, MAX_CIF_BYTES, Packing, Part};

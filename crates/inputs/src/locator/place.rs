@@ -38,11 +38,22 @@ pub enum Locator {
         row: u64,
         /// Where the row starts in the table.
         byte_offset: u64,
-        /// From 0.
-        column: u32,
+        /// Which cells of the row are read.
+        columns: Columns,
     },
     /// A part of a file: a member of an archive, a block of a CIF, a frame of an XYZ file, an object of a JSON file.
     Part(Box<Part>),
+}
+
+/// Columns of a table, from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Columns {
+    /// Of the CIF or JSON.
+    pub text: u32,
+    /// Of the charge, where there is one.
+    pub charge: Option<u32>,
+    /// Of the spin multiplicity, where there is one.
+    pub spin: Option<u32>,
 }
 
 /// A contiguous part of a file.

@@ -19,8 +19,16 @@ impl Locator {
     pub fn read(&self) -> Result<Vec<u8>, Failure> {
         match self {
             Self::File { path } => read_file(path),
-            Self::CsvCell { path, row, byte_offset, column } => read_cell(path, *row, *byte_offset, *column),
+            Self::CsvCell { columns, .. } => self.read_column(columns.text),
             Self::Part(part) => read_part(part),
+        }
+    }
+
+    /// Another cell of the row.
+    pub(crate) fn read_column(&self, column: u32) -> Result<Vec<u8>, Failure> {
+        match self {
+            Self::CsvCell { path, row, byte_offset, .. } => read_cell(path, *row, *byte_offset, column),
+            _ => self.read(),
         }
     }
 

@@ -4,6 +4,7 @@ use super::lines::{self, Lines};
 use super::list::{Declared, Manifest};
 use crate::InputError;
 use crate::escape::{bytes_of, os_string, push_escaped, unescape};
+use crate::locator::Columns;
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -47,8 +48,8 @@ impl Manifest {
             };
             match kind {
                 Declared::Folder => folders.next().into_iter().for_each(|folder| words(&[b"d", &escaped(folder)])),
-                Declared::Table => tables.next().into_iter().for_each(|(path, column)| {
-                    words(&[b"t", column.to_string().as_bytes(), &escaped(path)]);
+                Declared::Table => tables.next().into_iter().for_each(|(path, columns)| {
+                    words(&[b"t", written(*columns).as_bytes(), &escaped(path)]);
                 }),
                 Declared::File => files.next().into_iter().for_each(|(path, store)| {
                     words(&[b"s", &escaped(path), &escaped(store)]);
@@ -117,8 +118,8 @@ impl Manifest {
         if let Some(table) = line.strip_prefix(b"t\t") {
             let number = self.tables.len();
             let tab = table.iter().position(|byte| *byte == b'\t')?;
-            let column = std::str::from_utf8(&table[..tab]).ok()?.parse().ok()?;
-            let known = self.table_number(Path::new(&os_string(unescape(&table[tab + 1..])?)), column);
+            let columns = read_columns(std::str::from_utf8(&table[..tab]).ok()?)?;
+            let known = self.table_number(Path::new(&os_string(unescape(&table[tab + 1..])?)), columns);
             return (known == number).then_some(());
         }
         if let Some(file) = line.strip_prefix(b"s\t") {
@@ -132,4 +133,30 @@ impl Manifest {
         self.lines.found(byte);
         Some(())
     }
+}
+
+/// `4`, with columns of charge and spin `4,c5,s6`.
+fn written(Columns { text, charge, spin }: Columns) -> String {
+    let mut word = text.to_string();
+    for (letter, column) in [('c', charge), ('s', spin)] {
+        if let Some(column) = column {
+            word.push_str(&format!(",{letter}{column}"));
+        }
+    }
+    word
+}
+
+/// `None` for a word that [`written`] does not give.
+fn read_columns(word: &str) -> Option<Columns> {
+    let mut words = word.split(',');
+    let mut columns = Columns { text: words.next()?.parse().ok()?, charge: None, spin: None };
+    for word in words {
+        let place = match word.get(..1)? {
+            "c" => &mut columns.charge,
+            "s" => &mut columns.spin,
+            _ => return None,
+        };
+        *place = Some(word.get(1..)?.parse().ok()?);
+    }
+    Some(columns)
 }

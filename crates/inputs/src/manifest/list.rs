@@ -3,6 +3,7 @@
 use super::lines::{self, Lines};
 use super::part;
 use crate::escape::{bytes_of, os_string, push_escaped, unescape};
+use crate::locator::Columns;
 use crate::names::file_id;
 use crate::{Entry, InputError, Locator};
 use std::collections::HashMap;
@@ -17,7 +18,7 @@ pub(super) const MOST_FOLDERS: usize = 4096;
 pub struct Manifest {
     pub(super) lines: Lines,
     pub(super) folders: Vec<PathBuf>,
-    pub(super) tables: Vec<(PathBuf, u32)>,
+    pub(super) tables: Vec<(PathBuf, Columns)>,
     /// Path and store; no store means the spool.
     pub(super) files: Vec<(PathBuf, PathBuf)>,
     /// Where compressed archives were unpacked to.
@@ -25,7 +26,7 @@ pub struct Manifest {
     /// Where lines `d`, `t` and `s` belong: (index of the entry that follows, which).
     pub(super) declared: Vec<(usize, Declared)>,
     pub(super) folder_numbers: HashMap<PathBuf, usize>,
-    pub(super) table_numbers: HashMap<(PathBuf, u32), usize>,
+    pub(super) table_numbers: HashMap<(PathBuf, Columns), usize>,
     pub(super) file_numbers: HashMap<(PathBuf, PathBuf), usize>,
 }
 
@@ -98,8 +99,8 @@ impl Manifest {
                     push_escaped(&mut line, id.as_bytes());
                 }
             }
-            Locator::CsvCell { path, row, byte_offset, column } => {
-                let number = self.table_number(path, *column);
+            Locator::CsvCell { path, row, byte_offset, columns } => {
+                let number = self.table_number(path, *columns);
                 line.extend(format!("r\t{number}\t{row}\t{byte_offset}\t").bytes());
                 push_escaped(&mut line, id.as_bytes());
             }
@@ -127,8 +128,8 @@ impl Manifest {
         number
     }
 
-    pub(super) fn table_number(&mut self, path: &Path, column: u32) -> usize {
-        let key = (path.to_owned(), column);
+    pub(super) fn table_number(&mut self, path: &Path, columns: Columns) -> usize {
+        let key = (path.to_owned(), columns);
         if let Some(number) = self.table_numbers.get(&key) {
             return *number;
         }
@@ -199,8 +200,8 @@ impl Manifest {
                 Some(Entry { id, locator: Locator::File { path } })
             }
             [b"r", table, row, byte_offset, id] => {
-                let (path, column) = self.tables.get(place(table)?)?.clone();
-                let locator = Locator::CsvCell { path, row: number(row)?, byte_offset: number(byte_offset)?, column };
+                let (path, columns) = self.tables.get(place(table)?)?.clone();
+                let locator = Locator::CsvCell { path, row: number(row)?, byte_offset: number(byte_offset)?, columns };
                 Some(Entry { id: text(id)?, locator })
             }
             [b"p", file, rest @ ..] => {

@@ -6,7 +6,7 @@
 //! ```text
 //! mlip-batch inputs 2
 //! d   FOLDER                          folder 0, 1, 2, … in order of appearance
-//! t   COLUMN  TABLE                   table 0, 1, 2, …
+//! t   COLUMNS  TABLE                  table 0, 1, 2, …: `4`, with columns of charge and spin `4,c5,s6`, from 0
 //! s   PATH  STORE                     file with several structures 0, 1, 2, …, and the file that holds the bytes;
 //!                                     nothing for the spool, which lies beside the manifest
 //! f   FOLDER_NUMBER  NAME  [ID]       a file; ID where it is not NAME without .cif

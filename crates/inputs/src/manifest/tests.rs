@@ -1,6 +1,7 @@
 use super::Manifest;
 use super::list::MOST_FOLDERS;
 use crate::escape::os_string;
+use crate::locator::Columns;
 use crate::names::file_id;
 use crate::{InputError, Locator, Packing, Part};
 use mlip_formats::Format;
@@ -12,7 +13,9 @@ fn file(path: impl Into<PathBuf>) -> Locator {
 }
 
 fn cell(path: &str, row: u64, column: u32) -> Locator {
-    Locator::CsvCell { path: path.into(), row, byte_offset: row * 100, column }
+    // The third column of a table and those behind it come with a charge, the fourth with a spin too.
+    let columns = Columns { text: column, charge: (column > 1).then_some(7), spin: (column > 2).then_some(12) };
+    Locator::CsvCell { path: path.into(), row, byte_offset: row * 100, columns }
 }
 
 fn part(name: &str, byte_offset: u64, packing: Packing) -> Locator {

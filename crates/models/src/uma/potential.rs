@@ -313,6 +313,10 @@ impl Potential for Uma {
     }
 
     /// It covered neither hyperparameters nor tasks.
+    fn uses_charge(&self) -> bool {
+        true
+    }
+
     fn former_digest(&self) -> Option<&str> {
         Some(&self.former_digest)
     }

@@ -1,9 +1,8 @@
 //! Walks over the entries of a run.
 
 use super::batch::{JobEntry, TableJob, tabulate};
-use super::{JournalSurveys, Provenance, ReportOptions, ReportWriter, WrittenReport};
+use super::{JournalSurveys, LabeledPotential, Provenance, ReportOptions, ReportWriter, WrittenReport};
 use crate::{Attempts, EntryState, Ledger, Location, StoreError, TaskKey};
-use mlip_atoms::PotentialId;
 use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
 use std::path::Path;
@@ -20,7 +19,7 @@ const JOB_ATOMS: u64 = 4096;
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReportPlan {
     /// In the order of the rows.
-    pub potentials: Vec<PotentialId>,
+    pub potentials: Vec<LabeledPotential>,
     /// The canonical text that went into every [`TaskKey`].
     pub settings: String,
     /// How to write it.
@@ -32,7 +31,7 @@ impl ReportPlan {
     pub fn keys(&self, state: Option<&EntryState>) -> Vec<TaskKey> {
         match state {
             Some(EntryState::Structure { digest, .. }) => {
-                self.potentials.iter().map(|potential| TaskKey::new(*digest, potential, &self.settings)).collect()
+                self.potentials.iter().map(|potential| TaskKey::new(*digest, &potential.id, &self.settings)).collect()
             }
             _ => Vec::new(),
         }

@@ -5,13 +5,14 @@ use super::ensemble::Ensemble;
 use super::failures::Failures;
 use super::forces::Forces;
 use super::forces_ensemble::ForcesEnsemble;
+use super::potential::LabeledPotential;
 use super::row::{EntryRow, Fetched};
 use super::source::JournalRecords;
 use super::timings::Timings;
 use super::warnings::Warnings;
 use super::{ReportCounts, energies, ensemble, failures, forces, forces_ensemble, timings, warnings};
-use crate::{EntryState, Location, StoreError};
-use mlip_atoms::{Failure, PotentialId, Species, structure::formula};
+use crate::{CHARGE_UNUSED, EntryState, Location, StoreError};
+use mlip_atoms::{Failure, Species, structure::formula};
 use mlip_calculations::Outcome;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -49,7 +50,7 @@ pub struct TableRows {
 }
 
 /// Names and columns of the tables with rows for entries.
-pub(super) fn tables(potentials: &[PotentialId]) -> Vec<(&'static str, Vec<String>)> {
+pub(super) fn tables(potentials: &[LabeledPotential]) -> Vec<(&'static str, Vec<String>)> {
     let fixed = |name, columns: &[&str]| (name, columns.iter().map(|column| (*column).to_owned()).collect());
     let mut tables = vec![
         fixed(energies::NAME, &energies::COLUMNS),
@@ -73,7 +74,7 @@ pub(super) fn tables(potentials: &[PotentialId]) -> Vec<(&'static str, Vec<Strin
 /// When a journal cannot be read or was changed.
 pub fn tabulate(
     run_dir: &Path,
-    potentials: &[PotentialId],
+    potentials: &[LabeledPotential],
     jobs: &[TableJob],
     threads: usize,
 ) -> Result<Vec<TableRows>, StoreError> {
@@ -99,7 +100,11 @@ pub fn tabulate(
     made.into_iter().map(|(_, rows)| rows).collect()
 }
 
-fn rows(journals: &mut JournalRecords, potentials: &[PotentialId], job: &TableJob) -> Result<TableRows, StoreError> {
+fn rows(
+    journals: &mut JournalRecords,
+    potentials: &[LabeledPotential],
+    job: &TableJob,
+) -> Result<TableRows, StoreError> {
     let locations: Vec<Location> = job.entries.iter().flat_map(|entry| &entry.records).flatten().copied().collect();
     let mut found = journals.read(&locations)?.into_iter();
     let mut tables = Tables::new(potentials.len());
@@ -144,7 +149,7 @@ impl Tables {
         }
     }
 
-    fn entry(&mut self, entry: &EntryRow<'_>, potentials: &[PotentialId]) -> Result<(), StoreError> {
+    fn entry(&mut self, entry: &EntryRow<'_>, potentials: &[LabeledPotential]) -> Result<(), StoreError> {
         self.count(entry, potentials.len());
         let numbers = (0..potentials.len())
             .filter_map(|position| entry.record(position).map(|fetched| fetched.record.species.as_slice()))
@@ -172,6 +177,8 @@ impl Tables {
             Some(EntryState::Structure { warnings, .. }) => {
                 self.counts.structures += 1;
                 self.counts.warnings += warnings.len() as u64;
+                self.counts.charges_unused +=
+                    u64::from(warnings.iter().any(|(class, _)| class == CHARGE_UNUSED));
             }
             None => {}
         }

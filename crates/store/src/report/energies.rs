@@ -1,9 +1,10 @@
 //! `energies.csv`: a row for each (structure, potential).
 
+use super::potential::LabeledPotential;
 use super::row::EntryRow;
 use super::table::Rows;
 use crate::{EntryState, StoreError};
-use mlip_atoms::{PotentialId, Prediction};
+use mlip_atoms::Prediction;
 use mlip_calculations::Outcome;
 
 pub(super) const NAME: &str = "energies";
@@ -39,7 +40,7 @@ impl Energies {
         &mut self,
         entry: &EntryRow<'_>,
         formula: &str,
-        potentials: &[PotentialId],
+        potentials: &[LabeledPotential],
     ) -> Result<(), StoreError> {
         for (position, potential) in potentials.iter().enumerate() {
             let record = entry.record(position);
@@ -50,8 +51,8 @@ impl Energies {
                 Some(EntryState::Structure { n_atoms, .. }) => self.0.count(n_atoms)?,
                 _ => self.0.empty(1)?,
             }
-            self.0.text(&potential.name)?;
-            self.0.text(&potential.weights())?;
+            self.0.text(&potential.label)?;
+            self.0.text(&potential.id.weights())?;
             match (entry.state, record.map(|fetched| &fetched.record.outcome)) {
                 (Some(EntryState::Failed(failure)), _) | (_, Some(Outcome::Failed(failure))) => {
                     self.0.text(&failure.kind.to_string())?;

@@ -1,10 +1,10 @@
 //! `ensemble.csv`: a row for each structure, the potentials side by side.
 
+use super::potential::LabeledPotential;
 use super::row::EntryRow;
 use super::statistics::Statistics;
 use super::table::Rows;
 use crate::{EntryState, StoreError};
-use mlip_atoms::PotentialId;
 
 pub(super) const NAME: &str = "ensemble";
 
@@ -13,10 +13,10 @@ const VOIGT: [&str; 6] = ["xx", "yy", "zz", "yz", "xz", "xy"];
 pub(super) struct Ensemble(Rows);
 
 /// The columns depend on the potentials.
-pub(super) fn columns(potentials: &[PotentialId]) -> Vec<String> {
+pub(super) fn columns(potentials: &[LabeledPotential]) -> Vec<String> {
     let mut columns = vec!["structure_id".to_owned(), "formula".to_owned(), "n_atoms".to_owned()];
     for quantity in ["energy", "max_force"] {
-        columns.extend(potentials.iter().map(|potential| format!("{quantity}_{}", potential.name)));
+        columns.extend(potentials.iter().map(|potential| format!("{quantity}_{}", potential.label)));
         columns.extend(["mean", "std", "n_mlips"].map(|statistic| format!("{quantity}_{statistic}")));
     }
     for component in VOIGT {
@@ -35,7 +35,7 @@ impl Ensemble {
         &mut self,
         entry: &EntryRow<'_>,
         formula: &str,
-        potentials: &[PotentialId],
+        potentials: &[LabeledPotential],
     ) -> Result<(), StoreError> {
         self.0.text(entry.id)?;
         self.0.text(formula)?;

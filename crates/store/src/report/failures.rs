@@ -1,9 +1,10 @@
 //! `failures.csv`: a row for each entry that could not be read and each (structure, potential) without a result.
 
+use super::potential::LabeledPotential;
 use super::row::EntryRow;
 use super::table::Rows;
 use crate::{EntryState, StoreError};
-use mlip_atoms::{Failure, PotentialId};
+use mlip_atoms::Failure;
 use mlip_calculations::Outcome;
 
 pub(super) const NAME: &str = "failures";
@@ -17,7 +18,7 @@ impl Failures {
         Self(Rows::new(NAME))
     }
 
-    pub(super) fn write(&mut self, entry: &EntryRow<'_>, potentials: &[PotentialId]) -> Result<(), StoreError> {
+    pub(super) fn write(&mut self, entry: &EntryRow<'_>, potentials: &[LabeledPotential]) -> Result<(), StoreError> {
         if let Some(EntryState::Failed(failure)) = entry.state {
             return self.row(entry, "", failure, 1);
         }
@@ -26,7 +27,7 @@ impl Failures {
                 continue;
             };
             if let Outcome::Failed(failure) = &record.outcome {
-                self.row(entry, &potential.name, failure, record.attempts)?;
+                self.row(entry, &potential.label, failure, record.attempts)?;
             }
         }
         Ok(())

@@ -1,9 +1,10 @@
 //! `forces.csv`: a row for each atom of each result.
 
+use super::potential::LabeledPotential;
 use super::row::EntryRow;
 use super::table::Rows;
 use crate::StoreError;
-use mlip_atoms::{PotentialId, Species};
+use mlip_atoms::Species;
 
 pub(super) const NAME: &str = "forces";
 
@@ -17,7 +18,7 @@ impl Forces {
         Self(Rows::new(NAME))
     }
 
-    pub(super) fn write(&mut self, entry: &EntryRow<'_>, potentials: &[PotentialId]) -> Result<(), StoreError> {
+    pub(super) fn write(&mut self, entry: &EntryRow<'_>, potentials: &[LabeledPotential]) -> Result<(), StoreError> {
         for (position, potential) in potentials.iter().enumerate() {
             let Some(record) = entry.record(position).map(|fetched| &fetched.record) else {
                 continue;
@@ -27,7 +28,7 @@ impl Forces {
             };
             for (site, force) in prediction.forces.iter().enumerate() {
                 self.0.text(entry.id)?;
-                self.0.text(&potential.name)?;
+                self.0.text(&potential.label)?;
                 self.0.count(site)?;
                 let species = record.species.get(site).and_then(|number| Species::from_atomic_number(*number));
                 self.0.text(species.map_or("", Species::symbol))?;

@@ -1,6 +1,6 @@
 //! The CSVs of a run.
 //!
-//! Module order: `row`, `table`, `statistics` ← one file a table ← `source` ← `batch` ← `run_json` ← `writer` ← `assemble`.
+//! Module order: `potential`, `row`, `table`, `statistics` ← one file a table ← `source` ← `batch` ← `run_json` ← `writer` ← `assemble`.
 
 mod assemble;
 mod batch;
@@ -10,6 +10,7 @@ mod failures;
 mod forces;
 mod forces_ensemble;
 mod memory;
+mod potential;
 mod row;
 mod run_json;
 mod source;
@@ -24,6 +25,7 @@ mod tests;
 
 pub use assemble::{ReportPlan, TableJobs, report_from_journals};
 pub use batch::{TableJob, TableRows, tabulate};
-pub use run_json::{AttemptJson, Provenance, ReportCounts, RunJson};
+pub use potential::LabeledPotential;
+pub use run_json::{AttemptJson, PotentialJson, Provenance, ReportCounts, RunJson};
 pub use source::JournalSurveys;
 pub use writer::{ReportOptions, ReportWriter, WrittenReport};

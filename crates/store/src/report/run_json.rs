@@ -1,7 +1,8 @@
 //! `run.json`: provenance.
 
+use super::LabeledPotential;
 use crate::{AtomicFile, Ledger, RunId, StoreError};
-use mlip_atoms::PotentialId;
+use mlip_atoms::Precision;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -42,6 +43,9 @@ pub struct ReportCounts {
     /// Rows of `failures.csv` by class, of entries and of (structure, potential) alike.
     #[serde(default)]
     pub failures: BTreeMap<String, u64>,
+    /// Structures with a charge or spin that not all potentials use.
+    #[serde(default)]
+    pub charges_unused: u64,
 }
 
 impl ReportCounts {
@@ -57,6 +61,7 @@ impl ReportCounts {
         for (class, count) in &more.failures {
             *self.failures.entry(class.clone()).or_default() += count;
         }
+        self.charges_unused += more.charges_unused;
     }
 }
 
@@ -68,7 +73,7 @@ pub struct RunJson {
     /// Identity of the run, 32 hexadecimal digits.
     pub run: String,
     /// Potentials in the order of the tables, with the digests of their weights.
-    pub potentials: Vec<PotentialId>,
+    pub potentials: Vec<PotentialJson>,
     /// The resolved settings.
     pub settings: serde_json::Value,
     /// Cartesian frame of forces and stress.
@@ -81,6 +86,37 @@ pub struct RunJson {
     pub wall_s: f64,
     /// The launches of the run.
     pub attempts: Vec<AttemptJson>,
+}
+
+/// A potential of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PotentialJson {
+    /// Name in the tables.
+    pub label: String,
+    /// Name of the model, as it was typed.
+    pub name: String,
+    /// Which weights, in words.
+    pub checkpoint: String,
+    /// blake3 digest of the weights, hexadecimal.
+    pub digest: String,
+    /// Precision of the evaluations.
+    pub precision: Precision,
+    /// The choices that change its numbers; empty where there are none.
+    pub settings: String,
+}
+
+impl From<&LabeledPotential> for PotentialJson {
+    fn from(potential: &LabeledPotential) -> Self {
+        let LabeledPotential { label, id } = potential.clone();
+        Self {
+            label,
+            name: id.name,
+            checkpoint: id.checkpoint,
+            digest: id.digest,
+            precision: id.precision,
+            settings: id.settings,
+        }
+    }
 }
 
 /// One launch of a run.
@@ -104,7 +140,12 @@ pub struct AttemptJson {
 
 impl RunJson {
     /// Puts together what is known of a run.
-    pub fn new(provenance: &Provenance, potentials: &[PotentialId], counts: ReportCounts, ledger: &Ledger) -> Self {
+    pub fn new(
+        provenance: &Provenance,
+        potentials: &[LabeledPotential],
+        counts: ReportCounts,
+        ledger: &Ledger,
+    ) -> Self {
         let journals = ledger.journals();
         let mut hosts: Vec<String> = journals.iter().map(|journal| journal.host.clone()).collect();
         hosts.retain(|host| !host.is_empty());
@@ -122,7 +163,7 @@ impl RunJson {
         Self {
             version: provenance.version.clone(),
             run: provenance.run.to_string(),
-            potentials: potentials.to_vec(),
+            potentials: potentials.iter().map(PotentialJson::from).collect(),
             settings: provenance.settings.clone(),
             frame: provenance.frame.clone(),
             counts,

@@ -1,9 +1,9 @@
 //! `timings.csv`: where and how long each evaluation ran. It differs from run to run.
 
+use super::potential::LabeledPotential;
 use super::row::EntryRow;
 use super::table::Rows;
 use crate::StoreError;
-use mlip_atoms::PotentialId;
 
 pub(super) const NAME: &str = "timings";
 
@@ -16,13 +16,13 @@ impl Timings {
         Self(Rows::new(NAME))
     }
 
-    pub(super) fn write(&mut self, entry: &EntryRow<'_>, potentials: &[PotentialId]) -> Result<(), StoreError> {
+    pub(super) fn write(&mut self, entry: &EntryRow<'_>, potentials: &[LabeledPotential]) -> Result<(), StoreError> {
         for (position, potential) in potentials.iter().enumerate() {
             let Some(fetched) = entry.record(position) else {
                 continue;
             };
             self.0.text(entry.id)?;
-            self.0.text(&potential.name)?;
+            self.0.text(&potential.label)?;
             self.0.count(fetched.record.species.len())?;
             self.0.text(&fetched.host)?;
             self.0.count(fetched.rank)?;

@@ -3,9 +3,8 @@
 use super::batch::{TableRows, tables};
 use super::memory::{self, Memory};
 use super::table::TableFile;
-use super::{Provenance, ReportCounts, RunJson};
+use super::{LabeledPotential, Provenance, ReportCounts, RunJson};
 use crate::{Ledger, StoreError};
-use mlip_atoms::PotentialId;
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,7 +30,7 @@ pub struct WrittenReport {
 /// Writes `RUN/report/`: the tables appear together at the end.
 pub struct ReportWriter {
     folder: PathBuf,
-    potentials: Vec<PotentialId>,
+    potentials: Vec<LabeledPotential>,
     counts: ReportCounts,
     first_failure: Option<String>,
     tables: Vec<TableFile>,
@@ -42,11 +41,11 @@ impl ReportWriter {
     /// Begins a report; what an earlier one left stays until [`ReportWriter::finish`].
     ///
     /// # Errors
-    /// When two potentials share a name or the folder cannot be written.
-    pub fn create(run_dir: &Path, potentials: &[PotentialId], options: ReportOptions) -> Result<Self, StoreError> {
-        let mut names = HashSet::new();
-        if let Some(twice) = potentials.iter().find(|potential| !names.insert(&potential.name)) {
-            return Err(StoreError::DuplicatePotential { name: twice.name.clone() });
+    /// When two potentials share a label or the folder cannot be written.
+    pub fn create(run_dir: &Path, potentials: &[LabeledPotential], options: ReportOptions) -> Result<Self, StoreError> {
+        let mut labels = HashSet::new();
+        if let Some(twice) = potentials.iter().find(|potential| !labels.insert(&potential.label)) {
+            return Err(StoreError::DuplicatePotential { label: twice.label.clone() });
         }
         let folder = run_dir.join("report");
         fs::create_dir_all(&folder).map_err(StoreError::io("create the folder", &folder))?;

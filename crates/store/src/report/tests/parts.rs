@@ -1,7 +1,7 @@
 //! What the runs of these tests are made of.
 
 use crate::journal::JournalWriter;
-use crate::report::{Provenance, ReportOptions, ReportPlan};
+use crate::report::{LabeledPotential, Provenance, ReportOptions, ReportPlan};
 use crate::samples::{RUN, header};
 use crate::{EntryState, Frame, Record, StructureDigest, SurveyedEntry};
 use mlip_atoms::{Failure, FailureKind, PotentialId, Precision};
@@ -13,14 +13,16 @@ use std::path::Path;
 pub(super) const TABLES: [&str; 8] =
     ["energies", "forces", "ensemble", "forces_ensemble", "failures", "warnings", "timings", "memory"];
 
-pub(super) fn potential(name: &str) -> PotentialId {
-    PotentialId {
-        name: name.to_owned(),
-        checkpoint: format!("{name} 1, built in"),
+/// Under a label that is not its name.
+pub(super) fn potential(label: &str) -> LabeledPotential {
+    let id = PotentialId {
+        name: format!("model-{label}"),
+        checkpoint: format!("{label} 1, built in"),
         digest: "00ff".to_owned(),
         precision: Precision::F64,
         settings: String::new(),
-    }
+    };
+    LabeledPotential { label: label.to_owned(), id }
 }
 
 pub(super) fn plan(names: &[&str]) -> ReportPlan {

@@ -82,6 +82,7 @@ fn the_tables_of_a_small_run_are_these_bytes() {
         pending: 2,
         warnings: 1,
         failures: [("disordered", 1), ("timeout", 1)].map(|(class, count)| (class.to_owned(), count)).into(),
+        charges_unused: 0,
     };
     assert_eq!(counts, expected);
     assert!(first_failure.unwrap().starts_with("in/Fe, \u{3b1}.cif: "));
@@ -174,7 +175,9 @@ fn provenance_names_potentials_hosts_and_attempts() {
     report_from_journals(run.path(), &plan, &provenance(), entries, 3).unwrap();
     let text = fs::read_to_string(run.path().join("report/run.json")).unwrap();
     let json: RunJson = serde_json::from_str(&text).unwrap();
-    assert_eq!(json.potentials, plan.potentials);
+    let expected: Vec<_> = plan.potentials.iter().map(PotentialJson::from).collect();
+    assert_eq!(json.potentials, expected);
+    assert_eq!((json.potentials[0].label.as_str(), json.potentials[0].name.as_str()), ("lj", "model-lj"));
     assert_eq!(json.hosts, ["node0", "node1"]);
     assert_eq!((json.attempts.len(), json.attempts[0].n_closed, json.attempts[0].n_records), (1, 1, 4));
     assert_eq!((json.wall_s, json.counts.ok), (30.0, 3));
@@ -213,7 +216,7 @@ fn every_float_reads_back_to_the_same_bits() {
 fn potentials_of_the_same_name_are_refused() {
     let run = tempfile::tempdir().unwrap();
     let error = ReportWriter::create(run.path(), &plan(&["lj", "lj"]).potentials, ReportOptions::default()).err();
-    assert!(matches!(error, Some(StoreError::DuplicatePotential { name }) if name == "lj"));
+    assert!(matches!(error, Some(StoreError::DuplicatePotential { label }) if label == "lj"));
 }
 
 #[test]

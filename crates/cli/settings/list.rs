@@ -1,0 +1,210 @@
+//! All settings: each stands here once, with its flag, key, environment variable, help and default.
+//!
+//! The name of a field is its key in job files, and its flag with `-` for `_` unless `long` says otherwise. `env` is
+//! `MLIP_` and the key. The help ends with the default in brackets; `docs/commands.md` repeats this list, and a test
+//! compares (`document.rs`).
+
+use crate::potentials::Named;
+use crate::values::{BlocksOf, CalculationName, Count, EngineName, FrameName, Memory, PrecisionName, Seconds, Workers};
+use serde::Deserialize;
+use std::path::PathBuf;
+
+/// A value that may have been said, or not.
+pub(crate) trait Said {
+    /// This value, or `lower` where nothing was said.
+    fn or_lower(self, lower: Self) -> Self;
+}
+
+impl<T> Said for Option<T> {
+    fn or_lower(self, lower: Self) -> Self {
+        self.or(lower)
+    }
+}
+
+impl<T> Said for Vec<T> {
+    fn or_lower(self, lower: Self) -> Self {
+        if self.is_empty() { lower } else { self }
+    }
+}
+
+/// Makes of groups of settings a struct of flags each, and one struct of all for job files, which have no groups
+/// (`serde(flatten)` would take the lines from messages).
+macro_rules! settings {
+    ($(
+        $(#[$about_group:meta])*
+        $group:ident { $( $(#[$about:meta])* $key:ident: $type:ty, )* }
+    )*) => {
+        $(
+            $(#[$about_group])*
+            #[derive(Debug, Clone, Default, clap::Args, Deserialize)]
+            #[serde(default)]
+            pub(crate) struct $group { $( $(#[$about])* pub(crate) $key: $type, )* }
+
+            impl $group {
+                /// What was said here, and where nothing was, what was said in `lower`.
+                pub(crate) fn over(self, lower: Self) -> Self {
+                    Self { $( $key: self.$key.or_lower(lower.$key), )* }
+                }
+            }
+        )*
+
+        /// All settings side by side, as a job file has them.
+        #[derive(Debug, Default, clap::Args, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub(crate) struct Keys { $( $( $(#[$about])* $key: $type, )* )* }
+
+        impl Keys {
+            /// In groups.
+            pub(super) fn into_groups(self) -> ($($group,)*) {
+                ($( $group { $( $key: self.$key, )* }, )*)
+            }
+        }
+    };
+}
+
+settings! {
+    /// What is computed.
+    What {
+        /// Structures: CIF, XYZ, POSCAR and pymatgen's JSON files, also compressed, folders, list files (`-`: from standard
+        /// input), TAR and ZIP archives, CSV tables with a column of CIFs or JSON
+        #[arg(long, visible_alias = "csv", value_name = "PATH", num_args = 1.., env = "MLIP_CIFS", value_delimiter = None)]
+        cifs: Vec<PathBuf>,
+        /// Only the first N structures [default: all]
+        #[arg(long, value_name = "N", env = "MLIP_LIMIT")]
+        limit: Option<Count>,
+        /// Potential, with its checkpoint unless that is built in, and its options; several are computed together. In
+        /// MLIP_MODEL several are separated by blanks, or by `;` [default: chgnet]
+        #[arg(long = "model", visible_alias = "models", value_name = "[LABEL:]NAME[=FILE][,KEY=VALUE…]", num_args = 1.., env = "MLIP_MODEL")]
+        models: Vec<String>,
+        /// Potentials of a job file, as tables.
+        #[arg(skip)]
+        model: Vec<Named>,
+        /// Floating-point type of the evaluations, unless a potential says `precision=` [default: f32]
+        #[arg(long, visible_alias = "dtype", value_enum, env = "MLIP_PRECISION")]
+        #[serde(alias = "dtype")]
+        precision: Option<PrecisionName>,
+        /// How potentials are computed, unless one says `engine=`: by kernels for the CPU, or by layers of candle, which are
+        /// slower and independent of them [default: native]
+        #[arg(long, value_enum, env = "MLIP_ENGINE")]
+        engine: Option<EngineName>,
+        /// Head of the one MACE checkpoint with several; of one of many: NAME=FILE,head=NAME
+        #[arg(long, value_name = "NAME", env = "MLIP_HEAD")]
+        head: Option<String>,
+        /// Task of the one UMA checkpoint; of one of many: NAME=FILE,task=NAME [default: omat]
+        #[arg(long, value_name = "NAME", env = "MLIP_TASK")]
+        task: Option<String>,
+        /// Total charge of every structure for UMA, elementary charges [default: 0]
+        #[arg(long, value_name = "N", allow_hyphen_values = true, env = "MLIP_CHARGE")]
+        charge: Option<i32>,
+        /// Spin multiplicity of every structure for UMA [default: that of the task]
+        #[arg(long, value_name = "N", env = "MLIP_SPIN")]
+        spin: Option<i32>,
+        /// MACE's radial networks themselves instead of their tables: slower, the same to 1e-8 eV/atom [default: false]
+        #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, env = "MLIP_EXACT_RADIAL")]
+        exact_radial: Option<bool>,
+        /// What is done with each structure: it is computed as it is, or at several volumes, and an equation of state is
+        /// fitted [default: single-point]
+        #[arg(long, value_enum, env = "MLIP_CALCULATION")]
+        calculation: Option<CalculationName>,
+        /// Volumes of --calculation energy-volume, an odd number from 5 on [default: 7]
+        #[arg(long, value_name = "N", env = "MLIP_VOLUME_POINTS")]
+        volume_points: Option<u32>,
+        /// Largest change of the volume in both directions for --calculation energy-volume, a part of it [default: 0.06]
+        #[arg(long, value_name = "PART", env = "MLIP_VOLUME_RANGE")]
+        volume_range: Option<f64>,
+        /// Cartesian axes of cells given by lengths and angles [default: pymatgen]
+        #[arg(long, value_enum, env = "MLIP_FRAME")]
+        frame: Option<FrameName>,
+        /// Energies only: no forces, no stress
+        #[arg(long = "no-forces", num_args = 0, default_missing_value = "false", hide_possible_values = true, env = "MLIP_FORCES")]
+        forces: Option<bool>,
+        /// Folder from which relative paths in list files start [default: the one that fits]
+        #[arg(long, value_name = "DIR", env = "MLIP_ROOT")]
+        root: Option<PathBuf>,
+        /// CIFs of which every block with a structure is an entry, not only the first: those named by --cifs themselves, or
+        /// all, in folders, lists and archives too [default: named]
+        #[arg(long, value_enum, value_name = "WHICH", env = "MLIP_BLOCKS")]
+        blocks: Option<BlocksOf>,
+        /// Column of CSV tables that holds the CIF text or JSON [default: usual names]
+        #[arg(long, value_name = "NAME", env = "MLIP_CIF_COLUMN")]
+        cif_column: Option<String>,
+        /// Column of CSV tables that holds the id [default: usual names]
+        #[arg(long, value_name = "NAME", env = "MLIP_ID_COLUMN")]
+        id_column: Option<String>,
+    }
+
+    /// How it is computed.
+    How {
+        /// Structures in flight on each rank, or auto [default: auto: cores of the rank / the other two]
+        #[arg(long, visible_alias = "n-jobs", value_name = "N", env = "MLIP_STRUCTURE_WORKERS")]
+        #[serde(alias = "n_jobs")]
+        structure_workers: Option<Workers>,
+        /// Potentials at once for one structure, at most, or auto [default: auto: 1 unless structures are few]
+        #[arg(long, value_name = "N", env = "MLIP_MAX_MLIP_WORKERS")]
+        max_mlip_workers: Option<Workers>,
+        /// All potentials of a structure at once, as far as there are cores and --max-mlip-workers allows; `=false`: one
+        /// after the other [default: what is faster]
+        #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, env = "MLIP_PARALLEL_MLIPS", overrides_with = "no_parallel_mlips")]
+        parallel_mlips: Option<bool>,
+        /// The same as --parallel-mlips=false
+        #[arg(long, num_args = 0, default_missing_value = "true", hide_possible_values = true, overrides_with = "parallel_mlips")]
+        #[serde(skip)]
+        no_parallel_mlips: Option<bool>,
+        /// Threads inside one evaluation, or auto; they pay for cells of hundreds of atoms, not with Lennard-Jones [default:
+        /// auto: 1, more where structures are fewer than cores]
+        #[arg(long, value_name = "N", env = "MLIP_THREADS_PER_MLIP")]
+        threads_per_mlip: Option<Workers>,
+        /// Grant more threads than there are cores, if asked for [default: false]
+        #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, env = "MLIP_OVERSUBSCRIBE")]
+        oversubscribe: Option<bool>,
+        /// Hand out at most N structures at a time to a rank [default: as balance asks for]
+        #[arg(long, value_name = "N", env = "MLIP_BATCH_SIZE")]
+        batch_size: Option<Count>,
+        /// Give up an evaluation after this time [default: never]
+        #[arg(long, value_name = "SECONDS", env = "MLIP_TIMEOUT")]
+        timeout: Option<Seconds>,
+        /// Give up a structure, all its potentials together, after this time [default: never]
+        #[arg(long, value_name = "SECONDS", env = "MLIP_STRUCTURE_TIMEOUT")]
+        structure_timeout: Option<Seconds>,
+        /// Memory of each rank, weights included: 4G, 500M, 4GiB, a bare number is MB [default: that of job or machine /
+        /// ranks on it]
+        #[arg(long, visible_alias = "memory", value_name = "SIZE", env = "MLIP_MEMORY_LIMIT")]
+        #[serde(alias = "memory")]
+        memory_limit: Option<Memory>,
+        /// Sample memory every second, and say on stderr what ranks and nodes hold [default: false]
+        #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, env = "MLIP_MONITOR_MEMORY")]
+        monitor_memory: Option<bool>,
+        /// Give up a structure on which the process died N times; 0: never [default: 3]
+        #[arg(long, value_name = "N", env = "MLIP_MAX_CRASHES")]
+        max_crashes: Option<u32>,
+        /// After a signal, wait at most this long for evaluations in flight [default: 20]
+        #[arg(long, value_name = "SECONDS", env = "MLIP_DRAIN")]
+        drain: Option<Seconds>,
+        /// Time between syncs of the journals to disk: what a power failure may cost [default: 5]
+        #[arg(long, value_name = "SECONDS", env = "MLIP_SYNC")]
+        sync: Option<Seconds>,
+        /// Time between samples of memory [default: 10]
+        #[arg(long, value_name = "SECONDS", env = "MLIP_SAMPLE")]
+        sample: Option<Seconds>,
+        /// Take results of other runs from this folder, and add new ones [default: none]
+        #[arg(long, value_name = "DIR", env = "MLIP_CACHE")]
+        cache: Option<PathBuf>,
+        /// Use no cache, whatever the job file says
+        #[arg(long, num_args = 0, default_missing_value = "true", hide_possible_values = true)]
+        #[serde(skip)]
+        no_cache: Option<bool>,
+        /// Write tables as .csv.zst [default: false]
+        #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, env = "MLIP_CSV_ZST")]
+        csv_zst: Option<bool>,
+        /// Missing files are an error before work starts; failures make the exit code 3 [default: false]
+        #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, env = "MLIP_STRICT")]
+        strict: Option<bool>,
+    }
+
+    /// Where the run lies.
+    Where {
+        /// Folder of the run: journals, settings, report [default: RUN]
+        #[arg(long, value_name = "RUN", env = "MLIP_OUT")]
+        out: Option<PathBuf>,
+    }
+}

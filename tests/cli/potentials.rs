@@ -1,0 +1,155 @@
+//! Potentials as users name them: labels, options, tables of job files, mistakes.
+
+use crate::support::{crystals, program, run, said};
+use std::path::Path;
+
+fn ends_well(arguments: &[&str], folder: &Path) -> String {
+    let output = run(arguments, folder);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    said(&output)
+}
+
+fn refused(arguments: &[&str], folder: &Path) -> String {
+    let output = run(&[&["run", "--cifs", "cifs"], arguments].concat(), folder);
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(!folder.join("RUN").exists());
+    said(&output)
+}
+
+fn table(folder: &Path, run: &str, name: &str) -> String {
+    std::fs::read_to_string(folder.join(run).join("report").join(name)).unwrap()
+}
+
+#[test]
+fn labels_name_columns_and_rows_of_all_tables() {
+    let folder = tempfile::tempdir().unwrap();
+    crystals(folder.path(), 1, 1);
+    let models = ["--model", "single:chgnet", "double:chgnet,precision=f64"];
+    let text = ends_well(&[&["run", "--cifs", "cifs", "--out", "A"], &models[..]].concat(), folder.path());
+    let ensemble = table(folder.path(), "A", "ensemble.csv");
+    let columns = "structure_id,formula,n_atoms,energy_single,energy_double,energy_mean,energy_std,energy_n_mlips,\
+                   max_force_single,max_force_double,max_force_mean,";
+    assert!(ensemble.starts_with(columns), "{ensemble}");
+    for name in ["energies.csv", "forces.csv", "timings.csv"] {
+        let rows = table(folder.path(), "A", name);
+        assert!(rows.contains(",single,") && rows.contains(",double,") && !rows.contains(",chgnet,"), "{name}: {rows}");
+    }
+    let json = table(folder.path(), "A", "run.json");
+    assert!(
+        json.contains("\"label\": \"double\",\n      \"name\": \"chgnet\",") && json.contains("\"precision\": \"f64\"")
+    );
+    let status = String::from_utf8(run(&["status", "A"], folder.path()).stdout).unwrap();
+    assert!(status.contains("potentials single, double\n"), "{status}");
+    let plan = run(&[&["plan", "--cifs", "cifs"], &models[..]].concat(), folder.path());
+    let plan = String::from_utf8(plan.stdout).unwrap();
+    assert!(plan.contains("on one core for single\n") && plan.contains("on one core for double\n"), "{plan}");
+    if let Some(line) = text.lines().find(|line| line.contains("8 atoms of rock salt take")) {
+        assert!(line.contains("single ") && line.contains("double "), "{line}");
+    }
+}
+
+#[test]
+fn a_job_file_names_potentials_in_tables() {
+    let folder = tempfile::tempdir().unwrap();
+    crystals(folder.path(), 1, 1);
+    let job = "cifs = [\"cifs\"]\nmodels = [\"lj:lennard-jones\"]\n\n[[model]]\nlabel = \"double\"\nname = \"chgnet\"\n\
+               precision = \"f64\"\nengine = \"native\"\n";
+    std::fs::write(folder.path().join("job.toml"), job).unwrap();
+    ends_well(&[], folder.path());
+    let ensemble = table(folder.path(), "RUN", "ensemble.csv");
+    assert!(ensemble.starts_with("structure_id,formula,n_atoms,energy_lj,energy_double,energy_mean,"), "{ensemble}");
+    std::fs::write(folder.path().join("job.toml"), job.replace("engine", "nonsense")).unwrap();
+    let output = run(&["run", "job.toml", "--out", "B"], folder.path());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        said(&output).contains("chgnet has no option `nonsense` (given as `nonsense=native`)"),
+        "{}",
+        said(&output)
+    );
+}
+
+#[test]
+fn results_are_found_under_any_label() {
+    let folder = tempfile::tempdir().unwrap();
+    crystals(folder.path(), 3, 1);
+    let arguments = |model, out| ["run", "--cifs", "cifs", "--cache", "cache", "--model", model, "--out", out];
+    ends_well(&arguments("lennard-jones", "A"), folder.path());
+    let text = ends_well(&arguments("argon:lennard-jones", "B"), folder.path());
+    assert!(text.contains("4 evaluations done (4 from the cache)"), "{text}");
+    let without = |out, label: &str| table(folder.path(), out, "energies.csv").replace(&format!(",{label},"), ",,");
+    assert_eq!(without("A", "lennard-jones"), without("B", "argon"));
+}
+
+#[test]
+fn equal_labels_and_equal_computations_are_mistakes() {
+    let folder = tempfile::tempdir().unwrap();
+    crystals(folder.path(), 1, 1);
+    assert_eq!(
+        refused(&["--model", "mace=a.model", "mace=b.model"], folder.path()),
+        "error: two potentials have the label `mace`\n  hint: give each a label of its own: --model mace-a:mace… \
+         mace-b:mace…\n"
+    );
+    assert_eq!(
+        refused(&["--model", "a:lennard-jones", "b:lennard-jones"], folder.path()),
+        "error: `a` and `b` are the same computation\n  hint: leave one out, or give it another checkpoint, precision, \
+         engine or option\n"
+    );
+}
+
+#[test]
+fn flags_of_one_potential_are_refused_where_several_or_none_has_them() {
+    let folder = tempfile::tempdir().unwrap();
+    crystals(folder.path(), 1, 1);
+    assert_eq!(
+        refused(&["--model", "a:uma=a.pt", "b:uma=b.pt", "--task", "omol"], folder.path()),
+        "error: --task omol may be meant for each of a, b\n  hint: say it with the potential: --model \
+         a:NAME=FILE,task=omol\n"
+    );
+    assert_eq!(
+        refused(&["--model", "chgnet", "--head", "x"], folder.path()),
+        "error: --head is given, but none of the potentials has that option\n  hint: `mlip-batch models` says which \
+         potential has which options\n"
+    );
+}
+
+#[test]
+fn misspelt_potentials_options_and_values_are_answered_with_what_was_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    crystals(folder.path(), 1, 1);
+    let text = refused(&["--model", "a:chgnt"], folder.path());
+    assert!(text.contains("`chgnt`") && text.contains("did you mean chgnet?"), "{text}");
+    let text = refused(&["--model", "mace=a.model,hed=x"], folder.path());
+    assert!(text.contains("mace has no option `hed`") && text.contains("did you mean head?"), "{text}");
+    let text = refused(&["--model", "chgnet,precision=f16"], folder.path());
+    assert!(text.contains("precision=f16 of chgnet: expected f32 or f64"), "{text}");
+    let text = refused(&["--model", "1:chgnet"], folder.path());
+    assert!(text.contains("`1` cannot be a label: a letter, then letters, digits, `_` and `-`"), "{text}");
+}
+
+#[test]
+fn a_moved_checkpoint_is_named_by_its_label() {
+    let folder = tempfile::tempdir().unwrap();
+    crystals(folder.path(), 1, 1);
+    ends_well(&["run", "--cifs", "cifs", "--model", "a:chgnet"], folder.path());
+    let output = run(&["resume", "RUN", "--model", "chgnet=x.pth.tar"], folder.path());
+    assert_eq!(output.status.code(), Some(2));
+    let text = "error: `chgnet` is not a potential of this run\n  hint: its potentials are a\n";
+    assert!(said(&output).ends_with(text), "{}", said(&output));
+}
+
+#[test]
+fn the_environment_names_several_potentials_and_misspelt_variables_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    crystals(folder.path(), 1, 1);
+    let mut command = program();
+    command.args(["run", "--cifs", "cifs"]).current_dir(folder.path());
+    command.env("MLIP_MODEL", "a:lennard-jones chgnet").env("MLIP_DTYPE", "f64").env("MLIP_TIMEOTU", "3");
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let warning = "warning: the environment variable MLIP_TIMEOTU is not a setting of this program and has no effect; did \
+                   you mean MLIP_TIMEOUT?\n";
+    assert!(said(&output).contains(warning), "{}", said(&output));
+    let config = std::fs::read_to_string(folder.path().join("RUN/run.toml")).unwrap();
+    assert!(config.contains("label = \"a\"") && config.contains("label = \"chgnet\""), "{config}");
+    assert!(!config.contains("f32"), "{config}");
+}
