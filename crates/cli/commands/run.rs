@@ -34,7 +34,7 @@ fn prepare(args: &RunArgs, messages: &Messages) -> Result<Prepared, Complaint> {
             .usage());
     }
     let (potentials, configs) = load_chosen(&settings.potentials)?;
-    let physics = Physics {
+    let mut physics = Physics {
         frame: settings.frame,
         calculation: settings.calculation,
         forces: settings.forces,
@@ -42,6 +42,14 @@ fn prepare(args: &RunArgs, messages: &Messages) -> Result<Prepared, Complaint> {
     };
     if exists {
         return resume::reopen(&run_dir, args.attempt.force, messages, |config| {
+            // A run keeps the digests that it was begun with.
+            for ((new, old), potential) in
+                physics.potentials.iter_mut().zip(&config.physics.potentials).zip(&potentials)
+            {
+                if potential.former_digest() == Some(old.digest.as_str()) {
+                    new.digest.clone_from(&old.digest);
+                }
+            }
             if let Some(changes) = config.physics.changes(&physics) {
                 return Err(resume::refuse(&changes));
             }

@@ -6,15 +6,15 @@
 mod golden;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use mlip_atoms::{Deadline, Potential, Precision, Request};
+use mlip_atoms::{Deadline, EngineKind, Potential, Precision, Request};
 use mlip_models::chgnet::Chgnet;
 use std::hint::black_box;
 
 const GOLDENS: &str = include_str!("../tests/chgnet/goldens_0.3.0.json");
 
 fn benchmark(criterion: &mut Criterion) {
-    let fast = Chgnet::built_in(Precision::F32).unwrap();
-    let composite = Chgnet::built_in(Precision::F32).unwrap().with_composite(&candle_core::Device::Cpu).unwrap();
+    let native = Chgnet::built_in(Precision::F32, EngineKind::Native).unwrap();
+    let candle = Chgnet::built_in(Precision::F32, EngineKind::Candle).unwrap();
     let mut group = criterion.benchmark_group("chgnet_f32");
     group.sample_size(10);
     let mut time = |route: &str, potential: &Chgnet, name: &str| {
@@ -26,9 +26,9 @@ fn benchmark(criterion: &mut Criterion) {
         });
     };
     for name in ["nacl_prim", "nio_8_strained", "lifepo4", "mgo_64_rattled"] {
-        time("fast", &fast, name);
+        time("native", &native, name);
     }
-    time("composite", &composite, "nio_8_strained");
+    time("candle", &candle, "nio_8_strained");
     group.finish();
 }
 

@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use mlip_atoms::{Deadline, Lattice, Potential, Precision, Request, Species, Structure};
+use mlip_atoms::{Deadline, EngineKind, Lattice, Potential, Precision, Request, Species, Structure};
 use mlip_models::mace::{Mace, Options};
 use std::hint::black_box;
 use std::path::Path;
@@ -43,7 +43,8 @@ fn benchmark(criterion: &mut Criterion) {
     group.sample_size(10);
     for exact_radial in [false, true] {
         let options = Options { exact_radial, ..Options::default() };
-        let potential = Mace::from_file(Path::new(&file), "mace", &options, Precision::F32).unwrap();
+        let potential =
+            Mace::from_file(Path::new(&file), "mace", &options, Precision::F32, EngineKind::Native).unwrap();
         let route = if exact_radial { "exact" } else { "table" };
         for structure in structures() {
             group.throughput(Throughput::Elements(structure.n_atoms() as u64));

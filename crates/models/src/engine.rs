@@ -1,6 +1,44 @@
-//! What the choice of an engine does to the identity of results.
+//! The routes to a model's numbers, and what the choice of one does to their identity.
 
-use mlip_atoms::{EngineKind, PotentialId};
+use mlip_atoms::{EngineKind, PotentialId, Precision};
+
+/// A network of one engine in one precision: the native one in single or double precision, or that of candle, which
+/// knows its precision itself.
+#[derive(Debug)]
+pub(crate) enum Route<S, D, C> {
+    Single(S),
+    Double(D),
+    Candle(C),
+}
+
+/// The same expression for whichever network there is.
+macro_rules! on_route {
+    ($route:expr, $network:ident => $body:expr) => {
+        match $route {
+            $crate::engine::Route::Single($network) => $body,
+            $crate::engine::Route::Double($network) => $body,
+            $crate::engine::Route::Candle($network) => $body,
+        }
+    };
+}
+pub(crate) use on_route;
+
+impl<S, D, C> Route<S, D, C> {
+    /// Loads the network that is asked for, and none of the others.
+    pub(crate) fn load<E>(
+        engine: EngineKind,
+        precision: Precision,
+        single: impl FnOnce() -> Result<S, E>,
+        double: impl FnOnce() -> Result<D, E>,
+        candle: impl FnOnce() -> Result<C, E>,
+    ) -> Result<Self, E> {
+        Ok(match (engine, precision) {
+            (EngineKind::Native, Precision::F32) => Self::Single(single()?),
+            (EngineKind::Native, Precision::F64) => Self::Double(double()?),
+            (EngineKind::Candle, _) => Self::Candle(candle()?),
+        })
+    }
+}
 
 /// Says in the settings of an id which engine computes. The native one adds nothing, so that keys of older results
 /// hold.
@@ -12,4 +50,12 @@ pub(crate) fn note(id: &mut PotentialId, engine: EngineKind) {
         id.settings.push(' ');
     }
     id.settings.push_str(&format!("engine={engine}"));
+}
+
+/// Bytes of a number.
+pub(crate) fn scalar_bytes(precision: Precision) -> u64 {
+    match precision {
+        Precision::F32 => 4,
+        Precision::F64 => 8,
+    }
 }

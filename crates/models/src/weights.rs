@@ -1,20 +1,31 @@
-//! Named weights of a checkpoint.
+//! Named weights of a checkpoint: the one reader of all models.
 
+use mlip_checkpoint::{Checkpoint, CheckpointError, DType as FileType, Tensor};
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use thiserror::Error;
 
-/// Weights by upstream's names.
+/// Weights by upstream's names: read from their file one tensor at a time, or held in memory.
 #[derive(Debug, Clone, Default)]
 pub struct Weights {
-    tensors: BTreeMap<String, Tensor>,
+    tensors: BTreeMap<String, Entry>,
+    /// Where tensors lie that are not in memory.
+    file: Option<Arc<Checkpoint>>,
 }
 
 #[derive(Debug, Clone)]
-struct Tensor {
+struct Entry {
     shape: Vec<usize>,
-    values: Vec<f64>,
+    numbers: Numbers,
+}
+
+#[derive(Debug, Clone)]
+enum Numbers {
+    Memory(Vec<f64>),
+    File(Tensor),
 }
 
 /// Why weights do not fit the model.
@@ -24,6 +35,9 @@ pub enum WeightsError {
     /// The bytes are no safetensors file.
     #[error("not a safetensors file: {0}")]
     Format(#[from] safetensors::SafeTensorError),
+    /// The file cannot be read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
     /// A tensor of a type that no potential uses.
     #[error("tensor `{name}` holds {found}, expected F32 or F64")]
     Type {
@@ -67,25 +81,31 @@ impl Weights {
         Ok((weights, metadata))
     }
 
-    /// Adds a tensor: row-major values of this shape.
-    pub fn insert(&mut self, name: String, shape: Vec<usize>, values: Vec<f64>) {
-        self.tensors.insert(name, Tensor { shape, values });
+    /// Tensors of a checkpoint. Their numbers are read when they are asked for: a file is never in memory as a whole.
+    pub fn of_checkpoint(file: Arc<Checkpoint>, tensors: impl IntoIterator<Item = (String, Tensor)>) -> Self {
+        let entry = |tensor: Tensor| Entry { shape: tensor.shape.clone(), numbers: Numbers::File(tensor) };
+        let tensors = tensors.into_iter().map(|(name, tensor)| (name, entry(tensor))).collect();
+        Self { tensors, file: Some(file) }
     }
 
-    /// The values of a tensor, row-major.
-    ///
-    /// # Errors
-    /// When it is missing or has another shape.
-    pub fn get(&self, name: &str, shape: &[usize]) -> Result<&[f64], WeightsError> {
-        let tensor = self.tensors.get(name).ok_or_else(|| WeightsError::Missing(name.into()))?;
-        if tensor.shape != shape {
-            return Err(WeightsError::Shape {
-                name: name.into(),
-                expected: shape.to_vec(),
-                found: tensor.shape.clone(),
-            });
-        }
-        Ok(&tensor.values)
+    /// Adds a tensor, or puts it in the place of the one of this name: row-major values of this shape.
+    pub fn insert(&mut self, name: String, shape: Vec<usize>, values: Vec<f64>) {
+        self.tensors.insert(name, Entry { shape, numbers: Numbers::Memory(values) });
+    }
+
+    /// All names, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
+    /// Whether there is a tensor of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
+    /// Whether there is a tensor whose name begins so.
+    pub fn has_prefix(&self, prefix: &str) -> bool {
+        self.names().any(|name| name.starts_with(prefix))
     }
 
     /// Names and shapes, in the order of names.
@@ -93,38 +113,66 @@ impl Weights {
         self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor.shape.as_slice()))
     }
 
-    /// Name, shape and values of all tensors, by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[usize], &[f64])> {
-        self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor.shape.as_slice(), tensor.values.as_slice()))
+    /// The shape of a tensor.
+    ///
+    /// # Errors
+    /// When there is none of this name.
+    pub fn shape(&self, name: &str) -> Result<&[usize], WeightsError> {
+        Ok(&self.entry(name)?.shape)
+    }
+
+    /// The values of a tensor, row-major, where it has this shape.
+    ///
+    /// # Errors
+    /// When it is missing, has another shape or cannot be read.
+    pub fn get(&self, name: &str, shape: &[usize]) -> Result<Cow<'_, [f64]>, WeightsError> {
+        let found = self.shape(name)?;
+        if found != shape {
+            return Err(WeightsError::Shape { name: name.into(), expected: shape.to_vec(), found: found.to_vec() });
+        }
+        self.values(name)
+    }
+
+    /// The values of a tensor, row-major; integers and truth values as numbers.
+    ///
+    /// # Errors
+    /// When it is missing or cannot be read.
+    pub fn values(&self, name: &str) -> Result<Cow<'_, [f64]>, WeightsError> {
+        match (&self.entry(name)?.numbers, &self.file) {
+            (Numbers::Memory(values), _) => Ok(Cow::Borrowed(values)),
+            (Numbers::File(tensor), Some(file)) if is_float(tensor) => Ok(Cow::Owned(file.read_f64(tensor)?)),
+            (Numbers::File(tensor), Some(file)) => {
+                Ok(Cow::Owned(file.read_i64(tensor)?.into_iter().map(|x| x as f64).collect()))
+            }
+            (Numbers::File(_), None) => Err(WeightsError::Missing(name.into())),
+        }
     }
 
     /// blake3 over names, shapes and values: the same weights have the same digest, whatever file they came from.
-    pub fn digest(&self) -> String {
-        let mut digest = Digest::default();
+    ///
+    /// # Errors
+    /// When a tensor cannot be read.
+    pub fn digest(&self) -> Result<String, WeightsError> {
+        let mut digest = blake3::Hasher::new();
         for (name, tensor) in &self.tensors {
-            digest.add(name, &tensor.shape, &tensor.values);
+            digest.update(name.as_bytes());
+            digest.update(&[0]);
+            digest.update(&(tensor.shape.len() as u64).to_le_bytes());
+            for n in &tensor.shape {
+                digest.update(&(*n as u64).to_le_bytes());
+            }
+            let bytes = self.values(name)?.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>();
+            digest.update(&bytes);
         }
-        digest.finish()
+        Ok(digest.finalize().to_hex().to_string())
+    }
+
+    fn entry(&self, name: &str) -> Result<&Entry, WeightsError> {
+        self.tensors.get(name).ok_or_else(|| WeightsError::Missing(name.into()))
     }
 }
 
-/// The digest of weights that are read one after the other, in the order of names.
-#[derive(Default)]
-pub(crate) struct Digest(blake3::Hasher);
-
-impl Digest {
-    pub(crate) fn add(&mut self, name: &str, shape: &[usize], values: &[f64]) {
-        self.0.update(name.as_bytes());
-        self.0.update(&[0]);
-        self.0.update(&(shape.len() as u64).to_le_bytes());
-        for n in shape {
-            self.0.update(&(*n as u64).to_le_bytes());
-        }
-        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>();
-        self.0.update(&bytes);
-    }
-
-    pub(crate) fn finish(&self) -> String {
-        self.0.finalize().to_hex().to_string()
-    }
+/// Whether a tensor of a file holds floating-point numbers.
+pub(crate) fn is_float(tensor: &Tensor) -> bool {
+    matches!(tensor.dtype, FileType::F16 | FileType::BF16 | FileType::F32 | FileType::F64)
 }

@@ -5,8 +5,10 @@
 mod golden;
 
 use golden::{Answer, Golden};
-use mlip_atoms::{Deadline, Potential, Precision, PredictError, Prediction, Request};
-use mlip_models::chgnet::Chgnet;
+use mlip_atoms::{Deadline, EngineKind, Potential, Precision, PredictError, Prediction, Request};
+use mlip_models::chgnet::{Chgnet, Config};
+use mlip_models::weights::Weights;
+use std::sync::Arc;
 
 const REAL: &str = include_str!("chgnet/goldens_0.3.0.json");
 const TINY: &str = include_str!("chgnet/goldens_tiny.json");
@@ -14,7 +16,7 @@ const TINY_WEIGHTS: &[u8] = include_bytes!("chgnet/chgnet_tiny.safetensors");
 const ALL: Request = Request { forces: true, atom_features: true };
 
 fn tiny(precision: Precision) -> Chgnet {
-    Chgnet::from_safetensors(TINY_WEIGHTS, "tiny", precision).unwrap()
+    Chgnet::from_safetensors(TINY_WEIGHTS, "tiny", precision, EngineKind::Native).unwrap()
 }
 
 fn predict(potential: &Chgnet, golden: &Golden) -> Result<Prediction, PredictError> {
@@ -102,13 +104,13 @@ const ROUNDED: Deviation = Deviation { energy: 1e-6, forces: 4e-5, stress: 2e-6,
 
 #[test]
 fn double_precision_equals_upstream_to_the_last_digits() {
-    assert_eq!(compare(&Chgnet::built_in(Precision::F64).unwrap(), REAL, EXACT), 23);
+    assert_eq!(compare(&Chgnet::built_in(Precision::F64, EngineKind::Native).unwrap(), REAL, EXACT), 23);
     assert_eq!(compare(&tiny(Precision::F64), TINY, EXACT), 12);
 }
 
 #[test]
 fn single_precision_equals_upstream_to_its_rounding() {
-    assert_eq!(compare(&Chgnet::built_in(Precision::F32).unwrap(), REAL, ROUNDED), 23);
+    assert_eq!(compare(&Chgnet::built_in(Precision::F32, EngineKind::Native).unwrap(), REAL, ROUNDED), 23);
     assert_eq!(compare(&tiny(Precision::F32), TINY, ROUNDED), 12);
 }
 
@@ -116,15 +118,29 @@ fn single_precision_equals_upstream_to_its_rounding() {
 #[test]
 fn upstreams_file_and_safetensors_are_the_same_potential() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/chgnet/chgnet_tiny.pth.tar");
-    let native = Chgnet::from_file(&path, Precision::F64).unwrap();
+    let native = Chgnet::from_file(&path, Precision::F64, EngineKind::Native).unwrap();
     assert_eq!(native.id().digest, tiny(Precision::F64).id().digest);
     assert_eq!(native.id().checkpoint, "chgnet_tiny.pth.tar");
     assert_eq!(compare(&native, TINY, EXACT), 12);
 }
 
+/// The cutoff changes numbers as weights do.
+#[test]
+fn other_hyperparameters_have_another_digest() {
+    let (weights, metadata) = Weights::from_safetensors(TINY_WEIGHTS).unwrap();
+    let weights = Arc::new(weights);
+    let potential = |config: Config| Chgnet::of(config, &weights, "tiny", Precision::F64, EngineKind::Native).unwrap();
+    let config = serde_json::from_str::<Config>(&metadata["model_args"]).unwrap();
+    let shorter = Config { atom_graph_cutoff: 4.5, ..config.clone() };
+    let (one, other) = (potential(config), potential(shorter));
+    assert_ne!(one.id().digest, other.id().digest);
+    assert_eq!(one.former_digest(), other.former_digest());
+    assert_eq!(one.former_digest(), Some(weights.digest().unwrap().as_str()));
+}
+
 #[test]
 fn a_result_does_not_depend_on_what_is_in_the_batch() {
-    let potential = Chgnet::built_in(Precision::F32).unwrap();
+    let potential = Chgnet::built_in(Precision::F32, EngineKind::Native).unwrap();
     let structures =
         golden::read(REAL).iter().filter(|g| g.f64.error.is_none()).map(Golden::structure).collect::<Vec<_>>();
     let together = potential.predict(&structures.iter().collect::<Vec<_>>(), ALL, &Deadline::NONE);
@@ -147,7 +163,10 @@ fn what_was_not_asked_for_is_not_computed() {
 fn an_evaluation_ends_at_its_deadline() {
     let golden = &golden::read(REAL)[7];
     let deadline = Deadline::after(std::time::Duration::from_micros(200));
-    let error = Chgnet::built_in(Precision::F64).unwrap().predict(&[&golden.structure()], ALL, &deadline).remove(0);
+    let error = Chgnet::built_in(Precision::F64, EngineKind::Native)
+        .unwrap()
+        .predict(&[&golden.structure()], ALL, &deadline)
+        .remove(0);
     assert!(matches!(error, Err(PredictError::Timeout { .. })), "{error:?}");
 }
 

@@ -5,8 +5,7 @@
 mod conformance;
 mod golden;
 
-use candle_core::Device;
-use mlip_atoms::{Deadline, Precision, Request, Structure};
+use mlip_atoms::{Deadline, EngineKind, Precision, Request, Structure};
 use mlip_models::chgnet::Chgnet;
 
 const REAL: &str = include_str!("chgnet/goldens_0.3.0.json");
@@ -14,11 +13,11 @@ const TINY: &str = include_str!("chgnet/goldens_tiny.json");
 const TINY_WEIGHTS: &[u8] = include_bytes!("chgnet/chgnet_tiny.safetensors");
 
 fn real() -> Chgnet {
-    Chgnet::built_in(Precision::F64).unwrap()
+    Chgnet::built_in(Precision::F64, EngineKind::Native).unwrap()
 }
 
 fn tiny() -> Chgnet {
-    Chgnet::from_safetensors(TINY_WEIGHTS, "tiny", Precision::F64).unwrap()
+    tiny_by(EngineKind::Native)
 }
 
 /// Runs a check on both sets of weights.
@@ -77,19 +76,21 @@ fn the_choice_of_lattice_vectors_changes_nothing() {
     });
 }
 
-/// The composite is plain candle operations: what an accelerator would run.
+fn tiny_by(engine: EngineKind) -> Chgnet {
+    Chgnet::from_safetensors(TINY_WEIGHTS, "tiny", Precision::F64, engine).unwrap()
+}
+
 #[test]
-fn the_composite_route_gives_the_predictions_of_the_fast_route() {
+fn the_engine_of_candle_gives_the_predictions_of_the_native_one() {
     use mlip_atoms::Potential;
     let request = Request { forces: true, atom_features: true };
-    for (fast, composite, json) in [
-        (real(), real().with_composite(&Device::Cpu).unwrap(), REAL),
-        (tiny(), tiny().with_composite(&Device::Cpu).unwrap(), TINY),
-    ] {
-        assert_eq!(fast.id(), composite.id());
+    let real_candle = Chgnet::built_in(Precision::F64, EngineKind::Candle).unwrap();
+    for (native, candle, json) in [(real(), real_candle, REAL), (tiny(), tiny_by(EngineKind::Candle), TINY)] {
+        assert_eq!((&native.id().digest, native.id().settings.as_str()), (&candle.id().digest, ""));
+        assert_eq!(candle.id().settings, "engine=candle");
         for name in SYMMETRIES {
             let structure = golden::named(json, name).structure();
-            let [a, b] = [&fast, &composite]
+            let [a, b] = [&native, &candle]
                 .map(|potential| potential.predict(&[&structure], request, &Deadline::NONE).remove(0).unwrap());
             conformance::assert_close("energy", &[a.energy], &[b.energy], 1e-10);
             conformance::assert_close("forces", &a.forces.concat(), &b.forces.concat(), 1e-9);
@@ -102,14 +103,14 @@ fn the_composite_route_gives_the_predictions_of_the_fast_route() {
 }
 
 #[test]
-fn the_composite_route_computes_the_energy_alone_and_ends_at_its_deadline() {
+fn the_engine_of_candle_computes_the_energy_alone_and_ends_at_its_deadline() {
     use mlip_atoms::{Potential, PredictError};
-    let composite = tiny().with_composite(&Device::Cpu).unwrap();
+    let candle = tiny_by(EngineKind::Candle);
     let golden = golden::named(TINY, "srtio3_rattled");
     let request = Request { forces: false, atom_features: false };
-    let energy = composite.predict(&[&golden.structure()], request, &Deadline::NONE).remove(0).unwrap();
+    let energy = candle.predict(&[&golden.structure()], request, &Deadline::NONE).remove(0).unwrap();
     assert!(energy.forces.is_empty() && (energy.energy - golden.f64.energy).abs() < 1e-9);
     let deadline = Deadline::after(std::time::Duration::ZERO);
-    let error = composite.predict(&[&golden.structure()], request, &deadline).remove(0);
+    let error = candle.predict(&[&golden.structure()], request, &deadline).remove(0);
     assert!(matches!(error, Err(PredictError::Timeout { .. })), "{error:?}");
 }

@@ -5,7 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy recognizes tests, but not their helper functions")]
 
-use mlip_atoms::{Deadline, Lattice, Potential, Precision, Prediction, Request, Species, Structure};
+use mlip_atoms::{Deadline, EngineKind, Lattice, Potential, Precision, Prediction, Request, Species, Structure};
 use mlip_models::mace::{Descriptors, Mace, Options};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -88,7 +88,7 @@ fn structure(entry: &Value) -> Structure {
 
 fn load(fixture: &Fixture, head: Option<&str>, precision: Precision, exact_radial: bool) -> Mace {
     let options = Options { head: head.map(str::to_owned), exact_radial };
-    Mace::from_file(&fixture.model, "mace", &options, precision)
+    Mace::from_file(&fixture.model, "mace", &options, precision, EngineKind::Native)
         .unwrap_or_else(|error| panic!("{}: {error}", fixture.name))
 }
 
@@ -217,12 +217,12 @@ fn a_head_must_be_chosen_where_there_are_several() {
     let folder = here().join("two_heads/two_heads.model");
     let fail = |head: Option<&str>| {
         let options = Options { head: head.map(str::to_owned), ..Options::default() };
-        Mace::from_file(&folder, "mace", &options, Precision::F32).err().unwrap().to_string()
+        Mace::from_file(&folder, "mace", &options, Precision::F32, EngineKind::Native).err().unwrap().to_string()
     };
     assert_eq!(fail(None), "no head was chosen; the file has the heads Default, pbe_d3: choose one with head=NAME");
     assert!(fail(Some("pbe")).starts_with("there is no head `pbe`; the file has the heads Default, pbe_d3"));
     let options = Options { head: Some("pbe_d3".into()), exact_radial: true };
-    let potential = Mace::from_file(&folder, "mace", &options, Precision::F32).unwrap();
+    let potential = Mace::from_file(&folder, "mace", &options, Precision::F32, EngineKind::Native).unwrap();
     assert_eq!(potential.id().settings, "head=pbe_d3 exact_radial");
 }
 
@@ -230,7 +230,8 @@ fn a_head_must_be_chosen_where_there_are_several() {
 fn files_that_are_no_mace_are_refused_by_name() {
     let chgnet = Path::new(env!("CARGO_MANIFEST_DIR")).join("../checkpoint/tests/data/chgnet_tiny.pth.tar");
     let fail = |path: &Path| {
-        let error = Mace::from_file(path, "mace", &Options::default(), Precision::F32).err().unwrap();
+        let error =
+            Mace::from_file(path, "mace", &Options::default(), Precision::F32, EngineKind::Native).err().unwrap();
         let mut text = error.to_string();
         let mut source = std::error::Error::source(&error);
         while let Some(inner) = source {
@@ -305,7 +306,7 @@ fn full_size_models_agree_with_upstream() {
             [(Precision::F64, true), (Precision::F64, false), (Precision::F32, true), (Precision::F32, false)]
         {
             let options = Options { exact_radial, ..Options::default() };
-            let potential = Mace::from_file(&path, "mace", &options, precision).unwrap();
+            let potential = Mace::from_file(&path, "mace", &options, precision, EngineKind::Native).unwrap();
             for (structure, double) in golden["float64"].as_object().unwrap() {
                 let found = structures.iter().find(|(name, _)| name == structure).unwrap();
                 let what = format!("{name} {structure} {precision}, exact: {exact_radial}");
@@ -349,7 +350,9 @@ fn a_model_with_another_activation_or_block_is_refused() {
             }
             bytes
         });
-        Mace::from_file(model.path(), "mace", &Options::default(), Precision::F32).err().map(|error| error.to_string())
+        Mace::from_file(model.path(), "mace", &Options::default(), Precision::F32, EngineKind::Native)
+            .err()
+            .map(|error| error.to_string())
     };
     assert_eq!(replace("torch.nn.functional\nsilu\n", "torch.nn.functional\nsilu\n"), None);
     let error = replace("torch.nn.functional\nsilu\n", "torch.nn.functional\ntanh\n").unwrap();

@@ -5,7 +5,7 @@
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 mod conformance;
 
-use mlip_atoms::{Lattice, Precision, Species, Structure};
+use mlip_atoms::{EngineKind, Lattice, Precision, Species, Structure};
 use mlip_models::mace::{Mace, Options};
 use std::path::{Path, PathBuf};
 
@@ -34,7 +34,7 @@ fn potentials() -> Vec<Mace> {
     let load = |(path, head): (PathBuf, Option<&str>)| {
         let head = head.map(str::to_owned);
         let options = Options { head, ..Options::default() };
-        Mace::from_file(&path, "mace", &options, Precision::F64).unwrap()
+        Mace::from_file(&path, "mace", &options, Precision::F64, EngineKind::Native).unwrap()
     };
     models.into_iter().map(load).collect()
 }

@@ -4,9 +4,12 @@
 
 mod orb_support;
 
-use mlip_atoms::{Deadline, Potential, Precision, PredictError, Prediction, Request, Species, Structure};
-use mlip_models::orb::{Orb, Tensors, VARIANTS};
+use mlip_atoms::{Deadline, EngineKind, Potential, Precision, PredictError, Prediction, Request, Species, Structure};
+use mlip_models::orb::{Orb, VARIANTS};
+use mlip_models::weights::Weights;
 use orb_support::{Answer, Golden, data, from_recipe, golden, goldens, hashed, real, tiny, tiny_candle};
+
+use std::sync::Arc;
 
 const ALL: Request = Request { forces: true, atom_features: true };
 const ENERGY: Request = Request { forces: false, atom_features: false };
@@ -252,17 +255,22 @@ fn names_are_known_with_hyphens_and_with_underscores() {
         }
     }
     assert_eq!(tiny("orb", Precision::F32).variant().name, "orb-v3-conservative-inf-omat");
-    assert!(Orb::from_file("orb-v2", &data("orb_tiny_direct.ckpt"), Precision::F32).is_err());
+    assert!(Orb::from_file("orb-v2", &data("orb_tiny_direct.ckpt"), Precision::F32, EngineKind::Native).is_err());
 }
 
 /// The message of a refusal.
-fn refused(model: &str, weights: &mlip_models::weights::Weights) -> String {
-    Orb::new(model, &Tensors::of(weights), "test", Precision::F32).err().unwrap().to_string()
+fn refused(model: &str, weights: Weights) -> String {
+    Orb::new(model, &Arc::new(weights), "test", Precision::F32, EngineKind::Native).err().unwrap().to_string()
 }
 
 #[test]
 fn a_file_that_is_another_model_is_refused_with_what_differs() {
-    let other_kind = Orb::from_file("orb-v3-direct-inf-omat", &data("orb_tiny_conservative.ckpt"), Precision::F32);
+    let other_kind = Orb::from_file(
+        "orb-v3-direct-inf-omat",
+        &data("orb_tiny_conservative.ckpt"),
+        Precision::F32,
+        EngineKind::Native,
+    );
     let message = other_kind.err().unwrap().to_string();
     assert!(
         message.contains("holds a conservative model") && message.contains("no tensors `heads.forces.*`"),
@@ -272,28 +280,31 @@ fn a_file_that_is_another_model_is_refused_with_what_differs() {
     std::fs::create_dir_all(&folder).unwrap();
     let named = folder.join("orb-v3-conservative-20-omat-20250404.ckpt");
     std::fs::copy(data("orb_tiny_conservative.ckpt"), &named).unwrap();
-    let message = Orb::from_file("orb", &named, Precision::F32).err().unwrap().to_string();
+    let message = Orb::from_file("orb", &named, Precision::F32, EngineKind::Native).err().unwrap().to_string();
     assert!(message.contains("named after `orb-v3-conservative-20-omat`"), "{message}");
-    assert!(Orb::from_file("orb_v3_conservative_20_omat", &named, Precision::F32).is_ok());
+    assert!(Orb::from_file("orb_v3_conservative_20_omat", &named, Precision::F32, EngineKind::Native).is_ok());
     std::fs::remove_dir_all(&folder).unwrap();
 
     let recipe = || from_recipe(&data("orb_real_conservative.recipe.json"));
     let mut weights = recipe();
     weights.insert("model.conditioner.charge.weight".into(), vec![1], vec![0.0]);
-    assert!(refused("orb", &weights).contains("charge and spin"));
+    assert!(refused("orb", weights).contains("charge and spin"));
     let mut weights = recipe();
     weights.insert("model.gnn_stacks.2._gate.weight".into(), vec![1], vec![0.0]);
-    assert!(refused("orb", &weights).contains("`model.gnn_stacks.2._gate.weight` does not belong to ORB v3"));
+    assert!(refused("orb", weights).contains("`model.gnn_stacks.2._gate.weight` does not belong to ORB v3"));
     let mut weights = recipe();
     weights.insert("model.rbf_transform.r_max".into(), vec![], vec![5.0]);
-    assert!(refused("orb", &weights).contains("expected 6, got [5.0]"));
+    assert!(refused("orb", weights).contains("expected 6, got [5.0]"));
     let mut weights = recipe();
     weights.insert("model.gnn_stacks.3._edge_mlp.mlp.NN-1.weight".into(), vec![1024, 512], vec![0.0; 1024 * 512]);
-    assert!(refused("orb", &weights).contains("expected shape [1024, 1024], got [1024, 512]"));
+    assert!(refused("orb", weights).contains("expected shape [1024, 1024], got [1024, 512]"));
     let mut weights = recipe();
     weights.insert("model.gnn_stacks.5._edge_mlp.layer_norm.weight".into(), vec![256], vec![0.0; 256]);
-    assert!(refused("orb", &weights).contains("`model.gnn_stacks.5._edge_mlp.mlp.NN-0.weight` is missing"));
+    assert!(refused("orb", weights).contains("`model.gnn_stacks.5._edge_mlp.mlp.NN-0.weight` is missing"));
     let mut weights = recipe();
     weights.insert("heads.magmoms.mlp.NN-0.weight".into(), vec![1], vec![0.0]);
-    assert!(Orb::new("orb", &Tensors::of(&weights), "test", Precision::F32).is_ok(), "upstream is lenient with heads");
+    assert!(
+        Orb::new("orb", &Arc::new(weights), "test", Precision::F32, EngineKind::Native).is_ok(),
+        "upstream is lenient with heads"
+    );
 }

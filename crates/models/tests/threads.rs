@@ -6,7 +6,7 @@
 mod golden;
 mod orb_support;
 
-use mlip_atoms::{Deadline, Lattice, Potential, Precision, PredictError, Prediction, Request, Structure};
+use mlip_atoms::{Deadline, EngineKind, Lattice, Potential, Precision, PredictError, Prediction, Request, Structure};
 use mlip_models::chgnet::Chgnet;
 use mlip_models::mace::{Mace, Options};
 use std::path::Path;
@@ -59,8 +59,8 @@ fn check(potential: &dyn Potential, structure: &Structure) {
 
 #[test]
 fn threads_change_no_bit_of_chgnet() {
-    check(&Chgnet::built_in(Precision::F32).unwrap(), &supercell([1, 3, 4]));
-    check(&Chgnet::built_in(Precision::F64).unwrap(), &supercell([1, 2, 3]));
+    check(&Chgnet::built_in(Precision::F32, EngineKind::Native).unwrap(), &supercell([1, 3, 4]));
+    check(&Chgnet::built_in(Precision::F64, EngineKind::Native).unwrap(), &supercell([1, 2, 3]));
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn threads_change_no_bit_of_mace() {
     for (name, head) in [("tiny_mp0", None), ("density_zbl_agnesi", None), ("mh1_style", None), ("plain_l012", None)] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/mace/{name}/{name}.model"));
         let options = Options { head, ..Options::default() };
-        let potential = Mace::from_file(&path, "mace", &options, Precision::F32).unwrap();
+        let potential = Mace::from_file(&path, "mace", &options, Precision::F32, EngineKind::Native).unwrap();
         check(&potential, &elements_of(&potential, supercell([2, 3, 4])));
     }
 }

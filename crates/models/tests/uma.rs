@@ -4,7 +4,9 @@
 
 mod uma_golden;
 
-use mlip_atoms::{Deadline, Lattice, Potential, Precision, PredictError, Prediction, Request, Species, Structure};
+use mlip_atoms::{
+    Deadline, EngineKind, Lattice, Potential, Precision, PredictError, Prediction, Request, Species, Structure,
+};
 use mlip_models::registry::{self, Selection};
 use mlip_models::uma::{Options, Uma};
 use std::path::{Path, PathBuf};
@@ -29,7 +31,7 @@ fn options(golden: &Golden) -> Options {
 }
 
 fn load(path: &Path, golden: &Golden, precision: Precision) -> Uma {
-    Uma::from_file("uma", path, &options(golden), precision).unwrap()
+    Uma::from_file("uma", path, &options(golden), precision, EngineKind::Native).unwrap()
 }
 
 fn predict(potential: &Uma, golden: &Golden) -> Result<Prediction, PredictError> {
@@ -93,8 +95,8 @@ fn charge_and_spin_of_a_structure_count_more_than_those_of_the_potential() {
         let goldens = read(json).into_iter().filter(|golden| golden.task == "omol").collect::<Vec<_>>();
         assert!(goldens.iter().any(|golden| (golden.charge, golden.spin) == (1, 2)), "{name}");
         let other = Options { charge: Some(-3), spin: Some(4), ..options(&goldens[0]) };
-        let native = Uma::from_file("uma", &file(name), &other, Precision::F64).unwrap();
-        let candle = Uma::candle("uma", &file(name), &other, Precision::F64, &candle_core::Device::Cpu).unwrap();
+        let native = Uma::from_file("uma", &file(name), &other, Precision::F64, EngineKind::Native).unwrap();
+        let candle = Uma::from_file("uma", &file(name), &other, Precision::F64, EngineKind::Candle).unwrap();
         for golden in goldens.iter().chain(&goldens) {
             let structure = golden.structure().with_charge(Some(golden.charge)).with_spin(Some(golden.spin as u32));
             let run = |potential: &Uma| potential.predict(&[&structure], ALL, &Deadline::NONE).remove(0).unwrap();
@@ -126,8 +128,8 @@ fn a_charge_or_spin_out_of_range_costs_its_structure_only() {
 fn the_candle_engine_equals_upstream_too() {
     for (name, json) in TINY.into_iter().chain([COUNTS_A_ZERO]) {
         for golden in read(json) {
-            let device = &candle_core::Device::Cpu;
-            let potential = Uma::candle("uma", &file(name), &options(&golden), Precision::F64, device).unwrap();
+            let potential =
+                Uma::from_file("uma", &file(name), &options(&golden), Precision::F64, EngineKind::Candle).unwrap();
             let found = deviations(&Answer::from(&predict(&potential, &golden).unwrap()), &golden.f64);
             let what = format!("{name} {} {} {} {}", golden.name, golden.task, golden.charge, golden.spin);
             assert!(within(found, EXACT), "{what}: {found:?}");

@@ -4,7 +4,9 @@
 
 mod uma_golden;
 
-use mlip_atoms::{Deadline, DeviceError, Potential, Precision, PredictError, Prediction, Request, Structure};
+use mlip_atoms::{
+    Deadline, DeviceError, EngineKind, Potential, Precision, PredictError, Prediction, Request, Structure,
+};
 use mlip_models::uma::{Options, Uma};
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -23,7 +25,7 @@ fn copy() -> (TempDir, PathBuf) {
 }
 
 fn load(file: &Path) -> Result<Uma, mlip_models::uma::LoadError> {
-    Uma::from_file("uma", file, &Options::default(), Precision::F64)
+    Uma::from_file("uma", file, &Options::default(), Precision::F64, EngineKind::Native)
 }
 
 fn structure(name: &str) -> Structure {

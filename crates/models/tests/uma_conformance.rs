@@ -6,8 +6,7 @@
 mod conformance;
 mod uma_golden;
 
-use candle_core::Device;
-use mlip_atoms::{Deadline, Lattice, Potential, Precision, PredictError, Request, Species, Structure};
+use mlip_atoms::{Deadline, EngineKind, Lattice, Potential, Precision, PredictError, Request, Species, Structure};
 use mlip_models::uma::{Options, Uma};
 use std::path::{Path, PathBuf};
 
@@ -21,7 +20,11 @@ fn file(name: &str) -> PathBuf {
 
 /// Both generations, and the shape of the medium model: degrees up to 4, orders up to 2.
 fn potentials() -> Vec<Uma> {
-    FILES.map(|name| Uma::from_file("uma", &file(name), &Options::default(), Precision::F64).unwrap()).into()
+    FILES
+        .map(|name| {
+            Uma::from_file("uma", &file(name), &Options::default(), Precision::F64, EngineKind::Native).unwrap()
+        })
+        .into()
 }
 
 fn check(names: &[&str], check: impl Fn(&Uma, &Structure)) {
@@ -111,7 +114,7 @@ fn the_candle_engine_gives_the_predictions_of_the_native_engine() {
     let options = Options::default();
     let request = Request { forces: true, atom_features: true };
     for (native, name) in potentials().into_iter().zip(FILES) {
-        let candle = Uma::candle("uma", &file(name), &options, Precision::F64, &Device::Cpu).unwrap();
+        let candle = Uma::from_file("uma", &file(name), &options, Precision::F64, EngineKind::Candle).unwrap();
         assert_eq!(candle.id().settings, format!("{} engine=candle", native.id().settings));
         assert_eq!(candle.id().digest, native.id().digest);
         for name in ["srtio3_rattled", "triclinic_skewed", "cu_fcc_1atom", "h2o_box", "ar_isolated"] {
@@ -135,7 +138,8 @@ fn the_candle_engine_gives_the_predictions_of_the_native_engine() {
 #[test]
 fn the_candle_engine_has_exact_slopes_and_the_symmetries() {
     for name in FILES {
-        let potential = Uma::candle("uma", &file(name), &Options::default(), Precision::F64, &Device::Cpu).unwrap();
+        let potential =
+            Uma::from_file("uma", &file(name), &Options::default(), Precision::F64, EngineKind::Candle).unwrap();
         let structure = uma_golden::named(GOLDENS, "srtio3_rattled").structure();
         conformance::forces_are_slopes_of_the_energy(&potential, &structure);
         conformance::stress_is_the_slope_of_the_energy(&potential, &structure);

@@ -6,7 +6,7 @@ mod hashinit;
 mod torch_writer;
 mod uma_golden;
 
-use mlip_atoms::{Deadline, Potential, Precision, Request};
+use mlip_atoms::{Deadline, EngineKind, Potential, Precision, Request};
 use mlip_models::uma::{Options, Uma};
 use serde_json::{Value as Json, json};
 use std::fs;
@@ -96,7 +96,10 @@ fn the_real_size_equals_upstream_in_both_precisions() {
             if last.as_ref().is_none_or(|(known, _)| *known != settings) {
                 let options =
                     Options { task: Some(golden.task.clone()), charge: Some(golden.charge), spin: Some(golden.spin) };
-                last = Some((settings.clone(), Uma::from_file("uma-s-1p1", &file, &options, precision).unwrap()));
+                last = Some((
+                    settings.clone(),
+                    Uma::from_file("uma-s-1p1", &file, &options, precision, EngineKind::Native).unwrap(),
+                ));
             }
             let potential = &last.as_ref().unwrap().1;
             let request = Request { forces: true, atom_features: false };

@@ -3,8 +3,7 @@
 use super::potential::Chgnet;
 use crate::entry::{Entry, LoadCause, Selection};
 use crate::options::{self, OptionError};
-use candle_core::Device;
-use mlip_atoms::{EngineKind, Potential};
+use mlip_atoms::Potential;
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -35,12 +34,9 @@ fn check(selection: &Selection) -> Result<(), OptionError> {
 
 fn load(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause> {
     check(selection)?;
-    let native = match &selection.file {
-        Some(file) => Chgnet::from_file(file, selection.precision)?,
-        None => Chgnet::built_in(selection.precision)?,
-    };
-    Ok(Arc::new(match selection.engine {
-        EngineKind::Native => native,
-        EngineKind::Candle => native.with_composite(&Device::Cpu)?,
+    let Selection { precision, engine, .. } = *selection;
+    Ok(Arc::new(match &selection.file {
+        Some(file) => Chgnet::from_file(file, precision, engine)?,
+        None => Chgnet::built_in(precision, engine)?,
     }))
 }

@@ -9,7 +9,7 @@ use mlip_atoms::{Deadline, PredictError, Structure};
 /// Upstream numbers undirected edges and keeps a directed one for each; here a [`Pair`] is an
 /// undirected edge and an edge of an atom is a directed one.
 #[derive(Debug)]
-pub(crate) struct Graph {
+pub struct Graph {
     /// `[n_atoms]` atomic number less one: row of the embeddings.
     pub(crate) element: Vec<u32>,
     /// Undirected edges.

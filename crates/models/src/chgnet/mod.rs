@@ -4,22 +4,25 @@
 //! charge-informed atomistic modelling", Nat. Mach. Intell. 5, 1031 (2023), doi:10.1038/s42256-023-00716-3.
 //! Upstream: PyPI `chgnet` 0.4.2, `chgnet/model/{model,layers,encoders,functions,basis}.py`, `chgnet/graph/`.
 //!
-//! Module order: `config` ← `parameters`, `checkpoint`, `graph` ← `packed` ← `basis`, `convolution`, `readout` ← `network` ← `model` ← `potential` ← `entry`.
-//! `composite` (of `parameters`, `graph`) is the same network in plain candle operations: the oracle in tests, and
-//! what runs on other devices.
+//! Module order: `config` ← `error` ← `file`; `config` ← `parameters`, `graph`, `readings` ← `packed` ← `basis`,
+//! `convolution`, `readout` ← `network` ← `model` ← `native`; `candle` (of `config`, `graph`, `readings`); both engines ←
+//! `potential` ← `entry`.
 
 mod basis;
-mod checkpoint;
-mod composite;
+mod candle;
 mod config;
 mod convolution;
 mod entry;
+mod error;
+mod file;
 mod graph;
 mod model;
+mod native;
 mod network;
 mod packed;
 mod parameters;
 mod potential;
+mod readings;
 mod readout;
 #[cfg(test)]
 mod tests;
@@ -27,5 +30,6 @@ mod tests;
 pub use config::{Config, UnsupportedConfig};
 pub(crate) use entry::ENTRIES;
 pub use entry::Options;
+pub use error::LoadError;
 pub use parameters::Parameters;
-pub use potential::{Chgnet, LoadError};
+pub use potential::{Chgnet, ChgnetModel};

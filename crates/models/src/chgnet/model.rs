@@ -3,6 +3,7 @@
 use super::convolution::Keep;
 use super::graph::Graph;
 use super::network::{Network, Pass};
+use crate::graph_potential::Stopped;
 use crate::tensor::{contiguous, output, storage, with_values};
 use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor, Var};
 use mlip_atoms::{Deadline, PredictError};
@@ -106,17 +107,4 @@ pub(super) fn evaluate<T: Real>(
         Some(reason) => Stopped::Predict(reason),
         None => Stopped::Tensor(error),
     })
-}
-
-/// Why an evaluation ended early.
-#[derive(Debug)]
-pub(super) enum Stopped {
-    Tensor(candle_core::Error),
-    Predict(PredictError),
-}
-
-impl From<candle_core::Error> for Stopped {
-    fn from(error: candle_core::Error) -> Self {
-        Self::Tensor(error)
-    }
 }

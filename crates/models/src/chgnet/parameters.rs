@@ -67,7 +67,7 @@ impl Parameters {
     /// When one is missing or has another shape.
     pub fn from_weights(config: Config, weights: &Weights) -> Result<Self, WeightsError> {
         let (d, n_radial, n_angular) = (config.width(), config.num_radial, config.num_angular);
-        let own = |name: &str, shape: &[usize]| weights.get(name, shape).map(<[f64]>::to_vec);
+        let own = |name: &str, shape: &[usize]| weights.get(name, shape).map(std::borrow::Cow::into_owned);
         let linear = |name: &str, inputs: usize, outputs: usize| {
             Ok::<_, WeightsError>(Linear {
                 inputs,

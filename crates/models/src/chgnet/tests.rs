@@ -5,13 +5,15 @@
 #[path = "../../tests/golden/mod.rs"]
 mod golden;
 
-use super::checkpoint;
-use super::composite::Composite;
+use super::candle::CandleNetwork;
 use super::convolution::Keep;
+use super::file;
 use super::graph::Graph;
 use super::model::{Evaluation, evaluate};
+use super::native::Native;
 use super::network::Network;
 use super::parameters::Parameters;
+use super::readings::Readings;
 use candle_core::Device;
 use golden::Golden;
 use mlip_atoms::{Deadline, Precision};
@@ -24,7 +26,7 @@ const REAL_WEIGHTS: &[u8] = include_bytes!("../../weights/chgnet_0.3.0.safetenso
 const TINY_WEIGHTS: &[u8] = include_bytes!("../../tests/chgnet/chgnet_tiny.safetensors");
 
 fn parameters(bytes: &[u8]) -> Arc<Parameters> {
-    let contents = checkpoint::from_safetensors(bytes).unwrap();
+    let contents = file::from_safetensors(bytes).unwrap();
     Arc::new(Parameters::from_weights(contents.config, &contents.weights).unwrap())
 }
 
@@ -84,16 +86,37 @@ fn graphs_are_as_large_as_upstreams() {
     assert_eq!(compared, 35);
 }
 
+/// Energy, features, moments and gradient agree within `limits`.
+fn assert_alike(name: &str, a: &Readings, b: &Readings, limits: [f64; 4]) {
+    let found = [
+        (a.energy - b.energy).abs() / b.moments.len() as f64,
+        difference(&a.features, &b.features),
+        difference(&a.moments, &b.moments),
+        difference(&a.gradient, &b.gradient),
+    ];
+    assert!(b.gradient.iter().any(|g| g.abs() > 1e-3), "{name}: nothing to compare");
+    assert!(found.iter().zip(limits).all(|(found, limit)| *found <= limit), "{name}: {found:?}, limits {limits:?}");
+}
+
 #[test]
-fn the_fast_network_and_its_gradient_equal_plain_candle_operations() {
-    for (parameters, golden) in cases() {
-        let composite = Composite::new(&parameters, Precision::F64, &Device::Cpu).unwrap();
-        let expected = composite.evaluate(&graph(&golden, &parameters), true, &Deadline::NONE).unwrap();
-        let found = fast::<f64>(&parameters, &golden, Keep::Messages, InstructionSet::detect());
-        assert_same(&golden.name, &found, &expected, [1e-10, 1e-10, 1e-9]);
-        let composite = Composite::new(&parameters, Precision::F32, &Device::Cpu).unwrap();
-        let single = composite.evaluate(&graph(&golden, &parameters), true, &Deadline::NONE).unwrap();
-        assert_same(&golden.name, &single, &expected, [2e-5, 2e-5, 1e-4]);
+fn the_native_network_and_its_gradient_equal_the_layers_of_candle() {
+    let of_real = ["srtio3_rattled", "mg_hcp", "triclinic_skewed", "cu_fcc_1atom", "h2o_box", "licoo2"];
+    let of_tiny = ["nacl_prim", "srtio3_rattled", "mg_hcp", "nio_8_strained", "hbn_slab"];
+    for (bytes, json, names) in [(REAL_WEIGHTS, REAL, &of_real[..]), (TINY_WEIGHTS, TINY, &of_tiny[..])] {
+        let contents = file::from_safetensors(bytes).unwrap();
+        let candle =
+            |precision| CandleNetwork::load(&contents.config, &contents.weights, precision, &Device::Cpu).unwrap();
+        let (double, single) = (candle(Precision::F64), candle(Precision::F32));
+        let parameters = parameters(bytes);
+        let native = Native::<f64>::new(Parameters::clone(&parameters));
+        for name in names {
+            let graph = graph(&golden::named(json, name), &parameters);
+            let expected = double.evaluate(&graph, true, &Deadline::NONE).unwrap();
+            let found = native.evaluate(&graph, true, &Deadline::NONE).unwrap();
+            assert_alike(name, &found, &expected, [1e-10, 1e-10, 1e-10, 1e-9]);
+            let single = single.evaluate(&graph, true, &Deadline::NONE).unwrap();
+            assert_alike(name, &single, &expected, [2e-5, 2e-5, 2e-5, 1e-4]);
+        }
     }
 }
 

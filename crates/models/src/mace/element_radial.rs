@@ -4,7 +4,7 @@
 //! tabulated for each element.
 
 use super::config::Config;
-use super::edges::Context;
+use super::context::Context;
 use super::file::{FileError, ModelFile};
 use crate::weights::WeightsError;
 use mlip_atoms::neighbors::Pair;

@@ -5,8 +5,7 @@ use super::potential::Mace;
 use super::released::{PUBLISHED, Released};
 use crate::entry::{Entry, LoadCause, Selection};
 use crate::options::{self, OptionError};
-use candle_core::Device;
-use mlip_atoms::{EngineKind, Potential};
+use mlip_atoms::Potential;
 use std::path::PathBuf;
 use std::sync::Arc;
 use thiserror::Error;
@@ -50,11 +49,8 @@ fn load(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause> {
         None => file.to_path_buf(),
         Some(model) => on_this_machine(model)?,
     };
-    let native = Mace::from_file(&path, &selection.name, &options, selection.precision)?;
-    Ok(Arc::new(match selection.engine {
-        EngineKind::Native => native,
-        EngineKind::Candle => native.with_composite(&Device::Cpu)?,
-    }))
+    let Selection { name, precision, engine, .. } = selection;
+    Ok(Arc::new(Mace::from_file(&path, name, &options, *precision, *engine)?))
 }
 
 fn on_this_machine(model: &'static Released) -> Result<PathBuf, Absent> {

@@ -1,12 +1,14 @@
 //! Upstream's `.model`: a pickled module tree, read as data.
 
 use super::config::{Config, Interaction, LayerConfig, Unsupported};
+use super::e3nn::SILU_NORM;
 use super::irreps::Irreps;
-use crate::weights::WeightsError;
+use crate::weights::{Weights, WeightsError, is_float};
 use mlip_atoms::Species;
-use mlip_checkpoint::{Checkpoint, CheckpointError, Fault, Problem, Tensor, Value, View};
+use mlip_checkpoint::{Checkpoint, CheckpointError, DType, Fault, Problem, Tensor, Value, View};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use thiserror::Error;
 
 /// Classes that may occur.
@@ -14,10 +16,11 @@ const CLASSES: &[&str] = &["e3nn.*", "mace.*", "torch.fx.*", "torch.nn.*"];
 
 /// Hyperparameters, and where the weights lie.
 pub struct ModelFile {
-    checkpoint: Checkpoint,
-    tensors: BTreeMap<String, Tensor>,
+    /// By their names in the state dict.
+    pub weights: Arc<Weights>,
     /// Hyperparameters.
     pub config: Config,
+    single: bool,
 }
 
 /// Why a file cannot be used.
@@ -55,20 +58,22 @@ impl ModelFile {
         let mut tensors = BTreeMap::new();
         let collected = collect(checkpoint.root(), "", 0, &mut tensors).map_err(|problem| checkpoint.error(problem));
         collected?;
-        let reader = Reader { checkpoint: &checkpoint, tensors: &tensors };
-        let config = reader.config()?;
+        let single = tensors.get("r_max").is_some_and(|tensor| tensor.dtype == DType::F32);
+        let checkpoint = Arc::new(checkpoint);
+        let weights = Weights::of_checkpoint(checkpoint.clone(), tensors);
+        let config = Reader { checkpoint: &checkpoint, weights: &weights }.config()?;
         config.validate()?;
-        Ok(Self { checkpoint, tensors, config })
+        Ok(Self { weights: Arc::new(weights), config, single })
     }
 
     /// Whether it holds weights in single precision.
     pub fn is_single(&self) -> bool {
-        self.tensors.get("r_max").is_some_and(|tensor| tensor.dtype == mlip_checkpoint::DType::F32)
+        self.single
     }
 
     /// Whether there is a tensor of this name.
     pub fn has(&self, name: &str) -> bool {
-        self.tensors.contains_key(name)
+        self.weights.has(name)
     }
 
     /// The shape of a tensor.
@@ -76,8 +81,7 @@ impl ModelFile {
     /// # Errors
     /// When there is none of this name.
     pub fn shape(&self, name: &str) -> Result<&[usize], FileError> {
-        let tensor = self.tensors.get(name).ok_or_else(|| WeightsError::Missing(name.into()))?;
-        Ok(&tensor.shape)
+        Ok(self.weights.shape(name)?)
     }
 
     /// The numbers of a tensor, row-major.
@@ -85,7 +89,7 @@ impl ModelFile {
     /// # Errors
     /// When it is missing, or holds another number of them than `n`.
     pub fn read(&self, name: &str, n: usize) -> Result<Vec<f64>, FileError> {
-        let values = Reader { checkpoint: &self.checkpoint, tensors: &self.tensors }.numbers(name)?;
+        let values = self.weights.values(name)?.into_owned();
         if values.len() != n {
             let found = self.shape(name)?.to_vec();
             return Err(WeightsError::Shape { name: name.into(), expected: vec![n], found }.into());
@@ -147,7 +151,7 @@ fn collect(module: Value<'_>, prefix: &str, depth: usize, to: &mut BTreeMap<Stri
 
 struct Reader<'a> {
     checkpoint: &'a Checkpoint,
-    tensors: &'a BTreeMap<String, Tensor>,
+    weights: &'a Weights,
 }
 
 impl Reader<'_> {
@@ -157,15 +161,13 @@ impl Reader<'_> {
 
     /// Numbers of a tensor of any type.
     fn numbers(&self, name: &str) -> Result<Vec<f64>, FileError> {
-        let tensor = self.tensors.get(name).ok_or_else(|| WeightsError::Missing(name.into()))?;
-        self.tensor_numbers(tensor)
+        Ok(self.weights.values(name)?.into_owned())
     }
 
     fn tensor_numbers(&self, tensor: &Tensor) -> Result<Vec<f64>, FileError> {
-        use mlip_checkpoint::DType::{BF16, F16, F32, F64};
-        match tensor.dtype {
-            F16 | BF16 | F32 | F64 => Ok(self.checkpoint.read_f64(tensor)?),
-            _ => Ok(self.checkpoint.read_i64(tensor)?.into_iter().map(|x| x as f64).collect()),
+        match is_float(tensor) {
+            true => Ok(self.checkpoint.read_f64(tensor)?),
+            false => Ok(self.checkpoint.read_i64(tensor)?.into_iter().map(|x| x as f64).collect()),
         }
     }
 
@@ -212,7 +214,7 @@ impl Reader<'_> {
     fn silu(&self, activation: Value<'_>, what: &str) -> Result<(), FileError> {
         let function = activation.get("f").map(Value::view);
         let factor = activation.get("cst").and_then(Value::as_float);
-        let normalised = factor.is_some_and(|factor| (factor - super::radial::SILU_NORM).abs() < 1e-12);
+        let normalised = factor.is_some_and(|factor| (factor - SILU_NORM).abs() < 1e-12);
         match function {
             Some(View::Class("torch.nn.functional.silu")) if normalised => Ok(()),
             found => Err(self.unsupported(what, format!("{found:?} times {factor:?}"), "a normalised silu there")),

@@ -1,12 +1,9 @@
 //! e3nn's gate: scalars through a silu, every other l times the sigmoid of its own scalars.
 
+use super::e3nn::{SIGMOID_NORM, SILU_NORM};
 use super::linear::Rows;
 use super::parameters::Channels;
-use super::radial::SILU_NORM;
 use mlip_kernels::simd::Real;
-
-/// e3nn's factor behind a sigmoid.
-pub(super) const SIGMOID_NORM: f64 = 1.846_705_534_215_476_3;
 
 /// Acts on `(1 + lmax) n` scalars and n channels of each other l.
 pub(super) struct EquivariantGate {

@@ -15,6 +15,8 @@ pub(super) struct Graph<T> {
     pub(super) pairs: Vec<Pair>,
     /// Harmonics of `vector / distance`, one row a pair.
     pub(super) harmonics: Vec<T>,
+    /// Å^3
+    pub(super) volume: f64,
 }
 
 impl<T: Real> Graph<T> {
@@ -31,6 +33,7 @@ impl<T: Real> Graph<T> {
             numbers: structure.species().iter().map(|species| species.atomic_number()).collect(),
             harmonics: harmonics.map(T::real).collect(),
             pairs,
+            volume: structure.lattice().volume(),
         })
     }
 

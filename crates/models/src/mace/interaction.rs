@@ -1,7 +1,8 @@
 //! An interaction: features are sent along the edges, summed over neighbors, mixed and normalised.
 
 use super::config::{Config, Interaction as Kind, LayerConfig};
-use super::edges::{Context, Edges, PairDerivatives, Radial};
+use super::context::Context;
+use super::edges::{Edges, PairDerivatives, Radial};
 use super::file::{FileError, ModelFile};
 use super::gate::EquivariantGate;
 use super::linear::{ElementLinear, Linear, Rows};

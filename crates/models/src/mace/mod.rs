@@ -8,14 +8,14 @@
 //!
 //! Channels lie side by side and are padded to whole vectors; components (l, m) follow each other in rows.
 //!
-//! `composite` is the same network in plain candle operations: the oracle in tests, and what runs on another device.
-//!
-//! Module order: `irreps` ← `config` ← `file`; `harmonics` ← `graph`; `linear` ← `parameters`; `radial`, `zbl`,
-//! `element_radial` ← `edges` ← `interaction`; `product`, `readout` ← `network` ← `composite` (of `file`, `graph`,
-//! `harmonics`), `options` ← `potential` ← `entry`.
+//! Module order: `e3nn`, `irreps` ← `config` ← `file`; `harmonics` ← `graph`; `linear` ← `parameters`; `radial` ← `zbl`,
+//! `context` ← `element_radial` ← `edges` ← `interaction`; `gate`, `product`, `readout` ← `network`; `candle` (of `file`,
+//! `graph`, `harmonics`); both engines, `options` ← `potential` ← `released`, `entry`.
 
-mod composite;
+mod candle;
 mod config;
+mod context;
+mod e3nn;
 mod edges;
 mod element_radial;
 mod entry;
@@ -37,12 +37,11 @@ mod released;
 mod shares;
 mod zbl;
 
-pub use config::{Config, Interaction, LayerConfig, Unsupported};
 pub(crate) use entry::ENTRIES;
 pub use entry::places;
 pub use file::{FileError, ModelFile};
 pub use irreps::Irreps;
 pub use network::Descriptors;
 pub use options::Options;
-pub use potential::{LoadError, Mace};
+pub use potential::{LoadError, Mace, MaceModel};
 pub use released::{RELEASED, Released};

@@ -1,6 +1,7 @@
 //! The network: embedding, layers of interaction and product, readouts; and its gradient by pair vectors.
 
-use super::edges::{BasisRows, Context, PairDerivatives};
+use super::context::{BasisRows, Context};
+use super::edges::PairDerivatives;
 use super::file::{FileError, ModelFile};
 use super::graph::{Graph, vector_gradient};
 use super::interaction::{Interaction, Memory};
@@ -123,11 +124,6 @@ impl<T: Real> Network<T> {
             scale,
             shift,
         })
-    }
-
-    /// The cutoff, Å.
-    pub(super) fn cutoff(&self) -> f64 {
-        self.basis.r_max
     }
 
     pub(super) fn bytes(&self) -> u64 {
@@ -269,4 +265,5 @@ impl<T: Real> Network<T> {
 }
 
 #[cfg(test)]
+#[path = "network_tests.rs"]
 mod tests;

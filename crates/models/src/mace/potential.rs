@@ -1,39 +1,35 @@
-//! MACE as a [`Potential`].
+//! MACE as a [`Model`].
 
-use super::composite::{Composite, Failure, Stopped};
+use super::candle::CandleNetwork;
 use super::file::{FileError, ModelFile};
 use super::graph::Graph;
 use super::network::{Descriptors, Evaluation, Network, Wanted};
 use super::options::Options;
+use crate::engine::{Route, note, on_route, scalar_bytes};
+use crate::graph_potential::{GraphPotential, Model, Stopped};
 use candle_core::Device;
-use mlip_atoms::engine::OneByOne;
+use mlip_atoms::engine::Demand;
 use mlip_atoms::gradient::PairGradient;
 use mlip_atoms::prediction::AtomFeatures;
-use mlip_atoms::{Deadline, Potential, PotentialId, Precision, PredictError, Prediction, Request, Species, Structure};
-use mlip_atoms::{DeviceError, Engine, EngineKind, EngineResources};
-use mlip_kernels::simd::{InstructionSet, Real};
+use mlip_atoms::{Deadline, EngineKind, PotentialId, Precision, PredictError, Prediction, Request, Species, Structure};
+use mlip_kernels::simd::InstructionSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use thiserror::Error;
 
+/// A MACE model with its weights, as a potential.
+pub type Mace = GraphPotential<MaceModel>;
+
 /// A MACE model with its weights.
-pub struct Mace {
+pub struct MaceModel {
     id: PotentialId,
     /// By atomic number: index into the model's elements.
     elements: Vec<Option<u16>>,
-    network: AnyNetwork,
+    network: Route<Network<f32>, Network<f64>, CandleNetwork>,
     shape: Shape,
-    /// Where the weights come from.
-    file: ModelFile,
-    head: usize,
 }
 
-/// The routes to the same numbers.
-enum AnyNetwork {
-    F32(Network<f32>),
-    F64(Network<f64>),
-    Composite(Box<Composite>),
-}
+/// What is computed on, in the precision of the network.
+pub struct MaceGraph(Route<Graph<f32>, Graph<f64>, Graph<f64>>);
 
 /// What cost and memory are estimated from.
 struct Shape {
@@ -68,18 +64,9 @@ pub enum LoadError {
         /// What there is.
         heads: Vec<String>,
     },
-    /// The device has no room for the weights, or is not there.
-    #[error("the weights cannot be put onto the device: {0}")]
-    Device(#[source] candle_core::Error),
-}
-
-impl From<Failure> for LoadError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::File(error) => Self::File(error),
-            Failure::Device(error) => Self::Device(error),
-        }
-    }
+    /// Candle cannot take the weights: one is missing, or there is no room.
+    #[error("candle cannot take the weights: {0}")]
+    Candle(#[source] candle_core::Error),
 }
 
 impl Mace {
@@ -89,7 +76,13 @@ impl Mace {
     ///
     /// # Errors
     /// When the file cannot be read, is not a MACE model that this program computes, or lacks the head.
-    pub fn from_file(path: &Path, name: &str, options: &Options, precision: Precision) -> Result<Self, LoadError> {
+    pub fn from_file(
+        path: &Path,
+        name: &str,
+        options: &Options,
+        precision: Precision,
+        engine: EngineKind,
+    ) -> Result<Self, LoadError> {
         let io = |source| LoadError::Io { path: path.into(), source };
         let mut hasher = blake3::Hasher::new();
         hasher.update_reader(std::fs::File::open(path).map_err(io)?).map_err(io)?;
@@ -97,10 +90,13 @@ impl Mace {
         let head = choose_head(&file.config.heads, options.head.as_deref())?;
         let set = InstructionSet::detect();
         let exact = options.exact_radial;
-        let network = match precision {
-            Precision::F32 => AnyNetwork::F32(Network::read(&file, head, exact, set)?),
-            Precision::F64 => AnyNetwork::F64(Network::read(&file, head, exact, set)?),
-        };
+        let network = Route::load(
+            engine,
+            precision,
+            || Network::read(&file, head, exact, set).map_err(LoadError::File),
+            || Network::read(&file, head, exact, set).map_err(LoadError::File),
+            || CandleNetwork::read(&file, head, precision, &Device::Cpu).map_err(LoadError::Candle),
+        )?;
         let mut settings = Vec::new();
         if file.config.heads.len() > 1 {
             settings.push(format!("head={}", file.config.heads[head]));
@@ -117,40 +113,21 @@ impl Mace {
             let paths = (layer.edge.lmax() + 1) as f64;
             paths * ((layer.target.lmax() + 1) * (layer.target.lmax() + 1)) as f64
         });
-        Ok(Self {
-            id: PotentialId {
-                name: name.into(),
-                checkpoint: file_name,
-                digest: hasher.finalize().to_hex().to_string(),
-                precision,
-                settings: settings.join(" "),
-            },
-            elements,
-            shape: Shape {
-                cutoff: file.config.r_max,
-                channels: file.config.layers.iter().map(|layer| layer.target.0[0]).max().unwrap_or(1) as f64,
-                message_rows: message_rows.sum(),
-                n_layers: file.config.layers.len() as f64,
-            },
-            network,
-            file,
-            head,
-        })
-    }
-
-    /// The same potential in plain candle operations: any device; the oracle of the fast route.
-    ///
-    /// The fast route, which is what [`Mace::from_file`] gives, runs on the CPU only. This one runs on any device with
-    /// double precision (CPU, CUDA), never tabulates radial functions, and agrees with the fast one to rounding.
-    /// It takes many times the time and the memory.
-    ///
-    /// # Errors
-    /// When the file can no longer be read, or the weights cannot be put onto the device.
-    pub fn with_composite(mut self, device: &Device) -> Result<Self, LoadError> {
-        let composite = Composite::read(&self.file, self.head, self.id.precision, device)?;
-        self.network = AnyNetwork::Composite(Box::new(composite));
-        crate::engine::note(&mut self.id, EngineKind::Candle);
-        Ok(self)
+        let mut id = PotentialId {
+            name: name.into(),
+            checkpoint: file_name,
+            digest: hasher.finalize().to_hex().to_string(),
+            precision,
+            settings: settings.join(" "),
+        };
+        note(&mut id, engine);
+        let shape = Shape {
+            cutoff: file.config.r_max,
+            channels: file.config.layers.iter().map(|layer| layer.target.0[0]).max().unwrap_or(1) as f64,
+            message_rows: message_rows.sum(),
+            n_layers: file.config.layers.len() as f64,
+        };
+        Ok(Self::around(MaceModel { id, elements, network, shape }))
     }
 
     /// Energies of the atoms (eV, references of the elements included): they sum up to the energy.
@@ -158,8 +135,7 @@ impl Mace {
     /// # Errors
     /// As for a prediction.
     pub fn site_energies(&self, structure: &Structure) -> Result<Vec<f64>, PredictError> {
-        let wanted = Wanted { gradient: false, descriptors: Descriptors::None };
-        Ok(self.run(structure, wanted, &Deadline::NONE)?.0.sites)
+        Ok(self.run(structure, Descriptors::None)?.sites)
     }
 
     /// Upstream's descriptors of atoms: `[n_atoms, width]`; for medium models 256 wide (scalars) or 640 (all).
@@ -167,9 +143,8 @@ impl Mace {
     /// # Errors
     /// As for a prediction.
     pub fn descriptors(&self, structure: &Structure, which: Descriptors) -> Result<AtomFeatures, PredictError> {
-        let wanted = Wanted { gradient: false, descriptors: which };
-        let values = self.run(structure, wanted, &Deadline::NONE)?.0.descriptors;
-        Ok(AtomFeatures { width: self.descriptor_width(which), values })
+        let values = self.run(structure, which)?.descriptors;
+        Ok(AtomFeatures { width: self.model().descriptor_width(which), values })
     }
 
     /// The mean of the atoms' descriptors: a description of the whole crystal.
@@ -185,61 +160,46 @@ impl Mace {
         Ok(mean)
     }
 
+    /// Evaluates, without forces.
+    fn run(&self, structure: &Structure, descriptors: Descriptors) -> Result<Evaluation, PredictError> {
+        let graph = self.graph(structure, &Deadline::NONE)?;
+        self.model().run(&graph, Wanted { gradient: false, descriptors }, &Deadline::NONE)
+    }
+}
+
+impl MaceModel {
     fn descriptor_width(&self, which: Descriptors) -> usize {
-        match &self.network {
-            AnyNetwork::F32(network) => network.descriptor_width(which),
-            AnyNetwork::F64(network) => network.descriptor_width(which),
-            AnyNetwork::Composite(network) => network.descriptor_width(which),
-        }
+        on_route!(&self.network, network => network.descriptor_width(which))
     }
 
-    /// Evaluates, and gives the pairs with it.
-    fn run(
-        &self,
-        structure: &Structure,
-        wanted: Wanted,
-        deadline: &Deadline,
-    ) -> Result<(Evaluation, Option<PairGradient>), PredictError> {
-        deadline.check()?;
-        let element = |species: &Species| {
-            self.elements[usize::from(species.atomic_number())]
-                .ok_or_else(|| PredictError::UnsupportedSpecies { potential: self.id.name.clone(), species: *species })
-        };
-        let elements = structure.species().iter().map(element).collect::<Result<Vec<_>, _>>()?;
-        match &self.network {
-            AnyNetwork::F32(network) => run(network, structure, elements, wanted, deadline),
-            AnyNetwork::F64(network) => run(network, structure, elements, wanted, deadline),
-            AnyNetwork::Composite(network) => {
-                let graph = Graph::build(structure, elements, self.shape.cutoff, deadline)?;
-                let evaluation = network.evaluate(&graph, wanted, deadline).map_err(|stopped| match stopped {
-                    Stopped::Predict(error) => error,
-                    Stopped::Tensor(error) => {
-                        PredictError::Internal { potential: self.id.name.clone(), message: error.to_string() }
-                    }
-                })?;
-                let gradient = pair_gradient(&graph, &evaluation, wanted);
-                Ok((evaluation, gradient))
+    fn run(&self, graph: &MaceGraph, wanted: Wanted, deadline: &Deadline) -> Result<Evaluation, PredictError> {
+        let evaluation = match (&self.network, &graph.0) {
+            (Route::Single(network), Route::Single(graph)) => network.evaluate(graph, wanted, deadline)?,
+            (Route::Double(network), Route::Double(graph)) => network.evaluate(graph, wanted, deadline)?,
+            (Route::Candle(network), Route::Candle(graph)) => {
+                network.evaluate(graph, wanted, deadline).map_err(|stopped: Stopped| stopped.of(&self.id.name))?
             }
-        }
+            _ => {
+                let message = "the graph was made for another precision".to_owned();
+                return Err(PredictError::Internal { potential: self.id.name.clone(), message });
+            }
+        };
+        Ok(evaluation)
     }
 
-    fn evaluate(
-        &self,
-        structure: &Structure,
-        request: Request,
-        deadline: &Deadline,
-    ) -> Result<Prediction, PredictError> {
+    fn prediction(&self, graph: &MaceGraph, request: Request, deadline: &Deadline) -> Result<Prediction, PredictError> {
         let descriptors = if request.atom_features { Descriptors::Invariant } else { Descriptors::None };
         let wanted = Wanted { gradient: request.forces, descriptors };
-        let (evaluation, gradient) = self.run(structure, wanted, deadline)?;
+        let evaluation = self.run(graph, wanted, deadline)?;
         let mut prediction = Prediction { energy: evaluation.sites.iter().sum(), ..Prediction::default() };
+        if request.forces {
+            let gradient = on_route!(&graph.0, graph => pair_gradient(graph, &evaluation));
+            prediction.stress = Some(gradient.stress(on_route!(&graph.0, graph => graph.volume)));
+            prediction.forces = gradient.forces;
+        }
         if request.atom_features {
             let width = self.descriptor_width(descriptors);
             prediction.atom_features = Some(AtomFeatures { width, values: evaluation.descriptors });
-        }
-        if let Some(gradient) = gradient {
-            prediction.stress = Some(gradient.stress(structure.lattice().volume()));
-            prediction.forces = gradient.forces;
         }
         if prediction.is_finite() { Ok(prediction) } else { Err(PredictError::NotFinite { what: "energy or forces" }) }
     }
@@ -249,30 +209,28 @@ impl Mace {
         let density = structure.n_atoms() as f64 / structure.lattice().volume();
         structure.n_atoms() as f64 * density * 4.0 / 3.0 * std::f64::consts::PI * self.shape.cutoff.powi(3)
     }
-}
 
-fn run<T: Real>(
-    network: &Network<T>,
-    structure: &Structure,
-    elements: Vec<u16>,
-    wanted: Wanted,
-    deadline: &Deadline,
-) -> Result<(Evaluation, Option<PairGradient>), PredictError> {
-    let graph = Graph::<T>::build(structure, elements, network.cutoff(), deadline)?;
-    let evaluation = network.evaluate(&graph, wanted, deadline)?;
-    let gradient = pair_gradient(&graph, &evaluation, wanted);
-    Ok((evaluation, gradient))
-}
-
-/// Forces and strain derivative, if they are wanted.
-fn pair_gradient<T>(graph: &Graph<T>, evaluation: &Evaluation, wanted: Wanted) -> Option<PairGradient> {
-    wanted.gradient.then(|| {
-        let mut gradient = PairGradient::new(graph.elements.len());
-        for (pair, g) in graph.pairs.iter().zip(&evaluation.gradient) {
-            gradient.add(pair, *g);
+    fn bytes(&self, n_atoms: f64, n_edges: f64) -> u64 {
+        if let Route::Candle(network) = &self.network {
+            return network.working_bytes(n_atoms, n_edges) as u64;
         }
-        gradient
-    })
+        let Shape { channels, message_rows, n_layers, .. } = self.shape;
+        let scalar = scalar_bytes(self.id.precision) as f64;
+        // Messages of one layer and their gradient; of each layer features, messages and contractions.
+        let atom = scalar * channels.max(16.0) * (2.0 * message_rows + 80.0 * n_layers);
+        // A pair, its harmonics, its basis functions, its derivatives.
+        let edge = 0.5 * (48.0 + 16.0 * (8.0 + scalar) + 24.0 * scalar + 40.0);
+        (4e6 + atom * n_atoms + edge * n_edges) as u64
+    }
+}
+
+/// Forces and strain derivative.
+fn pair_gradient<T>(graph: &Graph<T>, evaluation: &Evaluation) -> PairGradient {
+    let mut gradient = PairGradient::new(graph.elements.len());
+    for (pair, g) in graph.pairs.iter().zip(&evaluation.gradient) {
+        gradient.add(pair, *g);
+    }
+    gradient
 }
 
 /// The index of the head that is meant.
@@ -287,7 +245,9 @@ fn choose_head(heads: &[String], wanted: Option<&str>) -> Result<usize, LoadErro
     }
 }
 
-impl Potential for Mace {
+impl Model for MaceModel {
+    type Graph = MaceGraph;
+
     fn id(&self) -> &PotentialId {
         &self.id
     }
@@ -304,41 +264,39 @@ impl Potential for Mace {
     }
 
     fn weight_bytes(&self) -> u64 {
-        match &self.network {
-            AnyNetwork::F32(network) => network.bytes(),
-            AnyNetwork::F64(network) => network.bytes(),
-            AnyNetwork::Composite(network) => network.bytes(),
-        }
+        on_route!(&self.network, network => network.bytes())
     }
 
-    fn working_bytes(&self, structure: &Structure) -> u64 {
-        if let AnyNetwork::Composite(network) = &self.network {
-            return network.working_bytes(structure.n_atoms() as f64, self.expected_edges(structure)) as u64;
-        }
-        let Shape { channels, message_rows, n_layers, .. } = self.shape;
-        let scalar = match self.id.precision {
-            Precision::F32 => 4.0,
-            Precision::F64 => 8.0,
+    fn expected_bytes(&self, structure: &Structure) -> u64 {
+        self.bytes(structure.n_atoms() as f64, self.expected_edges(structure))
+    }
+
+    fn graph(&self, structure: &Structure, deadline: &Deadline) -> Result<MaceGraph, PredictError> {
+        let element = |species: &Species| {
+            self.elements[usize::from(species.atomic_number())]
+                .ok_or_else(|| PredictError::UnsupportedSpecies { potential: self.id.name.clone(), species: *species })
         };
-        // Messages of one layer and their gradient; of each layer features, messages and contractions.
-        let atom = scalar * channels.max(16.0) * (2.0 * message_rows + 80.0 * n_layers);
-        // A pair, its harmonics, its basis functions, its derivatives.
-        let edge = 0.5 * (48.0 + 16.0 * (8.0 + scalar) + 24.0 * scalar + 40.0);
-        (4e6 + atom * structure.n_atoms() as f64 + edge * self.expected_edges(structure)) as u64
+        let elements = structure.species().iter().map(element).collect::<Result<Vec<_>, _>>()?;
+        let cutoff = self.shape.cutoff;
+        Ok(MaceGraph(match &self.network {
+            Route::Single(_) => Route::Single(Graph::build(structure, elements, cutoff, deadline)?),
+            Route::Double(_) => Route::Double(Graph::build(structure, elements, cutoff, deadline)?),
+            Route::Candle(_) => Route::Candle(Graph::build(structure, elements, cutoff, deadline)?),
+        }))
     }
 
-    fn open(self: Arc<Self>, _resources: EngineResources) -> Result<Box<dyn Engine>, DeviceError> {
-        Ok(Box::new(OneByOne::new(move |structure: &Structure, request, deadline: &Deadline| {
-            Potential::predict(self.as_ref(), &[structure], request, deadline).remove(0)
-        })))
+    fn demand(&self, graph: &MaceGraph) -> Demand {
+        let (n_atoms, n_pairs) = on_route!(&graph.0, graph => (graph.n_atoms(), graph.pairs.len()));
+        let n_edges = 2 * n_pairs;
+        Demand { n_atoms, n_edges, host_bytes: self.bytes(n_atoms as f64, n_edges as f64), ..Demand::default() }
     }
 
-    fn predict(
+    fn evaluate(
         &self,
-        structures: &[&Structure],
+        graphs: &[&MaceGraph],
         request: Request,
         deadline: &Deadline,
-    ) -> Vec<Result<Prediction, PredictError>> {
-        structures.iter().map(|structure| self.evaluate(structure, request, deadline)).collect()
+    ) -> Result<Vec<Prediction>, PredictError> {
+        graphs.iter().map(|graph| self.prediction(graph, request, deadline)).collect()
     }
 }

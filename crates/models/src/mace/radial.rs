@@ -4,14 +4,12 @@
 //! carried forward beside the values, and no transposed network is needed.
 
 use super::config::{Config, Unsupported};
+use super::e3nn::SILU_NORM;
 use super::file::{FileError, ModelFile};
 use mlip_kernels::linear::Matrix;
 use mlip_kernels::silu::{silu, silu_with_slopes};
 use mlip_kernels::simd::{InstructionSet, Real};
 use mlip_kernels::spline::{Place, SplineTable};
-
-/// e3nn's factor behind a silu, which makes its second moment one under normal arguments.
-pub(super) const SILU_NORM: f64 = 1.679_176_792_398_942;
 
 /// `u(r) = 1 - (p+1)(p+2)/2 t^p + p(p+2) t^(p+1) - p(p+1)/2 t^(p+2)`, t = r / cutoff, and its derivative by r; zero
 /// from the cutoff on. Source: J. Gasteiger et al., ICLR 2020 (DimeNet), eq. 8.

@@ -4,8 +4,7 @@ use super::error::LoadError;
 use super::potential::Orb;
 use crate::entry::{Entry, LoadCause, Selection};
 use crate::options::{self, OptionError};
-use candle_core::Device;
-use mlip_atoms::{EngineKind, Potential};
+use mlip_atoms::Potential;
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -84,9 +83,5 @@ fn check(selection: &Selection) -> Result<(), OptionError> {
 fn load(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause> {
     check(selection)?;
     let file = selection.file.as_deref().ok_or_else(|| LoadError::NoFile(selection.name.clone()))?;
-    Ok(Arc::new(match selection.engine {
-        EngineKind::Native => Orb::from_file(&selection.name, file, selection.precision)?,
-        EngineKind::Candle => Orb::from_file(&selection.name, file, selection.precision)?
-            .with_candle(&super::Tensors::open(file)?, &Device::Cpu)?,
-    }))
+    Ok(Arc::new(Orb::from_file(&selection.name, file, selection.precision, selection.engine)?))
 }

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 /// Atoms and edges of a batch. Edges are grouped by structure, then by sender.
 #[derive(Debug, Default)]
-pub(crate) struct Graph {
+pub struct Graph {
     /// `[n_atoms]` atomic numbers.
     pub(crate) elements: Vec<u8>,
     /// `[n_edges]`: from sender `i` to receiver `j`, indices within their structure.
@@ -65,13 +65,13 @@ impl Graph {
     }
 
     /// Appends another batch.
-    pub(crate) fn append(&mut self, other: Self) {
+    pub(crate) fn append(&mut self, other: &Self) {
         let (first_atom, first_edge) = (self.n_atoms(), self.n_edges());
-        self.elements.extend(other.elements);
+        self.elements.extend_from_slice(&other.elements);
         self.sender.extend(other.sender.iter().map(|atom| first_atom as u32 + atom));
         self.receiver.extend(other.receiver.iter().map(|atom| first_atom as u32 + atom));
-        self.pairs.extend(other.pairs);
-        self.cells.extend(other.cells.into_iter().map(|cell| Cell {
+        self.pairs.extend_from_slice(&other.pairs);
+        self.cells.extend(other.cells.iter().map(|cell| Cell {
             atoms: first_atom + cell.atoms.start..first_atom + cell.atoms.end,
             edges: first_edge + cell.edges.start..first_edge + cell.edges.end,
             volume: cell.volume,

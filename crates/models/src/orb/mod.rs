@@ -15,7 +15,7 @@
 //! equidistant neighbors by rounding (see [`nearest`]); in left-handed cells of direct models it turns the sign of the
 //! repulsion's stress; it replaces stresses of 1e10 eV/Å^3 and more by zero.
 //!
-//! Module order: `kind` ← `error` ← `variant`, `tensors` ← `shape`; `nearest` ← `graph` ← `basis`, `repulsion` ← `evaluation`;
+//! Module order: `kind` ← `error` ← `variant`, `file` ← `shape`; `nearest` ← `graph` ← `basis`, `repulsion` ← `evaluation`;
 //! `head`, `weights` ← `activations` ← `encoder`, `interaction` ← `network` ← `potential` ← `entry`.
 //! `candle` (of `shape`, `graph`, and the constants of `repulsion`) is the same network once more, as layers of candle.
 
@@ -26,6 +26,7 @@ mod encoder;
 mod entry;
 mod error;
 mod evaluation;
+mod file;
 mod graph;
 mod head;
 mod interaction;
@@ -35,7 +36,6 @@ mod network;
 mod potential;
 mod repulsion;
 mod shape;
-mod tensors;
 #[cfg(test)]
 mod tests;
 mod variant;
@@ -45,7 +45,7 @@ pub(crate) use entry::ENTRIES;
 pub use entry::Options;
 pub use error::LoadError;
 pub use evaluation::Description;
+pub use file::read;
 pub use kind::Kind;
-pub use potential::Orb;
-pub use tensors::Tensors;
+pub use potential::{Orb, OrbModel};
 pub use variant::{VARIANTS, Variant};

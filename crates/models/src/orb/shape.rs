@@ -2,8 +2,8 @@
 
 use super::error::LoadError;
 use super::kind::Kind;
-use super::tensors::Tensors;
 use super::variant::Variant;
+use crate::weights::Weights;
 
 /// Elements of the embedding: row Z belongs to atomic number Z, row 0 to none.
 pub(crate) const N_EMBEDDED: usize = 119;
@@ -36,7 +36,7 @@ fn architecture(what: &'static str, expected: impl ToString, found: impl ToStrin
 }
 
 /// The only dimension, or both.
-fn dimensions<const N: usize>(tensors: &Tensors<'_>, name: &str) -> Result<[usize; N], LoadError> {
+fn dimensions<const N: usize>(tensors: &Weights, name: &str) -> Result<[usize; N], LoadError> {
     let shape = tensors.shape(name)?;
     shape.try_into().map_err(|_| architecture("dimensions of a tensor", N, format!("{} of `{name}`", shape.len())))
 }
@@ -46,15 +46,15 @@ impl Shape {
     ///
     /// # Errors
     /// When a tensor that tells a size is missing, or the file is of another kind or architecture.
-    pub(crate) fn infer(tensors: &Tensors<'_>, variant: &Variant) -> Result<Self, LoadError> {
-        if tensors.has("model.conditioner.") {
+    pub(crate) fn infer(tensors: &Weights, variant: &Variant) -> Result<Self, LoadError> {
+        if tensors.has_prefix("model.conditioner.") {
             return Err(architecture("conditioning on charge and spin", "none", "tensors `model.conditioner.*`"));
         }
         let [n_embedded, latent] = dimensions(tensors, "model.atom_emb.embeddings.weight")?;
         if n_embedded != N_EMBEDDED {
             return Err(architecture("rows of the embedding", N_EMBEDDED, n_embedded));
         }
-        let found = if tensors.has("heads.forces.") { Kind::Direct } else { Kind::Conservative };
+        let found = if tensors.has_prefix("heads.forces.") { Kind::Direct } else { Kind::Conservative };
         if found != variant.kind {
             let evidence = match found {
                 Kind::Direct => "it has tensors `heads.forces.*`",
@@ -69,13 +69,13 @@ impl Shape {
             return Err(architecture("inputs of the edge encoder", expected, n_edge_features));
         }
         let cutoff = tensors.get("model.rbf_transform.r_max", &[])?;
-        if cutoff != [CUTOFF] {
+        if *cutoff != [CUTOFF] {
             return Err(architecture("cutoff of the radial functions, Å", CUTOFF, format!("{cutoff:?}")));
         }
         let layer = |name: &str| name.strip_prefix("model.gnn_stacks.")?.split('.').next()?.parse::<usize>().ok();
         let n_layers = tensors.names().filter_map(layer).max().map_or(0, |last| last + 1);
         let [head_hidden, _] = dimensions(tensors, "heads.energy.mlp.NN-0.weight")?;
-        let n_confidence = match tensors.has("heads.confidence.mlp.") {
+        let n_confidence = match tensors.has_prefix("heads.confidence.mlp.") {
             true => Some(dimensions::<2>(tensors, "heads.confidence.mlp.NN-1.weight")?[0]),
             false => None,
         };
@@ -89,7 +89,7 @@ impl Shape {
 
     /// Refuses tensors that nothing here would read: they would change the result upstream. Upstream itself is lenient
     /// with heads.
-    fn check_names(&self, tensors: &Tensors<'_>) -> Result<(), LoadError> {
+    fn check_names(&self, tensors: &Weights) -> Result<(), LoadError> {
         let perceptron = |rest: &str| {
             let layers = ["NN-0", "NN-1", "NN-2"].map(|layer| format!("mlp.{layer}."));
             let linear = |prefix: &String| rest.strip_prefix(prefix.as_str());

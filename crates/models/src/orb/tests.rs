@@ -3,11 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use super::evaluation::Scales;
+use super::file;
 use super::graph::Graph;
 use super::kind::Kind;
 use super::network::{Network, Plan};
 use super::shape::Shape;
-use super::tensors::Tensors;
 use super::variant::Variant;
 use super::weights::Packer;
 use mlip_atoms::neighbors::Pair;
@@ -25,14 +25,14 @@ fn data(name: &str) -> PathBuf {
 
 fn network<T: Real>(name: &str, set: InstructionSet) -> (Network<T>, &'static Variant) {
     let variant = Variant::named(name).unwrap();
-    let tensors = Tensors::open(&data(&format!("orb_tiny_{}.ckpt", variant.kind.name()))).unwrap();
+    let tensors = file::read(&data(&format!("orb_tiny_{}.ckpt", variant.kind.name()))).unwrap();
     let shape = Shape::infer(&tensors, variant).unwrap();
     let weights = Packer { tensors: &tensors, shape, kind: variant.kind, set }.network().unwrap();
     (Network { weights, shape }, variant)
 }
 
 fn scales(variant: &Variant) -> Scales {
-    let tensors = Tensors::open(&data(&format!("orb_tiny_{}.ckpt", variant.kind.name()))).unwrap();
+    let tensors = file::read(&data(&format!("orb_tiny_{}.ckpt", variant.kind.name()))).unwrap();
     let shape = Shape::infer(&tensors, variant).unwrap();
     Packer { tensors: &tensors, shape, kind: variant.kind, set: InstructionSet::Portable }.scales().unwrap()
 }

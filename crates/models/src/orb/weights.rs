@@ -5,11 +5,12 @@ use super::evaluation::{DirectScales, Normalizer, Scales};
 use super::head::Head;
 use super::kind::Kind;
 use super::shape::{N_EMBEDDED, N_HARMONICS, Shape};
-use super::tensors::Tensors;
+use crate::weights::Weights;
 use mlip_kernels::attended_messages::Attention;
 use mlip_kernels::linear::Matrix;
 use mlip_kernels::perceptron::{Activations, Perceptron, RmsNorm, Transposed, repeat};
 use mlip_kernels::simd::{InstructionSet, Real};
+use std::borrow::Cow;
 
 /// A perceptron with the bias of its first layer, its norm and, for models with gradients, its transpose.
 #[derive(Debug)]
@@ -82,16 +83,16 @@ fn epsilon<T: Real>() -> f64 {
 }
 
 /// Reads tensors and packs them.
-pub(crate) struct Packer<'a, 'b> {
-    pub(crate) tensors: &'a Tensors<'b>,
+pub(crate) struct Packer<'a> {
+    pub(crate) tensors: &'a Weights,
     pub(crate) shape: Shape,
     pub(crate) kind: Kind,
     pub(crate) set: InstructionSet,
 }
 
-impl Packer<'_, '_> {
-    fn matrix(&self, name: &str, outputs: usize, inputs: usize) -> Result<Vec<f64>, LoadError> {
-        self.tensors.get(&format!("{name}.weight"), &[outputs, inputs])
+impl Packer<'_> {
+    fn matrix(&self, name: &str, outputs: usize, inputs: usize) -> Result<Cow<'_, [f64]>, LoadError> {
+        Ok(self.tensors.get(&format!("{name}.weight"), &[outputs, inputs])?)
     }
 
     fn bias<T: Real>(&self, name: &str, outputs: usize) -> Result<Vec<T>, LoadError> {
@@ -209,7 +210,7 @@ impl Packer<'_, '_> {
             first_transposed: transpose.then(|| self.pack_transposed(&first, [hidden, latent], 0, latent)),
             first_bias: self.bias(&format!("heads.{name}.mlp.NN-0"), hidden)?,
             second: self.pack(&second, [outputs, hidden], 0, hidden),
-            second_weight: second,
+            second_weight: second.into_owned(),
             second_bias: self.bias(&format!("heads.{name}.mlp.NN-1"), outputs)?,
         })
     }
@@ -221,7 +222,7 @@ impl Packer<'_, '_> {
 
     /// What turns outputs of heads into physical units.
     pub(crate) fn scales(&self) -> Result<Scales, LoadError> {
-        let mut reference = self.tensors.get("heads.energy.reference.linear.weight", &[N_EMBEDDED - 1])?;
+        let mut reference = self.tensors.get("heads.energy.reference.linear.weight", &[N_EMBEDDED - 1])?.into_owned();
         // The last element has no reference energy, and is not supported.
         reference.push(0.0);
         let direct = match self.kind {
@@ -255,7 +256,7 @@ impl Packer<'_, '_> {
         let n_radial = self.shape.n_radial;
         Ok(NetworkWeights {
             atoms: self.atoms()?,
-            frequencies: self.tensors.get("model.rbf_transform.bessel_weights", &[n_radial])?,
+            frequencies: self.tensors.get("model.rbf_transform.bessel_weights", &[n_radial])?.into_owned(),
             prefactor: self.tensors.get("model.rbf_transform.prefactor", &[])?[0],
             encoder: self.normed("model._encoder._edge_fn", n_radial * N_HARMONICS, self.kind == Kind::Conservative)?,
             layers: (0..self.shape.n_layers).map(|index| self.layer(index)).collect::<Result<_, _>>()?,

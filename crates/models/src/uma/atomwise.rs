@@ -23,9 +23,9 @@ impl<T: Real> ByDegree<T> {
         [lmax, out, inputs]: [usize; 3],
         set: InstructionSet,
     ) -> Result<Self, WeightsError> {
-        let all = narrow::<T>(weights.get(&format!("{name}.weight"), &[lmax + 1, out, inputs])?);
+        let all = narrow::<T>(&weights.get(&format!("{name}.weight"), &[lmax + 1, out, inputs])?);
         let degrees = all.chunks_exact(out * inputs).map(|weight| both(weight, out, inputs, set)).collect();
-        Ok(Self { degrees, bias: narrow(weights.get(&format!("{name}.bias"), &[out])?) })
+        Ok(Self { degrees, bias: narrow(&weights.get(&format!("{name}.bias"), &[out])?) })
     }
 
     fn bytes(&self) -> u64 {

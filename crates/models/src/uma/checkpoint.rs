@@ -45,8 +45,9 @@ impl Contents {
     /// When the file is not what it was, or the device has no room.
     pub(super) fn var_builder(&self, dtype: DType, device: &Device) -> Result<VarBuilder<'static>, LoadError> {
         let mut tensors = HashMap::new();
-        for (name, shape, values) in self.weights.iter() {
-            let tensor = Tensor::from_slice(values, shape, &Device::Cpu).map_err(LoadError::Device)?;
+        for (name, shape) in self.weights.shapes() {
+            let values = self.weights.get(name, shape)?;
+            let tensor = Tensor::from_slice(&values, shape, &Device::Cpu).map_err(LoadError::Device)?;
             tensors.insert(name.to_owned(), tensor);
         }
         let experts = self.file.read(|reading| {

@@ -5,8 +5,7 @@ use super::options::{OPTIONS, Options};
 use super::potential::Uma;
 use crate::entry::{Entry, LoadCause, Selection};
 use crate::options::{self, OptionError};
-use candle_core::Device;
-use mlip_atoms::{EngineKind, Potential};
+use mlip_atoms::Potential;
 use std::sync::Arc;
 
 /// For the registry.
@@ -52,9 +51,6 @@ fn check(selection: &Selection) -> Result<(), OptionError> {
 fn load(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause> {
     let options = options::parse::<Options>(&selection.name, &selection.options)?;
     let file = selection.file.as_deref().ok_or(LoadError::NoFile)?;
-    let (name, precision) = (&selection.name, selection.precision);
-    Ok(Arc::new(match selection.engine {
-        EngineKind::Native => Uma::from_file(name, file, &options, precision)?,
-        EngineKind::Candle => Uma::candle(name, file, &options, precision, &Device::Cpu)?,
-    }))
+    let Selection { name, precision, engine, .. } = selection;
+    Ok(Arc::new(Uma::from_file(name, file, &options, *precision, *engine)?))
 }

@@ -42,5 +42,5 @@ pub use config::{Generation, UnsupportedConfig};
 pub(crate) use entry::ENTRIES;
 pub use error::LoadError;
 pub use options::Options;
-pub use potential::Uma;
+pub use potential::{Uma, UmaModel};
 pub use tasks::TaskError;

@@ -108,7 +108,7 @@ impl<T: Real> Network<T> {
             channels,
             hidden,
             edge_channels: b.edge_channels,
-            elements: narrow(weights.get("backbone.sphere_embedding.weight", &[elements, channels])?),
+            elements: narrow(&weights.get("backbone.sphere_embedding.weight", &[elements, channels])?),
             degree: radial("edge_degree_embedding.rad_func", (lmax + 1) * channels)?,
             blocks,
             norm: spherical_norm(weights, "backbone.norm", lmax, channels)?,

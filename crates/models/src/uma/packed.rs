@@ -56,8 +56,8 @@ impl<T: Real> Affine<T> {
 
 pub(super) fn layer_norm<T: Real>(weights: &Weights, name: &str, width: usize) -> Result<LayerNorm<T>, WeightsError> {
     Ok(LayerNorm {
-        scale: narrow(weights.get(&format!("{name}.weight"), &[width])?),
-        offset: narrow(weights.get(&format!("{name}.bias"), &[width])?),
+        scale: narrow(&weights.get(&format!("{name}.weight"), &[width])?),
+        offset: narrow(&weights.get(&format!("{name}.bias"), &[width])?),
     })
 }
 
@@ -70,7 +70,7 @@ pub(super) fn spherical_norm<T: Real>(
     Ok(SphericalNorm {
         lmax,
         channels,
-        scale: narrow(weights.get(&format!("{name}.affine_weight"), &[lmax + 1, channels])?),
-        offset: narrow(weights.get(&format!("{name}.affine_bias"), &[channels])?),
+        scale: narrow(&weights.get(&format!("{name}.affine_weight"), &[lmax + 1, channels])?),
+        offset: narrow(&weights.get(&format!("{name}.affine_bias"), &[channels])?),
     })
 }

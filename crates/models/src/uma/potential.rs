@@ -1,7 +1,7 @@
-//! UMA as a [`Potential`].
+//! UMA as a [`Model`].
 
 use super::cache::Cache;
-use super::candle::{CandleNetwork, Stopped};
+use super::candle::CandleNetwork;
 use super::checkpoint::{self, Contents};
 use super::config::Backbone;
 use super::error::LoadError;
@@ -13,18 +13,18 @@ use super::options::Options;
 use super::packed::narrow;
 use super::routing::{CHARGES, Composition, Router, SPINS};
 use super::tasks::{Task, TaskError, head_expert};
+use crate::engine::{Route, note, on_route, scalar_bytes};
+use crate::graph_potential::{GraphPotential, Model};
 use candle_core::{DType, Device};
-use mlip_atoms::engine::OneByOne;
+use mlip_atoms::engine::Demand;
 use mlip_atoms::gradient::PairGradient;
 use mlip_atoms::prediction::AtomFeatures;
 use mlip_atoms::{
-    Deadline, Potential, PotentialId, Precision, PredictError, Prediction, Preparation, Request, Species, Structure,
+    Deadline, EngineKind, PotentialId, Precision, PredictError, Prediction, Preparation, Request, Species, Structure,
 };
-use mlip_atoms::{DeviceError, Engine, EngineKind, EngineResources};
 use mlip_kernels::simd::{InstructionSet, Real};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
-use std::sync::Arc;
 
 /// What is computed where nothing is said.
 const DEFAULT_TASK: &str = "omat";
@@ -35,8 +35,11 @@ const CACHE_BYTES: u64 = 160 << 20;
 /// Structures whose intermediate results would take more than this compute them twice instead of keeping them.
 const KEPT_BYTES: usize = 256 << 20;
 
+/// UMA for one task, as a potential.
+pub type Uma = GraphPotential<UmaModel>;
+
 /// UMA for one task; with a charge and spin for structures that have none of their own.
-pub struct Uma {
+pub struct UmaModel {
     id: PotentialId,
     /// What earlier versions called these weights.
     former_digest: String,
@@ -51,7 +54,7 @@ pub struct Uma {
     max_elements: usize,
     channels: usize,
     sizes: Sizes,
-    model: AnyModel,
+    network: Route<Native<f32>, Native<f64>, Candle>,
 }
 
 /// For estimates.
@@ -66,17 +69,22 @@ struct Sizes {
     edge: usize,
 }
 
-/// The routes to the same numbers.
-enum AnyModel {
-    F32(Model<f32>),
-    F64(Model<f64>),
-    /// With its own copy of what turns outputs into physical units.
-    Candle(Box<CandleNetwork>, Box<Task>),
+/// What is computed on: a structure's edges, and what decides about its mixture of experts.
+pub struct UmaGraph {
+    graph: Graph,
+    composition: Composition,
 }
 
-struct Model<T> {
+/// The network and the mixtures of experts that were used last.
+struct Native<T> {
     network: Network<T>,
     cache: Cache<T>,
+}
+
+/// With its own copy of what turns outputs into physical units.
+struct Candle {
+    network: CandleNetwork,
+    task: Task,
 }
 
 impl Uma {
@@ -84,34 +92,12 @@ impl Uma {
     ///
     /// # Errors
     /// When the file cannot be read, is not a UMA that this port covers, or does not know the task.
-    pub fn from_file(name: &str, path: &Path, options: &Options, precision: Precision) -> Result<Self, LoadError> {
-        Self::open(name, path, options, precision, None)
-    }
-
-    /// The same potential as layers of candle, differentiated by candle: any device; independent of the kernels.
-    ///
-    /// The native engine, which [`from_file`](Self::from_file) gives, runs on the CPU only. This one runs on any device
-    /// with double precision (CPU, CUDA) and agrees with the native one to rounding. On the CPU it takes many times as
-    /// long, and more memory; all experts are in memory.
-    ///
-    /// # Errors
-    /// As `from_file`; when the weights cannot be put onto the device.
-    pub fn candle(
+    pub fn from_file(
         name: &str,
         path: &Path,
         options: &Options,
         precision: Precision,
-        device: &Device,
-    ) -> Result<Self, LoadError> {
-        Self::open(name, path, options, precision, Some(device))
-    }
-
-    fn open(
-        name: &str,
-        path: &Path,
-        options: &Options,
-        precision: Precision,
-        device: Option<&Device>,
+        engine: EngineKind,
     ) -> Result<Self, LoadError> {
         let contents = checkpoint::read(path)?;
         if let Some(expected) = expected_generation(name) {
@@ -122,16 +108,18 @@ impl Uma {
             }
         }
         let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        Self::new(name, &file, &contents, options, precision, device)
+        UmaModel::new(name, &file, &contents, options, precision, engine).map(Self::around)
     }
+}
 
+impl UmaModel {
     fn new(
         name: &str,
         file: &str,
         contents: &Contents,
         options: &Options,
         precision: Precision,
-        device: Option<&Device>,
+        engine: EngineKind,
     ) -> Result<Self, LoadError> {
         let config = &contents.config;
         let b = &config.backbone;
@@ -153,19 +141,17 @@ impl Uma {
         let set = InstructionSet::detect();
         let rows = mlip_kernels::spherical::Layout::new(b.lmax, b.mmax);
         let experts = Experts::new(contents, &rows)?;
-        let model = match (precision, device) {
-            (precision, Some(device)) => {
-                let vb = contents.var_builder(DType::F64, device)?;
-                let network = CandleNetwork::new(config, dataset, expert, precision, &vb).map_err(LoadError::Device)?;
-                AnyModel::Candle(Box::new(network), Box::new(task.clone()))
-            }
-            (Precision::F32, None) => {
-                AnyModel::F32(Model { network: Network::new(contents, expert, set)?, cache: Cache::new(CACHE_BYTES) })
-            }
-            (Precision::F64, None) => {
-                AnyModel::F64(Model { network: Network::new(contents, expert, set)?, cache: Cache::new(CACHE_BYTES) })
-            }
-        };
+        let network = Route::load(
+            engine,
+            precision,
+            || Native::new(contents, expert, set),
+            || Native::new(contents, expert, set),
+            || {
+                let vars = contents.var_builder(DType::F64, &Device::Cpu)?;
+                let network = CandleNetwork::new(config, dataset, expert, precision, &vars);
+                Ok(Candle { network: network.map_err(LoadError::Device)?, task: task.clone() })
+            },
+        )?;
         let mut id = PotentialId {
             name: name.into(),
             checkpoint: format!("{file} ({})", config.generation.name()),
@@ -173,9 +159,7 @@ impl Uma {
             precision,
             settings: format!("task={task_name} charge={charge} spin={spin}"),
         };
-        if device.is_some() {
-            crate::engine::note(&mut id, EngineKind::Candle);
-        }
+        note(&mut id, engine);
         let sizes = Sizes {
             layers: b.num_layers,
             atom: rows.n_components() * b.sphere_channels,
@@ -196,44 +180,25 @@ impl Uma {
             max_elements: b.max_num_elements,
             channels: b.sphere_channels,
             sizes,
-            model,
+            network,
         })
     }
 
-    fn evaluate(
+    fn predict_one(
         &self,
-        structure: &Structure,
+        UmaGraph { graph, composition }: &UmaGraph,
         request: Request,
         deadline: &Deadline,
     ) -> Result<Prediction, PredictError> {
-        if let Some(species) = structure.species().iter().find(|species| !self.supports(**species)) {
-            return Err(PredictError::UnsupportedSpecies { potential: self.id.name.clone(), species: *species });
-        }
-        deadline.check()?;
-        let graph = Graph::build(structure, self.cutoff, self.max_neighbors, deadline)?;
-        let composition = self.composition(structure);
-        for (what, found, range) in [("charge", composition.charge, CHARGES), ("spin", composition.spin, SPINS)] {
-            if !range.contains(&found) {
-                let (potential, (least, most)) = (self.id.name.clone(), range.into_inner());
-                return Err(PredictError::OutOfRange { potential, what, found: found.into(), least, most });
-            }
-        }
-        let mut task = &self.task;
-        let evaluation = match &self.model {
-            AnyModel::F32(model) => self.run(model, &graph, composition, request, deadline)?,
-            AnyModel::F64(model) => self.run(model, &graph, composition, request, deadline)?,
-            AnyModel::Candle(network, own) => {
-                task = own;
-                let found = network.evaluate(&graph, [composition.charge, composition.spin], request.forces, deadline);
-                found.map_err(|stopped| match stopped {
-                    Stopped::Predict(error) => error,
-                    Stopped::Tensor(error) => {
-                        PredictError::Internal { potential: self.id.name.clone(), message: error.to_string() }
-                    }
-                })?
+        let (task, evaluation) = match &self.network {
+            Route::Single(native) => (&self.task, self.run(native, graph, composition, request, deadline)?),
+            Route::Double(native) => (&self.task, self.run(native, graph, composition, request, deadline)?),
+            Route::Candle(Candle { network, task }) => {
+                let found = network.evaluate(graph, [composition.charge, composition.spin], request.forces, deadline);
+                (task, found.map_err(|stopped| stopped.of(&self.id.name))?)
             }
         };
-        Ok(self.prediction(task, &graph, evaluation, request))
+        Ok(self.prediction(task, graph, evaluation, request))
     }
 
     /// With the charge and spin of the structure, or those of the potential. A spin beyond all ranges stays beyond.
@@ -245,15 +210,16 @@ impl Uma {
 
     fn run<T: Real>(
         &self,
-        model: &Model<T>,
+        native: &Native<T>,
         graph: &Graph,
-        composition: Composition,
+        composition: &Composition,
         request: Request,
         deadline: &Deadline,
     ) -> Result<Evaluation, PredictError> {
-        let merged = model.cache.get(composition, |composition| self.merge(&model.network, composition, deadline))?;
-        let keep = graph.n_edges() * model.network.kept_bytes(&merged) <= KEPT_BYTES;
-        model.network.evaluate(graph, &merged, request.forces, keep, deadline)
+        let merge = |composition: &Composition| self.merge(&native.network, composition, deadline);
+        let merged = native.cache.get(composition.clone(), merge)?;
+        let keep = graph.n_edges() * native.network.kept_bytes(&merged) <= KEPT_BYTES;
+        native.network.evaluate(graph, &merged, request.forces, keep, deadline)
     }
 
     pub(super) fn merge<T: Real>(
@@ -297,6 +263,22 @@ impl Uma {
     }
 }
 
+impl<T: Real> Native<T> {
+    fn new(contents: &Contents, expert: Option<(usize, usize)>, set: InstructionSet) -> Result<Self, LoadError> {
+        Ok(Self { network: Network::new(contents, expert, set)?, cache: Cache::new(CACHE_BYTES) })
+    }
+
+    fn bytes(&self) -> u64 {
+        self.network.bytes()
+    }
+}
+
+impl Candle {
+    fn bytes(&self) -> u64 {
+        self.network.bytes()
+    }
+}
+
 /// What a name promises; `uma` takes any generation.
 fn expected_generation(name: &str) -> Option<&'static str> {
     Some(match name {
@@ -307,7 +289,9 @@ fn expected_generation(name: &str) -> Option<&'static str> {
     })
 }
 
-impl Potential for Uma {
+impl Model for UmaModel {
+    type Graph = UmaGraph;
+
     fn id(&self) -> &PotentialId {
         &self.id
     }
@@ -341,22 +325,45 @@ impl Potential for Uma {
 
     /// The experts are not among them: they are pages of the file that all processes of a host share.
     fn weight_bytes(&self) -> u64 {
-        let network = match &self.model {
-            AnyModel::F32(model) => model.network.bytes(),
-            AnyModel::F64(model) => model.network.bytes(),
-            AnyModel::Candle(network, _) => network.bytes(),
-        };
-        network + CACHE_BYTES
+        on_route!(&self.network, network => network.bytes()) + CACHE_BYTES
     }
 
-    fn working_bytes(&self, structure: &Structure) -> u64 {
-        let (edges, n_atoms) = (self.expected_edges(structure), structure.n_atoms() as f64);
+    fn expected_bytes(&self, structure: &Structure) -> u64 {
+        self.bytes(structure.n_atoms() as f64, self.expected_edges(structure))
+    }
+
+    fn graph(&self, structure: &Structure, deadline: &Deadline) -> Result<UmaGraph, PredictError> {
+        let graph = Graph::build(structure, self.cutoff, self.max_neighbors, deadline)?;
+        let composition = self.composition(structure);
+        for (what, found, range) in [("charge", composition.charge, CHARGES), ("spin", composition.spin, SPINS)] {
+            if !range.contains(&found) {
+                let (potential, (least, most)) = (self.id.name.clone(), range.into_inner());
+                return Err(PredictError::OutOfRange { potential, what, found: found.into(), least, most });
+            }
+        }
+        Ok(UmaGraph { graph, composition })
+    }
+
+    fn demand(&self, UmaGraph { graph, .. }: &UmaGraph) -> Demand {
+        let (n_atoms, n_edges) = (graph.n_atoms(), graph.n_edges());
+        Demand { n_atoms, n_edges, host_bytes: self.bytes(n_atoms as f64, n_edges as f64), ..Demand::default() }
+    }
+
+    fn evaluate(
+        &self,
+        graphs: &[&UmaGraph],
+        request: Request,
+        deadline: &Deadline,
+    ) -> Result<Vec<Prediction>, PredictError> {
+        graphs.iter().map(|graph| self.predict_one(graph, request, deadline)).collect()
+    }
+}
+
+impl UmaModel {
+    fn bytes(&self, n_atoms: f64, edges: f64) -> u64 {
         let Sizes { layers, atom, kept, edge } = self.sizes;
-        let scalar = match self.id.precision {
-            Precision::F32 => 4.0,
-            Precision::F64 => 8.0,
-        };
-        if let AnyModel::Candle(..) = self.model {
+        let scalar = scalar_bytes(self.id.precision) as f64;
+        if let Route::Candle(_) = self.network {
             // Candle keeps every intermediate, and gradients beside them.
             return ((layers * 40 * atom) as f64 * (edges + n_atoms) * scalar) as u64;
         }
@@ -366,38 +373,23 @@ impl Potential for Uma {
         let block = 48.0 * 16.0 * atom as f64 * scalar;
         (1.2 * (kept.min(KEPT_BYTES as f64) + atoms + block + edges * (edge as f64 * scalar + 300.0))) as u64
     }
-
-    fn open(self: Arc<Self>, _resources: EngineResources) -> Result<Box<dyn Engine>, DeviceError> {
-        Ok(Box::new(OneByOne::new(move |structure: &Structure, request, deadline: &Deadline| {
-            Potential::predict(self.as_ref(), &[structure], request, deadline).remove(0)
-        })))
-    }
-
-    fn predict(
-        &self,
-        structures: &[&Structure],
-        request: Request,
-        deadline: &Deadline,
-    ) -> Vec<Result<Prediction, PredictError>> {
-        structures.iter().map(|structure| self.evaluate(structure, request, deadline)).collect()
-    }
 }
 
 /// Shared by all evaluations with one task; for tests.
 #[cfg(test)]
-impl Uma {
+impl UmaModel {
     pub(super) fn f64_parts(&self) -> Option<(&Network<f64>, &Router)> {
-        match &self.model {
-            AnyModel::F64(model) => Some((&model.network, &self.router)),
+        match &self.network {
+            Route::Double(native) => Some((&native.network, &self.router)),
             _ => None,
         }
     }
 
     pub(super) fn compositions_held(&self) -> usize {
-        match &self.model {
-            AnyModel::F32(model) => model.cache.len(),
-            AnyModel::F64(model) => model.cache.len(),
-            AnyModel::Candle(..) => 0,
+        match &self.network {
+            Route::Single(native) => native.cache.len(),
+            Route::Double(native) => native.cache.len(),
+            Route::Candle(_) => 0,
         }
     }
 }

@@ -108,8 +108,8 @@ impl<T: Real> Radial<T> {
         let inputs = gaussians + 2 * hidden;
         let first = Linear::read(weights, &format!("{name}.net.0"), hidden, inputs)?;
         let table = |embedding: &str, offset: usize, bias: bool| -> Result<Vec<T>, WeightsError> {
-            let rows = weights.get(&format!("backbone.{embedding}.weight"), &[elements, hidden])?.chunks_exact(hidden);
-            let product = rows.flat_map(|row| {
+            let rows = weights.get(&format!("backbone.{embedding}.weight"), &[elements, hidden])?;
+            let product = rows.chunks_exact(hidden).flat_map(|row| {
                 let outputs = first.weight.chunks_exact(inputs).zip(&first.bias);
                 outputs.map(move |(weight, b)| {
                     let sum = weight[offset..][..hidden].iter().zip(row).map(|(w, x)| w * x).sum::<f64>();

@@ -1,7 +1,7 @@
 //! Intermediate results, layer by layer, against upstream's; the cache.
 
 use super::{Options, Uma};
-use mlip_atoms::{Deadline, Lattice, Potential, Precision, Request, Species, Structure};
+use mlip_atoms::{Deadline, EngineKind, Lattice, Potential, Precision, Request, Species, Structure};
 use safetensors::SafeTensors;
 use serde_json::Value as Json;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ fn file(name: &str) -> PathBuf {
 }
 
 fn load(name: &str) -> Uma {
-    Uma::from_file("uma", &file(name), &Options::default(), Precision::F64).unwrap()
+    Uma::from_file("uma", &file(name), &Options::default(), Precision::F64, EngineKind::Native).unwrap()
 }
 
 fn structure(json: &str, name: &str) -> Structure {
@@ -51,14 +51,14 @@ fn intermediate_results_equal_upstreams_layer_by_layer() {
     for (name, goldens, intermediates) in TINY {
         let expected = Intermediates(SafeTensors::deserialize(intermediates).unwrap());
         let uma = load(name);
-        let (network, router) = uma.f64_parts().unwrap();
+        let (network, router) = uma.model().f64_parts().unwrap();
         let structure = structure(goldens, "triclinic_skewed");
         let composition = router.composition(structure.species().iter().map(|s| s.atomic_number()), 0, 0);
         let system = router.system(&composition);
         let coefficients = router.coefficients(&composition, &system);
         same("csd_mixed", &system, &expected.get("csd_mixed", &[1, 8]));
         same("expert_coefficients", &coefficients, &expected.get("expert_coefficients", &[1, 4]));
-        let merged = uma.merge(network, &composition, &Deadline::NONE).unwrap();
+        let merged = uma.model().merge(network, &composition, &Deadline::NONE).unwrap();
 
         let graph = super::graph::Graph::build(&structure, 6.0, 300, &Deadline::NONE).unwrap();
         assert_eq!(graph.n_edges(), 226);
@@ -107,10 +107,10 @@ impl Intermediates<'_> {
 fn what_is_computed_again_is_what_would_have_been_kept() {
     for (name, goldens, _) in TINY {
         let uma = load(name);
-        let (network, router) = uma.f64_parts().unwrap();
+        let (network, router) = uma.model().f64_parts().unwrap();
         let structure = structure(goldens, "nio_8_strained");
         let composition = router.composition(structure.species().iter().map(|s| s.atomic_number()), 0, 0);
-        let merged = uma.merge(network, &composition, &Deadline::NONE).unwrap();
+        let merged = uma.model().merge(network, &composition, &Deadline::NONE).unwrap();
         let graph = super::graph::Graph::build(&structure, 6.0, 300, &Deadline::NONE).unwrap();
         let [kept, again] =
             [true, false].map(|keep| network.evaluate(&graph, &merged, true, keep, &Deadline::NONE).unwrap());
@@ -128,12 +128,12 @@ fn a_mixture_is_made_once_a_composition() {
     };
     let first = predict("triclinic_skewed");
     predict("triclinic_skewed");
-    assert_eq!(uma.compositions_held(), 1);
+    assert_eq!(uma.model().compositions_held(), 1);
     predict("nacl_prim");
     predict("mg_hcp");
-    assert_eq!(uma.compositions_held(), 3);
+    assert_eq!(uma.model().compositions_held(), 3);
     assert_eq!(predict("triclinic_skewed"), first);
-    assert_eq!(uma.compositions_held(), 3);
+    assert_eq!(uma.model().compositions_held(), 3);
 }
 
 #[test]
@@ -141,13 +141,13 @@ fn the_least_recently_used_mixture_is_dropped_first() {
     use super::cache::Cache;
     use super::merged::Merged;
     let uma = load(TINY[0].0);
-    let (network, router) = uma.f64_parts().unwrap();
+    let (network, router) = uma.model().f64_parts().unwrap();
     let composition = |z: u8| router.composition([z].into_iter(), 0, 0);
     let mut merges = 0;
     let mut get = |cache: &Cache<f64>, z: u8| {
         let merge = |composition: &_| {
             merges += 1;
-            uma.merge(network, composition, &Deadline::NONE)
+            uma.model().merge(network, composition, &Deadline::NONE)
         };
         let merged: std::sync::Arc<Merged<f64>> = cache.get(composition(z), merge).unwrap();
         (merged.bytes(), merges)

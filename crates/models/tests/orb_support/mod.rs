@@ -2,12 +2,13 @@
 
 #![allow(dead_code, clippy::unwrap_used, reason = "compiled into several tests, each of which uses a part")]
 
-use mlip_atoms::{Lattice, Precision, Species, Structure};
-use mlip_models::orb::{Orb, Tensors};
+use mlip_atoms::{EngineKind, Lattice, Precision, Species, Structure};
+use mlip_models::orb::Orb;
 use mlip_models::weights::Weights;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A structure and upstream's answers.
 #[derive(Deserialize)]
@@ -59,22 +60,24 @@ pub(crate) fn golden(set: &str, name: &str) -> Golden {
 
 /// The tiny model, read from the file that upstream wrote.
 pub(crate) fn tiny(model: &str, precision: Precision) -> Orb {
-    let kind = if model.contains("direct") { "direct" } else { "conservative" };
-    Orb::from_file(model, &data(&format!("orb_tiny_{kind}.ckpt")), precision).unwrap()
+    tiny_by(model, precision, EngineKind::Native)
 }
 
 /// The tiny model as layers of candle.
 pub(crate) fn tiny_candle(model: &str, precision: Precision) -> Orb {
+    tiny_by(model, precision, EngineKind::Candle)
+}
+
+fn tiny_by(model: &str, precision: Precision, engine: EngineKind) -> Orb {
     let kind = if model.contains("direct") { "direct" } else { "conservative" };
-    let tensors = Tensors::open(&data(&format!("orb_tiny_{kind}.ckpt"))).unwrap();
-    tiny(model, precision).with_candle(&tensors, &candle_core::Device::Cpu).unwrap()
+    Orb::from_file(model, &data(&format!("orb_tiny_{kind}.ckpt")), precision, engine).unwrap()
 }
 
 /// The model at its real size.
 pub(crate) fn real(model: &str, precision: Precision) -> Orb {
     let kind = if model.contains("direct") { "direct" } else { "conservative" };
     let weights = from_recipe(&data(&format!("orb_real_{kind}.recipe.json")));
-    Orb::new(model, &Tensors::of(&weights), "from a recipe", precision).unwrap()
+    Orb::new(model, &Arc::new(weights), "from a recipe", precision, EngineKind::Native).unwrap()
 }
 
 #[derive(Deserialize)]

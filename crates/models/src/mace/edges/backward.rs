@@ -1,6 +1,7 @@
 //! The backward pass over edges: on one thread pair by pair, on several by the atoms that send.
 
-use super::{BLOCK, Context, Edges, PairDerivatives};
+use super::forward::{BLOCK, Edges, PairDerivatives};
+use crate::mace::context::Context;
 use crate::mace::harmonics::N_HARMONICS;
 use crate::mace::shares::{Edge, GRAIN, Share, owners, split, spread};
 use mlip_atoms::PredictError;

@@ -16,7 +16,5 @@ mod interaction;
 mod network;
 mod perceptron;
 mod repulsion;
-mod stopped;
 
 pub(crate) use network::CandleNetwork;
-pub(crate) use stopped::Stopped;

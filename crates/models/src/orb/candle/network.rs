@@ -5,7 +5,7 @@ use super::heads::{DirectHeads, EnergyHead};
 use super::interaction::{Edges, Interaction};
 use super::perceptron::Perceptron;
 use super::repulsion::Repulsion;
-use super::stopped::Stopped;
+use crate::graph_potential::Stopped;
 use crate::orb::evaluation::Description;
 use crate::orb::graph::{Cell, Graph};
 use crate::orb::kind::Kind;

@@ -7,7 +7,7 @@
 //!
 //! Tensors are found by upstream's module tree: `backbone.blocks.0.edge_wise.so2_conv_1.fc_m0.weights`.
 //!
-//! Module order: `stopped`; `orders` ← `harmonics` ← `frames` ← `edges`; `norm` ← `radial`; `experts` ← `convolution`;
+//! Module order: `orders` ← `harmonics` ← `frames` ← `edges`; `norm` ← `radial`; `experts` ← `convolution`;
 //! all of these ← `edgewise`, `atomwise`; `router`, `readout` ← `network`.
 
 mod atomwise;
@@ -23,7 +23,5 @@ mod orders;
 mod radial;
 mod readout;
 mod router;
-mod stopped;
 
 pub(super) use network::CandleNetwork;
-pub(super) use stopped::Stopped;

@@ -9,7 +9,7 @@ use super::norm::{SphericalNorm, add_to_scalars, dtype, scalars, with_scalars};
 use super::orders::Orders;
 use super::readout::Readout;
 use super::router::Router;
-use super::stopped::Stopped;
+use crate::graph_potential::Stopped;
 use crate::uma::config::{Backbone, Config};
 use crate::uma::graph::Graph;
 use crate::uma::network::Evaluation;

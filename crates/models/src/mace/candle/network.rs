@@ -1,40 +1,32 @@
-//! The network in plain candle operations, differentiated by candle: the oracle of the fast route.
-//!
-//! It follows the papers block by block and shares nothing with the kernels but the file and the couplings: dense
-//! couplings and `U` matrices, no tables, harmonics by recursion, every intermediate kept. Slow, large and simple.
+//! Layer by layer, from a graph to energies and their gradient.
 
-mod edges;
-mod interaction;
-mod maps;
-mod product;
-
-pub(super) use maps::Failure;
-
-use super::file::ModelFile;
-use super::graph::Graph;
-use super::network::{Descriptors, Evaluation, Wanted};
+use super::edges::Geometry;
+use super::interaction::Interaction;
+use super::maps::{Features, Loader};
+use super::product::{Product, Readout};
+use crate::graph_potential::Stopped;
+use crate::mace::file::ModelFile;
+use crate::mace::graph::Graph;
+use crate::mace::network::{Descriptors, Evaluation, Wanted};
+use crate::var_builder::{dtype, var_builder};
 use candle_core::{DType, Device, Result, Tensor, Var};
-use edges::Geometry;
-use interaction::Interaction;
-use maps::{Features, Loader};
-use mlip_atoms::{Deadline, Precision, PredictError};
-use product::{Product, Readout};
+use candle_nn::{Embedding, Module};
+use mlip_atoms::{Deadline, Precision};
 use std::cell::Cell;
 
 /// How often a number that an edge makes is kept: it, what is made of it, their gradients. With this the estimates are
 /// one to two times what was measured, from an atom a cell to 40, from tiny models to MACE-MP-0 medium.
-const KEPT_OF_AN_EDGE: f64 = 5.0;
+const KEPT_PER_EDGE: f64 = 5.0;
 /// The same for an atom.
-const KEPT_OF_AN_ATOM: f64 = 2.5;
+const KEPT_PER_ATOM: f64 = 2.5;
 /// What there is besides.
 const OVERHEAD: f64 = 4e6;
 
 /// MACE's weights as tensors on a device.
-pub(super) struct Composite {
+pub(in crate::mace) struct CandleNetwork {
     device: Device,
     geometry: Geometry,
-    /// `[elements, channels]`
-    embedding: Tensor,
+    embedding: Embedding,
     layers: Vec<Layer>,
     /// eV, by element, in double precision.
     references: Tensor,
@@ -53,36 +45,16 @@ struct Layer {
     shape: (usize, usize),
 }
 
-/// Why an evaluation ended early.
-pub(super) enum Stopped {
-    Predict(PredictError),
-    Tensor(candle_core::Error),
-}
-
-impl From<PredictError> for Stopped {
-    fn from(error: PredictError) -> Self {
-        Self::Predict(error)
-    }
-}
-
-impl From<candle_core::Error> for Stopped {
-    fn from(error: candle_core::Error) -> Self {
-        Self::Tensor(error)
-    }
-}
-
-impl Composite {
-    pub(super) fn read(
-        file: &ModelFile,
-        head: usize,
-        precision: Precision,
-        device: &Device,
-    ) -> std::result::Result<Self, Failure> {
-        let dtype = match precision {
-            Precision::F32 => DType::F32,
-            Precision::F64 => DType::F64,
+impl CandleNetwork {
+    pub(in crate::mace) fn read(file: &ModelFile, head: usize, precision: Precision, device: &Device) -> Result<Self> {
+        let load = Loader {
+            vars: var_builder(file.weights.clone(), Precision::F64, &Device::Cpu),
+            config: &file.config,
+            single: file.is_single(),
+            device,
+            dtype: dtype(precision),
+            bytes: Cell::new(0),
         };
-        let load = Loader { file, device, dtype, bytes: Cell::new(0) };
         let config = &file.config;
         let n_elements = config.atomic_numbers.len();
         let mut layers = Vec::new();
@@ -95,14 +67,14 @@ impl Composite {
                 shape: (layer.product.0[0], layer.product.lmax()),
             });
         }
-        let single = |name: &str| Ok::<f64, Failure>(file.of_head(name, 1, head)?[0]);
-        let references = file.of_head("atomic_energies_fn.atomic_energies", n_elements, head)?;
+        let single = |name: &str| Ok::<f64, candle_core::Error>(load.of_head(name, 1, head)?[0]);
+        let references = load.of_head("atomic_energies_fn.atomic_energies", n_elements, head)?;
         let embedding = [n_elements, config.layers[0].node_feats.0[0]];
         let fan_in = 1.0 / (n_elements as f64).sqrt();
         Ok(Self {
             device: device.clone(),
             geometry: Geometry::read(&load)?,
-            embedding: load.read("node_embedding.linear.weight", &embedding, fan_in)?,
+            embedding: Embedding::new(load.read("node_embedding.linear.weight", &embedding, fan_in)?, embedding[1]),
             references: Tensor::from_vec(references, n_elements, device)?,
             scale: if config.scale_shift { single("scale_shift.scale")? } else { 1.0 },
             shift: if config.scale_shift { single("scale_shift.shift")? } else { 0.0 },
@@ -112,17 +84,17 @@ impl Composite {
     }
 
     /// Bytes of weights.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(in crate::mace) fn bytes(&self) -> u64 {
         self.bytes
     }
 
     /// Bytes of intermediates and their gradients, all of which candle keeps.
-    pub(super) fn working_bytes(&self, n_atoms: f64, n_edges: f64) -> f64 {
-        let scalar = self.embedding.dtype().size_in_bytes() as f64;
+    pub(in crate::mace) fn working_bytes(&self, n_atoms: f64, n_edges: f64) -> f64 {
+        let scalar = self.embedding.embeddings().dtype().size_in_bytes() as f64;
         let numbers = |layer: &Layer| {
-            let edge = layer.interaction.numbers_an_edge() as f64;
-            let atom = layer.product.numbers_an_atom() as f64;
-            KEPT_OF_AN_EDGE * edge * n_edges + KEPT_OF_AN_ATOM * atom * n_atoms
+            let edge = layer.interaction.numbers_per_edge() as f64;
+            let atom = layer.product.numbers_per_atom() as f64;
+            KEPT_PER_EDGE * edge * n_edges + KEPT_PER_ATOM * atom * n_atoms
         };
         OVERHEAD + scalar * self.layers.iter().map(numbers).sum::<f64>()
     }
@@ -143,7 +115,7 @@ impl Composite {
         {
             energies = energies.index_add(&edges.receivers, repulsion, 0)?;
         }
-        let mut features = vec![self.embedding.index_select(&elements, 0)?.unsqueeze(1)?];
+        let mut features = vec![self.embedding.forward(&elements)?.unsqueeze(1)?];
         let mut all = Vec::new();
         for layer in &self.layers {
             deadline.check()?;
@@ -161,7 +133,7 @@ impl Composite {
     }
 
     /// Evaluates the network and, where asked, its gradient.
-    pub(super) fn evaluate(
+    pub(in crate::mace) fn evaluate(
         &self,
         graph: &Graph<f64>,
         wanted: Wanted,
@@ -200,7 +172,7 @@ impl Composite {
     }
 
     /// Numbers of [`Evaluation::descriptors`] an atom.
-    pub(super) fn descriptor_width(&self, wanted: Descriptors) -> usize {
+    pub(in crate::mace) fn descriptor_width(&self, wanted: Descriptors) -> usize {
         let width = |(channels, lmax): (usize, usize)| match wanted {
             Descriptors::None => 0,
             Descriptors::Invariant => channels,

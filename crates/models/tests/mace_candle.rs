@@ -1,13 +1,14 @@
-//! MACE in plain candle operations against the fast route, and against upstream's numbers.
+//! The candle engine of MACE against the native one, and against upstream's numbers.
 
 #![allow(clippy::unwrap_used, reason = "clippy recognizes tests, but not their helper functions")]
 
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 mod conformance;
 
-use candle_core::Device;
 use conformance::assert_close;
-use mlip_atoms::{Deadline, Lattice, Potential, Precision, PredictError, Prediction, Request, Species, Structure};
+use mlip_atoms::{
+    Deadline, EngineKind, Lattice, Potential, Precision, PredictError, Prediction, Request, Species, Structure,
+};
 use mlip_models::mace::{Descriptors, Mace, Options};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -31,14 +32,17 @@ fn json(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-fn load((name, head): (&str, Option<&str>), precision: Precision) -> Mace {
-    let head = head.map(str::to_owned);
-    let options = Options { head, exact_radial: true };
-    Mace::from_file(&folder().join(format!("{name}/{name}.model")), "mace", &options, precision).unwrap()
+fn open((name, head): (&str, Option<&str>), precision: Precision, engine: EngineKind) -> Mace {
+    let options = Options { head: head.map(str::to_owned), exact_radial: true };
+    Mace::from_file(&folder().join(format!("{name}/{name}.model")), "mace", &options, precision, engine).unwrap()
 }
 
-fn composite(model: (&str, Option<&str>), precision: Precision) -> Mace {
-    load(model, precision).with_composite(&Device::Cpu).unwrap()
+fn native(model: (&str, Option<&str>), precision: Precision) -> Mace {
+    open(model, precision, EngineKind::Native)
+}
+
+fn candle(model: (&str, Option<&str>), precision: Precision) -> Mace {
+    open(model, precision, EngineKind::Candle)
 }
 
 fn numbers(value: &Value) -> Vec<f64> {
@@ -89,43 +93,43 @@ const DOUBLE: f64 = 1e-12;
 const SINGLE: f64 = 1e-5;
 
 #[test]
-fn the_composite_route_gives_the_predictions_of_the_fast_route() {
+fn the_engine_of_candle_gives_the_predictions_of_the_native_one() {
     let structures = structures();
     for (precision, limit) in [(Precision::F64, DOUBLE), (Precision::F32, SINGLE)] {
         for model in MODELS {
-            let (fast, composite) = (load(*model, precision), composite(*model, precision));
-            assert_eq!(fast.id(), composite.id());
+            let (native, candle) = (native(*model, precision), candle(*model, precision));
+            assert_eq!(candle.id().settings, format!("{} engine=candle", native.id().settings).trim_start());
             for (name, structure) in &structures {
                 let what = format!("{model:?} {precision} {name}");
-                assert_same(&what, &predict(&composite, structure), &predict(&fast, structure), limit);
+                assert_same(&what, &predict(&candle, structure), &predict(&native, structure), limit);
             }
         }
     }
 }
 
 #[test]
-fn the_composite_route_gives_all_descriptors_and_the_energies_of_atoms() {
+fn the_engine_of_candle_gives_all_descriptors_and_the_energies_of_atoms() {
     let structure = named("srtio3_rattled");
     for model in MODELS {
-        let (fast, composite) = (load(*model, Precision::F64), composite(*model, Precision::F64));
-        let [found, expected] = [&composite, &fast].map(|mace| mace.site_energies(&structure).unwrap());
+        let (native, candle) = (native(*model, Precision::F64), candle(*model, Precision::F64));
+        let [found, expected] = [&candle, &native].map(|mace| mace.site_energies(&structure).unwrap());
         assert_close("energies of atoms", &found, &expected, DOUBLE);
         let all = |mace: &Mace| mace.descriptors(&structure, Descriptors::All).unwrap();
-        let (found, expected) = (all(&composite), all(&fast));
+        let (found, expected) = (all(&candle), all(&native));
         assert_eq!(found.width, expected.width);
         assert_close("descriptors", &found.values, &expected.values, DOUBLE);
     }
 }
 
 #[test]
-fn the_composite_route_agrees_with_upstream() {
+fn the_engine_of_candle_agrees_with_upstream() {
     for model in [("plain_l012", None), ("density_zbl_agnesi", None), ("mh1_style", None)] {
         let golden = json(&folder().join(format!("{0}/golden.json", model.0)));
         let golden = golden["heads"].as_object().unwrap().values().next().unwrap();
-        let composite = composite(model, Precision::F64);
+        let candle = candle(model, Precision::F64);
         for (name, structure) in structures() {
             let golden = &golden["float64"][&name];
-            let found = predict(&composite, &structure);
+            let found = predict(&candle, &structure);
             let what = format!("{} {name}", model.0);
             assert_close(&format!("{what}: energy"), &[found.energy], &numbers(&golden["energy"]), DOUBLE);
             assert_close(&format!("{what}: forces"), &found.forces.concat(), &numbers(&golden["forces"]), DOUBLE);
@@ -139,13 +143,13 @@ fn the_composite_route_agrees_with_upstream() {
 }
 
 #[test]
-fn the_composite_route_computes_the_energy_alone_and_ends_at_its_deadline() {
-    let (structure, composite) = (named("srtio3_rattled"), composite(MODELS[0], Precision::F64));
+fn the_engine_of_candle_computes_the_energy_alone_and_ends_at_its_deadline() {
+    let (structure, candle) = (named("srtio3_rattled"), candle(MODELS[0], Precision::F64));
     let request = Request { forces: false, atom_features: false };
-    let energy = composite.predict(&[&structure], request, &Deadline::NONE).remove(0).unwrap();
+    let energy = candle.predict(&[&structure], request, &Deadline::NONE).remove(0).unwrap();
     assert!(energy.forces.is_empty() && energy.atom_features.is_none());
-    assert_close("energy", &[energy.energy], &[predict(&composite, &structure).energy], 1e-14);
+    assert_close("energy", &[energy.energy], &[predict(&candle, &structure).energy], 1e-14);
     let deadline = Deadline::after(std::time::Duration::ZERO);
-    let error = composite.predict(&[&structure], Request::default(), &deadline).remove(0);
+    let error = candle.predict(&[&structure], Request::default(), &deadline).remove(0);
     assert!(matches!(error, Err(PredictError::Timeout { .. })), "{error:?}");
 }

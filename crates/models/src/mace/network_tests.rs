@@ -59,7 +59,7 @@ fn every_layer_agrees_with_upstream() {
         let network = Network::<f64>::read(&file, 0, true, InstructionSet::detect()).unwrap();
         let element = |z: u8| file.config.atomic_numbers.iter().position(|known| *known == z).unwrap() as u16;
         let elements = structure.species().iter().map(|species| element(species.atomic_number())).collect();
-        let graph = Graph::<f64>::build(&structure, elements, network.cutoff(), &Deadline::NONE).unwrap();
+        let graph = Graph::<f64>::build(&structure, elements, network.basis.r_max, &Deadline::NONE).unwrap();
         let rows = BasisRows::new(&network.basis, &graph);
         let context = Context { graph: &graph, basis: &network.basis, rows: &rows, deadline: &Deadline::NONE };
         let (embedded, steps, _) = network.forward(context).unwrap();

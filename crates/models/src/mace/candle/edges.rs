@@ -2,7 +2,7 @@
 //!
 //! Geometry is in double precision, as in the fast route; the results are rounded to the network's.
 
-use super::maps::{Failure, Loader};
+use super::maps::Loader;
 use crate::mace::graph::Graph;
 use crate::mace::harmonics::couplings;
 use crate::mace::zbl::{BOHR, COULOMB, DECAYS};
@@ -56,16 +56,16 @@ pub(super) struct Edges {
 }
 
 impl Geometry {
-    pub(super) fn read(load: &Loader<'_>) -> std::result::Result<Self, Failure> {
-        let (file, config) = (load.file, &load.file.config);
-        let all = |name: &str| -> std::result::Result<Vec<f64>, Failure> { Ok(file.read(name, load.count(name)?)?) };
+    pub(super) fn read(load: &Loader<'_>) -> Result<Self> {
+        let config = load.config;
+        let all = |name: &str| load.values(name, load.count(name)?);
         let transform = |name: &str| format!("radial_embedding.distance_transform.{name}");
         let agnesi = match config.agnesi {
             false => None,
             true => Some(Agnesi {
-                a: file.number(&transform("a"))?,
-                q: file.number(&transform("q"))?,
-                p: file.number(&transform("p"))?,
+                a: load.number(&transform("a"))?,
+                q: load.number(&transform("q"))?,
+                p: load.number(&transform("p"))?,
                 radii: all(&transform("covalent_radii"))?,
             }),
         };
@@ -73,21 +73,21 @@ impl Geometry {
         let zbl = match config.pair_repulsion {
             false => None,
             true => Some(Zbl {
-                prefactor: file.number(&repulsion("a_prefactor"))?,
-                exponent: file.number(&repulsion("a_exp"))?,
-                coefficients: file.read(&repulsion("c"), DECAYS.len())?,
-                cutoff_exponent: file.number(&repulsion("p"))?,
+                prefactor: load.number(&repulsion("a_prefactor"))?,
+                exponent: load.number(&repulsion("a_exp"))?,
+                coefficients: load.values(&repulsion("c"), DECAYS.len())?,
+                cutoff_exponent: load.number(&repulsion("p"))?,
                 radii: all(&repulsion("covalent_radii"))?,
             }),
         };
-        let frequencies = file.read("radial_embedding.bessel_fn.bessel_weights", config.n_bessel)?;
+        let frequencies = load.values("radial_embedding.bessel_fn.bessel_weights", config.n_bessel)?;
         Ok(Self {
             device: load.device.clone(),
             dtype: load.dtype,
-            r_max: file.number("radial_embedding.cutoff_fn.r_max")?,
+            r_max: load.number("radial_embedding.cutoff_fn.r_max")?,
             exponent: config.cutoff_exponent,
             frequencies: Tensor::from_vec(frequencies, (1, config.n_bessel), load.device)?,
-            prefactor: file.number("radial_embedding.bessel_fn.prefactor")?,
+            prefactor: load.number("radial_embedding.bessel_fn.prefactor")?,
             apply_cutoff: config.apply_cutoff,
             agnesi,
             zbl,

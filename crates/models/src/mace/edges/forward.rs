@@ -1,60 +1,26 @@
-//! The sum over neighbors: paths, couplings, radial weights, and the kernel that streams over edges.
+//! The forward pass over edges, block by block.
 
-mod backward;
-
-use super::config::{Config, LayerConfig};
-use super::element_radial::ElementRadial;
-use super::file::{FileError, ModelFile};
-use super::graph::Graph;
-use super::harmonics::{N_HARMONICS, couplings};
-use super::linear::Rows;
-use super::parameters::Channels;
-use super::radial::{Basis, RadialNetwork, Scratch};
-use super::shares::{Edge, Share, owners, split, spread};
+use crate::mace::config::{Config, LayerConfig};
+use crate::mace::context::Context;
+use crate::mace::element_radial::ElementRadial;
+use crate::mace::file::{FileError, ModelFile};
+use crate::mace::harmonics::{N_HARMONICS, couplings};
+use crate::mace::linear::Rows;
+use crate::mace::parameters::Channels;
+use crate::mace::radial::{Basis, RadialNetwork, Scratch};
+use crate::mace::shares::{Edge, Share, owners, split, spread};
+use mlip_atoms::PredictError;
 use mlip_atoms::neighbors::Pair;
-use mlip_atoms::{Deadline, PredictError};
 use mlip_kernels::edge_products::{DirectedEdge, EdgeProducts, Given, Path};
 use mlip_kernels::simd::{InstructionSet, Real};
 
 /// Pairs whose radial weights are held at once: they stay in the second-level cache.
-const BLOCK: usize = 16;
+pub(super) const BLOCK: usize = 16;
 /// Blocks between two looks at the deadline.
 const BLOCKS_A_LOOK: usize = 64;
 
-/// Basis functions of all pairs and their derivatives; empty where a table makes them needless.
-pub(super) struct BasisRows<T> {
-    width: usize,
-    values: Vec<T>,
-    slopes: Vec<T>,
-}
-
-impl<T: Real> BasisRows<T> {
-    pub(super) fn new(basis: &Basis, graph: &Graph<T>) -> Self {
-        let width = basis.len();
-        let (mut values, mut slopes) = (Vec::new(), Vec::new());
-        values.reserve(graph.pairs.len() * width);
-        slopes.reserve(graph.pairs.len() * width);
-        let (mut row, mut slope_row) = (vec![0.0; width], vec![0.0; width]);
-        for pair in &graph.pairs {
-            basis.evaluate(pair.distance, graph.numbers_of(pair), &mut row, &mut slope_row);
-            values.extend(row.iter().map(|x| T::real(*x)));
-            slopes.extend(slope_row.iter().map(|x| T::real(*x)));
-        }
-        Self { width, values, slopes }
-    }
-
-    pub(super) fn none() -> Self {
-        Self { width: 0, values: Vec::new(), slopes: Vec::new() }
-    }
-
-    pub(super) fn of(&self, pairs: std::ops::Range<usize>) -> (&[T], &[T]) {
-        let range = pairs.start * self.width..pairs.end * self.width;
-        (&self.values[range.clone()], &self.slopes[range])
-    }
-}
-
 /// Where radial weights come from.
-pub(super) enum Radial<T> {
+pub(in crate::mace) enum Radial<T> {
     /// A function of the distance (and, with a transform, of the two elements, whichever sends).
     Shared(RadialNetwork<T>),
     /// A network that tells sender and receiver apart.
@@ -62,48 +28,39 @@ pub(super) enum Radial<T> {
 }
 
 /// Derivatives of the energy by what pairs are made of.
-pub(super) struct PairDerivatives {
+pub(in crate::mace) struct PairDerivatives {
     /// eV/Å, one a pair.
-    pub(super) by_distance: Vec<f64>,
+    pub(in crate::mace) by_distance: Vec<f64>,
     /// eV, one row a pair.
-    pub(super) by_harmonics: Vec<[f64; N_HARMONICS]>,
+    pub(in crate::mace) by_harmonics: Vec<[f64; N_HARMONICS]>,
 }
 
 impl PairDerivatives {
-    pub(super) fn new(n_pairs: usize) -> Self {
+    pub(in crate::mace) fn new(n_pairs: usize) -> Self {
         Self { by_distance: vec![0.0; n_pairs], by_harmonics: vec![[0.0; N_HARMONICS]; n_pairs] }
     }
 }
 
 /// Sends features of one layer along the edges.
-pub(super) struct Edges<T> {
-    products: EdgeProducts,
-    pub(super) radial: Radial<T>,
+pub(in crate::mace) struct Edges<T> {
+    pub(super) products: EdgeProducts,
+    pub(in crate::mace) radial: Radial<T>,
     /// (coupling, harmonic, coefficient)
-    terms: Vec<(u16, u16, T)>,
+    pub(super) terms: Vec<(u16, u16, T)>,
     /// By coupling: the sign that it takes where the edge turns round.
-    parity: Vec<T>,
+    pub(super) parity: Vec<T>,
     /// Of the messages: for each l3, rows of all paths side by side.
-    pub(super) rows: Rows,
+    pub(in crate::mace) rows: Rows,
     /// Paths to each l3.
-    pub(super) n_paths: Vec<usize>,
-}
-
-/// What of the network an evaluation carries from layer to layer.
-#[derive(Clone, Copy)]
-pub(super) struct Context<'a, T> {
-    pub(super) graph: &'a Graph<T>,
-    pub(super) basis: &'a Basis,
-    pub(super) rows: &'a BasisRows<T>,
-    pub(super) deadline: &'a Deadline,
+    pub(in crate::mace) n_paths: Vec<usize>,
 }
 
 /// The arrays of a block of pairs.
-struct Block<T> {
+pub(super) struct Block<T> {
     pairs: Vec<Pair>,
     /// Basis functions and their derivatives, where radial weights are made of them.
     basis: [Vec<T>; 2],
-    edges: Vec<DirectedEdge>,
+    pub(super) edges: Vec<DirectedEdge>,
     couplings: Vec<T>,
     weights: Vec<T>,
     slopes: Vec<T>,
@@ -111,13 +68,13 @@ struct Block<T> {
 }
 
 impl<T> Block<T> {
-    fn given<'a>(&'a self, (features, messages): (&'a [T], &'a [T])) -> Given<'a, T> {
+    pub(super) fn given<'a>(&'a self, (features, messages): (&'a [T], &'a [T])) -> Given<'a, T> {
         Given { couplings: &self.couplings, radial: &self.weights, radial_slopes: &self.slopes, features, messages }
     }
 }
 
 impl<T: Real> Edges<T> {
-    pub(super) fn read(
+    pub(in crate::mace) fn read(
         file: &ModelFile,
         number: usize,
         config: &Config,
@@ -155,9 +112,9 @@ impl<T: Real> Edges<T> {
             let sign = T::real(if l2.is_multiple_of(2) { 1.0 } else { -1.0 });
             parity.extend(std::iter::repeat_n(sign, d1 * d3));
         }
-        let place = super::linear::padded(channels.upstream, channels.padded);
+        let place = crate::mace::linear::padded(channels.upstream, channels.padded);
         let columns: Vec<_> = (0..paths.len() * channels.padded).map(place).collect();
-        let radial = if layer.interaction == super::config::Interaction::NonLinear {
+        let radial = if layer.interaction == crate::mace::config::Interaction::NonLinear {
             Radial::Directed(ElementRadial::read(file, number, config, &columns, set)?)
         } else {
             let widths = &layer.radial_widths;
@@ -169,11 +126,11 @@ impl<T: Real> Edges<T> {
     }
 
     /// Whether it works without basis functions.
-    pub(super) fn is_tabulated(&self) -> bool {
+    pub(in crate::mace) fn is_tabulated(&self) -> bool {
         matches!(&self.radial, Radial::Shared(network) if network.is_tabulated())
     }
 
-    pub(super) fn bytes(&self) -> u64 {
+    pub(in crate::mace) fn bytes(&self) -> u64 {
         match &self.radial {
             Radial::Shared(network) => network.bytes(),
             Radial::Directed(network) => network.bytes(),
@@ -181,7 +138,7 @@ impl<T: Real> Edges<T> {
     }
 
     /// The sums over neighbors of all atoms.
-    pub(super) fn forward(&self, context: Context<'_, T>, features: &[T]) -> Result<Vec<T>, PredictError> {
+    pub(in crate::mace) fn forward(&self, context: Context<'_, T>, features: &[T]) -> Result<Vec<T>, PredictError> {
         let graph = context.graph;
         let mut messages = self.rows.zeros(graph.n_atoms());
         let shares = owners(graph, 0..graph.pairs.len(), |edge| edge.receiver(&graph.pairs));
@@ -196,7 +153,7 @@ impl<T: Real> Edges<T> {
     }
 
     /// Calls `visit` with block after block of these edges, in order.
-    fn blocks(
+    pub(super) fn blocks(
         &self,
         context: Context<'_, T>,
         mut edges: &[Edge],

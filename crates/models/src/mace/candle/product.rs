@@ -1,16 +1,17 @@
 //! Products of messages, as the paper nests them, and the readout of energies.
 
-use super::maps::{Failure, Features, Linear, Loader, add};
+use super::maps::{ByDegree, Features, Loader, add};
 use crate::mace::config::LayerConfig;
-use crate::mace::radial::SILU_NORM;
-use candle_core::{DType, Result, Tensor};
+use crate::mace::e3nn::SILU_NORM;
+use candle_core::{DType, Error, Result, Tensor};
+use candle_nn::{Activation, Linear, Module};
 
 /// One layer's.
 pub(super) struct Product {
     /// For each l that comes out.
     contractions: Vec<Contraction>,
     agnostic: bool,
-    linear: Linear,
+    linear: ByDegree,
 }
 
 /// From messages to products of one l.
@@ -29,8 +30,8 @@ struct Degree {
 }
 
 impl Product {
-    pub(super) fn read(load: &Loader<'_>, number: usize, layer: &LayerConfig) -> std::result::Result<Self, Failure> {
-        let config = &load.file.config;
+    pub(super) fn read(load: &Loader<'_>, number: usize, layer: &LayerConfig) -> Result<Self> {
+        let config = &load.config;
         let n_inputs = (config.max_ell + 1) * (config.max_ell + 1);
         let n_elements = if config.agnostic_product { 1 } else { config.atomic_numbers.len() };
         let n_channels = layer.product.0[0];
@@ -41,7 +42,7 @@ impl Product {
             let mut degrees = Vec::new();
             for degree in (1..=*order).rev() {
                 let name = format!("{prefix}U_matrix_{degree}");
-                let n_paths = load.file.shape(&name)?.last().copied().unwrap_or(0);
+                let n_paths = load.shape(&name)?.last().copied().unwrap_or(0);
                 let n_tuples = components * n_inputs.pow(degree as u32);
                 let weights = match order - degree {
                     0 => format!("{prefix}weights_max"),
@@ -75,7 +76,7 @@ impl Product {
     }
 
     /// Numbers that one atom makes on its way to the products.
-    pub(super) fn numbers_an_atom(&self) -> usize {
+    pub(super) fn numbers_per_atom(&self) -> usize {
         let degrees = self.contractions.iter().flat_map(|contraction| &contraction.degrees);
         degrees.map(|degree| degree.u.dims()[1] * degree.weights.dims()[2]).sum()
     }
@@ -101,44 +102,37 @@ impl Contraction {
 
 /// From scalars to energies of atoms, of one head.
 pub(super) struct Readout {
-    /// `[channels, width]`, with a silu behind it.
-    hidden: Option<Tensor>,
-    /// `[channels or width, 1]`
-    weights: Tensor,
+    /// From channels to its width, with a silu behind it.
+    hidden: Option<Linear>,
+    /// From channels or width to one energy.
+    last: Linear,
 }
 
 impl Readout {
-    pub(super) fn read(
-        load: &Loader<'_>,
-        number: usize,
-        layer: &LayerConfig,
-        head: usize,
-    ) -> std::result::Result<Self, Failure> {
-        let (n, n_heads) = (layer.product.0[0], load.file.config.heads.len());
+    pub(super) fn read(load: &Loader<'_>, number: usize, layer: &LayerConfig, head: usize) -> Result<Self> {
+        let (n, n_heads) = (layer.product.0[0], load.config.heads.len());
         let fan_in = |n: usize| 1.0 / (n as f64).sqrt();
-        let own = |tensor: Tensor| tensor.narrow(1, head, 1)?.contiguous();
+        // Files have `[inputs, outputs]`, layers of candle `[outputs, inputs]`.
+        let map = |tensor: &Tensor| Ok::<_, Error>(Linear::new(tensor.t()?.contiguous()?, None));
         if !layer.nonlinear_readout {
             let weights = load.read(&format!("readouts.{number}.linear.weight"), &[n, n_heads], fan_in(n))?;
-            return Ok(Self { hidden: None, weights: own(weights)? });
+            return Ok(Self { hidden: None, last: map(&weights.narrow(1, head, 1)?)? });
         }
         let name = |k: usize| format!("readouts.{number}.linear_{k}.weight");
         let width = load.count(&name(1))? / n;
         let hidden = load.read(&name(1), &[n, width], fan_in(n))?;
-        let weights = own(load.read(&name(2), &[width, n_heads], SILU_NORM * fan_in(width))?)?;
+        let weights = load.read(&name(2), &[width, n_heads], SILU_NORM * fan_in(width))?.narrow(1, head, 1)?;
         // Each head has its own slice of the hidden layer.
         let (start, width) = (head * (width / n_heads), width / n_heads);
-        Ok(Self {
-            hidden: Some(hidden.narrow(1, start, width)?.contiguous()?),
-            weights: weights.narrow(0, start, width)?.contiguous()?,
-        })
+        Ok(Self { hidden: Some(map(&hidden.narrow(1, start, width)?)?), last: map(&weights.narrow(0, start, width)?)? })
     }
 
     /// eV, `[atoms]`, in double precision. `scalars`: `[atoms, 1, channels]`.
     pub(super) fn forward(&self, scalars: &Tensor) -> Result<Tensor> {
         let mut x = scalars.squeeze(1)?;
         if let Some(hidden) = &self.hidden {
-            x = x.matmul(hidden)?.silu()?;
+            x = Activation::Silu.forward(&hidden.forward(&x)?)?;
         }
-        x.matmul(&self.weights)?.squeeze(1)?.to_dtype(DType::F64)
+        self.last.forward(&x)?.squeeze(1)?.to_dtype(DType::F64)
     }
 }

@@ -1,12 +1,13 @@
 //! An interaction: features go along edges, are summed at the receivers, mixed and normalised.
 
 use super::edges::Edges;
-use super::maps::{ElementLinear, Failure, Features, Linear, Loader, Perceptron, add, sigmoid};
+use super::maps::{ByDegree, ElementLinear, Features, Loader, Perceptron, add};
 use crate::mace::config::{Interaction as Kind, LayerConfig};
-use crate::mace::gate::SIGMOID_NORM;
+use crate::mace::e3nn::SIGMOID_NORM;
+use crate::mace::e3nn::SILU_NORM;
 use crate::mace::harmonics::couplings;
-use crate::mace::radial::SILU_NORM;
-use candle_core::{Result, Tensor};
+use candle_core::{Device, Result, Tensor};
+use candle_nn::ops::sigmoid;
 
 /// From features of l1 and harmonics of l2 to messages of l3.
 struct Path {
@@ -19,7 +20,7 @@ struct Path {
 
 /// One layer's interaction.
 pub(super) struct Interaction {
-    up: Linear,
+    up: ByDegree,
     /// In the order of the radial weights.
     paths: Vec<Path>,
     channels: usize,
@@ -28,7 +29,7 @@ pub(super) struct Interaction {
     /// Of senders and receivers, `[elements, width]`: what radial networks see beside the basis.
     embeddings: Option<[Tensor; 2]>,
     /// Behind the sums.
-    linear: Linear,
+    linear: ByDegree,
     /// The divisor: a constant, and a multiple of the density.
     divisor: [f64; 2],
     after: After,
@@ -39,19 +40,19 @@ pub(super) struct Interaction {
 enum After {
     Nothing,
     Elements(ElementLinear),
-    Gate { residual: Linear, last: Linear },
+    Gate { residual: ByDegree, last: ByDegree },
 }
 
 /// The way around the interaction.
 enum Skip {
     None,
     Elements(ElementLinear),
-    Plain(Linear),
+    Plain(ByDegree),
 }
 
 impl Interaction {
-    pub(super) fn read(load: &Loader<'_>, number: usize, layer: &LayerConfig) -> std::result::Result<Self, Failure> {
-        let config = &load.file.config;
+    pub(super) fn read(load: &Loader<'_>, number: usize, layer: &LayerConfig) -> Result<Self> {
+        let config = &load.config;
         let n_elements = config.atomic_numbers.len();
         let name = |what: &str| format!("interactions.{number}.{what}");
         let weight = |what: &str| format!("interactions.{number}.{what}.weight");
@@ -94,7 +95,7 @@ impl Interaction {
                 load.linear(&weight("linear"), &sums, target)?
             },
             divisor: match layer.interaction {
-                Kind::NonLinear => [load.file.number(&name("alpha"))?, load.file.number(&name("beta"))?],
+                Kind::NonLinear => [load.number(&name("alpha"))?, load.number(&name("beta"))?],
                 Kind::Density | Kind::DensityResidual => [1.0, 1.0],
                 Kind::Plain | Kind::Residual => [layer.avg_num_neighbors, 0.0],
             },
@@ -190,10 +191,10 @@ impl Interaction {
     }
 
     /// Numbers that one edge makes on its way to the messages.
-    pub(super) fn numbers_an_edge(&self) -> usize {
+    pub(super) fn numbers_per_edge(&self) -> usize {
         let networks = [Some(&self.radial), self.density.as_ref()].into_iter().flatten();
         let path = |path: &Path| (2 * path.l3 + 1) * (2 * path.l1 + 1 + self.channels);
-        self.paths.iter().map(path).sum::<usize>() + networks.map(Perceptron::numbers_a_row).sum::<usize>()
+        self.paths.iter().map(path).sum::<usize>() + networks.map(Perceptron::numbers_per_row).sum::<usize>()
     }
 }
 
@@ -208,11 +209,12 @@ fn paths(load: &Loader<'_>, layer: &LayerConfig, max_ell: usize) -> Result<Vec<P
                 let mut dense = vec![0.0; d1 * d2 * d3];
                 for (m1, m2, m3, value) in couplings(l1, l2, l3) {
                     // Saved in the precision of the weights, unless one l is zero.
-                    let rounded = load.file.is_single() && l1 * l2 * l3 > 0;
+                    let rounded = load.single && l1 * l2 * l3 > 0;
                     let value = if rounded { f64::from(value as f32) } else { value };
                     dense[(m2 * d3 + m3) * d1 + m1] = value;
                 }
-                let coupling = load.put(&dense, &[d2, d3 * d1], (d3 as f64).sqrt())?;
+                let dense = Tensor::from_vec(dense, (d2, d3 * d1), &Device::Cpu)?;
+                let coupling = load.put(&dense, (d3 as f64).sqrt())?;
                 paths.push(Path { l1, l2, l3, coupling });
             }
         }
