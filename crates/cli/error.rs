@@ -10,13 +10,12 @@ pub(crate) struct Complaint {
     causes: Vec<String>,
     hint: Option<String>,
     code: ExitCode,
-    silent: bool,
 }
 
 impl Complaint {
     /// A sentence.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), causes: Vec::new(), hint: None, code: ExitCode::Error, silent: false }
+        Self { message: message.into(), causes: Vec::new(), hint: None, code: ExitCode::Error }
     }
 
     /// An error and its causes.
@@ -28,17 +27,6 @@ impl Complaint {
             source = cause.source();
         }
         complaint
-    }
-
-    /// Another rank tells of it.
-    pub(crate) fn silent() -> Self {
-        Self { silent: true, ..Self::new("") }
-    }
-
-    /// Said by one of several processes that all meet the same error.
-    pub(crate) fn spoken_by_one(mut self) -> Self {
-        self.silent |= !mlip_ranks::speaks_first(|name| std::env::var(name).ok());
-        self
     }
 
     /// What was tried; the error becomes its cause.
@@ -71,9 +59,6 @@ impl Complaint {
 
     /// Says it on stderr.
     pub(crate) fn tell(&self) {
-        if self.silent {
-            return;
-        }
         eprintln!("error: {}", self.message);
         for cause in &self.causes {
             eprintln!("  cause: {cause}");

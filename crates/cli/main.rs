@@ -37,13 +37,18 @@ fn main() -> std::process::ExitCode {
             return ExitCode::Usage.into();
         }
     };
-    if mlip_ranks::speaks_first(|name| std::env::var(name).ok()) {
+    if mlip_ranks::may_speak(|name| std::env::var(name).ok()) {
         for sentence in environment::unknown_variables(std::env::vars_os().map(|(name, _)| name)) {
             eprintln!("warning: {sentence}");
         }
     }
-    let prepared = prepare(&command).map_err(|complaint| complaint.spoken_by_one());
-    match prepared.and_then(|()| commands::dispatch(command)) {
+    if let Err(complaint) = prepare(&command) {
+        if mlip_ranks::may_speak(|name| std::env::var(name).ok()) {
+            complaint.tell();
+        }
+        return complaint.code().into();
+    }
+    match commands::dispatch(command) {
         Ok(code) => code.into(),
         Err(complaint) => {
             complaint.tell();
@@ -52,10 +57,9 @@ fn main() -> std::process::ExitCode {
     }
 }
 
-/// Help, the version, or what is wrong with the arguments: from one process, if several were started with them.
+/// Help, the version, or what is wrong with the arguments.
 fn answer(error: &clap::Error) -> std::process::ExitCode {
-    let speaks = mlip_ranks::speaks_first(|name| std::env::var(name).ok());
-    if speaks {
+    if mlip_ranks::may_speak(|name| std::env::var(name).ok()) {
         // A closed pipe is nobody's error.
         let _ = error.print();
     }

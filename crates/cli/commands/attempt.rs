@@ -8,7 +8,7 @@ use crate::show::Messages;
 use mlip_atoms::Potential;
 use mlip_driver::{CifSource, End, Engine, Finish, RootPart, RunConfig, RunError, Setup, Signals, execute};
 use mlip_inputs::Manifest;
-use mlip_ranks::{Communicator, Launch};
+use mlip_ranks::{Communicator, Ended, Launch, Leaving, dismiss, leave};
 use mlip_store::RunLock;
 use mlip_store::report::{ReportCounts, WrittenReport};
 use mlip_store::run_lock::LockOptions;
@@ -44,19 +44,76 @@ pub(super) fn attempt(
 ) -> Result<ExitCode, Complaint> {
     let launch = Launch::detect(|name| std::env::var(name).ok());
     let host = mlip_store::run_lock::host_name();
-    let started = mlip_ranks::start(launch, host);
-    let mut ranks = started.map_err(|error| Complaint::from_error(&error).spoken_by_one())?;
     let signals = Signals::install()?;
+    let mut ranks = match mlip_ranks::start(launch, host) {
+        Err(_) if !mlip_ranks::may_speak(|name| std::env::var(name).ok()) => return Ok(ExitCode::Error),
+        started => started?,
+    };
     let mut messages = Messages::new(args.quiet || !ranks.is_root());
     let result = attempt_on(ranks.as_mut(), args, prepare, signals, &mut messages);
-    let abandoned = result.as_ref().is_ok_and(|(_, abandoned)| *abandoned);
-    // MPI must be finalized in order, by its own thread, before the process exits.
+    drop(messages);
+    let code = part(ranks.as_mut(), result);
+    // MPI must be finalized in order, by its own thread, before the process exits. Threads may still evaluate.
     drop(ranks);
-    if abandoned {
-        let code = result.as_ref().map_or(ExitCode::Error, |(code, _)| *code);
-        std::process::exit(code.number().into());
+    std::process::exit(code);
+}
+
+/// Says on the root what is to be said, and ends the job on all ranks with one code: only then may a process exit, for
+/// launchers kill all others as soon as one has failed.
+fn part(ranks: &mut dyn Communicator, result: Result<ExitCode, Ending>) -> i32 {
+    let code = |code: ExitCode| i32::from(code.number());
+    if ranks.is_root() {
+        let code = match result {
+            Ok(done) => code(done),
+            Err(Ending::Run(RunError::Ended(Ended::ByRank { rank, message, code }))) => {
+                complain(RunError::Broken(format!("rank {rank}: {message}"))).tell();
+                code
+            }
+            Err(ending) => {
+                let complaint = ending.complaint();
+                complaint.tell();
+                code(complaint.code())
+            }
+        };
+        dismiss(ranks, code);
+        return code;
     }
-    result.map(|(code, _)| code)
+    let why = match result {
+        Ok(_) | Err(Ending::Run(RunError::Elsewhere)) => Leaving::Done,
+        Err(Ending::Run(RunError::Ended(Ended::ByRoot { code }))) => Leaving::Told { code },
+        Err(ending) => {
+            let complaint = ending.complaint();
+            Leaving::Unable { message: complaint.in_one_line(), code: code(complaint.code()) }
+        }
+    };
+    leave(ranks, why)
+}
+
+/// Why a rank does not come to the end of its attempt.
+enum Ending {
+    Run(RunError),
+    Other(Complaint),
+}
+
+impl Ending {
+    fn complaint(self) -> Complaint {
+        match self {
+            Self::Run(error) => complain(error),
+            Self::Other(complaint) => complaint,
+        }
+    }
+}
+
+impl From<RunError> for Ending {
+    fn from(error: RunError) -> Self {
+        Self::Run(error)
+    }
+}
+
+impl From<Complaint> for Ending {
+    fn from(complaint: Complaint) -> Self {
+        Self::Other(complaint)
+    }
 }
 
 fn attempt_on(
@@ -65,25 +122,22 @@ fn attempt_on(
     prepare: impl FnOnce(&mut Messages) -> Result<Prepared, Complaint>,
     signals: Signals,
     messages: &mut Messages,
-) -> Result<(ExitCode, bool), Complaint> {
+) -> Result<ExitCode, Ending> {
     if !ranks.is_root() {
-        let setup = Setup::share(None, ranks).map_err(complain)?;
+        let setup = Setup::share(None, ranks)?;
         let potentials = load_all(&setup.config).map_err(|complaint| complaint.in_one_line());
         change_folder(&setup, None);
         let finish = run_engine(ranks, &setup, None, potentials, signals)?;
-        return Ok((exit_code(&finish, false), finish.abandoned_threads));
+        return Ok(exit_code(&finish, false));
     }
-    let made = prepare(messages).and_then(|prepared| {
-        let setup = Setup::new(prepared.run_dir.clone(), prepared.config.clone(), prepared.manifest.len() as u64)?;
-        Ok((prepared, setup))
-    });
-    let (prepared, setup) = made.inspect_err(|_| Setup::call_off(ranks))?;
-    let setup = Setup::share(Some(&setup), ranks).map_err(complain)?;
+    let prepared = prepare(messages)?;
+    let setup = Setup::new(prepared.run_dir.clone(), prepared.config.clone(), prepared.manifest.len() as u64);
+    let setup = Setup::share(Some(&setup.map_err(RunError::from)?), ranks)?;
     change_folder(&setup, Some(messages));
     let part = RootPart { entries: prepared.manifest, lock: prepared.lock, retry: args.retry(), events: messages };
     let finish = run_engine(ranks, &setup, Some(part), Ok(prepared.potentials), signals)?;
     conclude(&finish, &setup.run_dir, messages)?;
-    Ok((exit_code(&finish, prepared.strict), finish.abandoned_threads))
+    Ok(exit_code(&finish, prepared.strict))
 }
 
 /// Paths of the input list are relative to where the run was begun.
@@ -101,18 +155,15 @@ fn run_engine(
     root: Option<RootPart<'_>>,
     potentials: Result<Vec<Arc<dyn Potential>>, String>,
     signals: Signals,
-) -> Result<Finish, Complaint> {
+) -> Result<Finish, RunError> {
     let source = Arc::new(CifSource { frame: setup.config.physics.frame });
     let engine = potentials.map(|potentials| Engine { potentials, source });
-    execute(ranks, setup, root, engine, signals).map_err(complain)
+    execute(ranks, setup, root, engine, signals)
 }
 
 fn complain(error: RunError) -> Complaint {
-    match error {
-        RunError::Elsewhere => Complaint::silent(),
-        error => Complaint::from_error(&error)
-            .hint("what was computed is kept; `mlip-batch resume RUN` goes on once the cause is gone"),
-    }
+    Complaint::from_error(&error)
+        .hint("what was computed is kept; `mlip-batch resume RUN` goes on once the cause is gone")
 }
 
 fn exit_code(finish: &Finish, strict: bool) -> ExitCode {

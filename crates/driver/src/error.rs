@@ -1,6 +1,7 @@
 //! Why an attempt does not end well.
 
 use crate::protocol::ProtocolError;
+use mlip_ranks::Ended;
 use mlip_store::StoreError;
 use thiserror::Error;
 
@@ -17,9 +18,12 @@ pub enum RunError {
     /// Something on one of the ranks.
     #[error("{0}")]
     Broken(String),
-    /// Another rank has the error and tells of it.
+    /// The root knows of an error, says it and ends the job.
     #[error("another rank could not go on")]
     Elsewhere,
+    /// The job ended while this rank waited for others.
+    #[error(transparent)]
+    Ended(#[from] Ended),
 }
 
 /// An error and its causes in one line.

@@ -48,6 +48,7 @@ impl Gathering<'_> {
         let mut refreshed = Instant::now();
         let mut pause = Pause::new();
         loop {
+            self.ranks.check_end()?;
             if refreshed.elapsed() >= REFRESH_EVERY {
                 lock.refresh()?;
                 refreshed = Instant::now();

@@ -205,6 +205,15 @@ impl RankLife {
         self.pool.shared.evaluator.journal.append(&Frame::Memory(sample)).map_err(|error| with_causes(&error))
     }
 
+    /// Leaves in the middle of the work, because the job ends: evaluations in flight are given up, and must not look like
+    /// the cause.
+    pub(crate) fn give_up(&mut self) {
+        if !self.closed {
+            // Nobody listens any more.
+            let _ = self.close();
+        }
+    }
+
     /// Ends the workers and the journal; once. The last report is [`Report::Closed`].
     fn close(&mut self) -> Vec<Report> {
         let mut reports = Vec::new();

@@ -98,7 +98,7 @@ pub fn execute(
     });
     let mut life = life;
     let mut root = root;
-    let end = live(ranks, root.as_mut(), &mut life)?;
+    let end = live(ranks, root.as_mut(), &mut life).inspect_err(|_| life.give_up())?;
     let report = match root {
         Some(root) => conclude(ranks, setup, root, end, life.threads())?,
         None if end == End::Failed => return Err(RunError::Elsewhere),
@@ -264,7 +264,7 @@ impl ThreadBasis {
         } else {
             costs
         };
-        let costs = decode(&ranks.broadcast(encode(&costs)?))?;
+        let costs = decode(&ranks.broadcast(encode(&costs)?)?)?;
         Ok(Self { share, costs, resident_bytes })
     }
 }
@@ -281,6 +281,7 @@ fn seconds(value: f64) -> Duration {
 fn live(ranks: &mut dyn Communicator, mut root: Option<&mut Root<'_>>, life: &mut RankLife) -> Result<End, RunError> {
     let mut pause = Pause::new();
     loop {
+        ranks.check_end()?;
         let mut active = false;
         while let Some((from, bytes)) = ranks.try_receive(Channel::Work) {
             active = true;

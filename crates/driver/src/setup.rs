@@ -5,13 +5,15 @@ use crate::config::RunConfig;
 use crate::coordinator::Known;
 use crate::error::RunError;
 use crate::error::with_causes;
-use crate::protocol::{Hello, Message, Report, Welcome, decode, encode, tell};
-use mlip_ranks::{Channel, Communicator, Pause, Rank};
+use crate::protocol::{Hello, Message, ProtocolError, Report, Welcome, decode, encode, tell};
+use mlip_ranks::{Channel, Communicator, Pause};
 use mlip_store::cache::CacheFolder;
 use mlip_store::journal::JournalFile;
 use mlip_store::ledger::scan_journal;
 use mlip_store::{RunId, StoreError};
 use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -28,13 +30,21 @@ pub struct Setup {
     pub started_unix_s: u64,
     /// Entries of the input list.
     pub(crate) n_entries: u64,
-    /// Journals of earlier attempts: attempt, rank, file, bytes.
-    journals: Vec<(u32, u32, PathBuf, u64)>,
+    /// Journals of earlier attempts: on the root all of them before they are shared, then those that this rank reads.
+    journals: Vec<EarlierJournal>,
     /// What other runs have computed.
     pub(crate) cache: Option<CacheFolder>,
     /// On the root: what was found in the run folder and is worth a warning.
     #[serde(skip)]
     pub(crate) remarks: Vec<String>,
+}
+
+/// A journal of an earlier attempt. Where it lies follows from its numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct EarlierJournal {
+    attempt: u32,
+    rank: u32,
+    bytes: u64,
 }
 
 impl Setup {
@@ -48,8 +58,8 @@ impl Setup {
         let remarks = attempts.unknown.iter().map(stranger).collect();
         let started_unix_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let attempt = attempts.next();
-        let journals =
-            attempts.files.into_iter().map(|file| (file.attempt, file.rank, file.path, file.bytes)).collect();
+        let earlier = |file: JournalFile| EarlierJournal { attempt: file.attempt, rank: file.rank, bytes: file.bytes };
+        let journals = attempts.files.into_iter().map(earlier).collect();
         let cache = match &config.resources.cache {
             Some(folder) => {
                 Some(CacheFolder::open(folder, env!("CARGO_PKG_VERSION"), &config.physics.potential_ids())?)
@@ -59,26 +69,31 @@ impl Setup {
         Ok(Self { run_dir, config, attempt, started_unix_s, n_entries, journals, cache, remarks })
     }
 
-    /// Gives everybody the root's setup; `None` on the other ranks. A root that has no setup to give
-    /// says so with [`Setup::call_off`].
+    /// Gives everybody the root's setup; `None` on the other ranks. A root that has no setup to give says why and
+    /// [dismisses](mlip_ranks::dismiss) the others.
     ///
     /// # Errors
-    /// When the root has called the run off.
+    /// When the job has ended.
     pub fn share(self_at_root: Option<&Self>, ranks: &mut dyn Communicator) -> Result<Self, RunError> {
-        let word: Vec<u8> = match self_at_root {
-            Some(setup) => encode(&Some(setup))?,
-            None => Vec::new(),
-        };
-        let mut setup = decode::<Option<Self>>(&ranks.broadcast(word))?.ok_or(RunError::Elsewhere)?;
+        let parts = self_at_root.map(|setup| setup.parts(ranks.size())).transpose()?.unwrap_or_default();
+        let mut setup: Self = decode(&ranks.scatter(parts)?)?;
         setup.remarks = self_at_root.map(|setup| setup.remarks.clone()).unwrap_or_default();
         Ok(setup)
     }
 
-    /// Tells everybody that there will be no run.
-    pub fn call_off(ranks: &mut dyn Communicator) {
-        if let Ok(word) = encode(&None::<Self>) {
-            ranks.broadcast(word);
+    /// What each rank is given: the same for all, but for the journals that it is to read.
+    fn parts(&self, size: usize) -> Result<Vec<Vec<u8>>, ProtocolError> {
+        let mut journals = vec![Vec::new(); size];
+        let bytes = self.journals.iter().map(|journal| journal.bytes);
+        for (journal, rank) in self.journals.iter().zip(even_parts(bytes, size)) {
+            journals[rank].push(*journal);
         }
+        let mut common = Self { journals: Vec::new(), ..self.clone() };
+        let part = |journals| {
+            common.journals = journals;
+            encode(&common)
+        };
+        journals.into_iter().map(part).collect()
     }
 
     pub(crate) fn run_id(&self) -> Result<RunId, RunError> {
@@ -86,16 +101,17 @@ impl Setup {
             .ok_or_else(|| RunError::Broken(format!("`{}` in run.toml is not the identity of a run", self.config.run)))
     }
 
-    /// Reads this rank's part of the earlier journals: by size, so that all ranks read about as much.
+    /// Reads this rank's part of the earlier journals.
     fn scan_journals(&self, ranks: &mut dyn Communicator, known: &mut Known) -> Result<(), RunError> {
         let run = self.run_id()?;
-        let sizes: Vec<u64> = self.journals.iter().map(|(.., bytes)| *bytes).collect();
-        for number in own_part(&sizes, ranks.rank(), ranks.size()) {
-            let Some((attempt, writer, path, bytes)) = self.journals.get(number) else { continue };
-            let file = JournalFile { attempt: *attempt, rank: *writer, path: path.clone(), bytes: *bytes };
-            scan_journal(&file, run, |part| match ranks.is_root() {
-                true => Ok(known.ledger.absorb(part)?),
-                false => tell(ranks, Report::Noted(part)).map_err(RunError::from),
+        for EarlierJournal { attempt, rank, bytes } in &self.journals {
+            let file = JournalFile::of(&self.run_dir, *attempt, *rank, *bytes);
+            scan_journal(&file, run, |part| {
+                ranks.check_end()?;
+                match ranks.is_root() {
+                    true => Ok(known.ledger.absorb(part)?),
+                    false => tell(ranks, Report::Noted(part)).map_err(RunError::from),
+                }
             })?;
         }
         Ok(())
@@ -105,9 +121,12 @@ impl Setup {
     fn scan_cache(&self, ranks: &mut dyn Communicator, known: &mut Known) -> Result<Vec<String>, RunError> {
         let mut remarks = Vec::new();
         let Some(cache) = &self.cache else { return Ok(remarks) };
-        let sizes: Vec<u64> = cache.segments().iter().map(|segment| segment.bytes).collect();
+        let owners = even_parts(cache.segments().iter().map(|segment| segment.bytes), ranks.size());
+        let own = owners.into_iter().enumerate().filter(|(_, owner)| *owner == ranks.rank().index());
+        let own: Vec<usize> = own.map(|(number, _)| number).collect();
         let mut places = Vec::new();
-        for number in own_part(&sizes, ranks.rank(), ranks.size()) {
+        for number in own {
+            ranks.check_end()?;
             let remark = cache.scan(number, |key, place| -> Result<(), RunError> {
                 if ranks.is_root() {
                     return Ok(known.cached.insert(key, place)?);
@@ -143,6 +162,7 @@ impl Setup {
         let mut pause = Pause::new();
         while open > 0 {
             let Some((_, bytes)) = ranks.try_receive(Channel::Work) else {
+                ranks.check_end()?;
                 pause.sleep();
                 continue;
             };
@@ -166,18 +186,16 @@ impl Setup {
 /// Results of other runs that ranks tell the root of at a time.
 const PLACES_A_MESSAGE: usize = 4096;
 
-/// Positions of the files that a rank scans, so that all ranks read about as much.
-fn own_part(bytes: &[u64], rank: Rank, size: usize) -> Vec<usize> {
-    let mut loads = vec![0u64; size];
-    let mut own = Vec::new();
-    for (number, bytes) in bytes.iter().enumerate() {
-        let lightest = (0..size).min_by_key(|index| loads.get(*index).copied()).unwrap_or(0);
-        loads[lightest] += bytes + 4096;
-        if lightest == rank.index() {
-            own.push(number);
-        }
-    }
-    own
+/// Who of so many ranks reads each file, so that all read about as much.
+fn even_parts(bytes: impl Iterator<Item = u64>, size: usize) -> Vec<usize> {
+    let mut loads: BinaryHeap<Reverse<(u64, usize)>> = (0..size).map(|rank| Reverse((0, rank))).collect();
+    let owner = |bytes: u64| {
+        let Reverse((load, rank)) = loads.pop()?;
+        // Opening a file takes time as well.
+        loads.push(Reverse((load + bytes + 4096, rank)));
+        Some(rank)
+    };
+    bytes.map_while(owner).collect()
 }
 
 /// What the greeting brought together.
@@ -199,10 +217,13 @@ pub(crate) fn greet(
     trouble: Option<&String>,
 ) -> Result<Greeting, RunError> {
     let mut known = Known::new(&setup.run_dir);
-    let scanned = setup.scan(ranks, trouble.is_none(), &mut known).map_err(|error| with_causes(&error));
+    let scanned = match setup.scan(ranks, trouble.is_none(), &mut known) {
+        Err(RunError::Ended(ended)) => return Err(ended.into()),
+        scanned => scanned.map_err(|error| with_causes(&error)),
+    };
     let (remarks, of_scan) = scanned.map_or_else(|message| (Vec::new(), Some(message)), |remarks| (remarks, None));
     let hello = Hello { machine: Machine::look(ranks.host()), trouble: trouble.cloned().or(of_scan), remarks };
-    let hellos = ranks.gather(encode(&hello)?);
+    let hellos = ranks.gather(encode(&hello)?)?;
     let (mut machines, mut remarks) = (Vec::new(), Vec::new());
     let mut trouble = None;
     for (rank, bytes) in hellos.into_iter().enumerate() {
@@ -217,7 +238,7 @@ pub(crate) fn greet(
         Some(message) => Err(message),
         None => Ok(shares(&machines)),
     };
-    let shares: Welcome = decode(&ranks.broadcast(encode(&welcome)?))?;
+    let shares: Welcome = decode(&ranks.broadcast(encode(&welcome)?)?)?;
     let shares = shares.map_err(|message| elsewhere(ranks, message))?;
     let share = shares.get(ranks.rank().index()).copied();
     let share = share.ok_or_else(|| RunError::Broken("this rank was not greeted".into()))?;
@@ -235,7 +256,7 @@ pub(crate) fn exchange_workers(
     ranks: &mut dyn Communicator,
     own: Result<usize, String>,
 ) -> Result<Vec<usize>, RunError> {
-    let all = ranks.gather(encode(&own)?);
+    let all = ranks.gather(encode(&own)?)?;
     let all = all.iter().enumerate().map(|(rank, bytes)| {
         decode::<Result<usize, String>>(bytes)
             .map_err(|error| with_causes(&error))
@@ -243,6 +264,41 @@ pub(crate) fn exchange_workers(
             .map_err(|message| format!("rank {rank}: {message}"))
     });
     let all: Result<Vec<usize>, String> = all.collect();
-    let all: Result<Vec<usize>, String> = decode(&ranks.broadcast(encode(&all)?))?;
+    let all: Result<Vec<usize>, String> = decode(&ranks.broadcast(encode(&all)?)?)?;
     all.map_err(|message| elsewhere(ranks, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Physics, Resources};
+    use mlip_atoms::Frame;
+
+    fn setup(journals: Vec<EarlierJournal>) -> Setup {
+        let physics = Physics { frame: Frame::Pymatgen, forces: true, potentials: Vec::new() };
+        let (run_dir, resources) = ("/scratch/someone/a-project/screening/RUN".into(), Resources::default());
+        let config = RunConfig { run: "17".repeat(16), version: "1".into(), folder: "/".into(), physics, resources };
+        Setup { run_dir, config, attempt: 11, started_unix_s: 0, n_entries: 10, journals, cache: None, remarks: vec![] }
+    }
+
+    #[test]
+    fn a_thousand_ranks_after_ten_attempts_are_told_little() {
+        let journal = |number: u32| EarlierJournal { attempt: 1 + number / 1000, rank: number % 1000, bytes: 123_456 };
+        let before: Vec<_> = (0..10_000).map(journal).collect();
+        let parts = setup(before.clone()).parts(1000).unwrap();
+        let bytes: usize = parts.iter().map(Vec::len).sum();
+        assert!(bytes < 1_000_000, "{bytes} bytes go through the root");
+        let told = parts.iter().flat_map(|part| decode::<Setup>(part).unwrap().journals);
+        let mut told: Vec<_> = told.map(|journal| (journal.attempt, journal.rank)).collect();
+        told.sort_unstable();
+        assert_eq!(told, before.iter().map(|journal| (journal.attempt, journal.rank)).collect::<Vec<_>>());
+        assert!(parts.iter().all(|part| decode::<Setup>(part).unwrap().journals.len() == 10));
+    }
+
+    #[test]
+    fn files_are_divided_by_size() {
+        assert_eq!(even_parts([9_000_000, 1_000_000, 1_000_000, 1_000_000].into_iter(), 2), [0, 1, 1, 1]);
+        assert_eq!(even_parts([5, 5, 5].into_iter(), 3), [0, 1, 2]);
+        assert_eq!(even_parts([].into_iter(), 3), [0; 0]);
+    }
 }

@@ -1,45 +1,24 @@
 //! What a rank can say to the others.
 
-use std::fmt;
+use crate::ended::Ended;
+use crate::rank::Rank;
 use std::time::Duration;
 
-/// Number of a process in its run, from 0. Rank 0 coordinates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Rank(pub u32);
-
-impl Rank {
-    /// The coordinator.
-    pub const ROOT: Self = Self(0);
-
-    /// As an index into lists with one element a rank.
-    pub fn index(self) -> usize {
-        self.0 as usize
-    }
-
-    /// The rank with this index in such a list.
-    ///
-    /// Runs have far fewer than 2^32 ranks; a larger index saturates.
-    pub fn from_index(index: usize) -> Self {
-        Self(u32::try_from(index).unwrap_or(u32::MAX))
-    }
-}
-
-impl fmt::Display for Rank {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
-}
-
-/// Two streams of messages that do not mix.
+/// Streams of messages that do not mix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Channel {
     /// The work protocol.
     Work,
     /// Collective operations: used by the methods of [`Communicator`] only.
     Collective,
+    /// The end of the job: used by [`crate::dismiss`] and [`crate::leave`] only.
+    End,
 }
 
 impl Channel {
+    /// Number of channels.
+    pub(crate) const COUNT: usize = 3;
+
     /// Position in lists with one element a channel.
     pub(crate) const fn index(self) -> usize {
         self as usize
@@ -128,63 +107,97 @@ pub trait Communicator {
         self.rank() == Rank::ROOT
     }
 
+    /// Whether the job goes on. Whoever waits for a message looks here as well.
+    ///
+    /// # Errors
+    /// When the root has ended the job or, on the root, when another rank cannot go on. It is said once: hand it on.
+    fn check_end(&mut self) -> Result<(), Ended> {
+        match self.try_receive(Channel::End) {
+            Some((from, bytes)) => Ended::read(from, &bytes).map_or(Ok(()), Err),
+            None => Ok(()),
+        }
+    }
+
     /// Waits for the next message of a collective operation.
     #[doc(hidden)]
-    fn wait_collective(&mut self) -> (Rank, Vec<u8>) {
+    fn wait_collective(&mut self) -> Result<(Rank, Vec<u8>), Ended> {
         let mut pause = Pause::new();
         loop {
             if let Some(message) = self.try_receive(Channel::Collective) {
-                return message;
+                return Ok(message);
             }
+            self.check_end()?;
             pause.sleep();
         }
     }
 
     /// Gives every rank the root's bytes; returns them.
-    fn broadcast(&mut self, bytes: Vec<u8>) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// When the job has ended.
+    fn broadcast(&mut self, bytes: Vec<u8>) -> Result<Vec<u8>, Ended> {
+        self.scatter(vec![bytes; self.size()])
+    }
+
+    /// Gives every rank its element of the root's list, which has one for each; the lists of the others are not looked at.
+    ///
+    /// # Errors
+    /// When the job has ended.
+    fn scatter(&mut self, mut parts: Vec<Vec<u8>>) -> Result<Vec<u8>, Ended> {
         if !self.is_root() {
-            return self.wait_collective().1;
+            return Ok(self.wait_collective()?.1);
         }
-        let others = (1..self.size()).map(|index| (Rank::from_index(index), bytes.clone()));
-        self.send_all(Channel::Collective, others.collect());
-        bytes
+        parts.resize(self.size(), Vec::new());
+        let others = parts.split_off(1).into_iter().zip(1..);
+        let messages = others.map(|(bytes, index)| (Rank::from_index(index), bytes)).collect();
+        self.send_all(Channel::Collective, messages);
+        Ok(parts.pop().unwrap_or_default())
     }
 
     /// Brings everyone's bytes to the root, by rank; the others get an empty list. Nobody returns
     /// before the root has heard everybody.
-    fn gather(&mut self, bytes: Vec<u8>) -> Vec<Vec<u8>> {
-        let all = self.collect(bytes);
-        self.broadcast(Vec::new());
-        all
+    ///
+    /// # Errors
+    /// When the job has ended.
+    fn gather(&mut self, bytes: Vec<u8>) -> Result<Vec<Vec<u8>>, Ended> {
+        let all = self.collect(bytes)?;
+        self.broadcast(Vec::new())?;
+        Ok(all)
     }
 
     /// [`gather`](Self::gather) without the answer of the root, which the caller must give: a rank
     /// that went on at once could be heard twice before another was heard.
     #[doc(hidden)]
-    fn collect(&mut self, bytes: Vec<u8>) -> Vec<Vec<u8>> {
+    fn collect(&mut self, bytes: Vec<u8>) -> Result<Vec<Vec<u8>>, Ended> {
         if !self.is_root() {
             self.send(Rank::ROOT, Channel::Collective, bytes);
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let mut all = vec![Vec::new(); self.size()];
         all[0] = bytes;
         for _ in 1..self.size() {
-            let (from, bytes) = self.wait_collective();
+            let (from, bytes) = self.wait_collective()?;
             all[from.index()] = bytes;
         }
-        all
+        Ok(all)
     }
 
     /// Whether all ranks say `true`. Nobody returns before everybody called it.
-    fn agree(&mut self, ok: bool) -> bool {
-        let votes = self.collect(vec![u8::from(ok)]);
+    ///
+    /// # Errors
+    /// When the job has ended.
+    fn agree(&mut self, ok: bool) -> Result<bool, Ended> {
+        let votes = self.collect(vec![u8::from(ok)])?;
         let all = votes.iter().all(|vote| vote == &[1]);
-        self.broadcast(vec![u8::from(all)]) == [1]
+        Ok(self.broadcast(vec![u8::from(all)])? == [1])
     }
 
     /// Nobody returns before everybody called it.
-    fn barrier(&mut self) {
-        self.agree(true);
+    ///
+    /// # Errors
+    /// When the job has ended.
+    fn barrier(&mut self) -> Result<(), Ended> {
+        self.agree(true).map(|_| ())
     }
 }
 

@@ -16,9 +16,9 @@ const PANIC_CODE: i32 = 101;
 
 /// A process of an MPI job. Only the main thread calls MPI (`MPI_THREAD_FUNNELED`).
 pub struct MpiRanks {
-    inbox: [VecDeque<(Rank, Vec<u8>)>; 2],
+    inbox: [VecDeque<(Rank, Vec<u8>)>; Channel::COUNT],
     /// By source and channel: pieces received so far.
-    partial: Vec<[Vec<u8>; 2]>,
+    partial: Vec<[Vec<u8>; Channel::COUNT]>,
     rank: Rank,
     size: usize,
     host: String,
@@ -59,7 +59,7 @@ impl MpiRanks {
     }
 
     fn keep(&mut self, from: Rank, tag: i32, bytes: Vec<u8>) {
-        let channel = usize::from(tag >= 2);
+        let channel = usize::try_from(tag / 2).unwrap_or(0).min(Channel::COUNT - 1);
         let partial = &mut self.partial[from.index()][channel];
         if partial.is_empty() {
             *partial = bytes;

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 #[derive(Debug, Default)]
 pub struct Solo {
     host: String,
-    inbox: [VecDeque<Vec<u8>>; 2],
+    inbox: [VecDeque<Vec<u8>>; Channel::COUNT],
 }
 
 impl Solo {

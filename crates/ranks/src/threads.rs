@@ -4,7 +4,7 @@ use crate::{Channel, Communicator, Rank};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-type Inbox = Mutex<[VecDeque<(Rank, Vec<u8>)>; 2]>;
+type Inbox = Mutex<[VecDeque<(Rank, Vec<u8>)>; Channel::COUNT]>;
 
 /// One of several ranks that live in one process.
 #[derive(Debug)]
@@ -78,12 +78,14 @@ mod tests {
                 let me = ranks.rank();
                 let mut seen = Vec::new();
                 for round in 0..20u8 {
-                    let word = ranks.broadcast(vec![round; 3]);
+                    let word = ranks.broadcast(vec![round; 3]).unwrap();
                     assert_eq!(word, vec![round; 3]);
-                    assert!(ranks.agree(true));
-                    assert!(!ranks.agree(me.index() + 1 != size));
-                    seen = ranks.gather(vec![me.0 as u8, round]);
-                    ranks.barrier();
+                    assert!(ranks.agree(true).unwrap());
+                    assert!(!ranks.agree(me.index() + 1 != size).unwrap());
+                    let own = ranks.scatter((0..size).map(|index| vec![index as u8]).collect()).unwrap();
+                    assert_eq!(own, [me.0 as u8]);
+                    seen = ranks.gather(vec![me.0 as u8, round]).unwrap();
+                    ranks.barrier().unwrap();
                 }
                 seen
             });
@@ -100,7 +102,7 @@ mod tests {
                     ranks.send(Rank(to), Channel::Work, vec![number]);
                 }
             }
-            ranks.barrier();
+            ranks.barrier().unwrap();
             let mut next = [0u8; 3];
             while let Some((from, bytes)) = ranks.try_receive(Channel::Work) {
                 assert_eq!(bytes, [next[from.index()]]);

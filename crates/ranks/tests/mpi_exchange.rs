@@ -75,9 +75,9 @@ fn exchange(launch: Launch) {
         assert!(bytes == expected, "rank {me} got {} bytes from {from}", bytes.len());
         heard[from.index()] += 1;
     }
-    assert_eq!(ranks.broadcast(vec![5; 10]), [5; 10]);
-    let hosts = ranks.gather(ranks.host().as_bytes().to_vec());
+    assert_eq!(ranks.broadcast(vec![5; 10]).unwrap(), [5; 10]);
+    let hosts = ranks.gather(ranks.host().as_bytes().to_vec()).unwrap();
     assert_eq!(hosts.len(), if me == Rank::ROOT { size } else { 0 });
-    assert!(!ranks.agree(me.index() + 1 != size));
-    ranks.barrier();
+    assert!(!ranks.agree(me.index() + 1 != size).unwrap());
+    ranks.barrier().unwrap();
 }

@@ -10,7 +10,7 @@ use mlip_driver::{
     StructureSource, execute,
 };
 use mlip_inputs::{Locator, Manifest};
-use mlip_ranks::{Communicator, ThreadRanks};
+use mlip_ranks::{Communicator, Ended, Leaving, ThreadRanks, dismiss, leave};
 use mlip_store::run_lock::LockOptions;
 use mlip_store::{RetryFailed, RunLock};
 use std::path::Path;
@@ -239,7 +239,17 @@ impl Trial {
             events: &mut events,
         });
         let engine = Engine { potentials: self.potentials.clone(), source: Arc::new(MadeUp) };
-        execute(rank, &setup, root, Ok(engine), self.signals.clone())
+        let result = execute(rank, &setup, root, Ok(engine), self.signals.clone());
+        let code = i32::from(result.is_err());
+        match &result {
+            _ if rank.is_root() => dismiss(rank, code),
+            Err(RunError::Ended(Ended::ByRoot { code })) => {
+                assert_eq!(leave(rank, Leaving::Told { code: *code }), *code)
+            }
+            Ok(_) | Err(RunError::Elsewhere) => drop(leave(rank, Leaving::Done)),
+            Err(error) => drop(leave(rank, Leaving::Unable { message: error.to_string(), code })),
+        }
+        result
     }
 }
 

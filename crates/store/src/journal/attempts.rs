@@ -18,6 +18,13 @@ pub struct JournalFile {
     pub bytes: u64,
 }
 
+impl JournalFile {
+    /// The journal of a rank of an attempt, by the rule for names.
+    pub fn of(run_dir: &Path, attempt: u32, rank: u32, bytes: u64) -> Self {
+        Self { attempt, rank, path: journal_path(run_dir, attempt, rank), bytes }
+    }
+}
+
 /// All journals of a run, in order of attempt and rank.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Attempts {
