@@ -44,6 +44,7 @@ pub(super) fn attempt(
 ) -> Result<ExitCode, Complaint> {
     let launch = Launch::detect(|name| std::env::var(name).ok());
     let host = mlip_store::run_lock::host_name();
+    mlip_driver::name_fatal_signals()?;
     let signals = Signals::install()?;
     let mut ranks = match mlip_ranks::start(launch, host) {
         Err(_) if !mlip_ranks::may_speak(|name| std::env::var(name).ok()) => return Ok(ExitCode::Error),

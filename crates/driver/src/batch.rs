@@ -1,6 +1,7 @@
 //! Batches of one worker: formed from questions of any workflows, as far as its engine has room for them.
 
 use crate::batcher::Waiting;
+use crate::fatal;
 use crate::memory::MemoryPermit;
 use crate::queue::NextWork;
 use crate::shared::{Shared, WorkError, panic_message};
@@ -170,6 +171,7 @@ impl Batches {
                 }
                 let job = self.job(shared, task, ask);
                 let engine = self.engine(shared, potential)?;
+                let _evaluating = fatal::evaluating(Some(task.key));
                 match catch_unwind(AssertUnwindSafe(|| engine.prepare(job))) {
                     Ok(Ok(prepared)) => prepared,
                     Ok(Err((_, error))) => return Ok(Looked::Answered(error)),
@@ -221,7 +223,11 @@ impl Batches {
         let begin = Instant::now();
         let Self { engines, threads, .. } = self;
         let engine = open(engines, threads, shared, potential)?;
-        let computed = threads.run(|| catch_unwind(AssertUnwindSafe(|| submit_and_collect(engine, batch))));
+        let only = if let [id] = ids[..] { members.get(&id).map(|member| member.task.key) } else { None };
+        let computed = threads.run(|| {
+            let _evaluating = fatal::evaluating(only);
+            catch_unwind(AssertUnwindSafe(|| submit_and_collect(engine, batch)))
+        });
         let wall_s = begin.elapsed().as_secs_f64();
         match computed {
             Ok(Ok(answers)) => {

@@ -139,8 +139,7 @@ pub(crate) fn crashed(deaths: u32) -> Failure {
         kind: FailureKind::Crashed,
         line: None,
         message: format!(
-            "the process died {deaths} times while it evaluated this structure, at least once with nothing else in \
-             flight; it is given up (`--retry-failed` tries again)"
+            "the process died {deaths} times of this evaluation; it is given up (`--retry-failed` tries again)"
         ),
     }
 }

@@ -1,5 +1,6 @@
 //! The journal of this rank, shared by its threads.
 
+use crate::fatal;
 use mlip_store::journal::{EncodedFrame, JournalSync};
 use mlip_store::ledger::JournalAccount;
 use mlip_store::{Frame, JournalHeader, JournalWriter, LedgerPart, StoreError};
@@ -24,6 +25,7 @@ impl SharedJournal {
     pub(crate) fn create(run_dir: &Path, header: &JournalHeader) -> Result<Self, StoreError> {
         let writer = JournalWriter::create(run_dir, header)?;
         let path = writer.path().to_owned();
+        fatal::arm(|| writer.fatal_log())?;
         Ok(Self { path, open: Mutex::new(Some(Open { writer, account: JournalAccount::new(header) })) })
     }
 

@@ -1,7 +1,7 @@
 //! One rank's life: plan, compute, journal, gather.
 //!
 //! Module order, each using only those before it:
-//! `source`, `potential_config` ← `config`, `budget`, `typical`, `plan`, `memory`, `signals` ← `protocol` ← `error` ← `journal`, `results`, `queue`, `cache`
+//! `source`, `potential_config` ← `config`, `budget`, `typical`, `plan`, `memory`, `fatal`, `signals` ← `protocol` ← `error` ← `journal`, `results`, `cache`
 //! ← `evaluator` ← `underway` ← `batcher` ← `queue` ← `shared` ← `batch` ← `worker` ← `pool` ← `coordinator` ← `progress`, `monitor` ← `events` ← `rank`, `root` ← `setup` ← `gather`
 //! ← `run` ← `estimate`.
 //!
@@ -18,6 +18,7 @@ mod error;
 mod estimate;
 mod evaluator;
 mod events;
+mod fatal;
 mod gather;
 mod journal;
 mod memory;
@@ -46,6 +47,7 @@ pub use coordinator::Totals;
 pub use error::RunError;
 pub use estimate::{Estimate, estimate};
 pub use events::{Event, EventSink, NoEvents, Remark};
+pub use fatal::name_fatal_signals;
 pub use gather::{provenance, report_plan, rows};
 pub use memory::{Resident, Sharing, default_limit, machine_bytes};
 pub use monitor::HostMemory;

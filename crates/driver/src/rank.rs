@@ -38,6 +38,8 @@ pub(crate) struct RankLife {
     pool: Pool,
     signals: Signals,
     signaled: bool,
+    /// Whether the journal says that the rank was asked to end.
+    draining: bool,
     drain_until: Option<Instant>,
     closed: bool,
     abandoned: bool,
@@ -56,6 +58,7 @@ impl RankLife {
             pool,
             signals,
             signaled: false,
+            draining: false,
             drain_until: None,
             closed: false,
             abandoned: false,
@@ -113,6 +116,12 @@ impl RankLife {
         }
         if self.closed {
             return reports;
+        }
+        if !self.draining && (self.signaled || self.drain_until.is_some()) {
+            self.draining = true;
+            if let Err(error) = self.pool.shared.evaluator.journal.append(&Frame::Draining) {
+                reports.push(Report::Broken(with_causes(&error)));
+            }
         }
         let sample_every = self.settings.sample_every;
         if self.sampled.is_none_or(|at| at.elapsed() >= sample_every)

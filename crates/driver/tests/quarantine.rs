@@ -39,6 +39,7 @@ fn trial(deadly: bool) -> Trial {
 }
 
 fn attempt(run_dir: &Path) {
+    mlip_driver::name_fatal_signals().expect("handlers");
     let finish = trial(true).life(&mut Solo::new("here".into()), run_dir).expect("the attempt goes well");
     assert_eq!(finish.end, End::Complete);
 }

@@ -16,6 +16,15 @@ pub enum Frame {
         /// Whether nothing else was in flight on this rank (a second chance for a suspect).
         alone: bool,
     },
+    /// The process dies of a signal that it brought on itself: written by the handler of that signal.
+    Fatal {
+        /// The evaluation of the thread that died; `None` where it evaluated nothing, or several at once.
+        key: Option<TaskKey>,
+        /// Number of the signal.
+        signal: u8,
+    },
+    /// The rank was asked to end: it outlived whatever ends the attempt.
+    Draining,
     /// Answers to questions of a calculation that is not at its end: a resumed run asks for them no more.
     ///
     /// Whoever dies behind this frame died of what came later: the task starts with a clean slate.

@@ -130,6 +130,8 @@ pub(crate) fn any_frame() -> impl Strategy<Value = Frame> {
         2 => any_answers().prop_map(Frame::Answered),
         4 => any_record().prop_map(Frame::Finished),
         1 => memory.prop_map(Frame::Memory),
+        1 => (option::of(any_key()), any::<u8>()).prop_map(|(key, signal)| Frame::Fatal { key, signal }),
+        1 => Just(Frame::Draining),
         1 => Just(Frame::Closed),
     ]
 }

@@ -3,6 +3,7 @@
 
 use super::state::{Known, Policy, RankState, Totals, Treatments};
 use super::survey::Survey;
+use super::suspects::Suspects;
 use crate::plan::{Group, Item, Planner};
 use crate::protocol::{Answer, Assignment, Order, Predicted, Report, Seen, Tally, Times, Treatment, Work};
 use mlip_atoms::PotentialId;
@@ -35,7 +36,7 @@ pub(crate) struct Coordinator {
     /// Digests of the structures that are known.
     seen: Table<()>,
     pub(super) planner: Planner<Treatments>,
-    suspects: Vec<Item<Treatments>>,
+    suspects: Suspects,
     /// By potential: measured by predicted time, as the plan takes it.
     factors: Vec<f64>,
     /// Who is asked first to read, next time.
@@ -86,7 +87,7 @@ impl Coordinator {
             settings,
             seen: Table::new(folder),
             planner: Planner::new(workers.len(), workers.iter().sum()),
-            suspects: Vec::new(),
+            suspects: Suspects::default(),
             ranks,
         }
     }
@@ -149,7 +150,7 @@ impl Coordinator {
         let factors = &self.factors;
         self.planner.predict(|treatments| cost(&treatments.work, factors));
         let given: f64 = self.ranks.iter().map(|rank| rank.given_cost).sum();
-        let suspected: f64 = self.suspects.iter().map(|item| f64::from(item.cost)).sum();
+        let suspected = self.suspects.cost();
         self.cost = given + self.planner.cost() + suspected;
     }
 
@@ -167,23 +168,26 @@ impl Coordinator {
         for (potential, (id, predicted)) in (0u16..).zip(self.ids.iter().zip(predicted)) {
             let key = TaskKey::new(*digest, id, &self.settings);
             let mut predicted = *predicted;
-            let (treatment, alone) = match self.known.ledger.state(&key, self.policy.retry, self.policy.crashes)? {
+            let (treatment, company) = match self.known.ledger.state(&key, self.policy.retry, self.policy.crashes)? {
                 TaskState::Recorded => {
                     self.recorded += 1;
                     continue;
                 }
-                TaskState::Runnable { alone, ended_before } => match self.known.cached.get(&key)? {
+                TaskState::Runnable { company, ended_before } => match self.known.cached.get(&key)? {
                     Some(place) => {
                         predicted = Predicted::default();
-                        (Treatment::Take { place, ended_before }, false)
+                        (Treatment::Take { place, ended_before }, None)
                     }
-                    None => (Treatment::Evaluate { ended_before }, alone),
+                    None => (Treatment::Evaluate { ended_before }, company),
                 },
-                TaskState::Quarantined { deaths } => (Treatment::Quarantine { deaths }, false),
+                TaskState::Quarantined { deaths } => (Treatment::Quarantine { deaths }, None),
             };
-            let list = if alone { &mut suspected } else { &mut work };
             let answers = self.known.ledger.answers(&key);
-            list.push(Work { potential, treatment, predicted, answers });
+            let one = Work { potential, treatment, predicted, answers };
+            match company {
+                Some(company) => suspected.push((company, one)),
+                None => work.push(one),
+            }
         }
         let entry = answer.entry;
         let mut item = |work: Vec<Work>| {
@@ -194,9 +198,9 @@ impl Coordinator {
             Item { entry, cost, group, prepared: false, work: Treatments { digest: *digest, work } }
         };
         // One potential at a time: a death then names its cause.
-        for one in suspected {
+        for (company, one) in suspected {
             let suspect = item(vec![one]);
-            self.suspects.push(suspect);
+            self.suspects.push(company, suspect);
         }
         Ok((!work.is_empty()).then(|| item(work)))
     }
@@ -238,9 +242,7 @@ impl Coordinator {
                 orders.push((rank, self.assign(rank, shard, false)?));
             }
         }
-        if let Some(order) = self.next_suspect()? {
-            orders.push(order);
-        }
+        orders.extend(self.next_suspects()?);
         Ok(orders)
     }
 
@@ -278,14 +280,40 @@ impl Coordinator {
         rank.is_short_of_work() || rank.structures_out() < 2 * rank.workers as u64
     }
 
-    /// A suspect goes when nothing else is in flight anywhere: a death then accuses nobody else.
-    fn next_suspect(&mut self) -> Result<Option<(Rank, Order)>, Trouble> {
-        if !self.is_idle() {
-            return Ok(None);
+    /// Suspects go when all else is handed out, each rank that has nothing else to do taking its part of them: while
+    /// the run is long, one at a time to each. So many are never in flight that a further death would tell nothing new.
+    fn next_suspects(&mut self) -> Result<Vec<(Rank, Order)>, Trouble> {
+        let mut orders = Vec::new();
+        if self.suspects.is_empty() || !self.survey.is_over() || self.planner.remaining() > 0 {
+            return Ok(orders);
         }
-        let Some(suspect) = self.suspects.pop() else { return Ok(None) };
-        let order = self.assign(Rank::ROOT, vec![suspect], true)?;
-        Ok(Some((Rank::ROOT, order)))
+        let n_ranks = self.ranks.len().max(1);
+        let mut in_flight = 0;
+        for rank in &mut self.ranks {
+            if rank.structures_out() == 0 {
+                rank.suspects = 0;
+            }
+            in_flight += rank.suspects;
+        }
+        for index in 0..n_ranks {
+            let Some(workers) =
+                self.ranks.get(index).filter(|rank| rank.structures_out() == 0).map(|rank| rank.workers)
+            else {
+                continue;
+            };
+            let part = self.suspects.len().div_ceil(n_ranks).min(workers.max(1));
+            let shard = self.suspects.next(part, in_flight);
+            if shard.is_empty() {
+                break;
+            }
+            in_flight += shard.len();
+            if let Some(state) = self.ranks.get_mut(index) {
+                state.suspects = shard.len();
+            }
+            let (rank, alone) = (Rank::from_index(index), shard.len() == 1);
+            orders.push((rank, self.assign(rank, shard, alone)?));
+        }
+        Ok(orders)
     }
 
     fn assign(&mut self, rank: Rank, shard: Vec<Item<Treatments>>, alone: bool) -> Result<Order, Trouble> {

@@ -3,6 +3,7 @@
 mod deal;
 mod state;
 mod survey;
+mod suspects;
 
 #[cfg(test)]
 mod tests;

@@ -51,6 +51,8 @@ pub(super) struct RankState {
     pub(super) tally: Tally,
     pub(super) times: Vec<Times>,
     pub(super) tasted: bool,
+    /// Suspects that it was given since it last had nothing to do.
+    pub(super) suspects: usize,
 }
 
 impl RankState {

@@ -5,7 +5,8 @@ use crate::protocol::{Answer, Order, Predicted, Report, Seen, Tally, Times, ToRe
 use mlip_atoms::{PotentialId, Precision};
 use mlip_inputs::{Locator, Manifest};
 use mlip_ranks::Rank;
-use mlip_store::{CrashPolicy, RetryFailed, StructureDigest};
+use mlip_store::journal::Attempts;
+use mlip_store::{CrashPolicy, Frame, JournalHeader, JournalWriter, RetryFailed, RunId, StructureDigest, TaskKey};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::path::Path;
@@ -19,20 +20,27 @@ fn seen(digest: StructureDigest, costs: &[f32]) -> Seen {
     Seen { digest, predicted, group: None }
 }
 
-fn coordinator(n_entries: u64, workers: &[usize]) -> Coordinator {
-    let mut entries = Manifest::default();
-    for entry in 0..n_entries {
-        entries.push(&format!("s{entry}"), &Locator::File { path: format!("{entry}.cif").into() }).unwrap();
-    }
-    let id = PotentialId {
+fn potential() -> PotentialId {
+    PotentialId {
         name: "p".into(),
         checkpoint: "none".into(),
         digest: "0".into(),
         precision: Precision::F64,
         settings: String::new(),
-    };
+    }
+}
+
+fn coordinator(n_entries: u64, workers: &[usize]) -> Coordinator {
+    coordinator_knowing(n_entries, workers, Known::new(Path::new("")))
+}
+
+fn coordinator_knowing(n_entries: u64, workers: &[usize], known: Known) -> Coordinator {
+    let mut entries = Manifest::default();
+    for entry in 0..n_entries {
+        entries.push(&format!("s{entry}"), &Locator::File { path: format!("{entry}.cif").into() }).unwrap();
+    }
     let policy = Policy { retry: RetryFailed::No, crashes: CrashPolicy::default(), longest: usize::MAX };
-    Coordinator::new(Path::new(""), entries, Known::new(Path::new("")), policy, vec![id], "settings".into(), workers)
+    Coordinator::new(Path::new(""), entries, known, policy, vec![potential()], "settings".into(), workers)
 }
 
 /// Reads and computes as ranks would, at once; the entries that were computed, by rank.
@@ -145,11 +153,20 @@ fn what_was_measured_corrects_the_plan() {
     assert_eq!(order(coordinator.deal().expect("orders")).entry, 2);
 }
 
+fn digest_of(entry: u64) -> StructureDigest {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&entry.to_le_bytes());
+    StructureDigest(bytes)
+}
+
 /// A run in virtual time; its length, and the length that perfect balance would give.
 fn simulate(n_ranks: usize, costs: &[f32], spread: f64) -> (f64, f64) {
+    simulate_with(coordinator(costs.len() as u64, &vec![1; n_ranks]), costs, spread)
+}
+
+fn simulate_with(mut coordinator: Coordinator, costs: &[f32], spread: f64) -> (f64, f64) {
     const LATENCY_S: f64 = 0.002;
-    let n = costs.len() as u64;
-    let mut coordinator = coordinator(n, &vec![1; n_ranks]);
+    let (n, n_ranks) = (costs.len() as u64, coordinator.ranks.len());
     let random = |entry: u64| {
         let mut x = (entry + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         x ^= x >> 29;
@@ -157,11 +174,7 @@ fn simulate(n_ranks: usize, costs: &[f32], spread: f64) -> (f64, f64) {
     };
     // Predictions are off by as much, either way.
     let real = |entry: u64| f64::from(costs[entry as usize]) * (1.0 + spread * (2.0 * random(entry) - 1.0));
-    let digest = |entry: u64| {
-        let mut bytes = [0; 16];
-        bytes[..8].copy_from_slice(&entry.to_le_bytes());
-        StructureDigest(bytes)
-    };
+    let digest = digest_of;
     let mut events: BinaryHeap<Reverse<(u64, usize)>> = BinaryHeap::new();
     let mut queues = vec![VecDeque::new(); n_ranks];
     let mut idle = vec![true; n_ranks];
@@ -293,4 +306,76 @@ fn one_of_a_group_pays_for_all() {
     assert!(paid <= 2, "{paid}");
     let totals = coordinator.totals();
     assert!((totals.cost - tally.cost).abs() < 1e-4, "{} {}", totals.cost, tally.cost);
+}
+
+/// After this many attempts, each one journal, in which all these tasks were in flight when everything was killed.
+fn killed_together(run: &Path, attempts: u32, entries: std::ops::Range<u64>) -> Known {
+    let mut known = Known::new(Path::new(""));
+    let id = RunId([7; 16]);
+    for attempt in 1..=attempts {
+        let header = JournalHeader { run: id, attempt, rank: 0, n_ranks: 1, host: "a".into(), started_unix_s: 0 };
+        let mut journal = JournalWriter::create(run, &header).unwrap();
+        for entry in entries.clone() {
+            let key = TaskKey::new(digest_of(entry), &potential(), "settings");
+            journal.append(&Frame::Started { key, alone: false }).unwrap();
+        }
+    }
+    Attempts::list(run).unwrap().files.iter().for_each(|file| known.ledger.scan(file, id).unwrap());
+    known
+}
+
+#[test]
+fn a_thousand_suspects_on_a_thousand_ranks_go_side_by_side() {
+    let run = tempfile::tempdir().unwrap();
+    // All that was in flight when everything was killed twice; an evaluation takes a minute.
+    let known = killed_together(run.path(), 2, 0..1000);
+    let (length, _) = simulate_with(coordinator_knowing(1000, &[1; 1000], known), &[60.0; 1000], 0.0);
+    assert!((119.0..125.0).contains(&length), "half of them at a time: {length} s");
+}
+
+#[test]
+fn suspects_do_not_idle_ranks_that_have_other_work() {
+    let run = tempfile::tempdir().unwrap();
+    let known = killed_together(run.path(), 2, 0..16);
+    let costs: Vec<f32> = (0..4000).map(|entry| if entry < 16 { 5.0 } else { 0.5 }).collect();
+    let (length, ideal) = simulate_with(coordinator_knowing(4000, &[1; 16], known), &costs, 0.0);
+    assert!(length < ideal + 6.0, "{length} s instead of {ideal} s");
+}
+
+#[test]
+fn suspects_of_one_rank_share_its_workers_until_a_further_death() {
+    let orders = |kills: u32| {
+        let run = tempfile::tempdir().unwrap();
+        let known = killed_together(run.path(), kills, 0..64);
+        let mut coordinator = coordinator_knowing(64, &[64], known);
+        let mut batches = Vec::new();
+        let mut tally = Tally::default();
+        let mut orders = coordinator.deal().unwrap();
+        while let Some((rank, order)) = orders.pop() {
+            let report = match order {
+                Order::Read(entries) => {
+                    let answer = |read: &ToRead| Answer {
+                        entry: read.entry,
+                        structure: Some(seen(digest_of(read.entry), &[1.0])),
+                    };
+                    Report::Read(entries.iter().map(answer).collect())
+                }
+                Order::Compute(assignments) => {
+                    assert!(assignments.iter().all(|one| one.alone == (assignments.len() == 1)));
+                    batches.push(assignments.len());
+                    tally.structures += assignments.len() as u64;
+                    Report::Progress(tally)
+                }
+                other => panic!("{other:?}"),
+            };
+            orders.extend(coordinator.hear(rank, &report).unwrap());
+            orders.extend(coordinator.deal().unwrap());
+        }
+        assert!(coordinator.is_finished());
+        assert_eq!(batches.iter().sum::<usize>(), 64);
+        batches
+    };
+    assert_eq!(orders(2), [32, 32]);
+    // A third death of all together tells nothing new of any.
+    assert_eq!(orders(3), [32, 32]);
 }

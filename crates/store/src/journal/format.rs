@@ -35,6 +35,10 @@ const TAG_CLOSED: u8 = 5;
 const TAG_SAMPLE: u8 = 6;
 /// Since minor version 2.
 const TAG_ANSWERED: u8 = 7;
+/// Since minor version 2.
+const TAG_DRAINING: u8 = 8;
+/// Since minor version 2.
+const TAG_FATAL: u8 = 9;
 
 /// Identity of a run: drawn once when it begins, repeated in each of its journals.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -120,6 +124,13 @@ pub enum ScannedFrame {
         /// To which task.
         key: TaskKey,
     },
+    /// The process died of a signal: see [`Frame::Fatal`].
+    Fatal {
+        /// The evaluation that it died of, where known.
+        key: Option<TaskKey>,
+    },
+    /// The rank was asked to end.
+    Draining,
     /// An evaluation ended.
     Finished(RecordHead),
     /// Memory of the rank at a moment.
@@ -137,6 +148,8 @@ impl ScannedFrame {
             Frame::Surveyed(entries) => Self::surveyed(entries),
             Frame::Started { key, alone } => Self::Started { key: *key, alone: *alone },
             Frame::Answered(answers) => Self::Answered { key: answers.key },
+            Frame::Fatal { key, .. } => Self::Fatal { key: *key },
+            Frame::Draining => Self::Draining,
             Frame::Finished(record) => Self::Finished(record.head()),
             Frame::Memory(sample) => Self::Memory(sample.clone()),
             Frame::Closed => Self::Closed,
@@ -169,6 +182,8 @@ impl EncodedFrame {
                 let stored: Vec<_> = answers.iter().map(|(ask, answer)| (*ask, StoredPrediction::of(answer))).collect();
                 encode(TAG_ANSWERED, &(key, spent_s, stored), journal)
             }
+            Frame::Fatal { key, signal } => encode(TAG_FATAL, &(key, signal), journal),
+            Frame::Draining => encode(TAG_DRAINING, &(), journal),
             Frame::Finished(record) => encode(TAG_FINISHED, record, journal),
             Frame::Memory(sample) => encode(TAG_SAMPLE, sample, journal),
             Frame::Closed => encode(TAG_CLOSED, &(), journal),
@@ -213,6 +228,36 @@ fn encode<T: Serialize>(tag: u8, value: &T, journal: &Path) -> Result<EncodedFra
     Ok(EncodedFrame(bytes))
 }
 
+/// [`Frame::Fatal`] with a key is so long.
+const FATAL_BYTES: usize = FRAME_HEAD_BYTES + 19;
+
+/// The bytes of [`Frame::Fatal`], and how many of them count. Takes no memory and calls nothing: for the handler of a signal.
+pub(crate) fn fatal_frame(key: Option<TaskKey>, signal: u8) -> ([u8; FATAL_BYTES], usize) {
+    let mut bytes = [0; FATAL_BYTES];
+    bytes[FRAME_HEAD_BYTES] = TAG_FATAL;
+    let mut end = FRAME_HEAD_BYTES + 2;
+    if let Some(TaskKey(key)) = key {
+        bytes[end - 1] = 1;
+        bytes[end..end + key.len()].copy_from_slice(&key);
+        end += key.len();
+    }
+    bytes[end] = signal;
+    end += 1;
+    let length = (end - FRAME_HEAD_BYTES) as u32;
+    bytes[..4].copy_from_slice(&length.to_le_bytes());
+    let sum = slow_crc32c(bytes[..4].iter().chain(&bytes[FRAME_HEAD_BYTES..end]));
+    bytes[4..FRAME_HEAD_BYTES].copy_from_slice(&sum.to_le_bytes());
+    (bytes, end)
+}
+
+/// CRC-32C bit by bit: without tables, and without a look at what the processor can do.
+fn slow_crc32c<'a>(bytes: impl Iterator<Item = &'a u8>) -> u32 {
+    const REVERSED_CASTAGNOLI: u32 = 0x82f6_3b78;
+    !bytes.fold(!0u32, |sum, byte| {
+        (0..8).fold(sum ^ u32::from(*byte), |sum, _| (sum >> 1) ^ (REVERSED_CASTAGNOLI & (sum & 1).wrapping_neg()))
+    })
+}
+
 /// CRC-32C over the four bytes of the length and the payload.
 pub(crate) fn checksum(length: u32, payload: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(&length.to_le_bytes()), payload)
@@ -238,6 +283,11 @@ pub(crate) fn decode(payload: &[u8]) -> Result<Option<Frame>, postcard::Error> {
             Frame::Started { key, alone }
         }
         TAG_ANSWERED => Frame::Answered(decode_answers(body)?),
+        TAG_FATAL => {
+            let (key, signal) = postcard::from_bytes(body)?;
+            Frame::Fatal { key, signal }
+        }
+        TAG_DRAINING => Frame::Draining,
         TAG_FINISHED => Frame::Finished(postcard::from_bytes(body)?),
         TAG_MEMORY => Frame::Memory(postcard::from_bytes::<OldSample>(body)?.into()),
         TAG_SAMPLE => Frame::Memory(postcard::from_bytes(body)?),

@@ -1,8 +1,9 @@
 //! Append-only, checksummed files: one a rank and attempt.
 //!
-//! Module order: `format` ← `writer`, `reader` ← `attempts`, `location` ← `open`.
+//! Module order: `format` ← `fatal` ← `writer`, `reader` ← `attempts`, `location` ← `open`.
 
 mod attempts;
+mod fatal;
 mod format;
 mod location;
 mod open;
@@ -13,6 +14,7 @@ mod writer;
 mod tests;
 
 pub use attempts::{Attempts, JournalFile};
+pub use fatal::FatalLog;
 pub use format::{EncodedFrame, FORMAT_MAJOR, FORMAT_MINOR, JournalHeader, MAX_PAYLOAD, RunId, ScannedFrame};
 pub use location::Location;
 pub(crate) use open::OpenJournals;

@@ -180,6 +180,12 @@ fn the_bytes_of_the_other_frames_are_those_documented() {
     let expected = MemorySample { sharing: None, held_bytes: 0, promised_bytes: 0, ..sample };
     assert_eq!(super::format::decode(&old).unwrap(), Some(Frame::Memory(expected)));
     assert_eq!(payload(&Frame::Closed), [5]);
+    assert_eq!(payload(&Frame::Draining), [8]);
+    assert_eq!(
+        payload(&Frame::Fatal { key: Some(key(7)), signal: 11 }),
+        [b"\x09\x01".as_slice(), &[7; 16], b"\x0b"].concat()
+    );
+    assert_eq!(payload(&Frame::Fatal { key: None, signal: 6 }), [9, 0, 6]);
     let answer = Prediction { energy: -1.5, ..Prediction::default() };
     let answered = Frame::Answered(Answers { key: key(3), spent_s: 0.25, answers: vec![(300, answer.clone())] });
     let question = [b"\x01\xac\x02".as_slice(), &(-1.5f64).to_le_bytes(), b"\x00\x00\x00\x00"].concat();

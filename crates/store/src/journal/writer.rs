@@ -1,6 +1,7 @@
 //! Appends frames to one journal.
 
 use super::attempts::journal_path;
+use super::fatal::FatalLog;
 use super::{EncodedFrame, FrameRef, JournalHeader};
 use crate::{Frame, StoreError};
 use std::fs::{self, File, OpenOptions};
@@ -117,6 +118,14 @@ impl JournalWriter {
     pub fn sync_handle(&self) -> Result<JournalSync, StoreError> {
         let file = self.file.try_clone().map_err(StoreError::io("open a second time", &self.path))?;
         Ok(JournalSync { file, path: self.path.clone() })
+    }
+
+    /// A second handle for the handler of a fatal signal.
+    ///
+    /// # Errors
+    /// When the process has no file descriptor left.
+    pub fn fatal_log(&self) -> Result<FatalLog, StoreError> {
+        FatalLog::over(&self.file, &self.path)
     }
 
     /// Notes that the rank left in good order, and syncs.

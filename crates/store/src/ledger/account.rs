@@ -15,6 +15,8 @@ pub struct JournalAccount {
     part: LedgerPart,
     summary: JournalSummary,
     in_flight: HashMap<TaskKey, bool>,
+    /// What the process died of, where a signal told.
+    fatal: Option<Option<TaskKey>>,
 }
 
 impl JournalAccount {
@@ -35,9 +37,12 @@ impl JournalAccount {
             peak_bytes: 0,
             n_records: 0,
             closed: false,
+            draining: false,
+            crashed: false,
+            in_flight: 0,
             tail: Tail::Clean,
         };
-        Self { part: LedgerPart::default(), summary, in_flight: HashMap::new() }
+        Self { part: LedgerPart::default(), summary, in_flight: HashMap::new(), fatal: None }
     }
 
     /// Notes a frame that was appended.
@@ -69,6 +74,11 @@ impl JournalAccount {
                 self.summary.peak_bytes = self.summary.peak_bytes.max(sample.peak_bytes);
                 self.part.samples.push(RankSample { location, sample: sample.clone() });
             }
+            ScannedFrame::Fatal { key } => {
+                // The first tells: a second thread may have died before the process was gone.
+                self.fatal.get_or_insert(*key);
+            }
+            ScannedFrame::Draining => self.summary.draining = true,
             ScannedFrame::Closed => self.summary.closed = true,
             ScannedFrame::Unknown => {}
         }
@@ -101,8 +111,17 @@ impl JournalAccount {
         // Behind a corrupt frame the task may have ended and the journal been closed: nothing can be held against it.
         if !self.summary.closed && !matches!(tail, Tail::Corrupt { .. }) {
             let (attempt, rank) = (self.summary.attempt, self.summary.rank);
-            let death = |(key, alone)| Death { key, attempt, rank, alone };
-            self.part.deaths.extend(self.in_flight.into_iter().map(death));
+            let company = u32::try_from(self.in_flight.len()).unwrap_or(u32::MAX);
+            self.summary.crashed = self.fatal.is_some();
+            self.summary.in_flight = company;
+            let only = self.in_flight.keys().next().filter(|_| company == 1).copied();
+            let guilty = self.fatal.and_then(|key| key.or(only));
+            let death = |(key, alone)| Death { key, attempt, rank, company, alone, named: guilty == Some(key) };
+            // One may die of what it prepares before it begins.
+            let early = guilty.filter(|key| !self.in_flight.contains_key(key)).map(|key| (key, false));
+            let deaths = self.in_flight.into_iter().chain(early).map(death);
+            // Where one is named, the others had bad luck.
+            self.part.deaths.extend(deaths.filter(|death| death.named || guilty.is_none()));
         }
         self.summary.tail = tail;
         self.part.journals.push(self.summary);

@@ -29,16 +29,36 @@ pub(super) struct Death {
     pub(super) key: TaskKey,
     pub(super) attempt: u32,
     pub(super) rank: u32,
+    /// Tasks in flight in the process, this one among them.
+    pub(super) company: u32,
+    /// Whether nothing else was done on the rank.
     pub(super) alone: bool,
+    /// Whether a signal named it as the cause.
+    pub(super) named: bool,
 }
 
-/// How often a task was in flight when its process died.
+/// How often a task was in flight when processes died, and what that says of it. Deaths that have another explanation
+/// (another rank of the attempt crashed, the rank had been asked to end) are left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Deaths {
-    /// Processes that died.
-    pub total: u32,
-    /// Those in which nothing else was in flight.
+    /// A fatal signal named it.
+    pub named: u32,
+    /// Nothing else was in flight in what died, and other ranks lived on: as when the system ends the process that takes
+    /// most memory.
     pub alone: u32,
+    /// Nothing else was in flight in what died, and no rank lived on: as when a job is killed from outside.
+    pub unwitnessed: u32,
+    /// Others were in flight in what died.
+    pub shared: u32,
+    /// The fewest tasks that were in flight in one of these shared deaths, this one among them; 0 without any.
+    pub company: u32,
+}
+
+impl Deaths {
+    /// Processes that died and may have died of it alone.
+    pub fn own(&self) -> u32 {
+        self.named + self.alone + self.unwitnessed
+    }
 }
 
 /// An `Answered` frame.
@@ -91,6 +111,12 @@ pub struct JournalSummary {
     pub n_records: u64,
     /// Whether the rank left in good order.
     pub closed: bool,
+    /// Whether the rank was asked to end.
+    pub draining: bool,
+    /// Whether it died of a signal that it brought on itself.
+    pub crashed: bool,
+    /// Evaluations in flight when it died.
+    pub in_flight: u32,
     /// How the file ends.
     pub tail: Tail,
 }

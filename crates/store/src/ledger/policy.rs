@@ -1,6 +1,6 @@
 //! What to do with a task, given its past.
 
-use super::{Ledger, Recorded};
+use super::{Deaths, Ledger, Recorded};
 use crate::{StoreError, TaskKey};
 
 /// Which failures are repeated.
@@ -28,7 +28,7 @@ impl RetryFailed {
 /// When a task is held guilty of the death of its process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CrashPolicy {
-    /// Deaths after which it is given up, provided it was alone in at least one of them; 0 means never.
+    /// Deaths after which it is given up, of those that speak against it; 0 means never.
     pub max_crashes: u32,
 }
 
@@ -39,9 +39,25 @@ impl Default for CrashPolicy {
 }
 
 impl CrashPolicy {
-    /// Deaths from which a task is run alone on its rank, at the end of the attempt, so that the next
-    /// death tells whether it was the cause.
+    /// Deaths together with others from which a task is a suspect: it goes at the end of the attempt, with fewer others,
+    /// so that the next death tells more.
     pub const SUSPECT: u32 = 2;
+
+    /// A death that no other rank survived is what a kill from outside looks like: it speaks against a task half as much.
+    const UNWITNESSED_PER_DEATH: u32 = 2;
+
+    fn condemns(self, deaths: &Deaths) -> bool {
+        let counted = deaths.named + deaths.alone + deaths.unwitnessed / Self::UNWITNESSED_PER_DEATH;
+        self.max_crashes > 0 && counted >= self.max_crashes
+    }
+
+    /// With how many suspects at most, itself among them, a task may be in flight; `None` for one that is no suspect.
+    fn company(self, deaths: &Deaths) -> Option<u32> {
+        if deaths.own() > 0 {
+            return Some(1);
+        }
+        (deaths.shared >= self.suspect_from()).then(|| (deaths.company / 2).max(1))
+    }
 
     fn suspect_from(self) -> u32 {
         if self.max_crashes == 0 { Self::SUSPECT } else { Self::SUSPECT.min(self.max_crashes) }
@@ -55,8 +71,9 @@ pub enum TaskState {
     Recorded,
     /// It is to be evaluated.
     Runnable {
-        /// Whether nothing else may be in flight on its rank, and all others go first.
-        alone: bool,
+        /// With how many suspects at most, itself among them, it may be in flight, after all others; `None` for one that
+        /// is no suspect.
+        company: Option<u32>,
         /// Evaluations that came to an end before (and failed): the record's `attempts` less one.
         ended_before: u32,
     },
@@ -78,11 +95,11 @@ impl Ledger {
             return Ok(TaskState::Recorded);
         }
         let deaths = self.deaths_after(key, record.map_or(0, |record| record.location().attempt));
-        if crashes.max_crashes > 0 && deaths.total >= crashes.max_crashes && deaths.alone > 0 {
-            return Ok(TaskState::Quarantined { deaths: deaths.total });
+        if crashes.condemns(&deaths) {
+            return Ok(TaskState::Quarantined { deaths: deaths.own() });
         }
         Ok(TaskState::Runnable {
-            alone: deaths.total >= crashes.suspect_from(),
+            company: crashes.company(&deaths),
             ended_before: record.map_or(0, |record| record.attempts()),
         })
     }

@@ -113,12 +113,38 @@ impl Ledger {
     }
 
     pub(super) fn deaths_after(&self, key: &TaskKey, attempt: u32) -> Deaths {
-        let of_task = Death { key: *key, attempt, rank: u32::MAX, alone: true };
+        let first = attempt.saturating_add(1);
+        let of_task = Death { key: *key, attempt: first, rank: 0, company: 0, alone: false, named: false };
         let later = self.deaths.range(of_task..).take_while(|death| death.key == *key);
-        later.filter(|death| death.attempt > attempt).fold(Deaths::default(), |deaths, death| Deaths {
-            total: deaths.total + 1,
-            alone: deaths.alone + u32::from(death.alone),
-        })
+        later.fold(Deaths::default(), |deaths, death| self.weigh(deaths, death))
+    }
+
+    /// Adds a death for what it says of its task.
+    fn weigh(&self, mut deaths: Deaths, death: &Death) -> Deaths {
+        let of_attempt = || self.journals.range((death.attempt, 0)..=(death.attempt, u32::MAX)).map(|(_, one)| one);
+        let own = self.journals.get(&(death.attempt, death.rank));
+        let company = if death.named {
+            deaths.named += 1;
+            return deaths;
+        } else if own.is_some_and(|journal| journal.crashed) {
+            death.company
+        } else if own.is_some_and(|journal| journal.draining) || of_attempt().any(|journal| journal.crashed) {
+            return deaths;
+        } else {
+            // What stopped without a word, stopped together.
+            let silent = of_attempt().filter(|journal| !journal.closed && !journal.draining);
+            silent.map(|journal| journal.in_flight).fold(0u32, u32::saturating_add)
+        };
+        if company > 1 || !death.alone {
+            deaths.shared += 1;
+            let company = company.max(1);
+            deaths.company = if deaths.company == 0 { company } else { deaths.company.min(company) };
+        } else if of_attempt().any(|journal| journal.closed || journal.draining) {
+            deaths.alone += 1;
+        } else {
+            deaths.unwitnessed += 1;
+        }
+        deaths
     }
 
     /// `Surveyed` frames, in order of attempt, rank and place: of two that hold the same entry the later counts.

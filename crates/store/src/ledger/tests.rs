@@ -53,8 +53,8 @@ fn state(ledger: &Ledger, number: u8, retry: RetryFailed) -> TaskState {
     ledger.state(&key(number), retry, CrashPolicy::default()).unwrap()
 }
 
-fn runnable(alone: bool, ended_before: u32) -> TaskState {
-    TaskState::Runnable { alone, ended_before }
+fn runnable(company: Option<u32>, ended_before: u32) -> TaskState {
+    TaskState::Runnable { company, ended_before }
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_repeated_failure_replaces_the_one_before() {
     assert_eq!(entry.status().failure(), Some(FailureKind::NotFinite));
     assert_eq!(entry.attempts(), 2);
     assert_eq!(state(&ledger, 1, RetryFailed::WorthRetrying), TaskState::Recorded, "NaN comes out again");
-    assert_eq!(state(&ledger, 1, RetryFailed::All), runnable(false, 2));
+    assert_eq!(state(&ledger, 1, RetryFailed::All), runnable(None, 2));
 }
 
 #[test]
@@ -90,8 +90,16 @@ fn failures_stand_unless_they_are_to_be_repeated() {
     journal(run.path(), 1, 0, &[timeout(1, 1), Frame::Closed]);
     let ledger = ledger(run.path());
     assert_eq!(state(&ledger, 1, NO_RETRY), TaskState::Recorded);
-    assert_eq!(state(&ledger, 1, RetryFailed::WorthRetrying), runnable(false, 1));
-    assert_eq!(state(&ledger, 2, NO_RETRY), runnable(false, 0));
+    assert_eq!(state(&ledger, 1, RetryFailed::WorthRetrying), runnable(None, 1));
+    assert_eq!(state(&ledger, 2, NO_RETRY), runnable(None, 0));
+}
+
+fn fatal(number: u8) -> Frame {
+    Frame::Fatal { key: Some(key(number)), signal: 11 }
+}
+
+fn deaths(run: &Path, number: u8) -> Deaths {
+    ledger(run).deaths(&key(number))
 }
 
 #[test]
@@ -100,12 +108,93 @@ fn only_what_was_in_flight_in_a_journal_without_an_end_counts_as_dead() {
     journal(run.path(), 1, 0, &[started(1), Frame::Finished(done(key(1), 0.0)), started(2), started(3)]);
     journal(run.path(), 1, 1, &[started(4), Frame::Closed]);
     journal(run.path(), 2, 0, &[alone(3), alone(3)]);
-    let ledger = ledger(run.path());
-    let deaths = |number| ledger.deaths(&key(number));
-    assert_eq!(deaths(1), Deaths { total: 0, alone: 0 });
-    assert_eq!(deaths(2), Deaths { total: 1, alone: 0 });
-    assert_eq!(deaths(3), Deaths { total: 2, alone: 1 });
-    assert_eq!(deaths(4), Deaths { total: 0, alone: 0 });
+    assert_eq!(deaths(run.path(), 1), Deaths::default());
+    assert_eq!(deaths(run.path(), 2), Deaths { shared: 1, company: 2, ..Deaths::default() });
+    assert_eq!(deaths(run.path(), 3), Deaths { shared: 1, company: 2, unwitnessed: 1, ..Deaths::default() });
+    assert_eq!(deaths(run.path(), 4), Deaths::default());
+}
+
+#[test]
+fn a_fatal_signal_names_its_task_and_clears_all_others_of_the_attempt() {
+    let run = tempfile::tempdir().unwrap();
+    for attempt in 1..=3 {
+        journal(run.path(), attempt, 0, &[started(1), started(2), started(3), fatal(2), started(5)]);
+        journal(run.path(), attempt, 1, &[alone(4)]);
+        journal(run.path(), attempt, 2, &[started(6), Frame::Draining]);
+        let named = Deaths { named: attempt, ..Deaths::default() };
+        assert_eq!(deaths(run.path(), 2), named);
+        assert!([1, 3, 4, 5, 6].iter().all(|number| deaths(run.path(), *number) == Deaths::default()));
+        if attempt == 1 {
+            assert_eq!(state(&ledger(run.path()), 2, NO_RETRY), runnable(Some(1), 0), "it goes last");
+            // As if nothing had happened before.
+            let _ = std::fs::remove_dir_all(run.path().join("journal/0001"));
+            journal(run.path(), 1, 0, &[started(2), Frame::Fatal { key: None, signal: 6 }]);
+            assert_eq!(deaths(run.path(), 2), named, "the only one in flight");
+            let _ = std::fs::remove_dir_all(run.path().join("journal/0001"));
+            journal(run.path(), 1, 0, &[started(1), started(2), Frame::Fatal { key: None, signal: 6 }]);
+            assert_eq!(deaths(run.path(), 2), Deaths { shared: 1, company: 2, ..Deaths::default() });
+            let _ = std::fs::remove_dir_all(run.path().join("journal/0001"));
+            journal(run.path(), 1, 0, &[fatal(2), started(2), fatal(2), Frame::Closed]);
+            assert_eq!(deaths(run.path(), 2), Deaths::default(), "one that was abandoned, behind the end");
+            let _ = std::fs::remove_dir_all(run.path().join("journal/0001"));
+            journal(run.path(), 1, 0, &[started(2), fatal(2)]);
+        }
+        if attempt == 2 {
+            assert_eq!(state(&ledger(run.path()), 2, NO_RETRY), runnable(Some(1), 0));
+        }
+    }
+    assert_eq!(state(&ledger(run.path()), 2, NO_RETRY), TaskState::Quarantined { deaths: 3 });
+}
+
+#[test]
+fn a_rank_that_was_asked_to_end_accuses_nobody() {
+    let run = tempfile::tempdir().unwrap();
+    for attempt in 1..=9 {
+        journal(run.path(), attempt, 0, &[alone(1), Frame::Draining]);
+        journal(run.path(), attempt, 1, &[Frame::Draining, Frame::Closed]);
+    }
+    assert_eq!(state(&ledger(run.path()), 1, NO_RETRY), runnable(None, 0));
+}
+
+#[test]
+fn a_rank_that_dies_alone_while_others_live_on_died_of_what_it_did() {
+    let run = tempfile::tempdir().unwrap();
+    for attempt in 1..=3 {
+        // As when the system ends the process that takes most memory, and the launcher the others.
+        journal(run.path(), attempt, 0, &[started(2), Frame::Draining]);
+        journal(run.path(), attempt, 1, &[alone(1)]);
+        let expected = if attempt < 3 { runnable(Some(1), 0) } else { TaskState::Quarantined { deaths: 3 } };
+        assert_eq!(state(&ledger(run.path()), 1, NO_RETRY), expected);
+        assert_eq!(state(&ledger(run.path()), 2, NO_RETRY), runnable(None, 0));
+    }
+}
+
+#[test]
+fn a_node_that_fails_accuses_nobody_alone() {
+    let run = tempfile::tempdir().unwrap();
+    for attempt in 1..=4 {
+        journal(run.path(), attempt, 0, &[started(3), Frame::Draining]);
+        journal(run.path(), attempt, 1, &[alone(1)]);
+        journal(run.path(), attempt, 2, &[alone(2)]);
+    }
+    assert_eq!(deaths(run.path(), 1), Deaths { shared: 4, company: 2, ..Deaths::default() });
+    assert_eq!(state(&ledger(run.path()), 1, NO_RETRY), runnable(Some(1), 0));
+    assert_eq!(state(&ledger(run.path()), 3, NO_RETRY), runnable(None, 0));
+}
+
+#[test]
+fn each_death_together_halves_the_company() {
+    let run = tempfile::tempdir().unwrap();
+    let mut company = 64u8;
+    let mut attempt = 1;
+    journal(run.path(), attempt, 0, &(0..64).map(started).collect::<Vec<_>>());
+    while company > 1 {
+        attempt += 1;
+        journal(run.path(), attempt, 0, &(0..company).map(started).collect::<Vec<_>>());
+        company /= 2;
+        assert_eq!(state(&ledger(run.path()), 0, NO_RETRY), runnable(Some(company.into()), 0));
+    }
+    assert_eq!(attempt, 7, "the guilty one of 64 is found in so many attempts");
 }
 
 #[test]
@@ -116,49 +205,49 @@ fn a_torn_journal_counts_deaths_and_a_corrupt_one_does_not() {
     for (file, garbage) in files(run.path()).iter().zip([vec![9; 3], vec![0xff; 40]]) {
         OpenOptions::new().append(true).open(&file.path).unwrap().write_all(&garbage).unwrap();
     }
-    let ledger = ledger(run.path());
-    assert_eq!(ledger.deaths(&key(1)).total, 1);
-    assert_eq!(ledger.deaths(&key(2)).total, 0);
+    assert_eq!(deaths(run.path(), 1).shared, 1);
+    assert_eq!(deaths(run.path(), 2), Deaths::default());
 }
 
 #[test]
-fn outside_kills_alone_never_condemn_a_task() {
+fn kills_of_everything_during_one_long_evaluation_condemn_nothing() {
     let run = tempfile::tempdir().unwrap();
-    let expected = [runnable(false, 0), runnable(true, 0), runnable(true, 0), runnable(true, 0)];
-    for (attempt, expected) in (1..).zip(expected) {
-        journal(run.path(), attempt, 0, &[started(1), started(2)]);
-        assert_eq!(state(&ledger(run.path()), 1, NO_RETRY), expected, "after attempt {attempt}");
+    for attempt in 1..=7 {
+        let start = if attempt < 3 { started(1) } else { alone(1) };
+        journal(run.path(), attempt, 0, &[start]);
+        journal(run.path(), attempt, 1, &[]);
+        let expected = if attempt < 2 { None } else { Some(1) };
+        assert_eq!(state(&ledger(run.path()), 1, NO_RETRY), runnable(expected, 0), "after attempt {attempt}");
     }
-    journal(run.path(), 5, 0, &[alone(1)]);
-    let ledger = ledger(run.path());
-    assert_eq!(state(&ledger, 1, NO_RETRY), TaskState::Quarantined { deaths: 5 });
-    assert_eq!(state(&ledger, 2, NO_RETRY), runnable(true, 0));
+    // One that never comes to its end must be given up at last.
+    journal(run.path(), 8, 0, &[alone(1)]);
+    assert_eq!(state(&ledger(run.path()), 1, NO_RETRY), TaskState::Quarantined { deaths: 6 });
     let never = CrashPolicy { max_crashes: 0 };
-    assert_eq!(ledger.state(&key(1), NO_RETRY, never).unwrap(), runnable(true, 0));
+    assert_eq!(ledger(run.path()).state(&key(1), NO_RETRY, never).unwrap(), runnable(Some(1), 0));
 }
 
 #[test]
-fn a_strict_policy_condemns_after_one_death_alone() {
+fn a_strict_policy_condemns_after_one_death_that_a_signal_names() {
     let run = tempfile::tempdir().unwrap();
-    journal(run.path(), 1, 0, &[started(1)]);
-    let strict = CrashPolicy { max_crashes: 1 };
-    assert_eq!(ledger(run.path()).state(&key(1), NO_RETRY, strict).unwrap(), runnable(true, 0));
-    journal(run.path(), 2, 0, &[alone(1)]);
-    assert_eq!(ledger(run.path()).state(&key(1), NO_RETRY, strict).unwrap(), TaskState::Quarantined { deaths: 2 });
+    journal(run.path(), 1, 0, &[started(1), started(2)]);
+    let strict = |run: &Path| ledger(run).state(&key(1), NO_RETRY, CrashPolicy { max_crashes: 1 }).unwrap();
+    assert_eq!(strict(run.path()), runnable(Some(1), 0));
+    journal(run.path(), 2, 0, &[alone(1), fatal(1)]);
+    assert_eq!(strict(run.path()), TaskState::Quarantined { deaths: 1 });
 }
 
 #[test]
 fn repeating_a_crashed_task_forgives_its_earlier_deaths() {
     let run = tempfile::tempdir().unwrap();
     for attempt in 1..=3 {
-        journal(run.path(), attempt, 0, &[alone(1)]);
+        journal(run.path(), attempt, 0, &[alone(1), fatal(1)]);
     }
     journal(run.path(), 4, 0, &[Frame::Finished(failed(key(1), FailureKind::Crashed, 3)), Frame::Closed]);
     let before = ledger(run.path());
     assert_eq!(state(&before, 1, NO_RETRY), TaskState::Recorded);
-    assert_eq!(state(&before, 1, RetryFailed::WorthRetrying), runnable(false, 3));
-    journal(run.path(), 5, 0, &[alone(1)]);
-    assert_eq!(state(&ledger(run.path()), 1, RetryFailed::WorthRetrying), runnable(false, 3));
+    assert_eq!(state(&before, 1, RetryFailed::WorthRetrying), runnable(None, 3));
+    journal(run.path(), 5, 0, &[alone(1), fatal(1)]);
+    assert_eq!(state(&ledger(run.path()), 1, RetryFailed::WorthRetrying), runnable(Some(1), 3));
 }
 
 #[test]
@@ -205,6 +294,8 @@ fn any_frames() -> impl Strategy<Value = Vec<Frame>> {
         (0u8..6, any::<bool>()).prop_map(|(number, alone)| Frame::Started { key: key(number), alone }),
         (0u8..6).prop_map(|number| Frame::Finished(done(key(number), 1.0))),
         (0u8..6, 1u32..4).prop_map(|(number, attempts)| timeout(number, attempts)),
+        (0u8..6, any::<bool>()).prop_map(|(number, known)| Frame::Fatal { key: known.then(|| key(number)), signal: 6 }),
+        Just(Frame::Draining),
         Just(Frame::Closed),
     ];
     vec(frame, 0..8)
@@ -287,11 +378,11 @@ fn answers_are_kept_until_there_is_a_record_and_clear_the_task_of_suspicion() {
     let started = || Frame::Started { key: key(1), alone: false };
     // Killed after an answer: nothing is held against the task. Killed before the next: that is.
     write(1, &[started(), answered(&[1.0, 2.0])]);
-    assert_eq!(ledger().deaths(&key(1)).total, 0);
+    assert_eq!(ledger().deaths(&key(1)), Deaths::default());
     write(2, &[started()]);
-    assert_eq!(ledger().deaths(&key(1)).total, 1);
+    assert_eq!(ledger().deaths(&key(1)).own() + ledger().deaths(&key(1)).shared, 1);
     write(3, &[started(), answered(&[3.0]), started()]);
-    assert_eq!(ledger().deaths(&key(1)).total, 2);
+    assert_eq!(ledger().deaths(&key(1)).own() + ledger().deaths(&key(1)).shared, 2);
     let places = ledger().answers(&key(1));
     let answers = crate::journal::read_answers(folder.path(), &places).unwrap();
     let energies: Vec<f64> = answers.iter().flat_map(|frame| &frame.answers).map(|(_, answer)| answer.energy).collect();
