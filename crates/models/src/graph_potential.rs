@@ -25,6 +25,11 @@ pub trait Model: Send + Sync + 'static {
     /// Whether the model was made for this element.
     fn supports(&self, species: Species) -> bool;
 
+    /// See [`Potential::uses_charge`].
+    fn uses_charge(&self) -> bool {
+        false
+    }
+
     /// See [`Potential::cost`].
     fn cost(&self, structure: &Structure) -> f64;
 
@@ -143,6 +148,10 @@ impl<M: Model> Potential for GraphPotential<M> {
 
     fn supports(&self, species: Species) -> bool {
         self.0.supports(species)
+    }
+
+    fn uses_charge(&self) -> bool {
+        self.0.uses_charge()
     }
 
     fn cost(&self, structure: &Structure) -> f64 {
