@@ -5,7 +5,7 @@ use super::resume::read_config;
 use crate::args::ReportArgs;
 use crate::error::Complaint;
 use crate::exit_code::ExitCode;
-use mlip_driver::{provenance, report_plan, rows};
+use mlip_driver::{provenance, rows};
 use mlip_inputs::Manifest;
 use mlip_store::report::{WrittenReport, report_from_journals};
 use mlip_store::{RunId, RunLock};
@@ -22,7 +22,7 @@ pub(crate) fn report(args: &ReportArgs) -> Result<ExitCode, Complaint> {
     }
     let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let WrittenReport { counts, files, .. } =
-        report_from_journals(&args.run, &report_plan(&config), &provenance(&config, run), rows(&manifest), threads)?;
+        report_from_journals(&args.run, &config.report_plan(), &provenance(&config, run), rows(&manifest), threads)?;
     eprintln!("{}", summary(&counts));
     let list: String = files.iter().map(|file| format!("{}\n", file.display())).collect();
     super::print(&list)?;

@@ -5,7 +5,7 @@ use super::resume::read_config;
 use crate::args::FolderArgs;
 use crate::error::Complaint;
 use crate::exit_code::ExitCode;
-use mlip_driver::{RunConfig, report_plan};
+use mlip_driver::RunConfig;
 use mlip_inputs::Manifest;
 use mlip_store::report::JournalSurveys;
 use mlip_store::{Attempts, EntryState, Ledger, RunId, RunLock, Tail};
@@ -67,7 +67,7 @@ struct Counts {
 }
 
 fn count(args: &FolderArgs, config: &RunConfig, n_entries: usize, ledger: &Ledger) -> Result<Counts, Complaint> {
-    let plan = report_plan(config);
+    let plan = config.report_plan();
     let mut surveys = JournalSurveys::new(&args.run, ledger);
     let mut counts = Counts { surveyed: 0, unreadable: 0, done: 0, failed: 0, pending: 0 };
     for first in (0..n_entries).step_by(WINDOW) {

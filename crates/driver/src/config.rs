@@ -3,7 +3,7 @@
 use crate::potential_config::PotentialConfig;
 use mlip_atoms::{Frame, PotentialId, Request};
 use mlip_calculations::{Calculation, CalculationConfig};
-use mlip_store::report::LabeledPotential;
+use mlip_store::report::{LabeledPotential, ReportOptions, ReportPlan};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -137,6 +137,18 @@ impl Resources {
         match counts.into_iter().find(|(_, value)| *value == Some(0)) {
             Some((setting, _)) => Err(ImpossibleSetting { setting, value: 0.0, expected: "1 or more" }),
             None => Ok(()),
+        }
+    }
+}
+
+impl RunConfig {
+    /// What the report of the run is about.
+    pub fn report_plan(&self) -> ReportPlan {
+        ReportPlan {
+            potentials: self.physics.labeled_potentials(),
+            settings: self.physics.settings(),
+            calculation: self.physics.calculation,
+            options: ReportOptions { compress: self.resources.compress },
         }
     }
 }

@@ -8,8 +8,7 @@ use crate::setup::Setup;
 use mlip_inputs::{InputError, Manifest};
 use mlip_ranks::{Channel, Communicator, Pause, Rank};
 use mlip_store::report::{
-    LabeledPotential, Provenance, ReportOptions, ReportPlan, ReportWriter, TableJob, TableJobs, TableRows, WrittenReport,
-    tabulate,
+    Provenance, ReportPlan, ReportWriter, TableJob, TableJobs, TableRows, WrittenReport, tabulate,
 };
 use mlip_store::run_lock::REFRESH_EVERY;
 use mlip_store::{RunId, RunLock, StoreError};
@@ -25,7 +24,7 @@ const MOST_AWAITED: u64 = 64;
 struct Gathering<'a> {
     ranks: &'a mut dyn Communicator,
     run_dir: &'a Path,
-    potentials: &'a [LabeledPotential],
+    plan: &'a ReportPlan,
     threads: usize,
     writer: ReportWriter,
     /// Jobs that were handed out.
@@ -99,7 +98,7 @@ impl Gathering<'_> {
                 let order = encode(&Message::Order(Order::Tabulate(first, jobs)))?;
                 self.ranks.send(Rank::from_index(rank), Channel::Work, order);
             }
-            None => self.take(first, tabulate(self.run_dir, self.potentials, &jobs, self.threads)?)?,
+            None => self.take(first, tabulate(self.run_dir, self.plan, &jobs, self.threads)?)?,
         }
         Ok(())
     }
@@ -123,13 +122,13 @@ pub(crate) fn report(
     threads: usize,
 ) -> Result<WrittenReport, RunError> {
     let (entries, ledger, lock) = root.into_report_parts();
-    let plan = report_plan(&setup.config);
+    let plan = setup.config.report_plan();
     let jobs = TableJobs::new(&setup.run_dir, &plan, &ledger, rows(&entries));
     let gathering = Gathering {
         run_dir: &setup.run_dir,
-        potentials: &plan.potentials,
+        plan: &plan,
         threads,
-        writer: ReportWriter::create(&setup.run_dir, &plan.potentials, plan.options)?,
+        writer: ReportWriter::create(&setup.run_dir, &plan)?,
         n_handed_out: 0,
         n_written: 0,
         early: BTreeMap::new(),
@@ -144,15 +143,6 @@ pub(crate) fn report(
 /// Ids and paths of all entries, in order.
 pub fn rows(entries: &Manifest) -> impl Iterator<Item = Result<(String, String), InputError>> {
     entries.iter().map(|entry| entry.map(|entry| (entry.id, entry.locator.to_string())))
-}
-
-/// What the report of a run with these settings is about.
-pub fn report_plan(config: &RunConfig) -> ReportPlan {
-    ReportPlan {
-        potentials: config.physics.labeled_potentials(),
-        settings: config.physics.settings(),
-        options: ReportOptions { compress: config.resources.compress },
-    }
 }
 
 /// Where the results of a run come from, for `run.json`.

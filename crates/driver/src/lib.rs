@@ -48,7 +48,7 @@ pub use error::RunError;
 pub use estimate::{Estimate, estimate};
 pub use events::{Event, EventSink, NoEvents, Remark};
 pub use fatal::name_fatal_signals;
-pub use gather::{provenance, report_plan, rows};
+pub use gather::{provenance, rows};
 pub use memory::{Resident, Sharing, default_limit, machine_bytes};
 pub use monitor::HostMemory;
 pub use plan::{Group, Item, Planner};

@@ -9,7 +9,7 @@ use crate::protocol::{Order, Report, Tally};
 use crate::results::SharedResults;
 use crate::shared::{Event, Shared};
 use crate::signals::Signals;
-use mlip_store::report::{LabeledPotential, TableJob, TableRows, tabulate};
+use mlip_store::report::{ReportPlan, TableJob, TableRows, tabulate};
 use mlip_store::{Frame, MemorySample};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -23,7 +23,7 @@ const REPORT_EVERY: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone)]
 pub(crate) struct RankSettings {
     pub(crate) run_dir: PathBuf,
-    pub(crate) potentials: Vec<LabeledPotential>,
+    pub(crate) report: ReportPlan,
     pub(crate) budget: ThreadBudget,
     pub(crate) begin: Instant,
     pub(crate) sample_every: Duration,
@@ -93,8 +93,8 @@ impl RankLife {
     }
 
     fn tabulate(&self, jobs: &[TableJob]) -> Result<Vec<TableRows>, String> {
-        let RankSettings { run_dir, potentials, budget, .. } = &self.settings;
-        tabulate(run_dir, potentials, jobs, budget.threads()).map_err(|error| with_causes(&error))
+        let RankSettings { run_dir, report, budget, .. } = &self.settings;
+        tabulate(run_dir, report, jobs, budget.threads()).map_err(|error| with_causes(&error))
     }
 
     /// Threads that the rank may keep busy.

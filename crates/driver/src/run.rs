@@ -212,7 +212,7 @@ fn prepare(
     };
     let settings = RankSettings {
         run_dir: setup.run_dir.clone(),
-        potentials: setup.config.physics.labeled_potentials(),
+        report: setup.config.report_plan(),
         budget,
         begin,
         sample_every: seconds(if resources.monitor_memory { resources.sample_s.min(1.0) } else { resources.sample_s }),

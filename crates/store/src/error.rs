@@ -93,6 +93,14 @@ pub enum StoreError {
         /// The reason.
         source: csv::Error,
     },
+    /// A CSV that was written cannot be read back.
+    #[error("cannot read `{}` back", path.display())]
+    CsvRead {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: csv::Error,
+    },
     /// Two potentials of a run share a label, so the tables could not tell them apart.
     #[error("two potentials have the label `{label}`; the tables need distinct labels")]
     DuplicatePotential {

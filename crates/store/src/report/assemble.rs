@@ -1,8 +1,8 @@
 //! Walks over the entries of a run.
 
 use super::batch::{JobEntry, TableJob, tabulate};
-use super::{JournalSurveys, LabeledPotential, Provenance, ReportOptions, ReportWriter, WrittenReport};
-use crate::{Attempts, EntryState, Ledger, Location, StoreError, TaskKey};
+use super::{JournalSurveys, Provenance, ReportPlan, ReportWriter, WrittenReport};
+use crate::{Attempts, EntryState, Ledger, Location, StoreError};
 use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
 use std::path::Path;
@@ -14,29 +14,6 @@ const WINDOW_ENTRIES: usize = 2048;
 /// milliseconds of work, and half a megabyte of text.
 const JOB_ENTRIES: usize = 256;
 const JOB_ATOMS: u64 = 4096;
-
-/// What a report is about.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ReportPlan {
-    /// In the order of the rows.
-    pub potentials: Vec<LabeledPotential>,
-    /// The canonical text that went into every [`TaskKey`].
-    pub settings: String,
-    /// How to write it.
-    pub options: ReportOptions,
-}
-
-impl ReportPlan {
-    /// Keys of an entry's tasks, one a potential; none for an entry that is no structure.
-    pub fn keys(&self, state: Option<&EntryState>) -> Vec<TaskKey> {
-        match state {
-            Some(EntryState::Structure { digest, .. }) => {
-                self.potentials.iter().map(|potential| TaskKey::new(*digest, &potential.id, &self.settings)).collect()
-            }
-            _ => Vec::new(),
-        }
-    }
-}
 
 /// The jobs that make the rows of all entries, (id, path) in the order of the input list.
 ///
@@ -127,14 +104,14 @@ pub fn report_from_journals<E: Into<Box<dyn Error + Send + Sync>>>(
     for file in &Attempts::list(run_dir)?.files {
         ledger.scan(file, provenance.run)?;
     }
-    let mut writer = ReportWriter::create(run_dir, &plan.potentials, plan.options)?;
+    let mut writer = ReportWriter::create(run_dir, plan)?;
     let mut jobs = TableJobs::new(run_dir, plan, &ledger, entries.into_iter());
     loop {
         let some = jobs.by_ref().take(JOBS_A_THREAD * threads.max(1)).collect::<Result<Vec<_>, _>>()?;
         if some.is_empty() {
             return writer.finish(provenance, &ledger);
         }
-        for rows in tabulate(run_dir, &plan.potentials, &some, threads)? {
+        for rows in tabulate(run_dir, plan, &some, threads)? {
             writer.append(&rows)?;
         }
     }

@@ -1,7 +1,9 @@
 //! Rows of all tables for some entries: made by whoever has time, put together in order.
 
 use super::energies::Energies;
+use super::energy_volume::EnergyVolume;
 use super::ensemble::Ensemble;
+use super::equation_of_state::EquationOfStateTable;
 use super::failures::Failures;
 use super::forces::Forces;
 use super::forces_ensemble::ForcesEnsemble;
@@ -10,7 +12,10 @@ use super::row::{EntryRow, Fetched};
 use super::source::JournalRecords;
 use super::timings::Timings;
 use super::warnings::Warnings;
-use super::{ReportCounts, energies, ensemble, failures, forces, forces_ensemble, timings, warnings};
+use super::{
+    ReportCounts, ReportPlan, energies, energy_volume, ensemble, equation_of_state, failures, forces, forces_ensemble,
+    timings, warnings,
+};
 use crate::{CHARGE_UNUSED, EntryState, Location, StoreError};
 use mlip_atoms::{Failure, Species, structure::formula};
 use mlip_calculations::Outcome;
@@ -50,8 +55,9 @@ pub struct TableRows {
 }
 
 /// Names and columns of the tables with rows for entries.
-pub(super) fn tables(potentials: &[LabeledPotential]) -> Vec<(&'static str, Vec<String>)> {
+pub(super) fn tables(plan: &ReportPlan) -> Vec<(&'static str, Vec<String>)> {
     let fixed = |name, columns: &[&str]| (name, columns.iter().map(|column| (*column).to_owned()).collect());
+    let potentials = &plan.potentials;
     let mut tables = vec![
         fixed(energies::NAME, &energies::COLUMNS),
         fixed(forces::NAME, &forces::COLUMNS),
@@ -59,6 +65,10 @@ pub(super) fn tables(potentials: &[LabeledPotential]) -> Vec<(&'static str, Vec<
     ];
     if ForcesEnsemble::new(potentials.len()).is_some() {
         tables.push(fixed(forces_ensemble::NAME, &forces_ensemble::COLUMNS));
+    }
+    if plan.has_curves() {
+        tables.push(fixed(energy_volume::NAME, &energy_volume::COLUMNS));
+        tables.push(fixed(equation_of_state::NAME, &equation_of_state::COLUMNS));
     }
     tables.extend([
         fixed(failures::NAME, &failures::COLUMNS),
@@ -74,7 +84,7 @@ pub(super) fn tables(potentials: &[LabeledPotential]) -> Vec<(&'static str, Vec<
 /// When a journal cannot be read or was changed.
 pub fn tabulate(
     run_dir: &Path,
-    potentials: &[LabeledPotential],
+    plan: &ReportPlan,
     jobs: &[TableJob],
     threads: usize,
 ) -> Result<Vec<TableRows>, StoreError> {
@@ -85,7 +95,7 @@ pub fn tabulate(
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some(job) = jobs.get(number) else { return };
-            let rows = rows(&mut journals, potentials, job);
+            let rows = rows(&mut journals, plan, job);
             made.lock().unwrap_or_else(PoisonError::into_inner).push((number, rows));
         }
     };
@@ -100,14 +110,10 @@ pub fn tabulate(
     made.into_iter().map(|(_, rows)| rows).collect()
 }
 
-fn rows(
-    journals: &mut JournalRecords,
-    potentials: &[LabeledPotential],
-    job: &TableJob,
-) -> Result<TableRows, StoreError> {
+fn rows(journals: &mut JournalRecords, plan: &ReportPlan, job: &TableJob) -> Result<TableRows, StoreError> {
     let locations: Vec<Location> = job.entries.iter().flat_map(|entry| &entry.records).flatten().copied().collect();
     let mut found = journals.read(&locations)?.into_iter();
-    let mut tables = Tables::new(potentials.len());
+    let mut tables = Tables::new(plan);
     for entry in &job.entries {
         let fetched = |location: &Option<Location>| {
             let (Location { attempt, rank, .. }, record) = ((*location)?, found.next()?);
@@ -116,7 +122,7 @@ fn rows(
         };
         let records: Vec<Option<Fetched>> = entry.records.iter().map(fetched).collect();
         let row = EntryRow { id: &entry.id, path: &entry.path, state: entry.state.as_ref(), records: &records };
-        tables.entry(&row, potentials)?;
+        tables.entry(&row, &plan.potentials)?;
     }
     tables.finish()
 }
@@ -130,12 +136,14 @@ struct Tables {
     failures: Failures,
     warnings: Warnings,
     timings: Timings,
+    /// Of runs that compute them.
+    curves: Option<(EnergyVolume, EquationOfStateTable)>,
     /// With two potentials or more.
     forces_ensemble: Option<ForcesEnsemble>,
 }
 
 impl Tables {
-    fn new(n_potentials: usize) -> Self {
+    fn new(plan: &ReportPlan) -> Self {
         Self {
             counts: ReportCounts::default(),
             first_failure: None,
@@ -145,7 +153,8 @@ impl Tables {
             failures: Failures::new(),
             warnings: Warnings::new(),
             timings: Timings::new(),
-            forces_ensemble: ForcesEnsemble::new(n_potentials),
+            curves: plan.has_curves().then(|| (EnergyVolume::new(), EquationOfStateTable::new())),
+            forces_ensemble: ForcesEnsemble::new(plan.potentials.len()),
         }
     }
 
@@ -163,6 +172,10 @@ impl Tables {
         self.failures.write(entry, potentials)?;
         self.warnings.write(entry)?;
         self.timings.write(entry, potentials)?;
+        if let Some((points, states)) = &mut self.curves {
+            points.write(entry, potentials)?;
+            states.write(entry, &formula, potentials)?;
+        }
         self.forces_ensemble.as_mut().map_or(Ok(()), |table| table.write(entry, &species))
     }
 
@@ -177,8 +190,7 @@ impl Tables {
             Some(EntryState::Structure { warnings, .. }) => {
                 self.counts.structures += 1;
                 self.counts.warnings += warnings.len() as u64;
-                self.counts.charges_unused +=
-                    u64::from(warnings.iter().any(|(class, _)| class == CHARGE_UNUSED));
+                self.counts.charges_unused += u64::from(warnings.iter().any(|(class, _)| class == CHARGE_UNUSED));
             }
             None => {}
         }
@@ -211,6 +223,9 @@ impl Tables {
     fn finish(self) -> Result<TableRows, StoreError> {
         let mut tables = vec![self.energies.finish()?, self.forces.finish()?, self.ensemble.finish()?];
         tables.extend(self.forces_ensemble.map(ForcesEnsemble::finish).transpose()?);
+        if let Some((points, states)) = self.curves {
+            tables.extend([points.finish()?, states.finish()?]);
+        }
         tables.extend([self.failures.finish()?, self.warnings.finish()?, self.timings.finish()?]);
         Ok(TableRows { tables, counts: self.counts, first_failure: self.first_failure })
     }

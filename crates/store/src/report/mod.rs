@@ -1,15 +1,19 @@
 //! The CSVs of a run.
 //!
-//! Module order: `potential`, `row`, `table`, `statistics` ← one file a table ← `source` ← `batch` ← `run_json` ← `writer` ← `assemble`.
+//! Module order: `potential` ← `plan`, `row`, `table`, `statistics` ← one file per table, `curves` ← `source` ← `batch` ← `run_json` ← `writer` ← `assemble`.
 
 mod assemble;
 mod batch;
+mod curves;
 mod energies;
+mod energy_volume;
 mod ensemble;
+mod equation_of_state;
 mod failures;
 mod forces;
 mod forces_ensemble;
 mod memory;
+mod plan;
 mod potential;
 mod row;
 mod run_json;
@@ -23,9 +27,10 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use assemble::{ReportPlan, TableJobs, report_from_journals};
+pub use assemble::{TableJobs, report_from_journals};
 pub use batch::{TableJob, TableRows, tabulate};
+pub use plan::{ReportOptions, ReportPlan};
 pub use potential::LabeledPotential;
 pub use run_json::{AttemptJson, PotentialJson, Provenance, ReportCounts, RunJson};
 pub use source::JournalSurveys;
-pub use writer::{ReportOptions, ReportWriter, WrittenReport};
+pub use writer::{ReportWriter, WrittenReport};

@@ -2,6 +2,7 @@
 
 use crate::{EntryState, Record};
 use mlip_atoms::Prediction;
+use mlip_calculations::{Computed, Details, EnergyVolumeCurve, Outcome};
 
 /// A record and where it was made.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,5 +41,16 @@ impl EntryRow<'_> {
     /// The result of a potential, if it has one.
     pub(super) fn prediction(&self, position: usize) -> Option<&Prediction> {
         self.record(position)?.record.outcome.prediction()
+    }
+
+    /// The energies of a potential at several volumes, if that was computed, and the number of atoms.
+    pub(super) fn curve(&self, position: usize) -> Option<(&EnergyVolumeCurve, usize)> {
+        let record = &self.record(position)?.record;
+        match &record.outcome {
+            Outcome::Done(Computed { details: Some(Details::EnergyVolume(curve)), .. }) => {
+                Some((curve, record.species.len()))
+            }
+            _ => None,
+        }
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::{AtomicFile, StoreError};
 use std::fmt::{Display, Write as _};
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Suffix of compressed tables.
@@ -127,5 +128,30 @@ impl TableFile {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::io("remove", &other)(error)),
             _ => Ok(path),
         }
+    }
+}
+
+/// A table that was written, read back row by row.
+pub(super) struct TableReader {
+    reader: csv::Reader<Box<dyn Read>>,
+    path: PathBuf,
+}
+
+impl TableReader {
+    /// Opens a table, compressed or not by its name.
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        let file = File::open(path).map_err(StoreError::io("open", path))?;
+        let content: Box<dyn Read> = if path.extension().is_some_and(|extension| extension == "zst") {
+            Box::new(zstd::Decoder::new(file).map_err(StoreError::io("read", path))?)
+        } else {
+            Box::new(file)
+        };
+        Ok(Self { reader: csv::Reader::from_reader(content), path: path.to_owned() })
+    }
+
+    /// The rows below the heading.
+    pub(super) fn rows(self) -> impl Iterator<Item = Result<csv::StringRecord, StoreError>> {
+        let Self { reader, path } = self;
+        reader.into_records().map(move |row| row.map_err(|source| StoreError::CsvRead { path: path.clone(), source }))
     }
 }

@@ -1,20 +1,14 @@
 //! The files of a report.
 
 use super::batch::{TableRows, tables};
+use super::curves::draw;
 use super::memory::{self, Memory};
 use super::table::TableFile;
-use super::{LabeledPotential, Provenance, ReportCounts, RunJson};
-use crate::{Ledger, StoreError};
+use super::{Provenance, ReportCounts, ReportPlan, RunJson};
+use crate::{AtomicFile, Ledger, StoreError};
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// How a report is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ReportOptions {
-    /// Tables as `.csv.zst`.
-    pub compress: bool,
-}
 
 /// A report on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -30,7 +24,7 @@ pub struct WrittenReport {
 /// Writes `RUN/report/`: the tables appear together at the end.
 pub struct ReportWriter {
     folder: PathBuf,
-    potentials: Vec<LabeledPotential>,
+    plan: ReportPlan,
     counts: ReportCounts,
     first_failure: Option<String>,
     tables: Vec<TableFile>,
@@ -42,7 +36,8 @@ impl ReportWriter {
     ///
     /// # Errors
     /// When two potentials share a label or the folder cannot be written.
-    pub fn create(run_dir: &Path, potentials: &[LabeledPotential], options: ReportOptions) -> Result<Self, StoreError> {
+    pub fn create(run_dir: &Path, plan: &ReportPlan) -> Result<Self, StoreError> {
+        let ReportPlan { potentials, options, .. } = plan;
         let mut labels = HashSet::new();
         if let Some(twice) = potentials.iter().find(|potential| !labels.insert(&potential.label)) {
             return Err(StoreError::DuplicatePotential { label: twice.label.clone() });
@@ -51,10 +46,10 @@ impl ReportWriter {
         fs::create_dir_all(&folder).map_err(StoreError::io("create the folder", &folder))?;
         let create = |(name, columns)| TableFile::create(&folder, name, options.compress, columns);
         Ok(Self {
-            potentials: potentials.to_vec(),
+            plan: plan.clone(),
             counts: ReportCounts::default(),
             first_failure: None,
-            tables: tables(potentials).into_iter().map(create).collect::<Result<_, _>>()?,
+            tables: tables(plan).into_iter().map(create).collect::<Result<_, _>>()?,
             memory: TableFile::create(&folder, memory::NAME, options.compress, memory::COLUMNS)?,
             folder,
         })
@@ -84,8 +79,22 @@ impl ReportWriter {
         self.memory.append(&samples.finish()?)?;
         let tables = self.tables.into_iter().chain([self.memory]);
         let mut files = tables.map(TableFile::commit).collect::<Result<Vec<_>, _>>()?;
-        RunJson::new(provenance, &self.potentials, self.counts.clone(), ledger).write(&self.folder)?;
+        if self.plan.has_curves() {
+            files.extend(draw_curves(&self.plan, &files, &self.folder)?);
+        }
+        RunJson::new(provenance, &self.plan.potentials, self.counts.clone(), ledger).write(&self.folder)?;
         files.push(self.folder.join("run.json"));
         Ok(WrittenReport { counts: self.counts, first_failure: self.first_failure, files })
     }
+}
+
+/// Draws the first curves from the table that holds them.
+fn draw_curves(plan: &ReportPlan, files: &[PathBuf], folder: &Path) -> Result<Option<PathBuf>, StoreError> {
+    let is_table =
+        |file: &&PathBuf| file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"energy_volume."));
+    let Some(table) = files.iter().find(is_table) else { return Ok(None) };
+    let labels: Vec<&str> = plan.potentials.iter().map(|potential| potential.label.as_str()).collect();
+    let path = folder.join("energy_volume.svg");
+    AtomicFile::write(&path, draw(table, &labels)?.as_bytes())?;
+    Ok(Some(path))
 }

@@ -1,3 +1,4 @@
+mod curves;
 mod large_run;
 mod parts;
 mod small_run;

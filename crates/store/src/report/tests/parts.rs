@@ -5,7 +5,7 @@ use crate::report::{LabeledPotential, Provenance, ReportOptions, ReportPlan};
 use crate::samples::{RUN, header};
 use crate::{EntryState, Frame, Record, StructureDigest, SurveyedEntry};
 use mlip_atoms::{Failure, FailureKind, PotentialId, Precision};
-use mlip_calculations::Outcome;
+use mlip_calculations::{CalculationConfig, Outcome};
 use std::convert::Infallible;
 use std::fs;
 use std::path::Path;
@@ -29,6 +29,7 @@ pub(super) fn plan(names: &[&str]) -> ReportPlan {
     ReportPlan {
         potentials: names.iter().map(|name| potential(name)).collect(),
         settings: "single_point".to_owned(),
+        calculation: CalculationConfig::SinglePoint,
         options: ReportOptions::default(),
     }
 }

@@ -215,7 +215,7 @@ fn every_float_reads_back_to_the_same_bits() {
 #[test]
 fn potentials_of_the_same_name_are_refused() {
     let run = tempfile::tempdir().unwrap();
-    let error = ReportWriter::create(run.path(), &plan(&["lj", "lj"]).potentials, ReportOptions::default()).err();
+    let error = ReportWriter::create(run.path(), &plan(&["lj", "lj"])).err();
     assert!(matches!(error, Some(StoreError::DuplicatePotential { label }) if label == "lj"));
 }
 

@@ -1,0 +1,42 @@
+//! What a report is about.
+
+use super::LabeledPotential;
+use crate::{EntryState, TaskKey};
+use mlip_calculations::CalculationConfig;
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReportOptions {
+    /// Tables as `.csv.zst`.
+    pub compress: bool,
+}
+
+/// What a report is about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReportPlan {
+    /// In the order of the rows.
+    pub potentials: Vec<LabeledPotential>,
+    /// The canonical text that went into every [`TaskKey`].
+    pub settings: String,
+    /// What was done with each structure: it decides which tables there are.
+    pub calculation: CalculationConfig,
+    /// How to write it.
+    pub options: ReportOptions,
+}
+
+impl ReportPlan {
+    /// Whether there are energies at several volumes.
+    pub(super) fn has_curves(&self) -> bool {
+        matches!(self.calculation, CalculationConfig::EnergyVolume(_))
+    }
+
+    /// Keys of an entry's tasks, one a potential; none for an entry that is no structure.
+    pub fn keys(&self, state: Option<&EntryState>) -> Vec<TaskKey> {
+        match state {
+            Some(EntryState::Structure { digest, .. }) => {
+                self.potentials.iter().map(|potential| TaskKey::new(*digest, &potential.id, &self.settings)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
