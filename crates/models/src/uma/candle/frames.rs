@@ -5,7 +5,7 @@
 //! about the edge itself does to the frame changes no result. `D_l = ∫ Y_l(R v) Y_l(v)ᵀ dv` over the sphere, which a
 //! quadrature gives exactly.
 
-use super::harmonics::{harmonics, quadrature};
+use super::harmonics::{Point, harmonics, quadrature};
 use super::orders::Orders;
 use candle_core::{DType, Device, Result, Tensor};
 
@@ -26,11 +26,10 @@ impl Frames {
     pub(super) fn new(orders: &Orders, device: &Device) -> Result<Self> {
         let all = quadrature(orders.lmax);
         let n = all.len();
-        let row = |of: &dyn Fn(&([f64; 3], f64)) -> f64| {
-            Tensor::from_vec(all.iter().map(of).collect::<Vec<_>>(), n, &Device::Cpu)
-        };
-        let axes = [row(&|p| p.0[0])?, row(&|p| p.0[1])?, row(&|p| p.0[2])?];
-        let weights = row(&|p| p.1)?.reshape((n, 1))?;
+        let row =
+            |of: &dyn Fn(&Point) -> f64| Tensor::from_vec(all.iter().map(of).collect::<Vec<_>>(), n, &Device::Cpu);
+        let axes = [row(&|point| point.place[0])?, row(&|point| point.place[1])?, row(&|point| point.place[2])?];
+        let weights = row(&|point| point.weight)?.reshape((n, 1))?;
         let of_points = harmonics([&axes[0], &axes[1], &axes[2]], orders.lmax)?;
         let weighted =
             |degree: Vec<Tensor>| Tensor::stack(&degree, 1)?.broadcast_mul(&weights)?.contiguous()?.to_device(device);

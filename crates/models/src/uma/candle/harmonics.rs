@@ -21,19 +21,18 @@ pub(super) fn harmonics([x, y, z]: [&Tensor; 3], lmax: usize) -> Result<Vec<Vec<
     // Legendre functions without their power of the sine: by degree, for each order.
     let mut legendre: Vec<Vec<Tensor>> = Vec::new();
     for l in 0..=lmax {
-        let mut row = Vec::new();
-        for m in 0..=l {
-            row.push(if m == l {
+        let function = |m: usize| {
+            if m == l {
                 let double_factorial = (1..=m).map(|k| (2 * k - 1) as f64).product::<f64>();
-                (y.ones_like()? * double_factorial)?
-            } else {
-                let mut next = ((y * &legendre[l - 1][m])? * (2 * l - 1) as f64)?;
-                if l >= m + 2 {
-                    next = (next - (&legendre[l - 2][m] * (l + m - 1) as f64)?)?;
-                }
-                (next / (l - m) as f64)?
-            });
-        }
+                return y.ones_like()? * double_factorial;
+            }
+            let mut next = ((y * &legendre[l - 1][m])? * (2 * l - 1) as f64)?;
+            if l >= m + 2 {
+                next = (next - (&legendre[l - 2][m] * (l + m - 1) as f64)?)?;
+            }
+            next / (l - m) as f64
+        };
+        let row = (0..=l).map(function).collect::<Result<Vec<_>>>()?;
         legendre.push(row);
     }
     let degree = |l: usize| {
@@ -47,15 +46,23 @@ pub(super) fn harmonics([x, y, z]: [&Tensor; 3], lmax: usize) -> Result<Vec<Vec<
     (0..=lmax).map(degree).collect()
 }
 
-/// Points on the unit sphere with weights that sum to 1: exact for polynomials up to degree `2 lmax`.
-pub(super) fn quadrature(lmax: usize) -> Vec<([f64; 3], f64)> {
+/// A point of a quadrature on the unit sphere.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Point {
+    pub(super) place: [f64; 3],
+    pub(super) weight: f64,
+}
+
+/// Points whose weights sum to 1: exact for polynomials up to degree `2 lmax`.
+pub(super) fn quadrature(lmax: usize) -> Vec<Point> {
     let (n_polar, n_around) = (lmax + 1, 2 * lmax + 1);
     let mut points = Vec::new();
     for (y, weight) in gauss_legendre(n_polar) {
         let radius = (1.0 - y * y).sqrt();
         for k in 0..n_around {
             let angle = 2.0 * std::f64::consts::PI * k as f64 / n_around as f64;
-            points.push(([radius * angle.sin(), y, radius * angle.cos()], 0.5 * weight / n_around as f64));
+            let place = [radius * angle.sin(), y, radius * angle.cos()];
+            points.push(Point { place, weight: 0.5 * weight / n_around as f64 });
         }
     }
     points
@@ -89,14 +96,14 @@ mod tests {
         for lmax in 1..=6 {
             let points = quadrature(lmax);
             let column = |k: usize| {
-                let values = points.iter().map(|(x, _)| x[k]).collect::<Vec<_>>();
+                let values = points.iter().map(|point| point.place[k]).collect::<Vec<_>>();
                 Tensor::from_vec(values, points.len(), &Device::Cpu).unwrap()
             };
             let all = harmonics([&column(0), &column(1), &column(2)], lmax).unwrap();
             let all = all.iter().flatten().map(|y| y.to_vec1::<f64>().unwrap()).collect::<Vec<_>>();
             for (a, first) in all.iter().enumerate() {
                 for (b, second) in all.iter().enumerate() {
-                    let products = first.iter().zip(second).zip(&points).map(|((a, b), (_, weight))| a * b * weight);
+                    let products = first.iter().zip(second).zip(&points).map(|((a, b), point)| a * b * point.weight);
                     let expected = if a == b { 1.0 } else { 0.0 };
                     assert!((products.sum::<f64>() - expected).abs() < 1e-13, "{lmax}: {a} {b}");
                 }
