@@ -286,7 +286,7 @@ mod tests {
         assert!(mapped.known().is_none(), "one part was not compared");
         sum(&mapped, &parts).unwrap();
         assert_eq!(*mapped.known(), Some(mapped.first));
-        mapped.read::<_, Changed>(|reading| Ok(assert!(!reading.compare))).unwrap();
+        assert!(!mapped.read::<_, Changed>(|reading| Ok(reading.compare)).unwrap());
         file.as_file().write_all_at(&[8], 3).unwrap();
         assert!(matches!(sum(&mapped, &parts).unwrap_err(), Changed::Numbers { .. }));
         assert!(mapped.unchanged().is_err());

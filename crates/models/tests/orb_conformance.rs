@@ -132,14 +132,14 @@ fn the_candle_engine_has_exact_slopes_and_the_symmetries() {
 #[test]
 fn engines_agree_where_atoms_repel_each_other() {
     let before = structure("nacl_prim");
-    let vectors = before.lattice().vectors().map(|row| row.map(|x| 0.45 * x));
+    let vectors = before.lattice().vectors().map(|row| row.map(|x| 0.2 * x));
     let lattice = mlip_atoms::Lattice::from_vectors(vectors).unwrap();
     let structure = Structure::new(lattice, before.species().to_vec(), before.fractional().to_vec()).unwrap();
     let wide = Request { forces: true, atom_features: false };
     for model in [INF, DIRECT] {
         let [native, candle] = [tiny(model, Precision::F64), tiny_candle(model, Precision::F64)]
             .map(|potential| potential.predict(&[&structure], wide, &Deadline::NONE).remove(0).unwrap());
-        assert!(native.energy > 100.0, "{model}: no repulsion in {}", native.energy);
+        assert!(native.energy > 50.0, "{model}: no repulsion in {}", native.energy);
         conformance::assert_close("energy", &[candle.energy], &[native.energy], 1e-10);
         conformance::assert_close("forces", &candle.forces.concat(), &native.forces.concat(), 1e-10);
         conformance::assert_close("stress", &candle.stress.unwrap(), &native.stress.unwrap(), 1e-10);

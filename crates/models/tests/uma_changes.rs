@@ -119,4 +119,4 @@ fn the_digest_covers_settings_and_the_former_one_is_still_known() {
     assert_eq!(uma.former_digest(), Some(FORMER_DIGEST));
 }
 
-const FORMER_DIGEST: &str = "unknown";
+const FORMER_DIGEST: &str = "9bd58ffe1cc8518ef397a44e6c6804dbfb3ec73482e1a59c75ea5f59a399d332";
