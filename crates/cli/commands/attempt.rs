@@ -127,27 +127,21 @@ fn attempt_on(
     if !ranks.is_root() {
         let setup = Setup::share(None, ranks)?;
         let potentials = load_all(&setup.config).map_err(|complaint| complaint.in_one_line());
-        change_folder(&setup, None);
         let finish = run_engine(ranks, &setup, None, potentials, signals)?;
         return Ok(exit_code(&finish, false));
     }
     let prepared = prepare(messages)?;
     let setup = Setup::new(prepared.run_dir.clone(), prepared.config.clone(), prepared.manifest.len() as u64);
     let setup = Setup::share(Some(&setup.map_err(RunError::from)?), ranks)?;
-    change_folder(&setup, Some(messages));
-    let part = RootPart { entries: prepared.manifest, lock: prepared.lock, retry: args.retry(), events: messages };
-    let finish = run_engine(ranks, &setup, Some(part), Ok(prepared.potentials), signals)?;
-    conclude(&finish, &setup.run_dir, messages)?;
-    Ok(exit_code(&finish, prepared.strict))
-}
-
-/// Paths of the input list are relative to where the run was begun.
-fn change_folder(setup: &Setup, messages: Option<&Messages>) {
-    if let (Err(_), Some(messages)) = (std::env::set_current_dir(&setup.config.folder), messages) {
+    if !setup.config.folder.is_dir() {
         let folder = setup.config.folder.display();
         messages
             .warning(&format!("the folder `{folder}` in which the run was begun is gone; relative paths start here"));
     }
+    let part = RootPart { entries: prepared.manifest, lock: prepared.lock, retry: args.retry(), events: messages };
+    let finish = run_engine(ranks, &setup, Some(part), Ok(prepared.potentials), signals)?;
+    conclude(&finish, &setup.run_dir, messages)?;
+    Ok(exit_code(&finish, prepared.strict))
 }
 
 fn run_engine(
@@ -157,7 +151,9 @@ fn run_engine(
     potentials: Result<Vec<Arc<dyn Potential>>, String>,
     signals: Signals,
 ) -> Result<Finish, RunError> {
-    let source = Arc::new(CifSource { frame: setup.config.physics.frame });
+    // Paths of the input list are relative to where the run was begun, or if that is gone to the current folder.
+    let folder = Some(&setup.config.folder).filter(|folder| folder.is_dir()).cloned().unwrap_or_default();
+    let source = Arc::new(CifSource { frame: setup.config.physics.frame, folder });
     let engine = potentials.map(|potentials| Engine { potentials, source });
     execute(ranks, setup, root, engine, signals)
 }

@@ -34,7 +34,7 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<ExitCode, Complaint> {
     }
     let (potentials, configs) = load_chosen(&settings.potentials)?;
     let names: Vec<String> = configs.into_iter().map(|config| config.label).collect();
-    let engine = Engine { potentials, source: Arc::new(CifSource { frame: settings.frame }) };
+    let engine = Engine { potentials, source: Arc::new(CifSource { frame: settings.frame, ..CifSource::default() }) };
     let cores = Machine::look("").available;
     let ranks = args.ranks.map_or(1, |ranks| ranks.0.get());
     let structures_per_core = manifest.len() as f64 / cores.max(1) as f64;

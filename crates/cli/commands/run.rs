@@ -110,7 +110,7 @@ fn list(sources: &[Source], run_dir: &Path, settings: &Settings) -> Result<Manif
 pub(super) fn check_all(manifest: &Manifest) -> Result<(), Complaint> {
     let (mut missing, mut first) = (0u64, None);
     for entry in manifest.iter() {
-        if let Err(failure) = entry?.locator.check() {
+        if let Err(failure) = entry?.locator.check(Path::new("")) {
             missing += 1;
             first.get_or_insert(failure.message);
         }

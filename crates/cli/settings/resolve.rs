@@ -231,7 +231,7 @@ impl Settings {
 
     /// How the inputs become entries; compressed archives are unpacked into `spool`.
     pub(crate) fn enumeration(&self, spool: PathBuf) -> Enumeration {
-        Enumeration { blocks: self.blocks, spool, limit: self.limit }
+        Enumeration { blocks: self.blocks, spool, limit: self.limit, ..Enumeration::default() }
     }
 
     /// What the input paths mean.

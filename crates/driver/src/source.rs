@@ -3,6 +3,7 @@
 use mlip_atoms::{Failure, Frame, Structure};
 use mlip_formats::cif::CifOptions;
 use mlip_inputs::Locator;
+use std::path::PathBuf;
 
 /// A structure, and what its reader remarked.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,15 +24,17 @@ pub trait StructureSource: Send + Sync {
 }
 
 /// Reads CIFs, XYZ files and POSCARs.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct CifSource {
     /// Cartesian axes of cells given by lengths and angles.
     pub frame: Frame,
+    /// The folder from which relative paths start; empty for the current folder.
+    pub folder: PathBuf,
 }
 
 impl StructureSource for CifSource {
     fn load(&self, locator: &Locator) -> Result<Loaded, Failure> {
-        let (structure, warnings) = mlip_inputs::load(locator, &CifOptions { frame: self.frame })?;
+        let (structure, warnings) = mlip_inputs::load(locator, &self.folder, &CifOptions { frame: self.frame })?;
         Ok(Loaded { structure, warnings })
     }
 }

@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     {
         let entry = entry?;
         let file = entry.locator.to_string();
-        let line = match entry.read() {
+        let line = match entry.read(std::path::Path::new("")) {
             Err(failure) => {
                 json!({"file": file, "ok": false, "class": failure.kind.to_string(), "message": failure.message})
             }

@@ -8,25 +8,26 @@ use std::path::{Path, PathBuf};
 
 /// Every file below a folder whose name tells a format, in the bytewise order of the paths.
 ///
-/// A folder below it that cannot be listed is visited itself, so that it becomes a failure record. `visit` says whether
+/// Relative folders start from `start`. A folder below it that cannot be listed is visited itself, so that it becomes a failure record. `visit` says whether
 /// a file was a structure: the name `.json` alone does not tell.
 pub(crate) fn walk(
     folder: &Path,
+    start: &Path,
     mut visit: impl FnMut(PathBuf) -> Result<bool, InputError>,
 ) -> Result<(), InputError> {
     let mut seen = HashSet::new();
-    if let Ok(canonical) = folder.canonicalize() {
+    if let Ok(canonical) = start.join(folder).canonicalize() {
         seen.insert(canonical);
     }
     let mut n_files = 0u64;
     // Depth first, smallest name on top; never more than the unvisited names of the folders that lead here.
-    let mut stack = list(folder).map_err(|error| InputError::read(folder, error))?;
+    let mut stack = list(folder, start).map_err(|error| InputError::read(folder, error))?;
     while let Some((path, is_folder)) = stack.pop() {
         if is_folder {
-            if path.canonicalize().is_ok_and(|canonical| !seen.insert(canonical)) {
+            if start.join(&path).canonicalize().is_ok_and(|canonical| !seen.insert(canonical)) {
                 continue;
             }
-            if let Ok(below) = list(&path) {
+            if let Ok(below) = list(&path, start) {
                 stack.extend(below);
                 continue;
             }
@@ -44,16 +45,16 @@ pub(crate) fn walk(
 
 /// Folders and structures in a folder, largest name first. A folder sorts as if its name ended in `/`, which makes
 /// the depth-first order that of whole paths.
-fn list(folder: &Path) -> std::io::Result<Vec<(PathBuf, bool)>> {
+fn list(folder: &Path, start: &Path) -> std::io::Result<Vec<(PathBuf, bool)>> {
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
+    for entry in std::fs::read_dir(start.join(folder))? {
+        let path = folder.join(entry?.file_name());
         let Some(name) = path.file_name().map(bytes_of) else { continue };
         if name.starts_with(b".") {
             continue;
         }
         // A link to nowhere is kept if its name tells a format: it becomes a failure record.
-        let is_folder = path.is_dir();
+        let is_folder = start.join(&path).is_dir();
         if is_folder || format_of_name(name).is_some() {
             let mut key = name.to_vec();
             if is_folder {
@@ -95,7 +96,7 @@ mod tests {
             paths.push(path.strip_prefix(root.path()).unwrap().to_owned());
             Ok(true)
         };
-        walk(root.path(), visit).unwrap();
+        walk(root.path(), Path::new(""), visit).unwrap();
         let expected = ["a-b.cif", "a.cif", "a/POSCAR", "a/deep/y.CIF", "a/z.cif", "b.cif", "é.cif"].map(PathBuf::from);
         assert_eq!(paths, expected);
         let mut sorted = paths.clone();
@@ -106,8 +107,8 @@ mod tests {
     #[test]
     fn a_folder_without_structures_is_an_error() {
         let root = tempfile::tempdir().unwrap();
-        assert!(matches!(walk(root.path(), |_| Ok(true)), Err(InputError::NoStructures { .. })));
+        assert!(matches!(walk(root.path(), Path::new(""), |_| Ok(true)), Err(InputError::NoStructures { .. })));
         std::fs::write(root.path().join("settings.json"), "{}").unwrap();
-        assert!(matches!(walk(root.path(), |_| Ok(false)), Err(InputError::NoStructures { .. })));
+        assert!(matches!(walk(root.path(), Path::new(""), |_| Ok(false)), Err(InputError::NoStructures { .. })));
     }
 }

@@ -142,7 +142,7 @@ mod tests {
         enumerate(&[source], &how).unwrap().write(&path).unwrap();
         let entry = |entry: crate::Entry| {
             let place = entry.locator.to_string().replace(&format!("{}/", folder.display()), "");
-            let text = entry.read().map(|bytes| String::from_utf8(bytes).unwrap());
+            let text = entry.read(Path::new("")).map(|bytes| String::from_utf8(bytes).unwrap());
             (entry.id, place, text.map_err(|failure| failure.message))
         };
         Manifest::read(&path).unwrap().iter().map(Result::unwrap).map(entry).collect()

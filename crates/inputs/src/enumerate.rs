@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 /// How sources become entries.
 #[derive(Debug, Clone, Default)]
 pub struct Enumeration {
+    /// The folder from which relative sources start, and the paths of a list of which nothing else is known.
+    pub folder: PathBuf,
     /// Which CIFs are looked into for several structures.
     pub blocks: Blocks,
     /// The file into which compressed archives, and compressed files with several structures, are unpacked: every rank
@@ -34,6 +36,7 @@ pub fn enumerate(sources: &[Source], how: &Enumeration) -> Result<Manifest, Inpu
     let mut collector = Collector {
         manifest: Manifest::with_spool(&how.spool),
         ids: Ids::new(how.spool.parent().unwrap_or(Path::new(""))),
+        folder: how.folder.clone(),
         blocks: how.blocks,
         limit: how.limit,
     };
@@ -61,6 +64,7 @@ enum Origin {
 struct Collector {
     manifest: Manifest,
     ids: Ids,
+    folder: PathBuf,
     blocks: Blocks,
     limit: Option<usize>,
 }
@@ -69,9 +73,12 @@ impl Collector {
     fn source(&mut self, source: &Source, spool: &mut Spool) -> Result<(), InputError> {
         match source {
             Source::File { path } => self.file(path, Origin::Named, spool).map(drop)?,
-            Source::Directory { path } => crate::directory::walk(path, |file| self.file(&file, Origin::Found, spool))?,
+            Source::Directory { path } => {
+                let folder = self.folder.clone();
+                crate::directory::walk(path, &folder, |file| self.file(&file, Origin::Found, spool))?;
+            }
             Source::List { path, root } => {
-                crate::list::read_list(path, root.as_deref(), |file| {
+                crate::list::read_list(path, &self.folder.clone(), root.as_deref(), |file| {
                     self.file(&file, Origin::Listed, spool).map(drop)
                 })?;
             }
@@ -82,12 +89,18 @@ impl Collector {
                 })?;
             }
             Source::Archive { path } => {
-                read_archive(path, self.blocks, spool, &mut |id, part| self.push(id, &Locator::Part(Box::new(part))))?
+                read_archive(path, &self.folder.clone(), self.blocks, spool, &mut |id, part| {
+                    self.push(id, &Locator::Part(Box::new(part)))
+                })?
             }
             Source::Csv { path, cif_column, id_column } => {
-                crate::table::read_table(path, cif_column.as_deref(), id_column.as_deref(), |id, locator| {
-                    self.push(&id, &locator)
-                })?;
+                crate::table::read_table(
+                    path,
+                    &self.folder.clone(),
+                    cif_column.as_deref(),
+                    id_column.as_deref(),
+                    |id, locator| self.push(&id, &locator),
+                )?;
             }
         }
         Ok(())
@@ -98,7 +111,7 @@ impl Collector {
         let name = path.file_name().map(bytes_of).unwrap_or_default();
         let id = file_id(path);
         let format = format_of_name(name).filter(|format| self.blocks.divide(*format, origin == Origin::Named));
-        let Some((format, (file, length))) = format.zip(open_file(path)) else {
+        let Some((format, (file, length))) = format.zip(open_file(&self.folder.join(path))) else {
             self.push(&id, &Locator::File { path: path.into() })?;
             return Ok(true);
         };
@@ -239,7 +252,7 @@ mod tests {
         );
         let row = manifest.get(2).unwrap().unwrap();
         assert_eq!(row.locator.to_string(), format!("{}:2", at("t.csv").display()));
-        assert_eq!(row.read().unwrap(), b"2");
+        assert_eq!(row.read(Path::new("")).unwrap(), b"2");
     }
 
     #[test]
@@ -275,7 +288,8 @@ mod tests {
         let ids: Vec<_> = manifest.iter().map(|entry| entry.unwrap().id).collect();
         assert_eq!(ids, ["mp-1/POSCAR", "one", "two@0", "two@1"]);
         for entry in manifest.iter().map(Result::unwrap) {
-            let (structure, _) = crate::load(&entry.locator, &mlip_formats::cif::CifOptions::default()).unwrap();
+            let (structure, _) =
+                crate::load(&entry.locator, Path::new(""), &mlip_formats::cif::CifOptions::default()).unwrap();
             let x = if entry.id == "two@1" { 0.1 } else { 0.0 };
             assert!((structure.fractional()[0][0] - x).abs() < 1e-15, "{}", entry.id);
         }

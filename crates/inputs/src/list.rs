@@ -9,14 +9,15 @@ use std::path::{Path, PathBuf};
 /// How many entries decide where the relative paths of a list start.
 const SAMPLE: usize = 256;
 
-/// The paths of a list, in its order.
+/// The paths of a list, in its order; a relative list and relative paths without another root start from `folder`.
 pub(crate) fn read_list(
     list: &Path,
+    folder: &Path,
     root: Option<&Path>,
     mut visit: impl FnMut(PathBuf) -> Result<(), InputError>,
 ) -> Result<(), InputError> {
     let fail = |error| InputError::read(list, error);
-    let open = || File::open(list).map(BufReader::new).map_err(fail);
+    let open = || File::open(folder.join(list)).map(BufReader::new).map_err(fail);
     let root = match root {
         Some(root) => root.to_owned(),
         None => {
@@ -28,7 +29,7 @@ pub(crate) fn read_list(
                 Ok(sample.len() < SAMPLE)
             })
             .map_err(|trouble: Trouble| trouble.of(fail))?;
-            find_root(list, &sample)
+            find_root(list, folder, &sample)
         }
     };
     from_root(open()?, &root, list, &mut visit).map_err(|trouble| trouble.of(fail))
@@ -97,15 +98,15 @@ fn each_path(mut reader: impl BufRead, mut visit: impl FnMut(PathBuf) -> Result<
     }
 }
 
-/// The folder from which relative paths start; empty for the current folder.
-fn find_root(list: &Path, paths: &[PathBuf]) -> PathBuf {
+/// The folder from which relative paths start; empty for `folder`.
+fn find_root(list: &Path, folder: &Path, paths: &[PathBuf]) -> PathBuf {
     let beside = list.parent().map(Path::to_owned).unwrap_or_default();
     let above = beside.join("..");
     let candidates = [beside.clone(), PathBuf::new(), above];
     let mut found = [0usize; 3];
     for path in paths {
         for (candidate, count) in candidates.iter().zip(&mut found) {
-            *count += usize::from(candidate.join(path).exists());
+            *count += usize::from(folder.join(candidate).join(path).exists());
         }
     }
     let most = found.into_iter().max().unwrap_or(0);
@@ -129,7 +130,7 @@ mod tests {
             paths.push(path);
             Ok(())
         };
-        read_list(list, root, &mut push).unwrap();
+        read_list(list, Path::new(""), root, &mut push).unwrap();
         paths
     }
 
@@ -142,7 +143,7 @@ mod tests {
         assert_eq!(read(&list, None), [at(b"a b.cif"), at(b"c.cif"), "/d.cif".into(), at(b"\xff.cif")]);
         assert_eq!(read(&list, Some(Path::new("/r")))[1], Path::new("/r/c.cif"));
         std::fs::write(&list, "# nothing\n").unwrap();
-        assert!(matches!(read_list(&list, None, |_| Ok(())), Err(InputError::NoStructures { .. })));
+        assert!(matches!(read_list(&list, Path::new(""), None, |_| Ok(())), Err(InputError::NoStructures { .. })));
     }
 
     #[test]

@@ -5,13 +5,19 @@ use crate::locator::Columns;
 use mlip_atoms::{Failure, FailureKind, Structure};
 use mlip_formats::cif::{CifError, CifOptions, parse_cif};
 use mlip_formats::{Format, parse_json, parse_poscar, parse_spin, parse_whole, parse_xyz};
+use std::path::Path;
 
-/// Reads and parses one entry. Gives class and sentence of each remark of the reader.
+/// Reads and parses one entry; its relative paths start from `folder`. Gives class and sentence of each remark of the
+/// reader.
 ///
 /// # Errors
 /// When the text cannot be read, or is refused by its reader: a row of `failures.csv`.
-pub fn load(locator: &Locator, options: &CifOptions) -> Result<(Structure, Vec<(String, String)>), Failure> {
-    let bytes = locator.read()?;
+pub fn load(
+    locator: &Locator,
+    folder: &Path,
+    options: &CifOptions,
+) -> Result<(Structure, Vec<(String, String)>), Failure> {
+    let bytes = locator.read(folder)?;
     let format = match locator {
         // No CIF begins like this; `[` only a list of structures, which is refused by name.
         Locator::CsvCell { .. } if matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'[')) => Format::Json,
@@ -62,7 +68,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.cif");
         std::fs::write(&path, "data_x\n_cell_length_a 1,5\nloop_\n_atom_site_fract_x\n0\n").unwrap();
-        let failure = load(&Locator::File { path }, &CifOptions::default()).unwrap_err();
+        let failure = load(&Locator::File { path: "x.cif".into() }, folder.path(), &CifOptions::default()).unwrap_err();
         assert_eq!(failure.kind, FailureKind::Cif("bad_number".into()));
         assert_eq!(failure.line, Some(2));
         assert_eq!(

@@ -5,7 +5,7 @@ use crate::archive::is_archive;
 use crate::compression::unpacked_name;
 use crate::escape::bytes_of;
 use crate::names::format_of_name;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// One input of the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,11 +66,19 @@ impl Source {
     /// # Errors
     /// When there is nothing at this path, or a compressed file that would be a list or a table.
     pub fn from_path(path: impl Into<PathBuf>) -> Result<Self, InputError> {
+        Self::from_path_in(Path::new(""), path)
+    }
+
+    /// As [`Source::from_path`]; a relative path starts from `folder`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn from_path_in(folder: &Path, path: impl Into<PathBuf>) -> Result<Self, InputError> {
         let path = path.into();
         if path.as_os_str() == "-" {
             return Ok(Self::StandardInput { root: None });
         }
-        let metadata = std::fs::metadata(&path).map_err(|error| InputError::read(&path, error))?;
+        let metadata = std::fs::metadata(folder.join(&path)).map_err(|error| InputError::read(&path, error))?;
         let name = path.file_name().map(bytes_of).unwrap_or_default();
         let extension = path.extension().map(|text| text.to_string_lossy().to_ascii_lowercase());
         Ok(match extension.as_deref() {

@@ -12,9 +12,10 @@ pub(crate) fn is_tsv(path: &Path) -> bool {
     path.extension().is_some_and(|text| text.eq_ignore_ascii_case("tsv"))
 }
 
-/// The id and place of every row, in the order of the table. An empty id is replaced by the number of the row.
+/// The id and place of every row, in the order of the table, of which a relative path starts from `folder`. An empty id is replaced by the number of the row.
 pub(crate) fn read_table(
     path: &Path,
+    folder: &Path,
     cif_column: Option<&str>,
     id_column: Option<&str>,
     mut visit: impl FnMut(String, Locator) -> Result<(), InputError>,
@@ -23,7 +24,7 @@ pub(crate) fn read_table(
     let mut builder = csv::ReaderBuilder::new();
     // Rows may differ in length.
     builder.flexible(true).delimiter(if is_tsv(path) { b'\t' } else { b',' });
-    let mut table = builder.from_path(path).map_err(|error| match error.into_kind() {
+    let mut table = builder.from_path(folder.join(path)).map_err(|error| match error.into_kind() {
         csv::ErrorKind::Io(error) => InputError::read(path, error),
         other => InputError::read(path, std::io::Error::other(format!("{other:?}"))),
     })?;
@@ -79,8 +80,8 @@ mod tests {
         let path = folder.path().join("t.csv");
         std::fs::write(&path, text).unwrap();
         let mut rows = Vec::new();
-        read_table(&path, cif, id, |id, locator| {
-            let text = locator.read().map(|bytes| String::from_utf8(bytes).unwrap());
+        read_table(&path, Path::new(""), cif, id, |id, locator| {
+            let text = locator.read(Path::new("")).map(|bytes| String::from_utf8(bytes).unwrap());
             rows.push((id, text.map_err(|failure| failure.message)));
             Ok(())
         })?;

@@ -58,7 +58,7 @@ fn read(folder: &Path, source: Source) -> Vec<(String, Result<Structure, String>
     let path = folder.join("inputs.manifest");
     let how = Enumeration { spool: folder.join("inputs.spool"), ..Enumeration::default() };
     enumerate(&[source], &how).unwrap().write(&path).unwrap();
-    let load = |locator: &Locator| match load(locator, &CifOptions::default()) {
+    let load = |locator: &Locator| match load(locator, Path::new(""), &CifOptions::default()) {
         Ok((structure, remarks)) => {
             assert_eq!(remarks, []);
             Ok(structure)

@@ -86,7 +86,7 @@ fn read_once(settings: &Settings, out: &Path) -> Result<usize, Complaint> {
     let manifest = mlip_inputs::enumerate(&settings.inputs()?, &settings.enumeration(spool.clone()))?;
     for entry in manifest.iter() {
         // What cannot be read is a failure of every run alike.
-        let _ = entry?.read();
+        let _ = entry?.read(Path::new(""));
     }
     let _ = std::fs::remove_file(spool);
     Ok(manifest.len())

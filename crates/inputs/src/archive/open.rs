@@ -19,14 +19,15 @@ pub(crate) fn is_archive(name: &[u8]) -> bool {
     ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
-/// Every structure of an archive, in its order.
+/// Every structure of an archive, in its order; a relative path starts from `folder`.
 pub(crate) fn read_archive(
     path: &Path,
+    folder: &Path,
     blocks: Blocks,
     spool: &mut Spool,
     visit: &mut Visit,
 ) -> Result<(), InputError> {
-    let file = File::open(path).map_err(|error| InputError::read(path, error))?;
+    let file = File::open(folder.join(path)).map_err(|error| InputError::read(path, error))?;
     let mut n_found = 0u64;
     let mut counting = |id: &str, part: Part| {
         n_found += 1;

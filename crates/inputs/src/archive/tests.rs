@@ -57,7 +57,8 @@ fn read(folder: &Path, name: &str, bytes: &[u8], blocks: Blocks) -> Result<Manif
 fn entries(manifest: &Manifest) -> Vec<(String, String, Result<String, String>)> {
     let entry = |entry: crate::Entry| {
         let Locator::Part(part) = &entry.locator else { panic!("{entry:?}") };
-        let text = entry.read().map(|bytes| String::from_utf8(bytes).unwrap()).map_err(|failure| failure.message);
+        let text =
+            entry.read(Path::new("")).map(|bytes| String::from_utf8(bytes).unwrap()).map_err(|failure| failure.message);
         (entry.id.clone(), part.name.clone(), text)
     };
     manifest.iter().map(Result::unwrap).map(entry).collect()

@@ -3,14 +3,13 @@
 //! A reader of whole tables builds an automaton and large buffers; for one row that costs more than the row. So each
 //! thread keeps one automaton for each kind of table, and the tables open.
 
-use super::handle::{from_io, shared, too_large, unreadable};
+use super::handle::{Place, from_io, shared, too_large, unreadable};
 use super::place::MAX_CIF_BYTES;
 use crate::table::is_tsv;
 use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
 use mlip_atoms::Failure;
 use std::cell::RefCell;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
 
 /// Bytes read at first; twice as many each time that the row is longer.
 const FIRST_CHUNK: usize = 8 << 10;
@@ -26,21 +25,21 @@ thread_local! {
     static SCRATCH: RefCell<Scratch> = const { RefCell::new(Scratch { automata: [None, None], chunk: Vec::new() }) };
 }
 
-pub(super) fn read_cell(path: &Path, row: u64, byte_offset: u64, column: u32) -> Result<Vec<u8>, Failure> {
+pub(super) fn read_cell(place: Place<'_>, row: u64, byte_offset: u64, column: u32) -> Result<Vec<u8>, Failure> {
     SCRATCH.with_borrow_mut(|scratch| {
-        let is_tsv = is_tsv(path);
+        let is_tsv = is_tsv(place.path);
         let automaton = scratch.automata[usize::from(is_tsv)].get_or_insert_with(|| {
             let mut builder = ReaderBuilder::new();
             builder.delimiter(if is_tsv { b'\t' } else { b',' }).build()
         });
         automaton.reset();
-        Cell { path, row, next: byte_offset, chunk: &mut scratch.chunk, begin: 0 }.read(automaton, column)
+        Cell { place, row, next: byte_offset, chunk: &mut scratch.chunk, begin: 0 }.read(automaton, column)
     })
 }
 
 /// A row that is being read.
 struct Cell<'a> {
-    path: &'a Path,
+    place: Place<'a>,
     row: u64,
     /// Where the next chunk starts in the table.
     next: u64,
@@ -52,7 +51,7 @@ struct Cell<'a> {
 impl Cell<'_> {
     fn changed(&self) -> Failure {
         unreadable(
-            self.path.display(),
+            self.place.path.display(),
             &format!("has no row {} where it was", self.row),
             "the table has changed since the run began: start a new run",
         )
@@ -65,7 +64,7 @@ impl Cell<'_> {
         let found = loop {
             match file.read_at(self.chunk, self.next) {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                other => break other.map_err(|error| from_io(self.path, &error))?,
+                other => break other.map_err(|error| from_io(self.place.path, &error))?,
             }
         };
         self.chunk.truncate(found);
@@ -74,7 +73,7 @@ impl Cell<'_> {
     }
 
     fn read(mut self, automaton: &mut Reader, column: u32) -> Result<Vec<u8>, Failure> {
-        let file = shared(self.path)?;
+        let file = shared(self.place)?;
         let mut size = FIRST_CHUNK;
         if !self.refill(&file, size)? {
             return Err(self.changed());
@@ -86,7 +85,7 @@ impl Cell<'_> {
             filled += written;
             total += used as u64;
             if total > MAX_CIF_BYTES {
-                return Err(too_large(format_args!("{}:{}", self.path.display(), self.row)));
+                return Err(too_large(format_args!("{}:{}", self.place.path.display(), self.row)));
             }
             match result {
                 ReadFieldResult::InputEmpty => {
@@ -104,7 +103,7 @@ impl Cell<'_> {
                     filled = 0;
                     if record_end {
                         return Err(unreadable(
-                            self.path.display(),
+                            self.place.path.display(),
                             &format!("has only {n_fields} cells in row {}", self.row),
                             "correct the row, or its quotes",
                         ));

@@ -12,6 +12,20 @@ use std::rc::Rc;
 /// Tables and archives that a thread keeps open.
 const KEPT: usize = 8;
 
+/// A path as it was given, for people, and the folder from which it starts if it is relative.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) path: &'a Path,
+    pub(super) folder: &'a Path,
+}
+
+impl Place<'_> {
+    /// Where it is found from the current folder; an absolute path is kept as it is.
+    fn resolved(&self) -> PathBuf {
+        self.folder.join(self.path)
+    }
+}
+
 thread_local! {
     /// Most recently used last.
     static OPEN: RefCell<Vec<(PathBuf, Rc<File>)>> = const { RefCell::new(Vec::new()) };
@@ -47,34 +61,36 @@ pub(super) fn from_io(path: &Path, error: &io::Error) -> Failure {
     }
 }
 
-pub(super) fn open(path: &Path) -> Result<(File, u64), Failure> {
+pub(super) fn open(place: Place<'_>) -> Result<(File, u64), Failure> {
+    let (path, resolved) = (place.path, place.resolved());
     // A named pipe would wait for its writer, so look before opening.
-    let metadata = std::fs::metadata(path).map_err(|error| from_io(path, &error))?;
+    let metadata = std::fs::metadata(&resolved).map_err(|error| from_io(path, &error))?;
     if metadata.is_dir() {
         return Err(unreadable(path.display(), "is a folder", "name the folder itself as input, or the files in it"));
     }
     if !metadata.is_file() {
         return Err(unreadable(path.display(), "is not a regular file", "name a file"));
     }
-    let file = File::open(path).map_err(|error| from_io(path, &error))?;
+    let file = File::open(&resolved).map_err(|error| from_io(path, &error))?;
     Ok((file, metadata.len()))
 }
 
 /// A file that holds many structures: a thread opens it once. One that is replaced meanwhile (renamed over) is read as
 /// it was.
-pub(super) fn shared(path: &Path) -> Result<Rc<File>, Failure> {
+pub(super) fn shared(place: Place<'_>) -> Result<Rc<File>, Failure> {
+    let resolved = place.resolved();
     OPEN.with_borrow_mut(|open_files| {
-        if let Some(place) = open_files.iter().position(|(known, _)| known == path) {
+        if let Some(place) = open_files.iter().position(|(known, _)| *known == resolved) {
             let found = open_files.remove(place);
             let file = found.1.clone();
             open_files.push(found);
             return Ok(file);
         }
-        let file = Rc::new(open(path)?.0);
+        let file = Rc::new(open(place)?.0);
         if open_files.len() >= KEPT {
             open_files.remove(0);
         }
-        open_files.push((path.to_owned(), file.clone()));
+        open_files.push((resolved, file.clone()));
         Ok(file)
     })
 }

@@ -1,7 +1,7 @@
 //! Reading files and parts of files.
 
 use super::cell::read_cell;
-use super::handle::{from_io, open, shared, too_large, unreadable};
+use super::handle::{Place, from_io, open, shared, too_large, unreadable};
 use super::place::{Entry, Locator, MAX_CIF_BYTES, Packing, Part};
 use crate::compression::Compression;
 use mlip_atoms::Failure;
@@ -11,52 +11,56 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 impl Locator {
-    /// The text.
+    /// The text; relative paths start from `folder`.
     ///
     /// # Errors
     /// With class `unreadable` when the file is missing, not allowed to be read, a folder or too large, or has changed
     /// since it was enumerated.
-    pub fn read(&self) -> Result<Vec<u8>, Failure> {
+    pub fn read(&self, folder: &Path) -> Result<Vec<u8>, Failure> {
         match self {
-            Self::File { path } => read_file(path),
-            Self::CsvCell { columns, .. } => self.read_column(columns.text),
-            Self::Part(part) => read_part(part),
+            Self::File { path } => read_file(Place { path, folder }),
+            Self::CsvCell { columns, .. } => self.read_column(folder, columns.text),
+            Self::Part(part) => read_part(part, folder),
         }
     }
 
     /// Another cell of the row.
-    pub(crate) fn read_column(&self, column: u32) -> Result<Vec<u8>, Failure> {
+    pub(crate) fn read_column(&self, folder: &Path, column: u32) -> Result<Vec<u8>, Failure> {
         match self {
-            Self::CsvCell { path, row, byte_offset, .. } => read_cell(path, *row, *byte_offset, column),
-            _ => self.read(),
+            Self::CsvCell { path, row, byte_offset, .. } => {
+                read_cell(Place { path, folder }, *row, *byte_offset, column)
+            }
+            _ => self.read(folder),
         }
     }
 
-    /// Whether the text can be expected to be there, without reading it: what `--strict` asks of every entry.
+    /// Whether the text can be expected to be there, without reading it: what `--strict` asks of every entry. Relative
+    /// paths start from `folder`.
     ///
     /// # Errors
     /// As [`read`](Self::read), as far as the file system tells.
-    pub fn check(&self) -> Result<(), Failure> {
+    pub fn check(&self, folder: &Path) -> Result<(), Failure> {
         let path: &Path = match self {
             Self::File { path } | Self::CsvCell { path, .. } => path,
             Self::Part(part) => &part.store,
         };
-        open(path).map(drop)
+        open(Place { path, folder }).map(drop)
     }
 }
 
 impl Entry {
-    /// The text.
+    /// The text; relative paths start from `folder`.
     ///
     /// # Errors
     /// As [`Locator::read`].
-    pub fn read(&self) -> Result<Vec<u8>, Failure> {
-        self.locator.read()
+    pub fn read(&self, folder: &Path) -> Result<Vec<u8>, Failure> {
+        self.locator.read(folder)
     }
 }
 
-fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
-    let (file, length) = open(path)?;
+fn read_file(place: Place<'_>) -> Result<Vec<u8>, Failure> {
+    let (file, length) = open(place)?;
+    let path = place.path;
     if length > MAX_CIF_BYTES {
         return Err(too_large(path.display()));
     }
@@ -81,7 +85,7 @@ fn text_of(bytes: Vec<u8>, what: impl Display) -> Result<Vec<u8>, Failure> {
     }
 }
 
-fn read_part(part: &Part) -> Result<Vec<u8>, Failure> {
+fn read_part(part: &Part, folder: &Path) -> Result<Vec<u8>, Failure> {
     let refuse = |cause: &str, remedy: &str| Err(unreadable(part, cause, remedy));
     match part.packing {
         Packing::Link => {
@@ -98,7 +102,7 @@ fn read_part(part: &Part) -> Result<Vec<u8>, Failure> {
         return Err(too_large(part));
     }
     let mut packed = vec![0; usize::try_from(part.length).unwrap_or(0)];
-    let file = shared(&part.store)?;
+    let file = shared(Place { path: &part.store, folder })?;
     file.read_exact_at(&mut packed, part.byte_offset).map_err(|error| match error.kind() {
         io::ErrorKind::UnexpectedEof => unreadable(
             part,

@@ -28,7 +28,7 @@ fn missing_files_and_folders_are_failures_that_say_what_to_do() {
     for (locator, cause) in
         [(file(folder.path().join("no.cif")), "does not exist"), (file(folder.path()), "is a folder")]
     {
-        for failure in [locator.read().unwrap_err(), locator.check().unwrap_err()] {
+        for failure in [locator.read(Path::new("")).unwrap_err(), locator.check(Path::new("")).unwrap_err()] {
             assert_eq!(failure.kind, FailureKind::Unreadable);
             assert!(failure.message.contains(cause), "{}", failure.message);
             assert!(failure.message.contains("; "), "{}", failure.message);
@@ -41,9 +41,9 @@ fn files_above_the_limit_are_refused_without_reading_them() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("huge.cif");
     File::create(&path).unwrap().set_len(MAX_CIF_BYTES + 1).unwrap();
-    assert!(file(&path).read().unwrap_err().message.contains("64 MiB"));
+    assert!(file(&path).read(Path::new("")).unwrap_err().message.contains("64 MiB"));
     let whole = part(&path, 0, MAX_CIF_BYTES + 1, Packing::Stored);
-    assert!(whole.read().unwrap_err().message.contains("64 MiB"));
+    assert!(whole.read(Path::new("")).unwrap_err().message.contains("64 MiB"));
 }
 
 #[test]
@@ -58,9 +58,9 @@ fn parts_are_unpacked_and_checked() {
     let crc32 = crc32fast::hash(&text);
     std::fs::write(&path, [text.as_slice(), &deflated, &zstd].concat()).unwrap();
     let (a, b, c) = (text.len() as u64, deflated.len() as u64, zstd.len() as u64);
-    assert_eq!(part(&path, 0, a, Packing::Stored).read().unwrap(), text);
-    assert_eq!(part(&path, a, b, Packing::Deflate { crc32 }).read().unwrap(), text);
-    assert_eq!(part(&path, a + b, c, Packing::Zstd { crc32 }).read().unwrap(), text);
+    assert_eq!(part(&path, 0, a, Packing::Stored).read(Path::new("")).unwrap(), text);
+    assert_eq!(part(&path, a, b, Packing::Deflate { crc32 }).read(Path::new("")).unwrap(), text);
+    assert_eq!(part(&path, a + b, c, Packing::Zstd { crc32 }).read(Path::new("")).unwrap(), text);
     for (locator, cause) in [
         (part(&path, a, b, Packing::Deflate { crc32: crc32 ^ 1 }), "is damaged"),
         (part(&path, a, b - 3, Packing::Deflate { crc32 }), "is damaged"),
@@ -69,7 +69,7 @@ fn parts_are_unpacked_and_checked() {
         (part(&path, 0, 9, Packing::Encrypted), "encrypted"),
         (part(&path, 0, 9, Packing::Method(14)), "method 14"),
     ] {
-        let failure = locator.read().unwrap_err();
+        let failure = locator.read(Path::new("")).unwrap_err();
         assert_eq!(failure.kind, FailureKind::Unreadable);
         assert!(failure.message.contains(cause) && failure.message.contains("set.zip:a/x.cif"), "{}", failure.message);
     }
@@ -81,7 +81,7 @@ fn a_text_that_swells_beyond_the_limit_is_refused() {
     let path = folder.path().join("bomb");
     let bomb = zstd::encode_all(std::io::Read::take(std::io::repeat(b' '), MAX_CIF_BYTES + 1), 1).unwrap();
     std::fs::write(&path, &bomb).unwrap();
-    let failure = part(&path, 0, bomb.len() as u64, Packing::Zstd { crc32: 0 }).read().unwrap_err();
+    let failure = part(&path, 0, bomb.len() as u64, Packing::Zstd { crc32: 0 }).read(Path::new("")).unwrap_err();
     assert!(failure.message.contains("64 MiB"), "{}", failure.message);
 }
 
