@@ -23,6 +23,7 @@ Exit codes:
    1  the run could not begin or go on; what was computed is kept
    2  the command line or the job file is wrong
    3  with --strict: everything was done, but some entries or evaluations failed
+   4  none of the entries could be read
   75  a signal (SIGTERM, SIGUSR1, Ctrl-C) came: work in flight was finished; `resume` goes on";
 
 /// Evaluates machine-learned interatomic potentials over lists of crystal structures.

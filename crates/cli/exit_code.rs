@@ -11,6 +11,8 @@ pub(crate) enum ExitCode {
     Usage,
     /// With `--strict`: everything was done, and something failed.
     Failures,
+    /// None of the entries could be read.
+    NothingRead,
     /// A signal came; `resume` goes on. (`EX_TEMPFAIL`: schedulers requeue on it.)
     Drained,
 }
@@ -23,6 +25,7 @@ impl ExitCode {
             Self::Error => 1,
             Self::Usage => 2,
             Self::Failures => 3,
+            Self::NothingRead => 4,
             Self::Drained => 75,
         }
     }

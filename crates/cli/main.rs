@@ -18,11 +18,17 @@ mod values;
 
 use args::{Args, Command};
 use clap::CommandFactory;
-use error::Complaint;
 use exit_code::ExitCode;
 use std::path::Path;
 
 fn main() -> std::process::ExitCode {
+    // Threads inside an evaluation are those of the pool that it runs in. By itself the tensor library would size pools
+    // of its own, one for each rank, by the whole machine; it asks this variable.
+    // SAFETY: this is the first thing that the process does: no other thread exists that could read the environment.
+    #[expect(unsafe_code, reason = "the tensor library asks the environment only")]
+    unsafe {
+        std::env::set_var("RAYON_NUM_THREADS", "1");
+    }
     allocator::keep_freed_memory();
     let args = match Args::read() {
         Ok(args) => args,
@@ -42,12 +48,6 @@ fn main() -> std::process::ExitCode {
             eprintln!("warning: {sentence}");
         }
     }
-    if let Err(complaint) = prepare(&command) {
-        if mlip_ranks::may_speak(|name| std::env::var(name).ok()) {
-            complaint.tell();
-        }
-        return complaint.code().into();
-    }
     match commands::dispatch(command) {
         Ok(code) => code.into(),
         Err(complaint) => {
@@ -64,18 +64,4 @@ fn answer(error: &clap::Error) -> std::process::ExitCode {
         let _ = error.print();
     }
     if error.use_stderr() { ExitCode::Usage.into() } else { ExitCode::Success.into() }
-}
-
-/// Sizes the thread pools of the tensor library, which by default take the whole node.
-fn prepare(command: &Command) -> Result<(), Complaint> {
-    let threads = settings::threads_per_mlip(command)?.to_string();
-    for variable in ["RAYON_NUM_THREADS", "CANDLE_NUM_THREADS"] {
-        // SAFETY: this is the first thing that main does after reading its arguments: no other
-        // thread exists yet that could read the environment.
-        #[expect(unsafe_code, reason = "the pools are sized by the environment only")]
-        unsafe {
-            std::env::set_var(variable, &threads);
-        }
-    }
-    Ok(())
 }

@@ -114,3 +114,47 @@ fn failures_are_results_unless_strictness_is_asked_for() {
     assert_eq!(lenient.status.code(), Some(0));
     assert!(tables(&folder.path().join("B"))[3].1.contains("unreadable"));
 }
+
+#[test]
+fn a_run_in_which_nothing_could_be_read_does_not_look_like_success() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("cifs")).unwrap();
+    for name in ["a", "b"] {
+        std::fs::write(folder.path().join(format!("cifs/{name}.cif")), "this is not a CIF\n").unwrap();
+    }
+    let output = run(&["run", "--cifs", "cifs", "--model", "lennard-jones"], folder.path());
+    assert_eq!(output.status.code(), Some(4), "{}", said(&output));
+    let text = said(&output);
+    assert!(text.contains("none of the 2 entries could be read; the first is cifs/a.cif"), "{text}");
+    let last = text.lines().last().unwrap();
+    assert!(last.contains("failures: 2 ") && last.ends_with("failures.csv"), "{text}");
+    // Bad files among good ones are failures like others.
+    std::fs::write(folder.path().join("cifs/c.cif"), crate::support::rock_salt(1, 1)).unwrap();
+    let output = run(&["run", "--cifs", "cifs", "--model", "lennard-jones", "--out", "B"], folder.path());
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(said(&output).lines().last().unwrap().contains("failures: 2 "), "{}", said(&output));
+}
+
+#[test]
+fn a_run_is_not_resumed_with_other_structures() {
+    let folder = tempfile::tempdir().unwrap();
+    crystals(folder.path(), 2, 1);
+    let model = ["--model", "lennard-jones"];
+    let again = |cifs: &str| run(&[&["run", "--cifs", cifs, "--resume"][..], &model].concat(), folder.path());
+    assert_eq!(again("cifs").status.code(), Some(0));
+    assert_eq!(again("cifs").status.code(), Some(0), "the same structures");
+    let other = again("cifs/salt-0001.cif");
+    assert_eq!(other.status.code(), Some(2), "{}", said(&other));
+    let text = said(&other);
+    assert!(text.contains("it has 4 entries, these are 1") && text.contains("salt-0001"), "{text}");
+    // One more in the same folder is another list too.
+    std::fs::write(folder.path().join("cifs/zinc.cif"), crate::support::rock_salt(3, 1)).unwrap();
+    let more = again("cifs");
+    assert_eq!(more.status.code(), Some(2), "{}", said(&more));
+    assert!(said(&more).contains("entry 5 was nothing and would be zinc"), "{}", said(&more));
+    assert!(
+        !std::fs::read_dir(folder.path().join("RUN"))
+            .unwrap()
+            .any(|entry| { entry.unwrap().file_name().to_string_lossy().contains("compared") })
+    );
+}

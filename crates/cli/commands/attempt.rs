@@ -167,6 +167,7 @@ fn exit_code(finish: &Finish, strict: bool) -> ExitCode {
     match (finish.end, &finish.report) {
         (End::Drained, _) => ExitCode::Drained,
         (End::Failed, _) => ExitCode::Error,
+        (End::Complete, Some(WrittenReport { counts, .. })) if nothing_was_read(counts) => ExitCode::NothingRead,
         (End::Complete, Some(WrittenReport { counts, .. })) if strict && counts.failed + counts.unreadable > 0 => {
             ExitCode::Failures
         }
@@ -176,13 +177,21 @@ fn exit_code(finish: &Finish, strict: bool) -> ExitCode {
 
 fn conclude(finish: &Finish, run_dir: &Path, messages: &Messages) -> Result<(), Complaint> {
     match (&finish.report, finish.end) {
-        (Some(WrittenReport { counts, files, .. }), _) => {
+        (Some(report @ WrittenReport { counts, files, .. }), _) => {
             messages.note(&summary(counts));
             if counts.charges_unused > 0 {
                 let n = counts.charges_unused;
                 messages.warning(&format!(
                     "{n} structures carry a charge or spin that not all potentials use: warnings.csv names them"
                 ));
+            }
+            if nothing_was_read(counts) {
+                let first = report.first_failure.as_deref().unwrap_or_default();
+                messages
+                    .warning(&format!("none of the {} entries could be read; the first is {first}", counts.entries));
+            }
+            if let Some(line) = failures(report) {
+                messages.warning(&line);
             }
             let list: String = files.iter().map(|file| format!("{}\n", file.display())).collect();
             super::print(&list)
@@ -193,6 +202,19 @@ fn conclude(finish: &Finish, run_dir: &Path, messages: &Messages) -> Result<(), 
         }
         (None, _) => Ok(()),
     }
+}
+
+/// Whether a list has entries, and none of them is a structure.
+fn nothing_was_read(counts: &ReportCounts) -> bool {
+    counts.entries > 0 && counts.unreadable == counts.entries
+}
+
+/// Failures by class, and where all of them are; nothing if there are none.
+pub(super) fn failures(report: &WrittenReport) -> Option<String> {
+    let classes = &report.counts.failures;
+    let table = report.files.iter().find(|file| file.to_string_lossy().contains("failures.csv"))?;
+    let each: Vec<String> = classes.iter().map(|(class, count)| format!("{count} {class}")).collect();
+    (!each.is_empty()).then(|| format!("failures: {}; see {}", each.join(", "), table.display()))
 }
 
 /// What became of a run, in a line.

@@ -1,13 +1,13 @@
 //! `report`: writes the tables of a run from its journals alone.
 
-use super::attempt::{MANIFEST, summary};
+use super::attempt::{MANIFEST, failures, summary};
 use super::resume::read_config;
 use crate::args::ReportArgs;
 use crate::error::Complaint;
 use crate::exit_code::ExitCode;
 use mlip_driver::{provenance, rows};
 use mlip_inputs::Manifest;
-use mlip_store::report::{WrittenReport, report_from_journals};
+use mlip_store::report::report_from_journals;
 use mlip_store::{RunId, RunLock};
 use std::num::NonZeroUsize;
 
@@ -21,10 +21,13 @@ pub(crate) fn report(args: &ReportArgs) -> Result<ExitCode, Complaint> {
         eprintln!("note: the run is going on; what is not finished yet is `pending`");
     }
     let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let WrittenReport { counts, files, .. } =
+    let report =
         report_from_journals(&args.run, &config.report_plan(), &provenance(&config, run), rows(&manifest), threads)?;
-    eprintln!("{}", summary(&counts));
-    let list: String = files.iter().map(|file| format!("{}\n", file.display())).collect();
+    eprintln!("{}", summary(&report.counts));
+    if let Some(line) = failures(&report) {
+        eprintln!("{line}");
+    }
+    let list: String = report.files.iter().map(|file| format!("{}\n", file.display())).collect();
     super::print(&list)?;
     Ok(ExitCode::Success)
 }

@@ -41,6 +41,7 @@ fn prepare(args: &RunArgs, messages: &Messages) -> Result<Prepared, Complaint> {
         potentials: configs,
     };
     if exists {
+        same_inputs(&settings, &run_dir)?;
         return resume::reopen(&run_dir, args.attempt.force, messages, |config| {
             // A run keeps the digests that it was begun with.
             for ((new, old), potential) in
@@ -61,6 +62,52 @@ fn prepare(args: &RunArgs, messages: &Messages) -> Result<Prepared, Complaint> {
     let prepared = begin(&run_dir, args.attempt.force, physics, potentials, settings)?;
     messages.note(&format!("{} entries, run folder {}", prepared.manifest.len(), run_dir.display()));
     Ok(prepared)
+}
+
+/// A run has one list: where structures are named, they have to be those that it has. Others would not be computed.
+fn same_inputs(settings: &Settings, run_dir: &Path) -> Result<(), Complaint> {
+    if settings.sources.is_empty() {
+        return Ok(());
+    }
+    let spool = Unpacked(run_dir.join(format!("inputs.compared-{}", std::process::id())));
+    let wanted = mlip_inputs::enumerate(&settings.inputs()?, &settings.enumeration(spool.0.clone()))?;
+    let known = Manifest::read(&run_dir.join(MANIFEST))?;
+    let here = std::env::current_dir()?;
+    let begun = resume::read_config(run_dir)?.folder;
+    let begun = if begun.is_dir() { begun } else { here.clone() };
+    let place = |list: &Manifest, folder: &Path, position| -> Result<Option<(String, PathBuf)>, Complaint> {
+        let entry = list.get(position)?;
+        Ok(entry.map(|entry| (entry.id, folder.join(entry.locator.to_string()))))
+    };
+    for position in 0..known.len().max(wanted.len()) {
+        let (was, would) = (place(&known, &begun, position)?, place(&wanted, &here, position)?);
+        if was != would {
+            let say = |entry: Option<(String, PathBuf)>| {
+                entry.map_or_else(|| "nothing".to_owned(), |(id, path)| format!("{id} ({})", path.display()))
+            };
+            let (was, would) = (say(was), say(would));
+            return Err(Complaint::new(format!(
+                "the run has other structures than those named now: it has {} entries, these are {}; entry {} was \
+                 {was} and would be {would}",
+                known.len(),
+                wanted.len(),
+                position + 1
+            ))
+            .hint("`mlip-batch resume RUN` goes on with the structures of the run; --out names a folder for a new run")
+            .usage());
+        }
+    }
+    Ok(())
+}
+
+/// What compressed archives are unpacked to while lists are compared.
+struct Unpacked(PathBuf);
+
+impl Drop for Unpacked {
+    fn drop(&mut self) {
+        // Without compressed archives there is none.
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 fn begin(

@@ -13,4 +13,4 @@ pub(crate) use job_file::{JobFile, is_yaml};
 #[cfg(test)]
 pub(crate) use list::Keys;
 pub(crate) use list::{How, What, Where};
-pub(crate) use resolve::{Settings, overlay, threads_per_mlip};
+pub(crate) use resolve::{Settings, overlay};

@@ -3,14 +3,14 @@
 
 use super::job_file::{JobFile, is_yaml};
 use super::list::{How, What, Where};
-use crate::args::{BenchArgs, Command, PlanArgs, PresetArgs, RunArgs};
+use crate::args::{BenchArgs, PlanArgs, PresetArgs, RunArgs};
 use crate::error::Complaint;
 use crate::potentials::{Chosen, Common, Named, choose, complete_from};
 use crate::upstream;
 use crate::values::{CalculationName, Workers};
 use mlip_atoms::{EngineKind, Frame, Precision};
 use mlip_calculations::{CalculationConfig, EnergyVolume};
-use mlip_driver::{Resources, RunConfig};
+use mlip_driver::Resources;
 use mlip_inputs::{Blocks, Enumeration, Source};
 use std::path::{Path, PathBuf};
 
@@ -42,24 +42,6 @@ fn job_file(path: Option<&PathBuf>, preset: &PresetArgs) -> Result<(JobFile, Vec
         (Some(path), None) => JobFile::read(path).map(|job| (job, Vec::new())),
         (None, None) => Ok(Default::default()),
     }
-}
-
-/// Threads inside one evaluation: needed before anything else, see `main`.
-pub(crate) fn threads_per_mlip(command: &Command) -> Result<usize, Complaint> {
-    let (said, preset, job) = match command {
-        Command::Run(run) => (run.how.threads_per_mlip, &run.preset, run.job.as_ref()),
-        Command::Plan(plan) => (plan.how.threads_per_mlip, &plan.preset, plan.job.as_ref()),
-        Command::Resume(resume) => {
-            let kept = || mlip_store::read_run_file::<RunConfig>(&resume.run).ok()?.resources.threads_per_mlip;
-            return Ok(resume.how.threads_per_mlip.map_or_else(kept, Workers::number).unwrap_or(1));
-        }
-        Command::Status(_) | Command::Report(_) | Command::Bench(_) | Command::Models => return Ok(1),
-    };
-    let threads = match said {
-        Some(threads) => Some(threads),
-        None => job_file(job, preset)?.0.how.threads_per_mlip,
-    };
-    Ok(threads.and_then(Workers::number).unwrap_or(1))
 }
 
 /// Puts what was said now over what holds already.

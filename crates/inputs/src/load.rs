@@ -37,15 +37,15 @@ pub fn load(
         Failure { line, ..failure }
     });
     let (structure, remarks) = parsed?;
-    Ok((with_cells(structure, locator)?, remarks))
+    Ok((with_cells(structure, locator, folder)?, remarks))
 }
 
 /// With charge and spin of the row of a table; empty cells say nothing.
-fn with_cells(structure: Structure, locator: &Locator) -> Result<Structure, Failure> {
+fn with_cells(structure: Structure, locator: &Locator, folder: &Path) -> Result<Structure, Failure> {
     let Locator::CsvCell { columns: Columns { charge, spin, .. }, .. } = locator else { return Ok(structure) };
     let cell = |column: &Option<u32>, what: &str| -> Result<Option<i32>, Failure> {
         let Some(column) = *column else { return Ok(None) };
-        let bytes = locator.read_column(column)?;
+        let bytes = locator.read_column(folder, column)?;
         let text = String::from_utf8_lossy(bytes.trim_ascii()).into_owned();
         if text.is_empty() { Ok(None) } else { parse_whole(&text, what).map(Some) }
     };
@@ -86,7 +86,8 @@ mod tests {
         std::fs::write(&path, format!("structure,Charge,spin\n{}", rows.concat())).unwrap();
         let manifest = crate::enumerate(&[crate::Source::from_path(&path).unwrap()], &Default::default()).unwrap();
         let read = |entry: Result<crate::Entry, _>| {
-            load(&entry.unwrap().locator, &CifOptions::default()).map(|(read, _)| (read.charge(), read.spin()))
+            load(&entry.unwrap().locator, Path::new(""), &CifOptions::default())
+                .map(|(read, _)| (read.charge(), read.spin()))
         };
         let found: Vec<_> = manifest.iter().map(read).collect();
         assert_eq!(found[0], Ok((Some(-1), Some(2))));

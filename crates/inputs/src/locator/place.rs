@@ -25,7 +25,7 @@ pub struct Entry {
 pub enum Locator {
     /// A file; its name tells the format, its first bytes the compression.
     File {
-        /// Absolute, or relative to the folder in which the run was started.
+        /// Absolute, or relative to the folder in which the run was begun.
         #[serde(with = "path_bytes")]
         path: PathBuf,
     },
