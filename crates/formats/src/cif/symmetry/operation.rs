@@ -232,9 +232,12 @@ mod tests {
     #[test]
     fn fractions_may_stand_before_the_axes_of_a_supercell() {
         let threefold = parse_operation("-1/2x-3/2y,1/2x-1/2y,z").unwrap();
-        let hexagonal = Lattice::from_parameters([1.0 * 3f64.sqrt(), 1.0, 2.0], [90.0; 3], Frame::Ase).unwrap();
         let turned = parse_operation("-1/2x+1/2y,-3/2x-1/2y,z").unwrap();
-        assert!(turned.misfit(&hexagonal) < 1e-12 || threefold.misfit(&hexagonal) < 1e-12);
+        // Of the two ways to lay the rectangular cell over a hexagonal lattice each operation belongs to one.
+        let cell = |a: f64, b: f64| Lattice::from_parameters([a, b, 2.0], [90.0; 3], Frame::Ase).unwrap();
+        let (long_a, long_b) = (cell(3f64.sqrt(), 1.0), cell(1.0, 3f64.sqrt()));
+        assert!(turned.misfit(&long_a) < 1e-12 && threefold.misfit(&long_b) < 1e-12);
+        assert!(turned.misfit(&long_b) > 0.5 && threefold.misfit(&long_a) > 0.5);
         assert_eq!(threefold.compose(&threefold).compose(&threefold).key(), Operation::IDENTITY.key());
     }
 
