@@ -250,3 +250,14 @@ impl AttemptArgs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn all_flags_are_what_clap_allows() {
+        Args::command().debug_assert();
+    }
+}

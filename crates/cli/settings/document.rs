@@ -48,8 +48,12 @@ fn row(setting: &Arg) -> String {
     });
     let is_negation = setting.get_long() == Some(&format!("no-{key}"));
     let keys = std::iter::once(key.to_owned()).chain(longs.map(|long| long.replace('-', "_")));
-    let mut known: Vec<String> = keys.filter(|key| is_key(key)).collect();
-    known.dedup();
+    let mut known: Vec<String> = Vec::new();
+    for key in keys.filter(|key| is_key(key)) {
+        if !known.contains(&key) {
+            known.push(key);
+        }
+    }
     // `--model` is `models` in a job file, and a `[[model]]` table says more.
     let known = known.into_iter().map(|key| match key.as_str() {
         "model" => "[[model]]".to_owned(),

@@ -116,7 +116,7 @@ settings! {
         #[arg(long, value_enum, env = "MLIP_FRAME")]
         frame: Option<FrameName>,
         /// Energies only: no forces, no stress
-        #[arg(long = "no-forces", num_args = 0, default_missing_value = "false", hide_possible_values = true, env = "MLIP_FORCES")]
+        #[arg(long = "no-forces", num_args = 0, default_missing_value = "false", env = "MLIP_FORCES")]
         forces: Option<bool>,
         /// Folder from which relative paths in list files start [default: the one that fits]
         #[arg(long, value_name = "DIR", env = "MLIP_ROOT")]
@@ -147,7 +147,7 @@ settings! {
         #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, env = "MLIP_PARALLEL_MLIPS", overrides_with = "no_parallel_mlips")]
         parallel_mlips: Option<bool>,
         /// The same as --parallel-mlips=false
-        #[arg(long, num_args = 0, default_missing_value = "true", hide_possible_values = true, overrides_with = "parallel_mlips")]
+        #[arg(long, num_args = 0, default_missing_value = "true", overrides_with = "parallel_mlips")]
         #[serde(skip)]
         no_parallel_mlips: Option<bool>,
         /// Threads inside one evaluation, or auto; they pay for cells of hundreds of atoms, not with Lennard-Jones [default:
@@ -190,7 +190,7 @@ settings! {
         #[arg(long, value_name = "DIR", env = "MLIP_CACHE")]
         cache: Option<PathBuf>,
         /// Use no cache, whatever the job file says
-        #[arg(long, num_args = 0, default_missing_value = "true", hide_possible_values = true)]
+        #[arg(long, num_args = 0, default_missing_value = "true")]
         #[serde(skip)]
         no_cache: Option<bool>,
         /// Write tables as .csv.zst [default: false]
