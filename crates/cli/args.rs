@@ -64,6 +64,8 @@ pub(crate) enum Command {
     Plan(Box<PlanArgs>),
     /// Measure sequential against parallel runs of a list on this machine: a table, a CSV, a plot
     Bench(Box<BenchArgs>),
+    /// Compute structures with both engines of a potential, native and candle, and compare them
+    Verify(Box<VerifyArgs>),
     /// List the potentials that this program knows
     Models,
 }
@@ -88,6 +90,7 @@ impl Command {
         let what = match self {
             Self::Run(run) => &mut run.what,
             Self::Plan(plan) => &mut plan.what,
+            Self::Verify(verify) => &mut verify.what,
             Self::Bench(bench) => {
                 bench.typed = environment::typed::<PresetArgs>(matches);
                 bench.typed.extend(environment::typed::<What>(matches));
@@ -204,6 +207,27 @@ pub(crate) struct PlanArgs {
     /// Plan for N ranks [default: 1]
     #[arg(long, value_name = "N")]
     pub(crate) ranks: Option<Count>,
+}
+
+/// `verify`.
+#[derive(Debug, Clone, Default, ClapArgs)]
+#[command(after_long_help = "\
+Both engines compute in double precision, whatever --precision says; how far the native engine in that precision is from
+double precision stands beside it. Without structures, five crystals in the program are computed.
+
+Examples:
+  mlip-batch verify --model mace=medium-mpa-0
+  mlip-batch verify --model uma=uma-s-1p1.pt,task=omol --cifs structures/ --limit 50
+
+Exit codes: 0 the engines agree to 1e-10 eV/atom, 1e-8 eV/A and 1e-9 eV/A^3; 1 they do not.")]
+pub(crate) struct VerifyArgs {
+    /// Job file
+    #[arg(value_name = "JOB.toml")]
+    pub(crate) job: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) preset: PresetArgs,
+    #[command(flatten)]
+    pub(crate) what: What,
 }
 
 /// `bench`.

@@ -5,8 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-const TABLES: [&str; 5] =
-    ["energies.csv", "forces.csv", "failures.csv", "energy_volume.csv", "equation_of_state.csv"];
+const TABLES: [&str; 5] = ["energies.csv", "forces.csv", "failures.csv", "energy_volume.csv", "equation_of_state.csv"];
 
 /// With a sync interval of zero every answer is journaled at once.
 const CURVES: [&str; 8] =

@@ -13,4 +13,5 @@ mod older;
 mod potentials;
 mod threads;
 mod usage;
+mod verify;
 mod whole;

@@ -8,6 +8,7 @@ mod report;
 mod resume;
 mod run;
 mod status;
+mod verify;
 
 use crate::args::Command;
 use crate::error::Complaint;
@@ -23,6 +24,7 @@ pub(crate) fn dispatch(command: Command) -> Result<ExitCode, Complaint> {
         Command::Report(args) => report::report(&args),
         Command::Plan(args) => plan::plan(&args),
         Command::Bench(args) => bench::bench(&args),
+        Command::Verify(args) => verify::verify(&args),
         Command::Models => models::models(),
     }
 }

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What compressed archives were unpacked to, while the plan is made.
-struct Unpacked(PathBuf);
+pub(super) struct Unpacked(pub(super) PathBuf);
 
 impl Drop for Unpacked {
     fn drop(&mut self) {

@@ -3,7 +3,7 @@
 
 use super::job_file::{JobFile, is_yaml};
 use super::list::{How, What, Where};
-use crate::args::{BenchArgs, PlanArgs, PresetArgs, RunArgs};
+use crate::args::{BenchArgs, PlanArgs, PresetArgs, RunArgs, VerifyArgs};
 use crate::error::Complaint;
 use crate::potentials::{Chosen, Common, Named, choose, complete_from};
 use crate::upstream;
@@ -176,6 +176,11 @@ impl Settings {
 
     /// Of `bench`.
     pub(crate) fn of_bench(args: &BenchArgs) -> Result<Self, Complaint> {
+        Self::resolve(args.job.as_ref(), &args.preset, &args.what, &How::default(), Where::default())
+    }
+
+    /// Of `verify`.
+    pub(crate) fn of_verify(args: &VerifyArgs) -> Result<Self, Complaint> {
         Self::resolve(args.job.as_ref(), &args.preset, &args.what, &How::default(), Where::default())
     }
 

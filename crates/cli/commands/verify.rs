@@ -1,0 +1,142 @@
+//! `verify`: both engines of each potential on the same structures.
+
+use super::plan::Unpacked;
+use crate::args::VerifyArgs;
+use crate::error::Complaint;
+use crate::exit_code::ExitCode;
+use crate::settings::Settings;
+use mlip_atoms::Structure;
+use mlip_driver::{CifSource, StructureSource};
+use mlip_formats::cif::{CifOptions, parse_cif};
+use mlip_models::registry::{Registry, Selection};
+use mlip_models::verify::{Differences, LIMITS, Largest, Limits, Report, verify as compare};
+use std::fmt::Write;
+use std::sync::Arc;
+
+/// Structures that are compared when none are named: with one element and several, skewed, magnetic, with light atoms.
+static CRYSTALS: &[(&str, &str)] = &[
+    ("ThSi2Ir2", include_str!("../../../tests/fixtures/cifs/aflow_JVASP-151358_ThSi2Ir2.cif")),
+    ("NaFeSO4F", include_str!("../../../tests/fixtures/cifs/aflow_JVASP-153242_NaFeSO4F.cif")),
+    ("CeZnPO", include_str!("../../../tests/fixtures/cifs/aflow_JVASP-149854_CeZnPO.cif")),
+    ("BaSnPb", include_str!("../../../tests/fixtures/cifs/aflow_JVASP-66152_BaSnPb.cif")),
+    ("Bi", include_str!("../../../tests/fixtures/cifs/cod-crystals_Bi.cif")),
+];
+
+/// Structures and what they are called.
+struct Crystals {
+    names: Vec<String>,
+    structures: Vec<Arc<Structure>>,
+    n_unreadable: usize,
+}
+
+/// Computes and compares. Exit code 0 where all engines agree, 1 where they do not.
+pub(crate) fn verify(args: &VerifyArgs) -> Result<ExitCode, Complaint> {
+    let settings = Settings::of_verify(args)?;
+    settings.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    let crystals = if settings.sources.is_empty() { embedded(&settings)? } else { named(&settings)? };
+    if crystals.structures.is_empty() {
+        return Err(Complaint::new("none of the structures can be read"));
+    }
+    let mut agree = true;
+    for potential in &settings.potentials {
+        let selection = &potential.selection;
+        let done = |index: usize| eprintln!("{}: {} of {}", potential.label, index + 1, crystals.structures.len());
+        let report = compare(&Registry::default(), selection, &crystals.structures, done).map_err(|error| {
+            Complaint::from_error(&error)
+                .hint("`mlip-batch models` lists the potentials that this program knows")
+                .usage()
+        })?;
+        agree &= report.engines.agree(&LIMITS);
+        super::print(&describe(&potential.label, selection, &report, &crystals)?)?;
+    }
+    Ok(if agree { ExitCode::Success } else { ExitCode::Error })
+}
+
+fn embedded(settings: &Settings) -> Result<Crystals, Complaint> {
+    let mut crystals = Crystals { names: Vec::new(), structures: Vec::new(), n_unreadable: 0 };
+    for (name, text) in CRYSTALS {
+        let read = parse_cif(text.as_bytes(), &CifOptions { frame: settings.frame });
+        let read = read.map_err(|error| Complaint::from_error(&error).while_doing(format!("reading {name}")))?;
+        crystals.names.push((*name).to_owned());
+        crystals.structures.push(Arc::new(read.structure));
+    }
+    Ok(crystals)
+}
+
+fn named(settings: &Settings) -> Result<Crystals, Complaint> {
+    let spool = Unpacked(std::env::temp_dir().join(format!("mlip-batch-{}.spool", std::process::id())));
+    let manifest = mlip_inputs::enumerate(&settings.inputs()?, &settings.enumeration(spool.0.clone()))?;
+    let source = CifSource { frame: settings.frame };
+    let mut crystals = Crystals { names: Vec::new(), structures: Vec::new(), n_unreadable: 0 };
+    for entry in manifest.iter() {
+        let entry = entry?;
+        match source.load(&entry.locator) {
+            Ok(loaded) => {
+                crystals.names.push(entry.id.to_string());
+                crystals.structures.push(Arc::new(loaded.structure));
+            }
+            Err(failure) => {
+                eprintln!("note: {} is left out: {}", entry.id, failure.message);
+                crystals.n_unreadable += 1;
+            }
+        }
+    }
+    Ok(crystals)
+}
+
+/// What was found, for people.
+fn describe(
+    label: &str,
+    selection: &Selection,
+    report: &Report,
+    crystals: &Crystals,
+) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    let engines = &report.engines;
+    let file = selection.file.as_ref().map(|file| format!(" {}", file.display())).unwrap_or_default();
+    writeln!(text, "{label} ({}{file}): candle against native, both f64", selection.name)?;
+    write!(text, "  structures  {} compared", engines.n_compared)?;
+    let others = [
+        (engines.n_refused, "refused by both"),
+        (engines.one_sided.len(), "by one only"),
+        (crystals.n_unreadable, "unreadable"),
+    ];
+    for (n, what) in others.into_iter().filter(|(n, _)| *n > 0) {
+        write!(text, ", {n} {what}")?;
+    }
+    writeln!(text)?;
+    differences(&mut text, engines, Some(&LIMITS), crystals)?;
+    for one in &engines.one_sided {
+        writeln!(text, "  only one engine computes {}: {}", name(crystals, Some(one.structure)), one.error)?;
+    }
+    let verdict = if engines.agree(&LIMITS) { "the engines agree" } else { "THE ENGINES DO NOT AGREE" };
+    writeln!(text, "  {verdict}")?;
+    if let Some(rounding) = &report.rounding {
+        writeln!(text, "  for information: native {} against f64", selection.precision)?;
+        differences(&mut text, rounding, None, crystals)?;
+    }
+    Ok(text)
+}
+
+fn differences(
+    text: &mut String,
+    differences: &Differences,
+    limits: Option<&Limits>,
+    crystals: &Crystals,
+) -> std::fmt::Result {
+    let Differences { energy, forces, stress, .. } = differences;
+    let rows: [(&str, &Largest, &str, Option<f64>); 3] = [
+        ("energy", energy, "eV/atom", limits.map(|limits| limits.energy)),
+        ("forces", forces, "eV/A", limits.map(|limits| limits.forces)),
+        ("stress", stress, "eV/A^3", limits.map(|limits| limits.stress)),
+    ];
+    for (what, largest, unit, limit) in rows {
+        let limit = limit.map(|limit| format!("  limit {limit:.0e}")).unwrap_or_default();
+        writeln!(text, "  {what:<10}  {:9.2e} {unit:<7}{limit}  {}", largest.value, name(crystals, largest.structure))?;
+    }
+    Ok(())
+}
+
+fn name(crystals: &Crystals, structure: Option<usize>) -> &str {
+    structure.and_then(|index| crystals.names.get(index)).map_or("", String::as_str)
+}
