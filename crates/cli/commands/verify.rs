@@ -66,7 +66,7 @@ fn embedded(settings: &Settings) -> Result<Crystals, Complaint> {
 fn named(settings: &Settings) -> Result<Crystals, Complaint> {
     let spool = Unpacked(std::env::temp_dir().join(format!("mlip-batch-{}.spool", std::process::id())));
     let manifest = mlip_inputs::enumerate(&settings.inputs()?, &settings.enumeration(spool.0.clone()))?;
-    let source = CifSource { frame: settings.frame };
+    let source = CifSource { frame: settings.frame, ..CifSource::default() };
     let mut crystals = Crystals { names: Vec::new(), structures: Vec::new(), n_unreadable: 0 };
     for entry in manifest.iter() {
         let entry = entry?;

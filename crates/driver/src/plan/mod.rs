@@ -1,13 +1,18 @@
 //! Which rank computes what, and when: pure, without messages or clocks.
 
 mod ranked;
+mod tournament;
 
+#[cfg(test)]
+mod scanning;
 #[cfg(test)]
 mod tests;
 
 use mlip_ranks::Rank;
-use ranked::Ranked;
-use std::collections::{BinaryHeap, HashMap};
+use ranked::{Cost, Ranked};
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap, HashMap};
+use tournament::Tournament;
 
 /// A structure with something to compute.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +68,14 @@ pub struct Planner<W> {
     open: Vec<Option<u64>>,
     /// Sum of costs, by the rank that read it.
     costs: Vec<f64>,
+    /// By rank: the cost of its costliest lot; zero without one.
+    tops: Tournament<f32>,
+    /// By rank: the sum of costs; `None` where nothing waits.
+    loads: Tournament<Option<Cost>>,
+    /// Ranks of which the two before do not know the latest.
+    changed: Vec<usize>,
+    /// All groups by what is left of them.
+    by_cost: BTreeSet<(Cost, Reverse<u64>)>,
     remaining: usize,
     workers: usize,
 }
@@ -106,6 +119,10 @@ impl<W> Planner<W> {
             groups: HashMap::new(),
             open: vec![None; ranks],
             costs: vec![0.0; ranks],
+            tops: Tournament::new(ranks, 0.0, f32::total_cmp),
+            loads: Tournament::new(ranks, None, Ord::cmp),
+            changed: Vec::new(),
+            by_cost: BTreeSet::new(),
             remaining: 0,
             workers: workers.max(1),
         }
@@ -121,6 +138,7 @@ impl<W> Planner<W> {
         self.remaining += 1;
         let Item { entry, cost, .. } = item;
         let Some(group) = item.group else {
+            self.changed.push(place);
             self.costs[place] += f64::from(cost);
             self.lots[place].push(Ranked { cost, entry, content: Lot::One(item) });
             return;
@@ -128,8 +146,11 @@ impl<W> Planner<W> {
         let new = || Gathered { home: place, items: BinaryHeap::new(), cost: 0.0, begun: false };
         let gathered = self.groups.entry(group.key).or_insert_with(new);
         let counted = f64::from(item.cost_after_others());
+        self.by_cost.remove(&(Cost(gathered.cost), Reverse(group.key)));
         gathered.cost += counted;
+        self.by_cost.insert((Cost(gathered.cost), Reverse(group.key)));
         self.costs[gathered.home] += counted;
+        self.changed.push(gathered.home);
         let leads = gathered.items.peek().is_none_or(|top| top.cost < cost);
         gathered.items.push(Ranked { cost, entry, content: item });
         if leads && !gathered.begun {
@@ -142,6 +163,8 @@ impl<W> Planner<W> {
         let lots: Vec<_> = self.lots.iter_mut().map(std::mem::take).collect();
         let groups = std::mem::take(&mut self.groups);
         self.costs.fill(0.0);
+        self.by_cost.clear();
+        self.changed = (0..self.lots.len()).collect();
         self.remaining = 0;
         let singles = lots.into_iter().enumerate().flat_map(|(place, heap)| {
             heap.into_iter().filter_map(move |lot| match lot.content {
@@ -191,20 +214,20 @@ impl<W> Planner<W> {
 
     /// The next structure for a rank. What costs more than `urgent` goes before the rest of its group.
     fn take(&mut self, rank: Rank, urgent: f64) -> Option<Item<W>> {
-        self.drop_stale_lots();
+        self.look_at_changes();
         let own = rank.index().min(self.lots.len() - 1);
         if let Some(key) = self.open[own].filter(|key| self.groups.contains_key(key))
-            && !self.lots.iter().filter_map(BinaryHeap::peek).any(|lot| f64::from(lot.cost) > urgent)
+            && f64::from(*self.tops.key(self.tops.first())) <= urgent
         {
             return self.take_of_group(key, true);
         }
         let Some(lot) = self.source(own).and_then(|place| self.lots[place].pop().map(|lot| (place, lot))) else {
             // What is left belongs to groups that others have begun.
-            let costliest = self.groups.iter().max_by(|a, b| a.1.cost.total_cmp(&b.1.cost).then(b.0.cmp(a.0)));
-            let key = *costliest?.0;
+            let (_, Reverse(key)) = *self.by_cost.last()?;
             let prepared = self.open[own].replace(key) == Some(key);
             return self.take_of_group(key, prepared);
         };
+        self.changed.push(lot.0);
         match lot {
             (place, Ranked { cost, content: Lot::One(item), .. }) => {
                 self.remaining -= 1;
@@ -233,10 +256,14 @@ impl<W> Planner<W> {
         let mut item = gathered.items.pop()?.content;
         let counted = item.cost_after_others();
         self.remaining -= 1;
+        self.by_cost.remove(&(Cost(gathered.cost), Reverse(key)));
         gathered.cost -= f64::from(counted);
         self.costs[gathered.home] -= f64::from(counted);
+        self.changed.push(gathered.home);
         if gathered.items.is_empty() {
             self.groups.remove(&key);
+        } else {
+            self.by_cost.insert((Cost(gathered.cost), Reverse(key)));
         }
         if self.remaining == 0 {
             self.costs.fill(0.0);
@@ -252,13 +279,17 @@ impl<W> Planner<W> {
     fn offer_again(&mut self, key: u64) {
         let Some(gathered) = self.groups.get_mut(&key) else { return };
         gathered.begun = false;
+        self.changed.push(gathered.home);
         if let Some(top) = gathered.items.peek() {
             self.lots[gathered.home].push(Ranked { cost: top.cost, entry: top.entry, content: Lot::Group(key) });
         }
     }
 
-    fn drop_stale_lots(&mut self) {
-        for heap in &mut self.lots {
+    /// Drops lots without meaning from the fronts of queues that changed, and notes what stands there now. Only what
+    /// happens to the lots or groups of a rank can make its first lot meaningless, and that marks it as changed.
+    fn look_at_changes(&mut self) {
+        while let Some(place) = self.changed.pop() {
+            let heap = &mut self.lots[place];
             let is_stale = |lot: &Ranked<Lot<W>>| match &lot.content {
                 Lot::One(_) => false,
                 Lot::Group(key) => self.groups.get(key).is_none_or(|gathered| gathered.begun),
@@ -266,22 +297,23 @@ impl<W> Planner<W> {
             while heap.peek().is_some_and(is_stale) {
                 heap.pop();
             }
+            self.tops.set(place, heap.peek().map_or(0.0, |lot| lot.cost));
+            self.loads.set(place, (!heap.is_empty()).then_some(Cost(self.costs[place])));
         }
     }
 
     /// Whose structures a rank takes next.
     fn source(&self, own: usize) -> Option<usize> {
-        let top = |place: usize| self.lots[place].peek().map_or(0.0, |lot| lot.cost);
         // A rank that happens to have read several costly structures must not be left alone with them.
-        let costliest = (0..self.lots.len()).max_by(|a, b| top(*a).total_cmp(&top(*b)).then(b.cmp(a)))?;
-        if top(costliest) > COSTLY_S && top(costliest) > top(own) {
+        let costliest = self.tops.first();
+        let top = *self.tops.key(costliest);
+        if top > COSTLY_S && top > *self.tops.key(own) {
             return Some(costliest);
         }
         if !self.lots[own].is_empty() {
             return Some(own);
         }
-        (0..self.lots.len())
-            .filter(|place| !self.lots[*place].is_empty())
-            .max_by(|a, b| self.costs[*a].total_cmp(&self.costs[*b]).then(b.cmp(a)))
+        let busiest = self.loads.first();
+        self.loads.key(busiest).map(|_| busiest)
     }
 }

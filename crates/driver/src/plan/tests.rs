@@ -35,6 +35,55 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn what_is_handed_out_is_what_a_look_at_all_queues_would_give(
+        costs in prop::collection::vec((0u16..4096, 0u32..7, 0u64..24), 0..200),
+        steps in prop::collection::vec((0u32..7, 1usize..9, 0u8..8), 1..60),
+    ) {
+        // Costs whose sums are exact, so that the order of adding does not matter.
+        let exact = |number: u16| f32::from(number) / 1024.0;
+        let mut planner = Planner::new(7, 9);
+        let mut oracle = super::scanning::ScanningPlanner::new(7, 9);
+        let mut waiting = costs.iter().zip(0u64..);
+        let mut more = |planner: &mut Planner<()>, oracle: &mut super::scanning::ScanningPlanner<()>, n: usize| {
+            for ((cost, home, key), entry) in waiting.by_ref().take(n) {
+                let group = (*key < 8).then_some(Group { key: *key, saves: 0.25 });
+                let item = Item { group, ..item(entry, exact(*cost)) };
+                planner.push(Rank(*home), item.clone());
+                oracle.push(Rank(*home), item);
+            }
+        };
+        more(&mut planner, &mut oracle, costs.len() / 2);
+        for (rank, limit, what) in steps.iter().cycle().take(3 * costs.len() + 10) {
+            match what {
+                0 => {
+                    planner.predict(|()| (1.0, 0.5));
+                    oracle.predict(|()| (1.0, 0.5));
+                }
+                1 | 2 => more(&mut planner, &mut oracle, 5),
+                _ => {}
+            }
+            prop_assert_eq!(planner.next_shard(Rank(*rank), *limit), oracle.next_shard(Rank(*rank), *limit));
+            prop_assert_eq!(planner.cost(), oracle.cost());
+        }
+    }
+}
+
+#[test]
+fn handing_out_to_ten_thousand_ranks_looks_at_few_of_them() {
+    let n_ranks = 10_000u32;
+    let mut planner = Planner::new(n_ranks as usize, n_ranks as usize);
+    (0..100_000u64)
+        .for_each(|entry| planner.push(Rank((entry % 10_000) as u32), item(entry, 0.5 + entry as f32 * 1e-6)));
+    let begin = std::time::Instant::now();
+    for taken in 0..20_000u32 {
+        assert_eq!(planner.next_shard(Rank(taken % n_ranks), 1).len(), 1);
+    }
+    // A look at all queues for each took minutes.
+    assert!(begin.elapsed().as_secs_f64() < 10.0, "{:?}", begin.elapsed());
+}
+
 #[test]
 fn the_costliest_come_first_and_shards_shrink() {
     let mut planner = Planner::new(1, 2);
