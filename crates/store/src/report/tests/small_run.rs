@@ -177,7 +177,7 @@ fn provenance_names_potentials_hosts_and_attempts() {
     let json: RunJson = serde_json::from_str(&text).unwrap();
     let expected: Vec<_> = plan.potentials.iter().map(PotentialJson::from).collect();
     assert_eq!(json.potentials, expected);
-    assert_eq!((json.potentials[0].label.as_str(), json.potentials[0].name.as_str()), ("lj", "model-lj"));
+    assert_eq!((json.potentials[0].label.as_str(), json.potentials[0].name.as_str()), ("chgnet", "model-chgnet"));
     assert_eq!(json.hosts, ["node0", "node1"]);
     assert_eq!((json.attempts.len(), json.attempts[0].n_closed, json.attempts[0].n_records), (1, 1, 4));
     assert_eq!((json.wall_s, json.counts.ok), (30.0, 3));
