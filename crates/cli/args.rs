@@ -4,7 +4,7 @@ use crate::environment;
 use crate::settings::{How, What, Where};
 use crate::values::{Count, Retry};
 use clap::{ArgMatches, Args as ClapArgs, FromArgMatches, Parser, Subcommand};
-use mlip_store::RetryFailed;
+use mlip_run::{AttemptOptions, RetryFailed};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -265,8 +265,13 @@ pub(crate) struct BenchArgs {
 }
 
 impl AttemptArgs {
+    /// With `--strict` from wherever it comes.
+    pub(crate) fn options(&self, strict: bool) -> AttemptOptions {
+        AttemptOptions { retry: self.retry(), strict, force: self.force }
+    }
+
     /// As the ledger knows it.
-    pub(crate) fn retry(&self) -> RetryFailed {
+    fn retry(&self) -> RetryFailed {
         match self.retry_failed {
             None => RetryFailed::No,
             Some(Retry::Worthwhile) => RetryFailed::WorthRetrying,

@@ -69,6 +69,37 @@ impl Complaint {
     }
 }
 
+impl Complaint {
+    /// Why a run cannot begin, go on or be looked at, and what to do about it.
+    pub(crate) fn of_run(error: mlip_run::Error) -> Self {
+        use mlip_run::Error;
+        let said = Self::from_error(&error);
+        match error {
+            Error::NoRun { .. } => said.hint("begin one: mlip-batch run --cifs PATH --out RUN").usage(),
+            Error::Exists { folder } => {
+                let name = folder.display();
+                let hint = format!("go on with it: mlip-batch resume {name} (or add --resume); or name another folder with --out");
+                said.hint(hint).usage()
+            }
+            Error::NoInputs => {
+                said.hint("add --cifs with files, folders, lists, archives or CSV tables, or name a job file").usage()
+            }
+            Error::OtherPhysics { .. } => {
+                said.hint("repeat the settings of the run, or begin another run with --out").usage()
+            }
+            Error::OtherInputs { .. } => said
+                .hint("`mlip-batch resume RUN` goes on with the structures of the run; --out names a folder for a new run")
+                .usage(),
+            Error::SamePotential { .. } => {
+                said.hint("leave one out, or give it another checkpoint, precision, engine or option").usage()
+            }
+            Error::SameLabel { .. } | Error::NoSuchPotential { .. } | Error::Threads(_) => said.usage(),
+            Error::Load(_) => said.hint("`mlip-batch models` lists the potentials that this program knows").usage(),
+            _ => said,
+        }
+    }
+}
+
 impl<E: Error + 'static> From<E> for Complaint {
     fn from(error: E) -> Self {
         Self::from_error(&error)

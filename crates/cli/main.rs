@@ -1,7 +1,7 @@
 //! `mlip-batch`: the composition root. Knows models, ranks, files and flags; computes nothing.
 //!
 //! Module order: `allocator`, `error`, `exit_code`, `values`, `show`, `potentials` ← `settings` (list, job files) ← `args`, `environment`,
-//! `upstream` ← `settings` (what is decided) ← `loading` ← `commands`.
+//! `upstream` ← `settings` (what is decided) ← `commands`.
 
 mod allocator;
 mod args;
@@ -9,7 +9,6 @@ mod commands;
 mod environment;
 mod error;
 mod exit_code;
-mod loading;
 mod potentials;
 mod settings;
 mod show;

@@ -3,44 +3,15 @@
 use crate::args::AttemptArgs;
 use crate::error::Complaint;
 use crate::exit_code::ExitCode;
-use crate::loading::load_all;
 use crate::show::Messages;
-use mlip_atoms::Potential;
-use mlip_driver::{CifSource, End, Engine, Finish, RootPart, RunConfig, RunError, Setup, Signals, execute};
-use mlip_inputs::Manifest;
 use mlip_ranks::{Communicator, Ended, Launch, Leaving, dismiss, leave};
-use mlip_store::RunLock;
-use mlip_store::report::{ReportCounts, WrittenReport};
-use mlip_store::run_lock::LockOptions;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use mlip_run::{AttemptOptions, End, Finish, ReportCounts, Run, RunError, Signals, WrittenReport, take_part};
+use std::path::Path;
 
-/// Where the input list of a run lies in its folder.
-pub(super) const MANIFEST: &str = "inputs.manifest";
-
-/// Where compressed archives are unpacked to: beside the input list.
-pub(super) const SPOOL: &str = "inputs.spool";
-
-/// What the root has made ready.
-pub(super) struct Prepared {
-    pub(super) run_dir: PathBuf,
-    pub(super) config: RunConfig,
-    pub(super) manifest: Manifest,
-    pub(super) lock: RunLock,
-    pub(super) potentials: Vec<Arc<dyn Potential>>,
-    pub(super) strict: bool,
-}
-
-/// How to take a run folder. The processes of a run that was killed may need a moment to end.
-pub(super) fn lock_options(force: bool) -> LockOptions {
-    LockOptions { force, wait: Duration::from_secs(3) }
-}
-
-/// Starts the ranks, lets the root prepare, and runs.
+/// Starts the ranks, lets the root open the run, and executes it.
 pub(super) fn attempt(
     args: &AttemptArgs,
-    prepare: impl FnOnce(&mut Messages) -> Result<Prepared, Complaint>,
+    open: impl FnOnce(&mut Messages) -> Result<(Run, AttemptOptions), Complaint>,
 ) -> Result<ExitCode, Complaint> {
     let launch = Launch::detect(|name| std::env::var(name).ok());
     let host = mlip_store::run_lock::host_name();
@@ -51,7 +22,7 @@ pub(super) fn attempt(
         started => started?,
     };
     let mut messages = Messages::new(args.quiet || !ranks.is_root());
-    let result = attempt_on(ranks.as_mut(), args, prepare, signals, &mut messages);
+    let result = attempt_on(ranks.as_mut(), open, signals, &mut messages);
     drop(messages);
     let code = part(ranks.as_mut(), result);
     // MPI must be finalized in order, by its own thread, before the process exits. Threads may still evaluate.
@@ -119,43 +90,19 @@ impl From<Complaint> for Ending {
 
 fn attempt_on(
     ranks: &mut dyn Communicator,
-    args: &AttemptArgs,
-    prepare: impl FnOnce(&mut Messages) -> Result<Prepared, Complaint>,
+    open: impl FnOnce(&mut Messages) -> Result<(Run, AttemptOptions), Complaint>,
     signals: Signals,
     messages: &mut Messages,
 ) -> Result<ExitCode, Ending> {
     if !ranks.is_root() {
-        let setup = Setup::share(None, ranks)?;
-        let potentials = load_all(&setup.config).map_err(|complaint| complaint.in_one_line());
-        let finish = run_engine(ranks, &setup, None, potentials, signals)?;
-        return Ok(exit_code(&finish, false));
+        return Ok(exit_code(&take_part(ranks, signals)?, false));
     }
-    let prepared = prepare(messages)?;
-    let setup = Setup::new(prepared.run_dir.clone(), prepared.config.clone(), prepared.manifest.len() as u64);
-    let setup = Setup::share(Some(&setup.map_err(RunError::from)?), ranks)?;
-    if !setup.config.folder.is_dir() {
-        let folder = setup.config.folder.display();
-        messages
-            .warning(&format!("the folder `{folder}` in which the run was begun is gone; relative paths start here"));
-    }
-    let part = RootPart { entries: prepared.manifest, lock: prepared.lock, retry: args.retry(), events: messages };
-    let finish = run_engine(ranks, &setup, Some(part), Ok(prepared.potentials), signals)?;
-    conclude(&finish, &setup.run_dir, messages)?;
-    Ok(exit_code(&finish, prepared.strict))
-}
-
-fn run_engine(
-    ranks: &mut dyn Communicator,
-    setup: &Setup,
-    root: Option<RootPart<'_>>,
-    potentials: Result<Vec<Arc<dyn Potential>>, String>,
-    signals: Signals,
-) -> Result<Finish, RunError> {
-    // Paths of the input list are relative to where the run was begun, or if that is gone to the current folder.
-    let folder = Some(&setup.config.folder).filter(|folder| folder.is_dir()).cloned().unwrap_or_default();
-    let source = Arc::new(CifSource { frame: setup.config.physics.frame, folder });
-    let engine = potentials.map(|potentials| Engine { potentials, source });
-    execute(ranks, setup, root, engine, signals)
+    let (run, options) = open(messages)?;
+    let run_dir = run.run_dir().to_owned();
+    messages.note(&format!("{} entries, run folder {}", run.n_entries(), run_dir.display()));
+    let finish = run.execute(ranks, signals, messages)?;
+    conclude(&finish, &run_dir, messages)?;
+    Ok(exit_code(&finish, options.strict))
 }
 
 fn complain(error: RunError) -> Complaint {

@@ -1,6 +1,5 @@
 //! `verify`: both engines of each potential on the same structures.
 
-use super::plan::Unpacked;
 use crate::args::VerifyArgs;
 use crate::error::Complaint;
 use crate::exit_code::ExitCode;
@@ -11,6 +10,7 @@ use mlip_formats::cif::{CifOptions, parse_cif};
 use mlip_models::registry::{Registry, Selection};
 use mlip_models::verify::{Differences, LIMITS, Largest, Limits, Report, verify as compare};
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Structures that are compared when none are named: with one element and several, skewed, magnetic, with light atoms.
@@ -21,6 +21,16 @@ static CRYSTALS: &[(&str, &str)] = &[
     ("BaSnPb", include_str!("../../../tests/fixtures/cifs/aflow_JVASP-66152_BaSnPb.cif")),
     ("Bi", include_str!("../../../tests/fixtures/cifs/cod-crystals_Bi.cif")),
 ];
+
+/// What compressed archives are unpacked to, as long as it is needed.
+struct Unpacked(PathBuf);
+
+impl Drop for Unpacked {
+    fn drop(&mut self) {
+        // Without compressed archives there is none.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
 
 /// Structures and what they are called.
 struct Crystals {

@@ -12,6 +12,7 @@ use mlip_atoms::{EngineKind, Frame, Precision};
 use mlip_calculations::{CalculationConfig, EnergyVolume};
 use mlip_driver::Resources;
 use mlip_inputs::{Blocks, Enumeration, Source};
+use mlip_run::{ChosenPotential, NewRun, RunInputs};
 use std::path::{Path, PathBuf};
 
 /// What `run` and `plan` compute and how.
@@ -219,6 +220,22 @@ impl Settings {
     /// How the inputs become entries; compressed archives are unpacked into `spool`.
     pub(crate) fn enumeration(&self, spool: PathBuf) -> Enumeration {
         Enumeration { blocks: self.blocks, spool, limit: self.limit, ..Enumeration::default() }
+    }
+
+    /// The run that is asked for, from the current folder.
+    pub(crate) fn into_new_run(self) -> Result<NewRun, Complaint> {
+        let sources = if self.sources.is_empty() { Vec::new() } else { self.inputs()? };
+        let chosen = |Chosen { label, selection }| ChosenPotential { label, selection };
+        Ok(NewRun {
+            run_dir: self.out,
+            folder: std::env::current_dir()?,
+            inputs: RunInputs { sources, blocks: self.blocks, limit: self.limit },
+            potentials: self.potentials.into_iter().map(chosen).collect(),
+            frame: self.frame,
+            calculation: self.calculation,
+            forces: self.forces,
+            resources: self.resources,
+        })
     }
 
     /// What the input paths mean.

@@ -1,0 +1,44 @@
+//! Runs as a library: what programs, and other languages, begin, go on with, report and plan.
+//!
+//! Module order, each using only those before it:
+//! `error` ← `folder` ← `potentials`, `inputs` ← `run` ← `report`, `status`, `plan`.
+//!
+//! Nothing here prints, exits, or changes what belongs to the whole process: environment, current folder, signal and
+//! panic handlers, allocator. Signals come in as a value, what happens goes out as events, results as data.
+//!
+//! ```no_run
+//! use mlip_run::{AttemptOptions, ChosenPotential, NewRun, NoEvents, Run, Selection, Signals, Source};
+//!
+//! let mut new = NewRun::new("RUN", vec![ChosenPotential::named("chgnet")]);
+//! new.inputs.sources = vec![Source::from_path("structures")?];
+//! let run = Run::create(new, &AttemptOptions::default())?;
+//! let mut ranks = mlip_ranks::Solo::new("here".into());
+//! let finish = run.execute(&mut ranks, Signals::default(), &mut NoEvents)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod error;
+mod folder;
+mod inputs;
+mod plan;
+mod potentials;
+mod report;
+mod run;
+mod status;
+
+pub use error::Error;
+pub use folder::read_config;
+pub use inputs::RunInputs;
+pub use mlip_driver::{
+    CifSource, End, Event, EventSink, Finish, HostMemory, Loaded, NoEvents, Physics, Progress, Remark, Resources,
+    RunConfig, RunError, Signals, StructureSource, ThreadBudget, Totals,
+};
+pub use mlip_inputs::{Blocks, Source};
+pub use mlip_models::registry::{Options, Selection};
+pub use mlip_store::RetryFailed;
+pub use mlip_store::report::{ReportCounts, WrittenReport};
+pub use plan::{Plan, plan};
+pub use potentials::ChosenPotential;
+pub use report::{RunReport, report};
+pub use run::{AttemptOptions, Changes, NewRun, Run, take_part};
+pub use status::{AttemptStatus, RunState, Status, status};

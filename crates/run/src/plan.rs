@@ -1,0 +1,70 @@
+//! What a run would be.
+
+use crate::inputs::{Unpacked, check_all};
+use crate::potentials::load_chosen;
+use crate::{Error, NewRun};
+use mlip_driver::{
+    CifSource, Engine, Estimate, Machine, ThreadBudget, ThreadRequest, estimate, typical_costs, useful_mlip_workers,
+};
+use std::sync::Arc;
+
+/// What a run would be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// Labels of its potentials.
+    pub potentials: Vec<String>,
+    /// Structures, costs and shards.
+    pub estimate: Estimate,
+    /// Ranks that it is planned for.
+    pub ranks: usize,
+    /// Threads of each of them.
+    pub threads: ThreadBudget,
+}
+
+impl Plan {
+    /// Evaluations in flight on a rank.
+    pub fn in_flight(&self) -> u64 {
+        (self.threads.structure_workers.get() * self.threads.mlip_workers.get()) as u64
+    }
+
+    /// What a rank needs at most, bytes: weights, and the largest evaluation as often as some are in flight.
+    pub fn bytes_per_rank(&self) -> u64 {
+        self.estimate.weight_bytes + self.in_flight() * self.estimate.largest_bytes
+    }
+}
+
+/// Reads all structures of a run and computes nothing, for some ranks on this machine; `strict` as in
+/// [`AttemptOptions`](crate::AttemptOptions). Leaves nothing behind.
+///
+/// # Errors
+/// When nothing is named, or something that is named cannot be had.
+pub fn plan(new: &NewRun, ranks: usize, strict: bool) -> Result<Plan, Error> {
+    new.resources.validate()?;
+    let ranks = ranks.max(1);
+    let spool = Unpacked::in_folder(&std::env::temp_dir());
+    let manifest = new.inputs.list(&new.folder, spool.0.clone())?;
+    if strict {
+        check_all(&manifest, &new.folder)?;
+    }
+    let (potentials, configs) = load_chosen(&new.potentials, &new.folder)?;
+    let source = CifSource { frame: new.frame, folder: new.folder.clone() };
+    let engine = Engine { potentials, source: Arc::new(source) };
+    let cores = Machine::look("").available;
+    let cores_per_rank = (cores / ranks).max(1);
+    let structures_per_core = manifest.len() as f64 / cores.max(1) as f64;
+    let costs = typical_costs(&engine.potentials);
+    let request = ThreadRequest {
+        structure_workers: new.resources.structure_workers,
+        mlip_workers: new.resources.mlip_workers,
+        parallel_mlips: new.resources.parallel_mlips,
+        threads_per_mlip: new.resources.threads_per_mlip,
+        oversubscribe: new.resources.oversubscribe,
+        structures_per_core: Some(structures_per_core),
+        useful_mlips: Some(useful_mlip_workers(&costs, cores_per_rank, structures_per_core)),
+        fitting: None,
+        cpus_per_task: None,
+    };
+    let threads = ThreadBudget::resolve(request, cores_per_rank, configs.len())?;
+    let estimate = estimate(&manifest, &engine, cores, ranks, threads.structure_workers.get())?;
+    Ok(Plan { potentials: configs.into_iter().map(|config| config.label).collect(), estimate, ranks, threads })
+}

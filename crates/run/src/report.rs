@@ -1,0 +1,34 @@
+//! The tables of a run, from its journals alone.
+
+use crate::Error;
+use crate::folder::{read_config, read_manifest, run_id};
+use mlip_driver::{provenance, rows};
+use mlip_store::RunLock;
+use mlip_store::report::{WrittenReport, report_from_journals};
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunReport {
+    /// Counts and files.
+    pub written: WrittenReport,
+    /// Whether a process works in the run: what is not finished yet is `pending`.
+    pub is_going_on: bool,
+}
+
+/// Writes the tables of a run as far as it is, as `.csv.zst` if that is asked for now or was before.
+///
+/// # Errors
+/// When there is no run in the folder, or its journals cannot be read.
+pub fn report(run_dir: &Path, compress: bool) -> Result<RunReport, Error> {
+    let mut config = read_config(run_dir)?;
+    config.resources.compress |= compress;
+    let run = run_id(&config)?;
+    let manifest = read_manifest(run_dir)?;
+    let is_going_on = RunLock::holder(run_dir)?.is_some();
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let (plan, provenance) = (config.report_plan(), provenance(&config, run));
+    let written = report_from_journals(run_dir, &plan, &provenance, rows(&manifest), threads)?;
+    Ok(RunReport { written, is_going_on })
+}

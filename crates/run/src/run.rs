@@ -1,0 +1,297 @@
+//! A run: begun, gone on with, executed.
+
+use crate::folder::{self, is_run, lock, read_config, read_manifest, spool_path, start_of_paths};
+use crate::inputs::{List, Unpacked, check_all};
+use crate::potentials::{load_chosen, load_configured};
+use crate::{ChosenPotential, Error, RunInputs};
+use mlip_atoms::{Frame, Potential};
+use mlip_calculations::CalculationConfig;
+use mlip_driver::{
+    CifSource, Engine, Event, EventSink, Finish, Physics, Resources, RootPart, RunConfig, RunError, Setup, Signals,
+    StructureSource, execute,
+};
+use mlip_inputs::Manifest;
+use mlip_ranks::Communicator;
+use mlip_store::{RetryFailed, RunId, RunLock, write_run_file};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// All that a new run is made of.
+#[derive(Debug, Clone)]
+pub struct NewRun {
+    /// The folder of the run: journals, settings, report. Made if it is not there.
+    pub run_dir: PathBuf,
+    /// The folder from which relative paths of inputs and checkpoints start.
+    pub folder: PathBuf,
+    /// Its structures.
+    pub inputs: RunInputs,
+    /// Its potentials, in the order of the tables.
+    pub potentials: Vec<ChosenPotential>,
+    /// Cartesian axes of a cell that is given by lengths and angles.
+    pub frame: Frame,
+    /// What is done with each structure.
+    pub calculation: CalculationConfig,
+    /// Whether forces and stress are computed.
+    pub forces: bool,
+    /// Threads, memory and time.
+    pub resources: Resources,
+}
+
+/// How an attempt behaves.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AttemptOptions {
+    /// Failures to be repeated.
+    pub retry: RetryFailed,
+    /// Missing files are an error before work starts.
+    pub strict: bool,
+    /// Takes the run folder from another process that is known to be gone.
+    pub force: bool,
+}
+
+/// What changes when a run goes on.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    /// Other threads, memory and time.
+    pub resources: Option<Resources>,
+    /// Where checkpoints lie now, by label.
+    pub checkpoints: Vec<(String, PathBuf)>,
+}
+
+/// A run whose folder is locked, and whose potentials are loaded.
+pub struct Run {
+    run_dir: PathBuf,
+    config: RunConfig,
+    manifest: Manifest,
+    lock: RunLock,
+    potentials: Vec<Arc<dyn Potential>>,
+    source: Option<Arc<dyn StructureSource>>,
+    options: AttemptOptions,
+}
+
+impl NewRun {
+    /// Of these potentials, with forces and stress, from the current folder; inputs are still to be named.
+    pub fn new(run_dir: impl Into<PathBuf>, potentials: Vec<ChosenPotential>) -> Self {
+        Self {
+            run_dir: run_dir.into(),
+            folder: PathBuf::new(),
+            inputs: RunInputs::default(),
+            potentials,
+            frame: Frame::default(),
+            calculation: CalculationConfig::default(),
+            forces: true,
+            resources: Resources::default(),
+        }
+    }
+
+    fn load(&self) -> Result<(Vec<Arc<dyn Potential>>, Physics), Error> {
+        let (potentials, configs) = load_chosen(&self.potentials, &self.folder)?;
+        let physics =
+            Physics { frame: self.frame, calculation: self.calculation, forces: self.forces, potentials: configs };
+        Ok((potentials, physics))
+    }
+}
+
+impl Run {
+    /// Begins a run: lists its structures, loads its potentials, and writes its settings into a new folder.
+    ///
+    /// # Errors
+    /// When the folder holds a run already, nothing is named, or something that is named cannot be had. No folder is
+    /// left behind then.
+    pub fn create(mut new: NewRun, options: &AttemptOptions) -> Result<Self, Error> {
+        (new.run_dir, new.folder) = (absolute(&new.run_dir)?, absolute(&new.folder)?);
+        new.resources.validate()?;
+        if is_run(&new.run_dir) {
+            return Err(Error::Exists { folder: new.run_dir });
+        }
+        if new.inputs.sources.is_empty() {
+            return Err(Error::NoInputs);
+        }
+        let (potentials, physics) = new.load()?;
+        let existed = new.run_dir.is_dir();
+        std::fs::create_dir_all(&new.run_dir).map_err(Error::io("create the run folder", &new.run_dir))?;
+        let lock = lock(&new.run_dir, options.force)?;
+        let manifest = new.list(options.strict).inspect_err(|_| {
+            if !existed {
+                // Holds nothing but the lock; a folder with more in it stays.
+                let _ =
+                    std::fs::remove_file(new.run_dir.join("run.lock")).and_then(|()| std::fs::remove_dir(&new.run_dir));
+            }
+        })?;
+        // Unpacking archives may have taken long.
+        lock.refresh()?;
+        let config = RunConfig {
+            run: RunId::draw().to_string(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            folder: new.folder,
+            physics,
+            resources: new.resources,
+        };
+        manifest.write(&folder::manifest_path(&new.run_dir))?;
+        // Last: a folder with this file is a run.
+        write_run_file(&new.run_dir, &config)?;
+        Ok(Self { run_dir: new.run_dir, config, manifest, lock, potentials, source: None, options: *options })
+    }
+
+    /// Goes on with the run in a folder.
+    ///
+    /// # Errors
+    /// When there is none, another process works in it, or a checkpoint holds other weights than before.
+    pub fn open(run_dir: &Path, changes: Changes, options: &AttemptOptions) -> Result<Self, Error> {
+        let run_dir = absolute(run_dir)?;
+        let mut config = read_config(&run_dir)?;
+        if let Some(resources) = changes.resources {
+            config.resources = resources;
+        }
+        config.resources.validate()?;
+        for (label, file) in changes.checkpoints {
+            let known: Vec<String> = config.physics.potentials.iter().map(|known| known.label.clone()).collect();
+            match config.physics.potentials.iter_mut().find(|known| known.label == label) {
+                Some(known) => known.file = Some(absolute(&file)?),
+                None => return Err(Error::NoSuchPotential { label, known }),
+            }
+        }
+        let potentials = load_configured(&config.physics)?;
+        let physics = config.physics.clone();
+        Self::go_on(run_dir, config, potentials, physics, options)
+    }
+
+    /// Goes on with the run in the folder of `new`, which has to be the same: the same structures, if some are named,
+    /// and the same physics.
+    ///
+    /// # Errors
+    /// As [`Run::open`], and when the run is another: the message says what was and what would be.
+    pub fn open_same(mut new: NewRun, options: &AttemptOptions) -> Result<Self, Error> {
+        (new.run_dir, new.folder) = (absolute(&new.run_dir)?, absolute(&new.folder)?);
+        let mut config = read_config(&new.run_dir)?;
+        new.resources.validate()?;
+        let (potentials, physics) = new.load()?;
+        if !new.inputs.sources.is_empty() {
+            let spool = Unpacked::in_folder(&new.run_dir);
+            let wanted = new.inputs.list(&new.folder, spool.0.clone())?;
+            let known = read_manifest(&new.run_dir)?;
+            let start = absolute(&start_of_paths(&config))?;
+            let was = List { manifest: &known, folder: &start };
+            if let Some(difference) = was.difference(&List { manifest: &wanted, folder: &new.folder })? {
+                return Err(Error::OtherInputs { difference });
+            }
+        }
+        config.resources = new.resources;
+        Self::go_on(new.run_dir, config, potentials, physics, options)
+    }
+
+    fn go_on(
+        run_dir: PathBuf,
+        mut config: RunConfig,
+        potentials: Vec<Arc<dyn Potential>>,
+        mut physics: Physics,
+        options: &AttemptOptions,
+    ) -> Result<Self, Error> {
+        for (known, potential) in physics.potentials.iter_mut().zip(&potentials) {
+            // A digest that an earlier version gave to the same weights is kept: keys of tasks are made of it.
+            let old = config.physics.potentials.iter().find(|old| old.label == known.label);
+            if let Some(old) = old.filter(|old| potential.former_digest() == Some(old.digest.as_str())) {
+                known.digest.clone_from(&old.digest);
+            }
+            *known = known.loaded(potential.as_ref());
+        }
+        if let Some(changes) = config.physics.changes(&physics) {
+            return Err(Error::OtherPhysics { changes });
+        }
+        config.physics = physics;
+        let lock = lock(&run_dir, options.force)?;
+        let manifest = read_manifest(&run_dir)?;
+        write_run_file(&run_dir, &config)?;
+        Ok(Self { run_dir, config, manifest, lock, potentials, source: None, options: *options })
+    }
+
+    /// Takes structures from elsewhere than from files: every locator of the input list is given to `source`. For runs
+    /// in one process.
+    #[must_use]
+    pub fn with_source(self, source: Arc<dyn StructureSource>) -> Self {
+        Self { source: Some(source), ..self }
+    }
+
+    /// Entries of its list.
+    pub fn n_entries(&self) -> usize {
+        self.manifest.len()
+    }
+
+    /// Its folder.
+    pub fn run_dir(&self) -> &Path {
+        &self.run_dir
+    }
+
+    /// Its settings.
+    pub fn config(&self) -> &RunConfig {
+        &self.config
+    }
+
+    /// Computes and journals what has no result yet, and writes the tables. Called on the root; the other ranks
+    /// [`take_part`] meanwhile.
+    ///
+    /// # Errors
+    /// When a rank cannot go on; what was computed is kept.
+    pub fn execute(
+        self,
+        ranks: &mut dyn Communicator,
+        signals: Signals,
+        events: &mut dyn EventSink,
+    ) -> Result<Finish, RunError> {
+        let Self { run_dir, config, manifest, lock, potentials, source, options } = self;
+        let setup = Setup::share(Some(&Setup::new(run_dir, config, manifest.len() as u64)?), ranks)?;
+        if !setup.config.folder.is_dir() {
+            let folder = setup.config.folder.display();
+            let text = format!("the folder `{folder}` in which the run was begun is gone; relative paths start here");
+            events.event(Event::warning(text));
+        }
+        let engine = Engine { potentials, source: source.unwrap_or_else(|| files_of(&setup.config)) };
+        let part = RootPart { entries: manifest, lock, retry: options.retry, events };
+        let finish = execute(ranks, &setup, Some(part), Ok(engine), signals)?;
+        events.event(Event::Finished(finish.end));
+        Ok(finish)
+    }
+}
+
+impl NewRun {
+    fn list(&self, strict: bool) -> Result<Manifest, Error> {
+        let manifest = self.inputs.list(&self.folder, spool_path(&self.run_dir))?;
+        if strict {
+            check_all(&manifest, &self.folder)?;
+        }
+        Ok(manifest)
+    }
+}
+
+/// What every rank but the root does while that executes a run.
+///
+/// # Errors
+/// When the root has no run, or a rank cannot go on.
+pub fn take_part(ranks: &mut dyn Communicator, signals: Signals) -> Result<Finish, RunError> {
+    let setup = Setup::share(None, ranks)?;
+    let potentials = load_configured(&setup.config.physics).map_err(|error| in_one_line(&error));
+    let engine = potentials.map(|potentials| Engine { potentials, source: files_of(&setup.config) });
+    execute(ranks, &setup, None, engine, signals)
+}
+
+fn files_of(config: &RunConfig) -> Arc<dyn StructureSource> {
+    Arc::new(CifSource { frame: config.physics.frame, folder: start_of_paths(config) })
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    if path.as_os_str().is_empty() {
+        return std::env::current_dir().map_err(Error::io("find the current folder", "."));
+    }
+    std::path::absolute(path).map_err(Error::io("find the current folder for", path))
+}
+
+/// An error with its causes, for a message to the root.
+fn in_one_line(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
