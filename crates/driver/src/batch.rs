@@ -54,8 +54,8 @@ struct Member {
 /// An answer, and the time it took, seconds.
 type Timed = (Result<Prediction, PredictError>, f64);
 
-/// A question after its engine has looked at it.
-enum Looked<'a> {
+/// A question after its engine has prepared it.
+enum Readiness<'a> {
     /// It can be computed within this reservation.
     Ready(Box<Prepared>, MemoryPermit<'a>),
     /// It has its answer already.
@@ -83,13 +83,13 @@ impl Batches {
         let mut next = Some(first);
         let alone = next.as_ref().is_some_and(|waiting| waiting.task.structure.alone);
         while let Some(Waiting { task, ask, prepared }) = next.take() {
-            match self.look(shared, potential, &task, &ask, prepared, batch.is_empty())? {
-                Looked::Answered(error) => answered.push((task, ask, (Err(error), 0.0))),
-                Looked::Full(prepared) => {
+            match self.ready(shared, potential, &task, &ask, prepared, batch.is_empty())? {
+                Readiness::Answered(error) => answered.push((task, ask, (Err(error), 0.0))),
+                Readiness::Full(prepared) => {
                     shared.queue.put_back(potential, Waiting { task, ask, prepared: Some(*prepared) });
                     break;
                 }
-                Looked::Ready(prepared, permit) => {
+                Readiness::Ready(prepared, permit) => {
                     if !batch.is_empty() && !self.engine(shared, potential)?.fits(&sum, &prepared.demand) {
                         shared.queue.put_back(potential, Waiting { task, ask, prepared: Some(*prepared) });
                         break;
@@ -141,7 +141,7 @@ impl Batches {
     }
 
     /// Prepares a question and reserves memory for it: the first of a batch waits for that, others do without.
-    fn look<'a>(
+    fn ready<'a>(
         &mut self,
         shared: &'a Shared,
         potential: usize,
@@ -149,11 +149,11 @@ impl Batches {
         ask: &Ask,
         prepared: Option<Prepared>,
         first: bool,
-    ) -> Result<Looked<'a>, WorkError> {
+    ) -> Result<Readiness<'a>, WorkError> {
         let gate = &shared.evaluator.gate;
         let too_large = |needed_bytes| PredictError::TooLarge { needed_bytes, limit_bytes: gate.limit() };
         let Some(of) = shared.evaluator.potentials.get(potential).cloned() else {
-            return Ok(Looked::Answered(internal(shared, potential, "it is not part of this run".into())));
+            return Ok(Readiness::Answered(internal(shared, potential, "it is not part of this run".into())));
         };
         let mut needed = 0;
         let prepared = match prepared {
@@ -161,23 +161,23 @@ impl Batches {
             None => {
                 // A structure that is over its time begins no further evaluation.
                 if let Err(error) = task.structure.deadline.check() {
-                    return Ok(Looked::Answered(error));
+                    return Ok(Readiness::Answered(error));
                 }
                 match catch_unwind(AssertUnwindSafe(|| of.working_bytes(&ask.structure))) {
                     // Before lists are made that may themselves be too large.
-                    Ok(bytes) if bytes > gate.limit() => return Ok(Looked::Answered(too_large(bytes))),
+                    Ok(bytes) if bytes > gate.limit() => return Ok(Readiness::Answered(too_large(bytes))),
                     Ok(bytes) => needed = bytes,
-                    Err(panic) => return Ok(Looked::Answered(panicked(shared, potential, panic.as_ref()))),
+                    Err(panic) => return Ok(Readiness::Answered(panicked(shared, potential, panic.as_ref()))),
                 }
                 let job = self.job(shared, task, ask);
                 let engine = self.engine(shared, potential)?;
                 let _evaluating = fatal::evaluating(Some(task.key));
                 match catch_unwind(AssertUnwindSafe(|| engine.prepare(job))) {
                     Ok(Ok(prepared)) => prepared,
-                    Ok(Err((_, error))) => return Ok(Looked::Answered(error)),
+                    Ok(Err((_, error))) => return Ok(Readiness::Answered(error)),
                     Err(panic) => {
                         self.forget_engine(potential);
-                        return Ok(Looked::Answered(panicked(shared, potential, panic.as_ref())));
+                        return Ok(Readiness::Answered(panicked(shared, potential, panic.as_ref())));
                     }
                 }
             }
@@ -187,13 +187,13 @@ impl Batches {
         }
         let needed = needed + for_threads(needed, self.threads.number());
         if needed > gate.limit() {
-            return Ok(Looked::Answered(too_large(needed)));
+            return Ok(Readiness::Answered(too_large(needed)));
         }
         // Nobody waits for memory while others wait for the batch that he holds.
         let permit = if first { gate.enter(needed) } else { gate.try_enter(needed) };
         Ok(match permit {
-            Some(permit) => Looked::Ready(Box::new(prepared), permit),
-            None => Looked::Full(Box::new(prepared)),
+            Some(permit) => Readiness::Ready(Box::new(prepared), permit),
+            None => Readiness::Full(Box::new(prepared)),
         })
     }
 

@@ -19,7 +19,7 @@ pub struct Machine {
 
 impl Machine {
     /// As this process sees it now.
-    pub fn look(host: &str) -> Self {
+    pub fn of_this_process(host: &str) -> Self {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let cores = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap_or("").trim();
         let available = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);

@@ -96,7 +96,7 @@ impl<'a> Root<'a> {
     }
 
     fn receive_planned(&mut self, from: Rank, report: &Report) -> Vec<(Rank, Order)> {
-        match self.coordinator.hear(from, report) {
+        match self.coordinator.take_in(from, report) {
             Ok(orders) if self.stage == Stage::Working => orders,
             Ok(_) => Vec::new(),
             Err(error) => self.fail(with_causes(error.as_ref())),
@@ -139,7 +139,7 @@ impl<'a> Root<'a> {
         if self.stage != Stage::Working || !std::mem::take(&mut self.stale) {
             return Vec::new();
         }
-        match self.coordinator.deal() {
+        match self.coordinator.hand_out() {
             Err(error) => self.fail(with_causes(error.as_ref())),
             Ok(orders) if orders.is_empty() && self.coordinator.is_finished() => {
                 self.stage = Stage::Closing(End::Complete);

@@ -132,7 +132,7 @@ impl Setup {
                     return Ok(known.cached.insert(key, place)?);
                 }
                 places.push((key, place));
-                if places.len() >= PLACES_A_MESSAGE {
+                if places.len() >= PLACES_PER_MESSAGE {
                     tell(ranks, Report::Cached(std::mem::take(&mut places)))?;
                 }
                 Ok(())
@@ -184,7 +184,7 @@ impl Setup {
 }
 
 /// Results of other runs that ranks tell the root of at a time.
-const PLACES_A_MESSAGE: usize = 4096;
+const PLACES_PER_MESSAGE: usize = 4096;
 
 /// Who of so many ranks reads each file, so that all read about as much.
 fn even_parts(bytes: impl Iterator<Item = u64>, size: usize) -> Vec<usize> {
@@ -222,7 +222,8 @@ pub(crate) fn greet(
         scanned => scanned.map_err(|error| with_causes(&error)),
     };
     let (remarks, of_scan) = scanned.map_or_else(|message| (Vec::new(), Some(message)), |remarks| (remarks, None));
-    let hello = Hello { machine: Machine::look(ranks.host()), trouble: trouble.cloned().or(of_scan), remarks };
+    let hello =
+        Hello { machine: Machine::of_this_process(ranks.host()), trouble: trouble.cloned().or(of_scan), remarks };
     let hellos = ranks.gather(encode(&hello)?)?;
     let (mut machines, mut remarks) = (Vec::new(), Vec::new());
     let mut trouble = None;

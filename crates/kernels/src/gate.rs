@@ -209,7 +209,7 @@ impl<T: Real> Gate<T> {
         // c · s(c) · s(g) with one division. An overflow of the product gives 0, which is right to rounding.
         for k in 0..N {
             let product = one_plus_exp_minus(value[k]).mul(one_plus_exp_minus(gate[k]));
-            value[k] = math::settle(value[k].div(product));
+            value[k] = math::flush_tiny(value[k].div(product));
         }
         value
     }
@@ -233,11 +233,12 @@ impl<T: Real> Gate<T> {
             let (a, b) = (one_plus_exp_minus(c[k]), one_plus_exp_minus(g[k]));
             let inverse = one.div(a.mul(b));
             let (core_sigmoid, gate_sigmoid) = (inverse.mul(b), inverse.mul(a));
-            value[k] = math::settle(c[k].mul(inverse));
+            value[k] = math::flush_tiny(c[k].mul(inverse));
             // silu' = s (1 + x (1 - s)), sigmoid' = s (1 - s)
             let silu_slope = c[k].mul_add(one.sub(core_sigmoid), one);
-            by_core[k] = math::settle(gradient[k].mul(math::settle(inverse)).mul(silu_slope).mul(core_scale[k]));
-            by_gate[k] = math::settle(gradient[k].mul(value[k]).mul(one.sub(gate_sigmoid)).mul(gate_scale[k]));
+            by_core[k] =
+                math::flush_tiny(gradient[k].mul(math::flush_tiny(inverse)).mul(silu_slope).mul(core_scale[k]));
+            by_gate[k] = math::flush_tiny(gradient[k].mul(value[k]).mul(one.sub(gate_sigmoid)).mul(gate_scale[k]));
         }
         GateSlopes {
             value,
@@ -255,7 +256,7 @@ fn one_plus_exp_minus<V: Vector>(x: V) -> V {
 /// `x · sigmoid(x)`
 #[inline(always)]
 pub fn silu<V: Vector>(x: V) -> V {
-    math::settle(x.div(one_plus_exp_minus(x)))
+    math::flush_tiny(x.div(one_plus_exp_minus(x)))
 }
 
 /// Derivative of [`silu`].
@@ -263,7 +264,7 @@ pub fn silu<V: Vector>(x: V) -> V {
 pub fn silu_slope<V: Vector>(x: V) -> V {
     let one = V::splat(V::Scalar::real(1.0));
     let s = math::sigmoid(x);
-    math::settle(s.mul(x.mul_add(one.sub(s), one)))
+    math::flush_tiny(s.mul(x.mul_add(one.sub(s), one)))
 }
 
 /// Calls `$function::<V, N>($arguments)` with the `N` that holds rows of up to [`MAX_WIDTH`].

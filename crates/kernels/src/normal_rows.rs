@@ -77,7 +77,7 @@ impl<T: Real> Kernel<T> for NormalSiluBackward<'_, T> {
                 let before = lanes.mul_add(scale, V::load_padded(&norm.offset, at, zero));
                 // Beyond the end of a row the scale is zero, and so is the slope.
                 let slope = silu_slope(before).mul(scale).mul(V::load_padded(gradient, at, zero));
-                let slope = math::settle(slope);
+                let slope = math::flush_tiny(slope);
                 slope.store_padded(gradient, at);
                 sum = sum.add(slope);
                 product = slope.mul_add(lanes, product);

@@ -55,7 +55,7 @@ fn run<V: Vector, const N: usize>(task: MapRows<'_, V::Scalar>) {
             RowMap::SiluBackward => {
                 let gradient: [V; N] = load(out);
                 for k in 0..N {
-                    row[k] = math::settle(silu_slope(row[k]).mul(gradient[k]));
+                    row[k] = math::flush_tiny(silu_slope(row[k]).mul(gradient[k]));
                 }
                 row
             }
@@ -102,7 +102,7 @@ impl<T: Real> Kernel<T> for ActivateBackward<'_, T> {
         for at in (0..self.row.len()).step_by(V::LANES) {
             let slope = silu_slope(V::load_padded(self.row, at, T::default()));
             let product = slope.mul(V::load_padded(self.gradient, at, T::default()));
-            math::settle(product).store_padded(self.gradient, at);
+            math::flush_tiny(product).store_padded(self.gradient, at);
         }
     }
 }

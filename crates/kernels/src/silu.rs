@@ -24,7 +24,7 @@ impl<T: Real> Kernel<T> for Silu<'_, T> {
         let mut at = 0;
         while at < self.values.len() {
             let x = V::load_padded(self.values, at, T::default());
-            math::settle(x.mul(math::sigmoid(x))).store_padded(self.values, at);
+            math::flush_tiny(x.mul(math::sigmoid(x))).store_padded(self.values, at);
             at += V::LANES;
         }
     }
@@ -45,11 +45,11 @@ impl<T: Real> Kernel<T> for SiluWithSlopes<'_, T> {
             let x = V::load_padded(self.values, at, T::default());
             let slope = V::load_padded(self.slopes, at, T::default());
             let sigmoid = math::sigmoid(x);
-            let value = math::settle(x.mul(sigmoid));
+            let value = math::flush_tiny(x.mul(sigmoid));
             // silu' = s (1 + x (1 - s)) = s + silu (1 - s)
             let derivative = value.mul_add(one.sub(sigmoid), sigmoid);
             value.store_padded(self.values, at);
-            math::settle(slope.mul(derivative)).store_padded(self.slopes, at);
+            math::flush_tiny(slope.mul(derivative)).store_padded(self.slopes, at);
             at += V::LANES;
         }
     }

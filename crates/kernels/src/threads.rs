@@ -8,7 +8,7 @@ use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterato
 use std::ops::Range;
 
 /// Parts for each thread, so that one that is late does not keep the others waiting.
-const PARTS_A_THREAD: usize = 3;
+const PARTS_PER_THREAD: usize = 3;
 
 /// Threads that can work at the same time.
 pub fn available() -> usize {
@@ -27,7 +27,7 @@ pub fn ranges(n: usize, unit: usize, grain: usize) -> Vec<Range<usize>> {
     if threads == 1 {
         return std::iter::once(0..n).collect();
     }
-    let parts = (threads * PARTS_A_THREAD).min(n / grain);
+    let parts = (threads * PARTS_PER_THREAD).min(n / grain);
     let length = n.div_ceil(parts).next_multiple_of(unit);
     (0..n).step_by(length).map(|first| first..n.min(first + length)).collect()
 }
@@ -80,7 +80,7 @@ pub struct Share<'a, T> {
 const DEALT: usize = 16;
 
 /// Deals out rows of `stride` numbers.
-pub fn deal<T>(rows: &mut [T], stride: usize, n_owners: usize) -> Vec<Share<'_, T>> {
+pub fn divide_rows<T>(rows: &mut [T], stride: usize, n_owners: usize) -> Vec<Share<'_, T>> {
     let share = |owner| Share { owner, n_owners, stride, blocks: Vec::new() };
     let mut shares = (0..n_owners).map(share).collect::<Vec<_>>();
     for (index, block) in rows.chunks_mut(DEALT * stride).enumerate() {
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn every_row_has_one_owner() {
         let mut rows = (0..3 * 137).collect::<Vec<usize>>();
-        let mut shares = deal(&mut rows, 3, 4);
+        let mut shares = divide_rows(&mut rows, 3, 4);
         for row in 0..137 {
             let found = shares.iter_mut().filter_map(|share| share.row(row, 1, 2).map(|x| x.to_vec()));
             assert_eq!(found.collect::<Vec<_>>(), [vec![3 * row + 1, 3 * row + 2]]);

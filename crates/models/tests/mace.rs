@@ -199,7 +199,7 @@ fn single_precision_agrees_with_upstream_to_its_rounding() {
 const TABLE: Limits = Limits { energy: 1e-8, force: 1e-7, stress: 1e-8 };
 
 #[test]
-fn tables_of_radial_functions_change_energies_by_less_than_1e_8_ev_an_atom() {
+fn tables_of_radial_functions_change_energies_by_less_than_1e_8_ev_per_atom() {
     let structures = structures();
     for fixture in all() {
         for (head, golden) in heads(&fixture) {

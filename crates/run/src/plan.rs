@@ -49,7 +49,7 @@ pub fn plan(new: &NewRun, ranks: usize, strict: bool) -> Result<Plan, Error> {
     let (potentials, configs) = load_chosen(&new.potentials, &new.folder)?;
     let source = CifSource { frame: new.frame, folder: new.folder.clone() };
     let engine = Engine { potentials, source: Arc::new(source) };
-    let cores = Machine::look("").available;
+    let cores = Machine::of_this_process("").available;
     let cores_per_rank = (cores / ranks).max(1);
     let structures_per_core = manifest.len() as f64 / cores.max(1) as f64;
     let costs = typical_costs(&engine.potentials);

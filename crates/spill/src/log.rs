@@ -5,7 +5,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-/// A file without a name that only grows, none before the first byte; or one that is there, to be read.
+/// A temporary file that only grows, none before the first byte; or one that is there, to be read.
 #[derive(Debug)]
 pub struct Log {
     folder: PathBuf,

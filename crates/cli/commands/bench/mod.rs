@@ -32,7 +32,7 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<ExitCode, Complaint> {
             .usage());
     }
     settings.notes.iter().for_each(|note| eprintln!("note: {note}"));
-    let cores = Machine::look("").available;
+    let cores = Machine::of_this_process("").available;
     let splits = splits(&args.splits, cores, settings.potentials.len())?;
     std::fs::create_dir_all(&args.out)?;
     let n_entries = read_once(&settings, &args.out)?;

@@ -1,6 +1,6 @@
 //! The root's decisions: survey, plan, hand out.
 
-mod deal;
+mod decisions;
 mod state;
 mod survey;
 mod suspects;
@@ -8,6 +8,6 @@ mod suspects;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use deal::Coordinator;
+pub(crate) use decisions::Coordinator;
 pub use state::Totals;
 pub(crate) use state::{Known, LOW_WATER_S, Policy};

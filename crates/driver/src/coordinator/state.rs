@@ -28,7 +28,7 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// Nothing yet; what grows with the list goes into files without a name in `folder`.
+    /// Nothing yet; what grows with the list goes into temporary files in `folder`.
     pub(crate) fn new(folder: &Path) -> Self {
         Self { ledger: Ledger::new(folder), cached: CacheIndex::new(folder) }
     }
@@ -50,7 +50,7 @@ pub(super) struct RankState {
     pub(super) given_cost: f64,
     pub(super) tally: Tally,
     pub(super) times: Vec<Times>,
-    pub(super) tasted: bool,
+    pub(super) has_first: bool,
     /// Suspects that it was given since it last had nothing to do.
     pub(super) suspects: usize,
 }

@@ -12,7 +12,7 @@ const FIRST_READ: u64 = 4;
 
 /// Structures that are known and wait, at most, for each worker, and in all at least: the more, the better costly ones
 /// can be begun first; the fewer, the less memory a long list takes.
-const WINDOW_A_WORKER: usize = 256;
+const WINDOW_PER_WORKER: usize = 256;
 const SMALLEST_WINDOW: usize = 16_384;
 
 /// The input list, and how far it was read.
@@ -30,7 +30,7 @@ pub(super) struct Survey {
 impl Survey {
     /// For so many structure workers.
     pub(super) fn new(entries: Manifest, workers: usize) -> Self {
-        let window = (WINDOW_A_WORKER * workers).max(SMALLEST_WINDOW);
+        let window = (WINDOW_PER_WORKER * workers).max(SMALLEST_WINDOW);
         Self { entries, next_entry: 0, answered: 0, unreadable: 0, window }
     }
 

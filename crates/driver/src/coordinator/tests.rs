@@ -44,10 +44,10 @@ fn coordinator_knowing(n_entries: u64, workers: &[usize], known: Known) -> Coord
 }
 
 /// Reads and computes as ranks would, at once; the entries that were computed, by rank.
-fn obey(coordinator: &mut Coordinator, structure: impl Fn(u64) -> Option<(StructureDigest, f32)>) -> Vec<Vec<u64>> {
+fn follow(coordinator: &mut Coordinator, structure: impl Fn(u64) -> Option<(StructureDigest, f32)>) -> Vec<Vec<u64>> {
     let mut computed = vec![Vec::new(); coordinator.ranks.len()];
     let mut tallies = vec![Tally::default(); coordinator.ranks.len()];
-    let mut orders = coordinator.deal().expect("orders");
+    let mut orders = coordinator.hand_out().expect("orders");
     while let Some((rank, order)) = orders.pop() {
         let report = match order {
             Order::Read(entries) => {
@@ -68,8 +68,8 @@ fn obey(coordinator: &mut Coordinator, structure: impl Fn(u64) -> Option<(Struct
             }
             other => panic!("{other:?}"),
         };
-        orders.extend(coordinator.hear(rank, &report).expect("orders"));
-        orders.extend(coordinator.deal().expect("orders"));
+        orders.extend(coordinator.take_in(rank, &report).expect("orders"));
+        orders.extend(coordinator.hand_out().expect("orders"));
     }
     assert!(coordinator.is_finished());
     computed
@@ -78,7 +78,7 @@ fn obey(coordinator: &mut Coordinator, structure: impl Fn(u64) -> Option<(Struct
 #[test]
 fn every_structure_is_computed_once_and_failures_never() {
     let mut coordinator = coordinator(200, &[2, 1, 3]);
-    let computed = obey(&mut coordinator, |entry| {
+    let computed = follow(&mut coordinator, |entry| {
         (entry % 10 != 9).then(|| (digest((entry % 180) as u8), 0.01 * (entry % 7) as f32))
     });
     let mut all = computed.concat();
@@ -93,16 +93,16 @@ fn every_structure_is_computed_once_and_failures_never() {
 #[test]
 fn a_rank_is_never_given_more_than_it_can_begin_when_little_is_left() {
     let mut coordinator = coordinator(6, &[2, 2]);
-    let mut reads = coordinator.deal().expect("orders");
+    let mut reads = coordinator.hand_out().expect("orders");
     for (rank, order) in std::mem::take(&mut reads) {
         let Order::Read(entries) = order else { panic!("{order:?}") };
         let answers = entries
             .iter()
             .map(|read| Answer { entry: read.entry, structure: Some(seen(digest(read.entry as u8), &[10.0])) });
-        reads.extend(coordinator.hear(rank, &Report::Read(answers.collect())).expect("orders"));
+        reads.extend(coordinator.take_in(rank, &Report::Read(answers.collect())).expect("orders"));
     }
     let mut given = [0; 2];
-    for (rank, order) in reads.into_iter().chain(coordinator.deal().expect("orders")) {
+    for (rank, order) in reads.into_iter().chain(coordinator.hand_out().expect("orders")) {
         if let Order::Compute(assignments) = order {
             given[rank.index()] += assignments.len();
         }
@@ -115,7 +115,7 @@ fn a_rank_is_never_given_more_than_it_can_begin_when_little_is_left() {
 #[test]
 fn an_empty_list_is_finished_at_once() {
     let mut coordinator = coordinator(0, &[1]);
-    assert!(coordinator.deal().expect("orders").is_empty());
+    assert!(coordinator.hand_out().expect("orders").is_empty());
     assert!(coordinator.is_finished());
 }
 
@@ -131,26 +131,26 @@ fn what_was_measured_corrects_the_plan() {
     let ids = vec![id("fast"), id("slow")];
     let mut coordinator =
         Coordinator::new(Path::new(""), entries, Known::new(Path::new("")), policy, ids, "settings".into(), &[1]);
-    // The first is the taste, the cheapest of all.
+    // The cheapest of all goes first.
     let costs = [[0.01, 0.01], [10.0, 5.0], [6.0, 8.0]];
     let order = |orders: Vec<(_, Order)>| match orders.into_iter().map(|(_, order)| order).next() {
         Some(Order::Compute(assignments)) => assignments[0].clone(),
         other => panic!("{other:?}"),
     };
     let answer = |entry: u64| Answer { entry, structure: Some(seen(digest(entry as u8), &costs[entry as usize])) };
-    assert_eq!(coordinator.deal().expect("orders").len(), 1);
-    let taste = coordinator.hear(Rank::ROOT, &Report::Read((0..3).map(answer).collect())).expect("orders");
-    assert_eq!(order(taste).entry, 0);
+    assert_eq!(coordinator.hand_out().expect("orders").len(), 1);
+    let first = coordinator.take_in(Rank::ROOT, &Report::Read((0..3).map(answer).collect())).expect("orders");
+    assert_eq!(order(first).entry, 0);
     assert!((coordinator.totals().cost - 29.02).abs() < 0.001);
     let measured = |seconds: f64| Times { predicted_s: 0.01, measured_s: seconds };
-    coordinator.hear(Rank::ROOT, &Report::Times(vec![measured(0.011), measured(0.012)])).expect("orders");
+    coordinator.take_in(Rank::ROOT, &Report::Times(vec![measured(0.011), measured(0.012)])).expect("orders");
     assert!((coordinator.totals().cost - 29.02).abs() < 0.001, "too short to tell");
-    coordinator.hear(Rank::ROOT, &Report::Times(vec![measured(0.05), measured(0.2)])).expect("orders");
+    coordinator.take_in(Rank::ROOT, &Report::Times(vec![measured(0.05), measured(0.2)])).expect("orders");
     assert!((coordinator.totals().cost - (0.02 + 5.0 * 16.0 + 20.0 * 13.0)).abs() < 0.1);
     let done = Tally { structures: 1, cost: 0.02, ..Tally::default() };
-    coordinator.hear(Rank::ROOT, &Report::Progress(done)).expect("orders");
+    coordinator.take_in(Rank::ROOT, &Report::Progress(done)).expect("orders");
     // 10 + 5 was more than 6 + 8; 50 + 100 is less than 30 + 160.
-    assert_eq!(order(coordinator.deal().expect("orders")).entry, 2);
+    assert_eq!(order(coordinator.hand_out().expect("orders")).entry, 2);
 }
 
 fn digest_of(entry: u64) -> StructureDigest {
@@ -180,7 +180,7 @@ fn simulate_with(mut coordinator: Coordinator, costs: &[f32], spread: f64) -> (f
     let mut idle = vec![true; n_ranks];
     let mut tallies = vec![Tally::default(); n_ranks];
     let nanoseconds = |seconds: f64| (seconds * 1e9) as u64;
-    let (mut now, mut orders) = (0, coordinator.deal().expect("orders"));
+    let (mut now, mut orders) = (0, coordinator.hand_out().expect("orders"));
     loop {
         while let Some((rank, order)) = orders.pop() {
             match order {
@@ -190,8 +190,8 @@ fn simulate_with(mut coordinator: Coordinator, costs: &[f32], spread: f64) -> (f
                         structure: Some(seen(digest(read.entry), &[costs[read.entry as usize]])),
                     };
                     let report = Report::Read(entries.iter().map(answer).collect());
-                    orders.extend(coordinator.hear(rank, &report).expect("orders"));
-                    orders.extend(coordinator.deal().expect("orders"));
+                    orders.extend(coordinator.take_in(rank, &report).expect("orders"));
+                    orders.extend(coordinator.hand_out().expect("orders"));
                 }
                 Order::Compute(assignments) => {
                     let place = rank.index();
@@ -215,8 +215,8 @@ fn simulate_with(mut coordinator: Coordinator, costs: &[f32], spread: f64) -> (f
             None => idle[place] = true,
         }
         let (rank, report) = (Rank::from_index(place), Report::Progress(tallies[place]));
-        orders.extend(coordinator.hear(rank, &report).expect("orders"));
-        orders.extend(coordinator.deal().expect("orders"));
+        orders.extend(coordinator.take_in(rank, &report).expect("orders"));
+        orders.extend(coordinator.hand_out().expect("orders"));
     }
     assert!(coordinator.is_finished());
     (now as f64 / 1e9, (0..n).map(real).sum::<f64>() / n_ranks as f64)
@@ -248,7 +248,7 @@ fn the_tail_of_a_thousand_ranks_is_short() {
 fn a_long_list_is_not_read_far_ahead_and_keeps_its_balance() {
     let n = 60_000;
     let mut long = coordinator(n, &[1; 4]);
-    let mut orders = long.deal().expect("orders");
+    let mut orders = long.hand_out().expect("orders");
     let mut most = 0;
     while let Some((rank, order)) = orders.pop() {
         if let Order::Read(entries) = order {
@@ -258,8 +258,8 @@ fn a_long_list_is_not_read_far_ahead_and_keeps_its_balance() {
                 Answer { entry: read.entry, structure: Some(seen(StructureDigest(bytes), &[recorded(read.entry)])) }
             };
             let report = Report::Read(entries.iter().map(answer).collect());
-            orders.extend(long.hear(rank, &report).expect("orders"));
-            orders.extend(long.deal().expect("orders"));
+            orders.extend(long.take_in(rank, &report).expect("orders"));
+            orders.extend(long.hand_out().expect("orders"));
         }
         most = most.max(long.planner.remaining());
     }
@@ -276,7 +276,7 @@ fn a_long_list_is_not_read_far_ahead_and_keeps_its_balance() {
 #[test]
 fn one_of_a_group_pays_for_all() {
     let mut coordinator = coordinator(20, &[1]);
-    let mut orders = coordinator.deal().expect("orders");
+    let mut orders = coordinator.hand_out().expect("orders");
     let (mut paid, mut tally) = (0, Tally::default());
     while let Some((rank, order)) = orders.pop() {
         let report = match order {
@@ -298,8 +298,8 @@ fn one_of_a_group_pays_for_all() {
             }
             other => panic!("{other:?}"),
         };
-        orders.extend(coordinator.hear(rank, &report).expect("orders"));
-        orders.extend(coordinator.deal().expect("orders"));
+        orders.extend(coordinator.take_in(rank, &report).expect("orders"));
+        orders.extend(coordinator.hand_out().expect("orders"));
     }
     assert_eq!(tally.structures, 20);
     // The first structure is computed while the list is still being read.
@@ -350,7 +350,7 @@ fn suspects_of_one_rank_share_its_workers_until_a_further_death() {
         let mut coordinator = coordinator_knowing(64, &[64], known);
         let mut batches = Vec::new();
         let mut tally = Tally::default();
-        let mut orders = coordinator.deal().unwrap();
+        let mut orders = coordinator.hand_out().unwrap();
         while let Some((rank, order)) = orders.pop() {
             let report = match order {
                 Order::Read(entries) => {
@@ -368,8 +368,8 @@ fn suspects_of_one_rank_share_its_workers_until_a_further_death() {
                 }
                 other => panic!("{other:?}"),
             };
-            orders.extend(coordinator.hear(rank, &report).unwrap());
-            orders.extend(coordinator.deal().unwrap());
+            orders.extend(coordinator.take_in(rank, &report).unwrap());
+            orders.extend(coordinator.hand_out().unwrap());
         }
         assert!(coordinator.is_finished());
         assert_eq!(batches.iter().sum::<usize>(), 64);

@@ -62,13 +62,13 @@ impl<W> Item<W> {
 #[derive(Debug)]
 pub struct Planner<W> {
     /// By the rank that read it.
-    lots: Vec<BinaryHeap<Ranked<Lot<W>>>>,
+    candidates: Vec<BinaryHeap<Ranked<Candidate<W>>>>,
     groups: HashMap<u64, Gathered<W>>,
     /// By rank: the group that it took from last.
     open: Vec<Option<u64>>,
     /// Sum of costs, by the rank that read it.
     costs: Vec<f64>,
-    /// By rank: the cost of its costliest lot; zero without one.
+    /// By rank: the cost of its costliest candidate; zero without one.
     tops: Tournament<f32>,
     /// By rank: the sum of costs; `None` where nothing waits.
     loads: Tournament<Option<Cost>>,
@@ -82,7 +82,7 @@ pub struct Planner<W> {
 
 /// What stands in the queue of a rank.
 #[derive(Debug)]
-enum Lot<W> {
+enum Candidate<W> {
     One(Item<W>),
     /// A group, by its key; without meaning once a rank has begun it.
     Group(u64),
@@ -115,7 +115,7 @@ impl<W> Planner<W> {
     pub fn new(ranks: usize, workers: usize) -> Self {
         let ranks = ranks.max(1);
         Self {
-            lots: (0..ranks).map(|_| BinaryHeap::new()).collect(),
+            candidates: (0..ranks).map(|_| BinaryHeap::new()).collect(),
             groups: HashMap::new(),
             open: vec![None; ranks],
             costs: vec![0.0; ranks],
@@ -130,7 +130,7 @@ impl<W> Planner<W> {
 
     /// Adds a structure that `home` has read.
     pub fn push(&mut self, home: Rank, item: Item<W>) {
-        self.put(home.index().min(self.lots.len() - 1), item);
+        self.put(home.index().min(self.candidates.len() - 1), item);
     }
 
     fn put(&mut self, place: usize, mut item: Item<W>) {
@@ -140,7 +140,7 @@ impl<W> Planner<W> {
         let Some(group) = item.group else {
             self.changed.push(place);
             self.costs[place] += f64::from(cost);
-            self.lots[place].push(Ranked { cost, entry, content: Lot::One(item) });
+            self.candidates[place].push(Ranked { cost, entry, content: Candidate::One(item) });
             return;
         };
         let new = || Gathered { home: place, items: BinaryHeap::new(), cost: 0.0, begun: false };
@@ -154,22 +154,22 @@ impl<W> Planner<W> {
         let leads = gathered.items.peek().is_none_or(|top| top.cost < cost);
         gathered.items.push(Ranked { cost, entry, content: item });
         if leads && !gathered.begun {
-            self.lots[gathered.home].push(Ranked { cost, entry, content: Lot::Group(group.key) });
+            self.candidates[gathered.home].push(Ranked { cost, entry, content: Candidate::Group(group.key) });
         }
     }
 
     /// Predicts anew what is not handed out yet: cost of a structure, and what it saves after others of its group.
     pub fn predict(&mut self, predict: impl Fn(&W) -> (f32, f32)) {
-        let lots: Vec<_> = self.lots.iter_mut().map(std::mem::take).collect();
+        let candidates: Vec<_> = self.candidates.iter_mut().map(std::mem::take).collect();
         let groups = std::mem::take(&mut self.groups);
         self.costs.fill(0.0);
         self.by_cost.clear();
-        self.changed = (0..self.lots.len()).collect();
+        self.changed = (0..self.candidates.len()).collect();
         self.remaining = 0;
-        let singles = lots.into_iter().enumerate().flat_map(|(place, heap)| {
-            heap.into_iter().filter_map(move |lot| match lot.content {
-                Lot::One(item) => Some((place, item)),
-                Lot::Group(_) => None,
+        let singles = candidates.into_iter().enumerate().flat_map(|(place, heap)| {
+            heap.into_iter().filter_map(move |candidate| match candidate.content {
+                Candidate::One(item) => Some((place, item)),
+                Candidate::Group(_) => None,
             })
         });
         let members = groups
@@ -215,21 +215,23 @@ impl<W> Planner<W> {
     /// The next structure for a rank. What costs more than `urgent` goes before the rest of its group.
     fn take(&mut self, rank: Rank, urgent: f64) -> Option<Item<W>> {
         self.look_at_changes();
-        let own = rank.index().min(self.lots.len() - 1);
+        let own = rank.index().min(self.candidates.len() - 1);
         if let Some(key) = self.open[own].filter(|key| self.groups.contains_key(key))
             && f64::from(*self.tops.key(self.tops.first())) <= urgent
         {
             return self.take_of_group(key, true);
         }
-        let Some(lot) = self.source(own).and_then(|place| self.lots[place].pop().map(|lot| (place, lot))) else {
+        let Some(candidate) =
+            self.source(own).and_then(|place| self.candidates[place].pop().map(|candidate| (place, candidate)))
+        else {
             // What is left belongs to groups that others have begun.
             let (_, Reverse(key)) = *self.by_cost.last()?;
             let prepared = self.open[own].replace(key) == Some(key);
             return self.take_of_group(key, prepared);
         };
-        self.changed.push(lot.0);
-        match lot {
-            (place, Ranked { cost, content: Lot::One(item), .. }) => {
+        self.changed.push(candidate.0);
+        match candidate {
+            (place, Ranked { cost, content: Candidate::One(item), .. }) => {
                 self.remaining -= 1;
                 self.costs[place] -= f64::from(cost);
                 if self.remaining == 0 {
@@ -238,7 +240,7 @@ impl<W> Planner<W> {
                 }
                 Some(item)
             }
-            (_, Ranked { content: Lot::Group(key), .. }) => {
+            (_, Ranked { content: Candidate::Group(key), .. }) => {
                 let before = self.open[own].replace(key);
                 if let Some(left) = before.filter(|left| *left != key) {
                     self.offer_again(left);
@@ -281,23 +283,27 @@ impl<W> Planner<W> {
         gathered.begun = false;
         self.changed.push(gathered.home);
         if let Some(top) = gathered.items.peek() {
-            self.lots[gathered.home].push(Ranked { cost: top.cost, entry: top.entry, content: Lot::Group(key) });
+            self.candidates[gathered.home].push(Ranked {
+                cost: top.cost,
+                entry: top.entry,
+                content: Candidate::Group(key),
+            });
         }
     }
 
-    /// Drops lots without meaning from the fronts of queues that changed, and notes what stands there now. Only what
-    /// happens to the lots or groups of a rank can make its first lot meaningless, and that marks it as changed.
+    /// Drops candidates without meaning from the fronts of queues that changed, and notes what stands there now. Only what
+    /// happens to the candidates or groups of a rank can make its first candidate meaningless, and that marks it as changed.
     fn look_at_changes(&mut self) {
         while let Some(place) = self.changed.pop() {
-            let heap = &mut self.lots[place];
-            let is_stale = |lot: &Ranked<Lot<W>>| match &lot.content {
-                Lot::One(_) => false,
-                Lot::Group(key) => self.groups.get(key).is_none_or(|gathered| gathered.begun),
+            let heap = &mut self.candidates[place];
+            let is_stale = |candidate: &Ranked<Candidate<W>>| match &candidate.content {
+                Candidate::One(_) => false,
+                Candidate::Group(key) => self.groups.get(key).is_none_or(|gathered| gathered.begun),
             };
             while heap.peek().is_some_and(is_stale) {
                 heap.pop();
             }
-            self.tops.set(place, heap.peek().map_or(0.0, |lot| lot.cost));
+            self.tops.set(place, heap.peek().map_or(0.0, |candidate| candidate.cost));
             self.loads.set(place, (!heap.is_empty()).then_some(Cost(self.costs[place])));
         }
     }
@@ -310,7 +316,7 @@ impl<W> Planner<W> {
         if top > COSTLY_S && top > *self.tops.key(own) {
             return Some(costliest);
         }
-        if !self.lots[own].is_empty() {
+        if !self.candidates[own].is_empty() {
             return Some(own);
         }
         let busiest = self.loads.first();

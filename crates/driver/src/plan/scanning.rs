@@ -1,7 +1,7 @@
 //! The planner as it was first: it looks at the queues of all ranks for each structure. What the other is checked against.
 
 use super::ranked::Ranked;
-use super::{COSTLY_S, Gathered, Item, LONGEST_SHARD, Lot, PARTS, SMALLEST_SHARD_S};
+use super::{COSTLY_S, Candidate, Gathered, Item, LONGEST_SHARD, PARTS, SMALLEST_SHARD_S};
 use mlip_ranks::Rank;
 use std::collections::{BinaryHeap, HashMap};
 
@@ -14,7 +14,7 @@ use std::collections::{BinaryHeap, HashMap};
 #[derive(Debug)]
 pub(super) struct ScanningPlanner<W> {
     /// By the rank that read it.
-    lots: Vec<BinaryHeap<Ranked<Lot<W>>>>,
+    candidates: Vec<BinaryHeap<Ranked<Candidate<W>>>>,
     groups: HashMap<u64, Gathered<W>>,
     /// By rank: the group that it took from last.
     open: Vec<Option<u64>>,
@@ -29,7 +29,7 @@ impl<W> ScanningPlanner<W> {
     pub(super) fn new(ranks: usize, workers: usize) -> Self {
         let ranks = ranks.max(1);
         Self {
-            lots: (0..ranks).map(|_| BinaryHeap::new()).collect(),
+            candidates: (0..ranks).map(|_| BinaryHeap::new()).collect(),
             groups: HashMap::new(),
             open: vec![None; ranks],
             costs: vec![0.0; ranks],
@@ -40,7 +40,7 @@ impl<W> ScanningPlanner<W> {
 
     /// Adds a structure that `home` has read.
     pub(super) fn push(&mut self, home: Rank, item: Item<W>) {
-        self.put(home.index().min(self.lots.len() - 1), item);
+        self.put(home.index().min(self.candidates.len() - 1), item);
     }
 
     fn put(&mut self, place: usize, mut item: Item<W>) {
@@ -49,7 +49,7 @@ impl<W> ScanningPlanner<W> {
         let Item { entry, cost, .. } = item;
         let Some(group) = item.group else {
             self.costs[place] += f64::from(cost);
-            self.lots[place].push(Ranked { cost, entry, content: Lot::One(item) });
+            self.candidates[place].push(Ranked { cost, entry, content: Candidate::One(item) });
             return;
         };
         let new = || Gathered { home: place, items: BinaryHeap::new(), cost: 0.0, begun: false };
@@ -60,20 +60,20 @@ impl<W> ScanningPlanner<W> {
         let leads = gathered.items.peek().is_none_or(|top| top.cost < cost);
         gathered.items.push(Ranked { cost, entry, content: item });
         if leads && !gathered.begun {
-            self.lots[gathered.home].push(Ranked { cost, entry, content: Lot::Group(group.key) });
+            self.candidates[gathered.home].push(Ranked { cost, entry, content: Candidate::Group(group.key) });
         }
     }
 
     /// Predicts anew what is not handed out yet: cost of a structure, and what it saves after others of its group.
     pub(super) fn predict(&mut self, predict: impl Fn(&W) -> (f32, f32)) {
-        let lots: Vec<_> = self.lots.iter_mut().map(std::mem::take).collect();
+        let candidates: Vec<_> = self.candidates.iter_mut().map(std::mem::take).collect();
         let groups = std::mem::take(&mut self.groups);
         self.costs.fill(0.0);
         self.remaining = 0;
-        let singles = lots.into_iter().enumerate().flat_map(|(place, heap)| {
-            heap.into_iter().filter_map(move |lot| match lot.content {
-                Lot::One(item) => Some((place, item)),
-                Lot::Group(_) => None,
+        let singles = candidates.into_iter().enumerate().flat_map(|(place, heap)| {
+            heap.into_iter().filter_map(move |candidate| match candidate.content {
+                Candidate::One(item) => Some((place, item)),
+                Candidate::Group(_) => None,
             })
         });
         let members = groups
@@ -114,21 +114,23 @@ impl<W> ScanningPlanner<W> {
     /// The next structure for a rank. What costs more than `urgent` goes before the rest of its group.
     fn take(&mut self, rank: Rank, urgent: f64) -> Option<Item<W>> {
         self.drop_stale_lots();
-        let own = rank.index().min(self.lots.len() - 1);
+        let own = rank.index().min(self.candidates.len() - 1);
         if let Some(key) = self.open[own].filter(|key| self.groups.contains_key(key))
-            && !self.lots.iter().filter_map(BinaryHeap::peek).any(|lot| f64::from(lot.cost) > urgent)
+            && !self.candidates.iter().filter_map(BinaryHeap::peek).any(|candidate| f64::from(candidate.cost) > urgent)
         {
             return self.take_of_group(key, true);
         }
-        let Some(lot) = self.source(own).and_then(|place| self.lots[place].pop().map(|lot| (place, lot))) else {
+        let Some(candidate) =
+            self.source(own).and_then(|place| self.candidates[place].pop().map(|candidate| (place, candidate)))
+        else {
             // What is left belongs to groups that others have begun.
             let costliest = self.groups.iter().max_by(|a, b| a.1.cost.total_cmp(&b.1.cost).then(b.0.cmp(a.0)));
             let key = *costliest?.0;
             let prepared = self.open[own].replace(key) == Some(key);
             return self.take_of_group(key, prepared);
         };
-        match lot {
-            (place, Ranked { cost, content: Lot::One(item), .. }) => {
+        match candidate {
+            (place, Ranked { cost, content: Candidate::One(item), .. }) => {
                 self.remaining -= 1;
                 self.costs[place] -= f64::from(cost);
                 if self.remaining == 0 {
@@ -137,7 +139,7 @@ impl<W> ScanningPlanner<W> {
                 }
                 Some(item)
             }
-            (_, Ranked { content: Lot::Group(key), .. }) => {
+            (_, Ranked { content: Candidate::Group(key), .. }) => {
                 let before = self.open[own].replace(key);
                 if let Some(left) = before.filter(|left| *left != key) {
                     self.offer_again(left);
@@ -175,15 +177,19 @@ impl<W> ScanningPlanner<W> {
         let Some(gathered) = self.groups.get_mut(&key) else { return };
         gathered.begun = false;
         if let Some(top) = gathered.items.peek() {
-            self.lots[gathered.home].push(Ranked { cost: top.cost, entry: top.entry, content: Lot::Group(key) });
+            self.candidates[gathered.home].push(Ranked {
+                cost: top.cost,
+                entry: top.entry,
+                content: Candidate::Group(key),
+            });
         }
     }
 
     fn drop_stale_lots(&mut self) {
-        for heap in &mut self.lots {
-            let is_stale = |lot: &Ranked<Lot<W>>| match &lot.content {
-                Lot::One(_) => false,
-                Lot::Group(key) => self.groups.get(key).is_none_or(|gathered| gathered.begun),
+        for heap in &mut self.candidates {
+            let is_stale = |candidate: &Ranked<Candidate<W>>| match &candidate.content {
+                Candidate::One(_) => false,
+                Candidate::Group(key) => self.groups.get(key).is_none_or(|gathered| gathered.begun),
             };
             while heap.peek().is_some_and(is_stale) {
                 heap.pop();
@@ -193,17 +199,17 @@ impl<W> ScanningPlanner<W> {
 
     /// Whose structures a rank takes next.
     fn source(&self, own: usize) -> Option<usize> {
-        let top = |place: usize| self.lots[place].peek().map_or(0.0, |lot| lot.cost);
+        let top = |place: usize| self.candidates[place].peek().map_or(0.0, |candidate| candidate.cost);
         // A rank that happens to have read several costly structures must not be left alone with them.
-        let costliest = (0..self.lots.len()).max_by(|a, b| top(*a).total_cmp(&top(*b)).then(b.cmp(a)))?;
+        let costliest = (0..self.candidates.len()).max_by(|a, b| top(*a).total_cmp(&top(*b)).then(b.cmp(a)))?;
         if top(costliest) > COSTLY_S && top(costliest) > top(own) {
             return Some(costliest);
         }
-        if !self.lots[own].is_empty() {
+        if !self.candidates[own].is_empty() {
             return Some(own);
         }
-        (0..self.lots.len())
-            .filter(|place| !self.lots[*place].is_empty())
+        (0..self.candidates.len())
+            .filter(|place| !self.candidates[*place].is_empty())
             .max_by(|a, b| self.costs[*a].total_cmp(&self.costs[*b]).then(b.cmp(a)))
     }
 }

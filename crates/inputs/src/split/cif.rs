@@ -49,7 +49,7 @@ impl<R: BufRead> CifBlocks<R> {
                 self.block.piece = Some(Piece { byte_offset, length: 0, first_line, code, is_structure: true });
             }
             if !self.in_text {
-                look(line, &mut self.block);
+                note_line(line, &mut self.block);
             }
             if let Block { piece: Some(piece), has_cell: true, has_atoms: true } = before {
                 return Ok(Some(Piece { length: byte_offset - piece.byte_offset, ..piece }));
@@ -65,7 +65,7 @@ fn block_code(line: &[u8]) -> Option<String> {
     head.eq_ignore_ascii_case(b"data_").then(|| String::from_utf8_lossy(code).into_owned())
 }
 
-fn look(line: &[u8], block: &mut Block) {
+fn note_line(line: &[u8], block: &mut Block) {
     if !line.contains(&b'_') {
         return;
     }

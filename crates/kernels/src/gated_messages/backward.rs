@@ -85,7 +85,7 @@ fn run<V: Vector, const N: usize>(backward: Serial<'_, '_, V::Scalar>) {
             for (z, dz) in z.chunks_exact(w).zip(dz.chunks_exact_mut(w)).take(2 * n) {
                 let (z, mut lanes): ([V; N], [V; N]) = (load(z), load(dz));
                 for k in 0..N {
-                    lanes[k] = math::settle(lanes[k].mul(silu_slope(z[k])));
+                    lanes[k] = math::flush_tiny(lanes[k].mul(silu_slope(z[k])));
                 }
                 store(lanes, dz);
             }

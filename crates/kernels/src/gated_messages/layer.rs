@@ -106,7 +106,7 @@ impl<T> GatedMessages<T> {
     }
 
     /// Bytes a row that [`Saved`] takes.
-    pub fn saved_bytes_a_row(&self) -> usize {
+    pub fn saved_bytes_per_row(&self) -> usize {
         2 * self.width * size_of::<T>() * if self.keeps_z() { 2 } else { 1 }
     }
 }

@@ -111,7 +111,7 @@ pub(super) fn add_later<T: Real>(tables: &mut [(&mut [T], usize)], later: &mut [
     let n_owners = threads::worthwhile(n, GRAIN);
     let mut owners: Vec<Vec<Share<'_, T>>> = (0..n_owners).map(|_| Vec::new()).collect();
     for (values, stride) in tables {
-        let shares = threads::deal(values, *stride, n_owners);
+        let shares = threads::divide_rows(values, *stride, n_owners);
         owners.iter_mut().zip(shares).for_each(|(owner, share)| owner.push(share));
     }
     threads::for_each(owners, |mut shares| {

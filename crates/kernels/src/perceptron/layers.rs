@@ -120,7 +120,7 @@ pub fn silu_backward_rows<T: Real>(z: &[T], gradient: &mut [T], set: Instruction
             let Self(z, gradient) = self;
             for at in (0..z.len()).step_by(V::LANES) {
                 let slope = silu_slope(V::load_padded(z, at, T::default()));
-                math::settle(V::load_padded(gradient, at, T::default()).mul(slope)).store_padded(gradient, at);
+                math::flush_tiny(V::load_padded(gradient, at, T::default()).mul(slope)).store_padded(gradient, at);
             }
         }
     }

@@ -69,7 +69,7 @@ pub fn exp<V: Vector>(x: V) -> V {
 /// Saturated gates make such numbers all the time. Where one is denormal, Intel's processors take a hundred
 /// cycles for an operation: CHGNet took five times as long.
 #[inline(always)]
-pub fn settle<V: Vector>(x: V) -> V {
+pub fn flush_tiny<V: Vector>(x: V) -> V {
     let quantum = V::splat(V::Scalar::NEGLIGIBLE);
     x.add(quantum).sub(quantum)
 }

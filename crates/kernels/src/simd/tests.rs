@@ -18,7 +18,7 @@ impl<T: Real> Kernel<T> for Apply<'_, T> {
                 "exp" => math::exp(x),
                 "sigmoid" => math::sigmoid(x),
                 "sin" => math::sin(x),
-                "settle" => math::settle(x),
+                "flush_tiny" => math::flush_tiny(x),
                 _ => math::cos(x),
             };
             y.store(to);
@@ -70,12 +70,13 @@ fn settling_drops_what_is_negligible_and_nothing_else() {
     fn check<T: Real>(kept: &[f64], dropped: &[f64]) {
         for set in InstructionSet::available() {
             let lanes = set.lanes::<T>();
-            let settle = |x: f64| T::run(Apply { values: &vec![T::real(x); lanes], function: "settle" }, set)[0];
+            let flush_tiny =
+                |x: f64| T::run(Apply { values: &vec![T::real(x); lanes], function: "flush_tiny" }, set)[0];
             for x in kept {
-                assert_eq!(settle(*x).wide(), T::real(*x).wide(), "{set:?}");
+                assert_eq!(flush_tiny(*x).wide(), T::real(*x).wide(), "{set:?}");
             }
             for x in dropped {
-                assert_eq!(settle(*x).wide(), 0.0, "{set:?}: {x:e}");
+                assert_eq!(flush_tiny(*x).wide(), 0.0, "{set:?}: {x:e}");
             }
         }
     }

@@ -99,7 +99,7 @@ pub trait Real:
     const EXP_TERMS: usize;
     /// The same for the sine on [-π/2, π/2].
     const SIN_TERMS: usize;
-    /// Numbers far below this are zero to a network, see [`settle`](super::math::settle).
+    /// Numbers far below this are zero to a network, see [`flush_tiny`](super::math::flush_tiny).
     const NEGLIGIBLE: Self;
     /// Largest argument that `exp` takes without overflow.
     const EXP_LIMIT: f64;

@@ -1,7 +1,7 @@
 //! From the vectors of pairs to the first features of bonds and angles.
 
 use super::config::Config;
-use super::convolution::ROWS_A_THREAD;
+use super::convolution::ROWS_PER_THREAD;
 use super::graph::Graph;
 use super::packed::BasisWeights;
 use mlip_kernels::basis::{FourierBasis, SineBasis, SinePoint, fourier_backward};
@@ -51,7 +51,7 @@ impl<T: Real> BondBasis<'_, T> {
         let n = distances.len() * width;
         let mut values = vec![T::default(); n];
         let mut slope_values = vec![T::default(); if slopes { n } else { 0 }];
-        let ranges = threads::ranges(distances.len(), 1, ROWS_A_THREAD);
+        let ranges = threads::ranges(distances.len(), 1, ROWS_PER_THREAD);
         let slope_parts = threads::split(&mut slope_values, if slopes { width } else { 0 }, &ranges);
         let parts = threads::split(&mut values, width, &ranges).into_iter().zip(slope_parts).zip(ranges);
         threads::for_each(parts.collect(), |((values, slopes), range): ((&mut [T], _), Range<usize>)| {
@@ -156,7 +156,7 @@ impl<T: Real> AngleBasis<'_, T> {
     fn basis(&self, vectors: &[f64]) -> Vec<T> {
         let (frequencies, matrix) = (&self.weights.angle_frequencies, &self.weights.angle.forward);
         let mut values = vec![T::default(); self.graph.n_angles() * matrix.depth()];
-        threads::for_each_rows(&mut values, matrix.depth(), ROWS_A_THREAD, |first, values| {
+        threads::for_each_rows(&mut values, matrix.depth(), ROWS_PER_THREAD, |first, values| {
             let range = first..first + values.len() / matrix.depth();
             let angles = self.angles(vectors, range).map(|angle| T::real(angle.theta)).collect::<Vec<_>>();
             T::run(FourierBasis { frequencies, angles: &angles, values }, matrix.set());
@@ -180,7 +180,7 @@ impl<T: Real> AngleBasis<'_, T> {
         let width = self.weights.angle.forward.depth();
         // `∂E/∂vector` of both bonds of each angle.
         let mut slopes = vec![[[0.0; 3]; 2]; self.graph.n_angles()];
-        threads::for_each_rows(&mut slopes, 1, ROWS_A_THREAD, |first, slopes| {
+        threads::for_each_rows(&mut slopes, 1, ROWS_PER_THREAD, |first, slopes| {
             let range = first..first + slopes.len();
             let of_part = range.start * width..range.end * width;
             let by_theta = fourier_backward(&self.weights.angle_frequencies, &basis[of_part.clone()], &inner[of_part]);

@@ -62,7 +62,7 @@ struct Projections<T> {
 }
 
 /// A thread is given at least so many rows to copy or so many angles to measure: some 10 µs.
-pub(super) const ROWS_A_THREAD: usize = 1024;
+pub(super) const ROWS_PER_THREAD: usize = 1024;
 
 const NODES: usize = 0;
 const BONDS: usize = 1;
@@ -101,7 +101,7 @@ impl<T: Real> Convolution<'_, T> {
     fn short_features(&self, bonds: &[T]) -> Vec<T> {
         let d = self.width();
         let mut short = vec![T::default(); self.graph.bonds.len() * d];
-        threads::for_each_rows(&mut short, d, ROWS_A_THREAD, |first, short| {
+        threads::for_each_rows(&mut short, d, ROWS_PER_THREAD, |first, short| {
             for (pair, row) in self.graph.bonds[first..].iter().zip(short.chunks_exact_mut(d)) {
                 row.copy_from_slice(&bonds[*pair as usize * 3 * d..][..d]);
             }

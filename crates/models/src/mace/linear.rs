@@ -5,7 +5,7 @@ use mlip_kernels::simd::{InstructionSet, Real};
 use mlip_kernels::threads;
 
 /// A thread is given at least so many atoms: what is done for one takes some µs.
-pub(super) const ATOMS_A_THREAD: usize = 16;
+pub(super) const ATOMS_PER_THREAD: usize = 16;
 
 /// Where the numbers of an atom lie: for each l its 2l + 1 components, each a row of some width.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,7 +144,7 @@ impl<T: Real> ElementLinear<T> {
     /// Adds the image of `input` to `output`, atom by atom.
     pub(super) fn forward(&self, elements: &[u16], input: &[T], output: &mut [T]) {
         let Some(Linear { from, to, .. }) = self.elements.first() else { return };
-        threads::for_each_rows(output, to.stride, ATOMS_A_THREAD, |first, output| {
+        threads::for_each_rows(output, to.stride, ATOMS_PER_THREAD, |first, output| {
             let atoms = input[first * from.stride..].chunks_exact(from.stride).zip(output.chunks_exact_mut(to.stride));
             for (element, (input, output)) in elements[first..].iter().zip(atoms) {
                 self.elements[usize::from(*element)].forward(input, output);
@@ -155,7 +155,7 @@ impl<T: Real> ElementLinear<T> {
     /// Adds to the gradient of the input what comes from that of the output.
     pub(super) fn backward(&self, elements: &[u16], output: &[T], input: &mut [T]) {
         let Some(Linear { from, to, .. }) = self.elements.first() else { return };
-        threads::for_each_rows(input, from.stride, ATOMS_A_THREAD, |first, input| {
+        threads::for_each_rows(input, from.stride, ATOMS_PER_THREAD, |first, input| {
             let atoms = output[first * to.stride..].chunks_exact(to.stride).zip(input.chunks_exact_mut(from.stride));
             for (element, (output, input)) in elements[first..].iter().zip(atoms) {
                 self.elements[usize::from(*element)].backward(output, input);

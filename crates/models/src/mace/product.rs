@@ -2,7 +2,7 @@
 
 use super::config::{Config, LayerConfig};
 use super::file::{FileError, ModelFile};
-use super::linear::{ATOMS_A_THREAD, Linear, Rows};
+use super::linear::{ATOMS_PER_THREAD, Linear, Rows};
 use super::parameters::{Channels, linear};
 use mlip_kernels::simd::{InstructionSet, Real};
 use mlip_kernels::symmetric_contraction::{Coefficients, Polynomials};
@@ -139,7 +139,7 @@ impl<T: Real> Product<T> {
     pub(super) fn contract(&self, elements: &[u16], messages: &[T]) -> Vec<T> {
         let mut contracted = self.features.zeros(elements.len());
         let (from, to) = (self.messages.stride, self.features.stride);
-        threads::for_each_rows(&mut contracted, to, ATOMS_A_THREAD, |first, contracted| {
+        threads::for_each_rows(&mut contracted, to, ATOMS_PER_THREAD, |first, contracted| {
             let atoms = messages[first * from..].chunks_exact(from).zip(contracted.chunks_exact_mut(to));
             for (element, (messages, contracted)) in elements[first..].iter().zip(atoms) {
                 self.polynomials.forward(self.of(*element), messages, contracted);
@@ -159,7 +159,7 @@ impl<T: Real> Product<T> {
         self.linear.backward(features, &mut contracted);
         let mut gradient = self.messages.zeros(elements.len());
         let (from, to) = (self.messages.stride, self.features.stride);
-        threads::for_each_rows(&mut gradient, from, ATOMS_A_THREAD, |first, gradient| {
+        threads::for_each_rows(&mut gradient, from, ATOMS_PER_THREAD, |first, gradient| {
             let atoms = messages[first * from..].chunks_exact(from).zip(contracted[first * to..].chunks_exact(to));
             let atoms = atoms.zip(gradient.chunks_exact_mut(from));
             for (element, ((messages, contracted), gradient)) in elements[first..].iter().zip(atoms) {

@@ -117,7 +117,7 @@ impl<T: Real> Arena<T> {
     /// Room for the activations of `n_rows` rows.
     pub(crate) fn keep(&mut self, n_rows: usize, hidden: usize, latent: usize) -> Kept {
         let start = self.used;
-        self.used += n_rows * Kept::numbers_a_row(hidden, latent);
+        self.used += n_rows * Kept::numbers_per_row(hidden, latent);
         assert!(self.used <= self.numbers.len(), "{} numbers in an arena of {}", self.used, self.numbers.len());
         Kept { start: Some(start), n_rows }
     }
@@ -128,7 +128,7 @@ impl Kept {
     pub(crate) const NOTHING: Self = Self { start: None, n_rows: 0 };
 
     /// Numbers that a row takes.
-    pub(crate) fn numbers_a_row(hidden: usize, latent: usize) -> usize {
+    pub(crate) fn numbers_per_row(hidden: usize, latent: usize) -> usize {
         2 * hidden + latent
     }
 

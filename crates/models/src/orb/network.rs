@@ -38,8 +38,8 @@ struct Pass<T> {
 
 impl<T: Real> Network<T> {
     /// Bytes that one perceptron over edges keeps a row.
-    pub(crate) fn kept_bytes_an_edge(shape: &Shape) -> usize {
-        Kept::numbers_a_row(shape.hidden, shape.latent) * size_of::<T>()
+    pub(crate) fn kept_bytes_per_edge(shape: &Shape) -> usize {
+        Kept::numbers_per_row(shape.hidden, shape.latent) * size_of::<T>()
     }
 
     /// Room for an evaluation.
@@ -50,7 +50,7 @@ impl<T: Real> Network<T> {
 
     /// Keeps as much as fits.
     pub(crate) fn plan(shape: &Shape, n_edges: usize, gradient: bool, limit_bytes: usize) -> Plan {
-        let one = n_edges * Self::kept_bytes_an_edge(shape);
+        let one = n_edges * Self::kept_bytes_per_edge(shape);
         let kept = limit_bytes.checked_div(one).unwrap_or(usize::MAX).min(shape.n_layers + 1);
         Plan { gradient, kept: if gradient { kept } else { 0 } }
     }
@@ -70,7 +70,7 @@ impl<T: Real> Network<T> {
         let Shape { latent, hidden, n_layers, .. } = self.shape;
         let encoder = Encoder { weights: &self.weights, graph };
         let n_rows = plan.kept * graph.n_edges() + if plan.gradient { n_layers * graph.n_atoms() } else { 0 };
-        scratch.arena = Arena::with_room(n_rows * Kept::numbers_a_row(hidden, latent));
+        scratch.arena = Arena::with_room(n_rows * Kept::numbers_per_row(hidden, latent));
         let encoder_kept = match plan.kept > n_layers {
             true => scratch.arena.keep(graph.n_edges(), hidden, latent),
             false => Kept::NOTHING,

@@ -154,7 +154,7 @@ impl OrbModel {
         let Shape { latent, hidden, n_layers, n_radial, .. } = self.shape;
         let conservative = self.variant.kind == Kind::Conservative;
         let plan = Network::<T>::plan(&self.shape, n_edges, conservative, self.kept_bytes);
-        let kept = plan.kept * n_edges * Network::<T>::kept_bytes_an_edge(&self.shape);
+        let kept = plan.kept * n_edges * Network::<T>::kept_bytes_per_edge(&self.shape);
         // Input of the layers that are computed twice, features and gradients of edges, and what a graph takes.
         let twice = if conservative { (n_layers + 1).saturating_sub(plan.kept) } else { 0 };
         let edges = n_edges * ((latent * (twice + 2) + 4 * n_layers) * size_of::<T>() + 400);

@@ -38,7 +38,7 @@ pub struct CacheIndex {
 }
 
 impl CacheIndex {
-    /// A file without a name will lie in this folder once there are many results; in that for temporary files if the
+    /// A temporary file will lie in this folder once there are many results; in that for temporary files if the
     /// path is empty.
     pub fn new(folder: &Path) -> Self {
         Self { places: Table::new(folder) }

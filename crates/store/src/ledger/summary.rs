@@ -26,7 +26,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Of no journal yet. A file without a name will lie in this folder once there are many records; in that for
+    /// Of no journal yet. A temporary file will lie in this folder once there are many records; in that for
     /// temporary files if the path is empty.
     pub fn new(folder: &Path) -> Self {
         Self {

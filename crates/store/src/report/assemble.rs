@@ -86,7 +86,7 @@ where
 }
 
 /// Jobs that are done together, for each thread.
-const JOBS_A_THREAD: usize = 4;
+const JOBS_PER_THREAD: usize = 4;
 
 /// Writes `RUN/report` from the journals alone, on so many threads, without other ranks.
 ///
@@ -107,7 +107,7 @@ pub fn report_from_journals<E: Into<Box<dyn Error + Send + Sync>>>(
     let mut writer = ReportWriter::create(run_dir, plan)?;
     let mut jobs = TableJobs::new(run_dir, plan, &ledger, entries.into_iter());
     loop {
-        let some = jobs.by_ref().take(JOBS_A_THREAD * threads.max(1)).collect::<Result<Vec<_>, _>>()?;
+        let some = jobs.by_ref().take(JOBS_PER_THREAD * threads.max(1)).collect::<Result<Vec<_>, _>>()?;
         if some.is_empty() {
             return writer.finish(provenance, &ledger);
         }

@@ -17,7 +17,7 @@ use mlip_kernels::simd::{InstructionSet, Real};
 /// Pairs whose radial weights are held at once: they stay in the second-level cache.
 pub(super) const BLOCK: usize = 16;
 /// Blocks between two looks at the deadline.
-const BLOCKS_A_LOOK: usize = 64;
+const BLOCKS_PER_CHECK: usize = 64;
 
 /// Where radial weights come from.
 pub(in crate::mace) enum Radial<T> {
@@ -179,7 +179,7 @@ impl<T: Real> Edges<T> {
             if edges.is_empty() {
                 break;
             }
-            if number % BLOCKS_A_LOOK == 0 {
+            if number % BLOCKS_PER_CHECK == 0 {
                 context.deadline.check()?;
             }
             let of_block;

@@ -60,7 +60,7 @@ fn cost(work: &[Work], factors: &[f64]) -> (f32, f32) {
 type Trouble = Box<dyn Error + Send + Sync>;
 
 impl Coordinator {
-    /// `workers` are the structure workers of each rank. What grows with the list goes into files without a name in
+    /// `workers` are the structure workers of each rank. What grows with the list goes into temporary files in
     /// `folder`.
     pub(crate) fn new(
         folder: &Path,
@@ -93,7 +93,7 @@ impl Coordinator {
     }
 
     /// Takes in what a rank reports; what follows from it at once.
-    pub(crate) fn hear(&mut self, from: Rank, report: &Report) -> Result<Vec<(Rank, Order)>, Trouble> {
+    pub(crate) fn take_in(&mut self, from: Rank, report: &Report) -> Result<Vec<(Rank, Order)>, Trouble> {
         let mut orders = Vec::new();
         match report {
             Report::Read(answers) => {
@@ -104,7 +104,7 @@ impl Coordinator {
                 for answer in answers {
                     items.extend(self.plan_for(answer)?);
                 }
-                if let Some(order) = self.taste(from, &mut items)? {
+                if let Some(order) = self.first_structures(from, &mut items)? {
                     orders.push((from, order));
                 }
                 items.into_iter().for_each(|item| self.planner.push(from, item));
@@ -207,19 +207,19 @@ impl Coordinator {
 
     /// While the survey goes on, a rank computes the cheapest structures of its first entries: a
     /// first result within a moment tells that all is well.
-    fn taste(&mut self, rank: Rank, items: &mut Vec<Item<Treatments>>) -> Result<Option<Order>, Trouble> {
+    fn first_structures(&mut self, rank: Rank, items: &mut Vec<Item<Treatments>>) -> Result<Option<Order>, Trouble> {
         let Some(state) = self.ranks.get_mut(rank.index()) else { return Ok(None) };
-        if state.tasted || items.is_empty() {
+        if state.has_first || items.is_empty() {
             return Ok(None);
         }
-        state.tasted = true;
+        state.has_first = true;
         items.sort_by(|a, b| b.cost.total_cmp(&a.cost).then(b.entry.cmp(&a.entry)));
         let first = items.split_off(items.len().saturating_sub(state.workers));
         self.assign(rank, first, false).map(Some)
     }
 
     /// What every rank that runs low is to do next.
-    pub(crate) fn deal(&mut self) -> Result<Vec<(Rank, Order)>, Trouble> {
+    pub(crate) fn hand_out(&mut self) -> Result<Vec<(Rank, Order)>, Trouble> {
         let mut orders = Vec::new();
         self.first_to_read = (self.first_to_read + 1) % self.ranks.len().max(1);
         for turn in 0..self.ranks.len() {
