@@ -11,7 +11,7 @@ mod tests;
 use mlip_ranks::Rank;
 use ranked::{Cost, Ranked};
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use tournament::Tournament;
 
 /// A structure with something to compute.
@@ -72,7 +72,10 @@ pub struct Planner<W> {
     tops: Tournament<f32>,
     /// By rank: the sum of costs; `None` where nothing waits.
     loads: Tournament<Option<Cost>>,
-    /// Ranks of which the two before do not know the latest.
+    /// How many candidates of each group stand in the queues of which ranks: one that was used up and comes up again elsewhere
+    /// leaves some behind.
+    places: HashMap<u64, BTreeMap<usize, u32>>,
+    /// Ranks of which `tops` and `loads` do not know the latest.
     changed: Vec<usize>,
     /// All groups by what is left of them.
     by_cost: BTreeSet<(Cost, Reverse<u64>)>,
@@ -121,6 +124,7 @@ impl<W> Planner<W> {
             costs: vec![0.0; ranks],
             tops: Tournament::new(ranks, 0.0, f32::total_cmp),
             loads: Tournament::new(ranks, None, Ord::cmp),
+            places: HashMap::new(),
             changed: Vec::new(),
             by_cost: BTreeSet::new(),
             remaining: 0,
@@ -155,6 +159,7 @@ impl<W> Planner<W> {
         gathered.items.push(Ranked { cost, entry, content: item });
         if leads && !gathered.begun {
             self.candidates[gathered.home].push(Ranked { cost, entry, content: Candidate::Group(group.key) });
+            *self.places.entry(group.key).or_default().entry(gathered.home).or_default() += 1;
         }
     }
 
@@ -164,6 +169,7 @@ impl<W> Planner<W> {
         let groups = std::mem::take(&mut self.groups);
         self.costs.fill(0.0);
         self.by_cost.clear();
+        self.places.clear();
         self.changed = (0..self.candidates.len()).collect();
         self.remaining = 0;
         let singles = candidates.into_iter().enumerate().flat_map(|(place, heap)| {
@@ -240,7 +246,8 @@ impl<W> Planner<W> {
                 }
                 Some(item)
             }
-            (_, Ranked { content: Candidate::Group(key), .. }) => {
+            (place, Ranked { content: Candidate::Group(key), .. }) => {
+                forget_candidate(&mut self.places, key, place);
                 let before = self.open[own].replace(key);
                 if let Some(left) = before.filter(|left| *left != key) {
                     self.offer_again(left);
@@ -248,6 +255,7 @@ impl<W> Planner<W> {
                 if let Some(gathered) = self.groups.get_mut(&key) {
                     gathered.begun = true;
                 }
+                self.mark_group(key);
                 self.take_of_group(key, before == Some(key))
             }
         }
@@ -264,6 +272,7 @@ impl<W> Planner<W> {
         self.changed.push(gathered.home);
         if gathered.items.is_empty() {
             self.groups.remove(&key);
+            self.mark_group(key);
         } else {
             self.by_cost.insert((Cost(gathered.cost), Reverse(key)));
         }
@@ -288,7 +297,13 @@ impl<W> Planner<W> {
                 entry: top.entry,
                 content: Candidate::Group(key),
             });
+            *self.places.entry(key).or_default().entry(gathered.home).or_default() += 1;
         }
+    }
+
+    /// What becomes of a group may take the meaning from candidates of several ranks.
+    fn mark_group(&mut self, key: u64) {
+        self.changed.extend(self.places.get(&key).into_iter().flat_map(BTreeMap::keys));
     }
 
     /// Drops candidates without meaning from the fronts of queues that changed, and notes what stands there now. Only what
@@ -301,7 +316,9 @@ impl<W> Planner<W> {
                 Candidate::Group(key) => self.groups.get(key).is_none_or(|gathered| gathered.begun),
             };
             while heap.peek().is_some_and(is_stale) {
-                heap.pop();
+                if let Some(Ranked { content: Candidate::Group(key), .. }) = heap.pop() {
+                    forget_candidate(&mut self.places, key, place);
+                }
             }
             self.tops.set(place, heap.peek().map_or(0.0, |candidate| candidate.cost));
             self.loads.set(place, (!heap.is_empty()).then_some(Cost(self.costs[place])));
@@ -321,5 +338,19 @@ impl<W> Planner<W> {
         }
         let busiest = self.loads.first();
         self.loads.key(busiest).map(|_| busiest)
+    }
+}
+
+/// A candidate of a group was taken out of the queue of a rank.
+fn forget_candidate(places: &mut HashMap<u64, BTreeMap<usize, u32>>, key: u64, place: usize) {
+    let Some(of_group) = places.get_mut(&key) else { return };
+    if let Some(candidates) = of_group.get_mut(&place) {
+        *candidates -= 1;
+        if *candidates == 0 {
+            of_group.remove(&place);
+        }
+    }
+    if of_group.is_empty() {
+        places.remove(&key);
     }
 }
