@@ -20,7 +20,7 @@ pub use engine::{Engine, EngineResources};
 pub use evaluation::{Deadline, DeviceError, PredictError, Request};
 pub use failure::{Failure, FailureKind};
 pub use lattice::{Frame, Lattice};
-pub use potential::{EngineKind, LoadOptions, Potential, PotentialId, Precision, Preparation};
+pub use potential::{EngineKind, Potential, PotentialId, Precision, Preparation};
 pub use prediction::Prediction;
 pub use species::Species;
 pub use structure::Structure;

@@ -45,33 +45,6 @@ impl fmt::Display for EngineKind {
     }
 }
 
-/// How a potential is to be loaded. A setting that a potential does not have is an error of its loader.
-///
-/// Ranks send it to each other field by field, so no field may be skipped.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LoadOptions {
-    /// Precision of the evaluation.
-    pub precision: Precision,
-    /// Head of a checkpoint with several (MACE).
-    pub head: Option<String>,
-    /// Task of a checkpoint with several (UMA): `omat`, `omol`, …
-    pub task: Option<String>,
-    /// Total charge, elementary charges (UMA).
-    pub charge: Option<i32>,
-    /// Spin multiplicity (UMA).
-    pub spin: Option<i32>,
-    /// The radial networks themselves instead of their tables (MACE).
-    pub exact_radial: bool,
-}
-
-impl LoadOptions {
-    /// Nothing but a precision.
-    pub fn with_precision(precision: Precision) -> Self {
-        Self { precision, ..Self::default() }
-    }
-}
-
 /// What makes two evaluations the same physics: part of every task key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
