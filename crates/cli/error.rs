@@ -5,14 +5,14 @@ use std::error::Error;
 
 /// An error with what to do about it.
 #[derive(Debug)]
-pub(crate) struct Complaint {
+pub(crate) struct CommandError {
     message: String,
     causes: Vec<String>,
     hint: Option<String>,
     code: ExitCode,
 }
 
-impl Complaint {
+impl CommandError {
     /// A sentence.
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), causes: Vec::new(), hint: None, code: ExitCode::Error }
@@ -20,13 +20,13 @@ impl Complaint {
 
     /// An error and its causes.
     pub(crate) fn from_error(error: &(dyn Error + 'static)) -> Self {
-        let mut complaint = Self::new(error.to_string());
+        let mut said = Self::new(error.to_string());
         let mut source = error.source();
         while let Some(cause) = source {
-            complaint.causes.push(cause.to_string());
+            said.causes.push(cause.to_string());
             source = cause.source();
         }
-        complaint
+        said
     }
 
     /// What was tried; the error becomes its cause.
@@ -58,7 +58,7 @@ impl Complaint {
     }
 
     /// Says it on stderr.
-    pub(crate) fn tell(&self) {
+    pub(crate) fn print(&self) {
         eprintln!("error: {}", self.message);
         for cause in &self.causes {
             eprintln!("  cause: {cause}");
@@ -69,7 +69,7 @@ impl Complaint {
     }
 }
 
-impl Complaint {
+impl CommandError {
     /// Why a run cannot begin, go on or be looked at, and what to do about it.
     pub(crate) fn of_run(error: mlip_run::Error) -> Self {
         use mlip_run::Error;
@@ -93,14 +93,17 @@ impl Complaint {
             Error::SamePotential { .. } => {
                 said.hint("leave one out, or give it another checkpoint, precision, engine or option").usage()
             }
-            Error::SameLabel { .. } | Error::NoSuchPotential { .. } | Error::Threads(_) => said.usage(),
+            Error::NoSuchPotential { known, .. } => {
+                said.hint(format!("its potentials are {}", known.join(", "))).usage()
+            }
+            Error::SameLabel { .. } | Error::Threads(_) => said.usage(),
             Error::Load(_) => said.hint("`mlip-batch models` lists the potentials that this program knows").usage(),
             _ => said,
         }
     }
 }
 
-impl<E: Error + 'static> From<E> for Complaint {
+impl<E: Error + 'static> From<E> for CommandError {
     fn from(error: E) -> Self {
         Self::from_error(&error)
     }

@@ -49,9 +49,9 @@ fn main() -> std::process::ExitCode {
     }
     match commands::dispatch(command) {
         Ok(code) => code.into(),
-        Err(complaint) => {
-            complaint.tell();
-            complaint.code().into()
+        Err(error) => {
+            error.print();
+            error.code().into()
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Potentials as users name them: `[LABEL:]NAME[=FILE][,KEY=VALUE…]`, or a `[[model]]` table of a job file.
 
-use crate::error::Complaint;
+use crate::error::CommandError;
 use mlip_atoms::{EngineKind, Precision};
 use mlip_models::registry::{self, Options, Selection};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
@@ -37,8 +37,8 @@ fn is_word(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
 
-fn refuse(text: &str, what: impl fmt::Display) -> Complaint {
-    Complaint::new(format!("`{text}` names no potential: {what}")).hint(format!("write --model {FORM}")).usage()
+fn refuse(text: &str, what: impl fmt::Display) -> CommandError {
+    CommandError::new(format!("`{text}` names no potential: {what}")).hint(format!("write --model {FORM}")).usage()
 }
 
 /// The place of the next comma with which an option begins: `,KEY=`. Other commas belong to names of files.
@@ -51,7 +51,7 @@ fn next_option(text: &str) -> Option<usize> {
 
 impl Named {
     /// From `[LABEL:]NAME[=FILE][,KEY=VALUE…]`.
-    pub(crate) fn parse(text: &str) -> Result<Self, Complaint> {
+    pub(crate) fn parse(text: &str) -> Result<Self, CommandError> {
         let end_of_label = text.find(':').filter(|colon| text.find('=').is_none_or(|equals| *colon < equals));
         let (label, rest) = match end_of_label.map(|colon| (&text[..colon], &text[colon + 1..])) {
             Some((label, rest)) if is_word(label) => (Some(label.to_owned()), rest),
@@ -108,11 +108,11 @@ impl Named {
     }
 
     /// The label, name and file that are meant.
-    fn meaning(&self) -> Result<(String, String, Option<PathBuf>), Complaint> {
+    fn meaning(&self) -> Result<(String, String, Option<PathBuf>), CommandError> {
         let (name, file) = match &self.file {
             Some(file) => (self.name.clone(), Some(file.clone())),
             None => registry::identify(&self.name).map_err(|error| {
-                Complaint::from_error(&error)
+                CommandError::from_error(&error)
                     .hint("`mlip-batch models` lists the potentials that this program knows")
                     .usage()
             })?,
@@ -156,17 +156,17 @@ pub(crate) struct Common {
 
 impl Common {
     /// Gives it to the one potential that has this option.
-    pub(crate) fn apply(&self, named: &mut [Named]) -> Result<(), Complaint> {
+    pub(crate) fn apply(&self, named: &mut [Named]) -> Result<(), CommandError> {
         let Self { key, value, wins } = self;
         let flag = key.replace('_', "-");
         let mut having: Vec<&mut Named> = named.iter_mut().filter(|potential| potential.has(key)).collect();
         let labels: Vec<String> = having.iter().map(|potential| potential.described()).collect();
         let [one] = having.as_mut_slice() else {
             return Err(match labels.as_slice() {
-                [] => Complaint::new(format!("--{flag} is given, but none of the potentials has that option"))
+                [] => CommandError::new(format!("--{flag} is given, but none of the potentials has that option"))
                     .hint("`mlip-batch models` says which potential has which options"),
                 [first, ..] => {
-                    Complaint::new(format!("--{flag} {value} may be meant for each of {}", labels.join(", ")))
+                    CommandError::new(format!("--{flag} {value} may be meant for each of {}", labels.join(", ")))
                         .hint(format!("say it with the potential: --model {first}:NAME=FILE,{key}={value}"))
                 }
             }
@@ -174,7 +174,7 @@ impl Common {
         };
         match one.options.get(*key) {
             Some(own) if own != value && wins.is_none() => {
-                Err(Complaint::new(format!("--{flag} {value} contradicts {key}={own} of {}", one.described()))
+                Err(CommandError::new(format!("--{flag} {value} contradicts {key}={own} of {}", one.described()))
                     .hint("say it once")
                     .usage())
             }
@@ -188,24 +188,24 @@ impl Common {
 }
 
 /// What is to be loaded, under labels that differ. Precision and engine hold where a potential says nothing itself.
-pub(crate) fn choose(named: &[Named], precision: Precision, engine: EngineKind) -> Result<Vec<Chosen>, Complaint> {
+pub(crate) fn choose(named: &[Named], precision: Precision, engine: EngineKind) -> Result<Vec<Chosen>, CommandError> {
     let mut chosen: Vec<Chosen> = Vec::with_capacity(named.len());
     for potential in named {
         let (label, name, file) = potential.meaning()?;
         if !is_word(&label) {
-            return Err(Complaint::new(format!("`{label}` cannot be a label"))
+            return Err(CommandError::new(format!("`{label}` cannot be a label"))
                 .hint("a label is a letter, then letters, digits, `_` and `-`")
                 .usage());
         }
         if chosen.iter().any(|other| other.label == label) {
-            return Err(Complaint::new(format!("two potentials have the label `{label}`"))
+            return Err(CommandError::new(format!("two potentials have the label `{label}`"))
                 .hint(format!("give each a label of its own: --model {label}-a:{name}… {label}-b:{name}…"))
                 .usage());
         }
         let mut options = potential.options.clone();
         let mut take = |key: &str, known: &[&str]| match options.remove(key) {
             Some(value) if !known.contains(&value.as_str()) => {
-                Err(Complaint::new(format!("{key}={value} of {label}: expected {}", known.join(" or "))).usage())
+                Err(CommandError::new(format!("{key}={value} of {label}: expected {}", known.join(" or "))).usage())
             }
             value => Ok(value),
         };
@@ -290,7 +290,7 @@ mod tests {
         format!("{:?}", Named::parse(text).unwrap_err())
     }
 
-    fn chosen(texts: &[&str]) -> Result<Vec<Chosen>, Complaint> {
+    fn chosen(texts: &[&str]) -> Result<Vec<Chosen>, CommandError> {
         let named = texts.iter().map(|text| Named::parse(text)).collect::<Result<Vec<_>, _>>()?;
         choose(&named, Precision::F32, EngineKind::Native)
     }

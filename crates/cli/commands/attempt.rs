@@ -1,7 +1,7 @@
 //! One attempt of a run, common to `run` and `resume`.
 
 use crate::args::AttemptArgs;
-use crate::error::Complaint;
+use crate::error::CommandError;
 use crate::exit_code::ExitCode;
 use crate::show::Messages;
 use mlip_ranks::{Communicator, Ended, Launch, Leaving, dismiss, leave};
@@ -11,8 +11,8 @@ use std::path::Path;
 /// Starts the ranks, lets the root open the run, and executes it.
 pub(super) fn attempt(
     args: &AttemptArgs,
-    open: impl FnOnce(&mut Messages) -> Result<(Run, AttemptOptions), Complaint>,
-) -> Result<ExitCode, Complaint> {
+    open: impl FnOnce(&mut Messages) -> Result<(Run, AttemptOptions), CommandError>,
+) -> Result<ExitCode, CommandError> {
     let launch = Launch::detect(|name| std::env::var(name).ok());
     let host = mlip_store::run_lock::host_name();
     mlip_driver::name_fatal_signals()?;
@@ -38,13 +38,13 @@ fn part(ranks: &mut dyn Communicator, result: Result<ExitCode, Ending>) -> i32 {
         let code = match result {
             Ok(done) => code(done),
             Err(Ending::Run(RunError::Ended(Ended::ByRank { rank, message, code }))) => {
-                complain(RunError::Broken(format!("rank {rank}: {message}"))).tell();
+                could_not_go_on(RunError::Broken(format!("rank {rank}: {message}"))).print();
                 code
             }
             Err(ending) => {
-                let complaint = ending.complaint();
-                complaint.tell();
-                code(complaint.code())
+                let error = ending.into_error();
+                error.print();
+                code(error.code())
             }
         };
         dismiss(ranks, code);
@@ -54,8 +54,8 @@ fn part(ranks: &mut dyn Communicator, result: Result<ExitCode, Ending>) -> i32 {
         Ok(_) | Err(Ending::Run(RunError::Elsewhere)) => Leaving::Done,
         Err(Ending::Run(RunError::Ended(Ended::ByRoot { code }))) => Leaving::Told { code },
         Err(ending) => {
-            let complaint = ending.complaint();
-            Leaving::Unable { message: complaint.in_one_line(), code: code(complaint.code()) }
+            let error = ending.into_error();
+            Leaving::Unable { message: error.in_one_line(), code: code(error.code()) }
         }
     };
     leave(ranks, why)
@@ -64,14 +64,14 @@ fn part(ranks: &mut dyn Communicator, result: Result<ExitCode, Ending>) -> i32 {
 /// Why a rank does not come to the end of its attempt.
 enum Ending {
     Run(RunError),
-    Other(Complaint),
+    Other(CommandError),
 }
 
 impl Ending {
-    fn complaint(self) -> Complaint {
+    fn into_error(self) -> CommandError {
         match self {
-            Self::Run(error) => complain(error),
-            Self::Other(complaint) => complaint,
+            Self::Run(error) => could_not_go_on(error),
+            Self::Other(error) => error,
         }
     }
 }
@@ -82,15 +82,15 @@ impl From<RunError> for Ending {
     }
 }
 
-impl From<Complaint> for Ending {
-    fn from(complaint: Complaint) -> Self {
-        Self::Other(complaint)
+impl From<CommandError> for Ending {
+    fn from(error: CommandError) -> Self {
+        Self::Other(error)
     }
 }
 
 fn attempt_on(
     ranks: &mut dyn Communicator,
-    open: impl FnOnce(&mut Messages) -> Result<(Run, AttemptOptions), Complaint>,
+    open: impl FnOnce(&mut Messages) -> Result<(Run, AttemptOptions), CommandError>,
     signals: Signals,
     messages: &mut Messages,
 ) -> Result<ExitCode, Ending> {
@@ -105,8 +105,8 @@ fn attempt_on(
     Ok(exit_code(&finish, options.strict))
 }
 
-fn complain(error: RunError) -> Complaint {
-    Complaint::from_error(&error)
+fn could_not_go_on(error: RunError) -> CommandError {
+    CommandError::from_error(&error)
         .hint("what was computed is kept; `mlip-batch resume RUN` goes on once the cause is gone")
 }
 
@@ -122,7 +122,7 @@ fn exit_code(finish: &Finish, strict: bool) -> ExitCode {
     }
 }
 
-fn conclude(finish: &Finish, run_dir: &Path, messages: &Messages) -> Result<(), Complaint> {
+fn conclude(finish: &Finish, run_dir: &Path, messages: &Messages) -> Result<(), CommandError> {
     match (&finish.report, finish.end) {
         (Some(report @ WrittenReport { counts, files, .. }), _) => {
             messages.note(&summary(counts));

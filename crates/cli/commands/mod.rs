@@ -11,12 +11,12 @@ mod status;
 mod verify;
 
 use crate::args::Command;
-use crate::error::Complaint;
+use crate::error::CommandError;
 use crate::exit_code::ExitCode;
 use std::io::{self, Write};
 
 /// Does what was asked for.
-pub(crate) fn dispatch(command: Command) -> Result<ExitCode, Complaint> {
+pub(crate) fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
     match command {
         Command::Run(args) => run::run(&args),
         Command::Resume(args) => resume::resume(&args),
@@ -30,7 +30,7 @@ pub(crate) fn dispatch(command: Command) -> Result<ExitCode, Complaint> {
 }
 
 /// Writes to stdout: data. A reader that went away early (`| head`) is nobody's error.
-fn print(text: &str) -> Result<(), Complaint> {
+fn print(text: &str) -> Result<(), CommandError> {
     match io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),

@@ -1,11 +1,11 @@
 //! `models`: what this program knows.
 
-use crate::error::Complaint;
+use crate::error::CommandError;
 use crate::exit_code::ExitCode;
 use mlip_models::registry::{self, Selection};
 
 /// Lists the potentials, and the digest of the weights in the program.
-pub(crate) fn models() -> Result<ExitCode, Complaint> {
+pub(crate) fn models() -> Result<ExitCode, CommandError> {
     let mut text = String::new();
     for entry in registry::entries() {
         text.push_str(&format!("{}\n    {}\n", entry.name, entry.about));
@@ -15,7 +15,7 @@ pub(crate) fn models() -> Result<ExitCode, Complaint> {
         match entry.built_in {
             Some(weights) => {
                 let potential =
-                    registry::load(&Selection::named(entry.name)).map_err(|error| Complaint::from_error(&error))?;
+                    registry::load(&Selection::named(entry.name)).map_err(|error| CommandError::from_error(&error))?;
                 text.push_str(&format!("    built in: {weights}, digest {}\n", potential.id().digest));
             }
             None => text.push_str("    built in: nothing; name a file: --model NAME=FILE\n"),

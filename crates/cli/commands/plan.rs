@@ -1,18 +1,18 @@
 //! `plan`: a dry run.
 
 use crate::args::PlanArgs;
-use crate::error::Complaint;
+use crate::error::CommandError;
 use crate::exit_code::ExitCode;
 use crate::settings::Settings;
 use std::fmt::Write;
 
 /// Reads everything, computes nothing.
-pub(crate) fn plan(args: &PlanArgs) -> Result<ExitCode, Complaint> {
+pub(crate) fn plan(args: &PlanArgs) -> Result<ExitCode, CommandError> {
     let settings = Settings::of_plan(args)?;
     settings.notes.iter().for_each(|note| eprintln!("note: {note}"));
     let strict = settings.strict;
     let ranks = args.ranks.map_or(1, |ranks| ranks.0.get());
-    let plan = mlip_run::plan(&settings.into_new_run()?, ranks, strict).map_err(Complaint::of_run)?;
+    let plan = mlip_run::plan(&settings.into_new_run()?, ranks, strict).map_err(CommandError::of_run)?;
     let found = &plan.estimate;
     let mut text = String::new();
     writeln!(text, "entries     {}", found.entries)?;

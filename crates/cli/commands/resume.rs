@@ -2,29 +2,29 @@
 
 use super::attempt::attempt;
 use crate::args::ResumeArgs;
-use crate::error::Complaint;
+use crate::error::CommandError;
 use crate::exit_code::ExitCode;
 use crate::settings;
 use mlip_run::{Changes, Run, read_config};
 use std::path::PathBuf;
 
 /// Goes on with a run, with other resources if asked for.
-pub(crate) fn resume(args: &ResumeArgs) -> Result<ExitCode, Complaint> {
+pub(crate) fn resume(args: &ResumeArgs) -> Result<ExitCode, CommandError> {
     attempt(&args.attempt, |_| {
-        let mut resources = read_config(&args.run).map_err(Complaint::of_run)?.resources;
+        let mut resources = read_config(&args.run).map_err(CommandError::of_run)?.resources;
         settings::overlay(&mut resources, &args.how);
         let changes = Changes { resources: Some(resources), checkpoints: checkpoints(&args.models)? };
         let options = args.attempt.options(args.how.strict.unwrap_or(false));
-        let run = Run::open(&args.run, changes, &options).map_err(Complaint::of_run)?;
+        let run = Run::open(&args.run, changes, &options).map_err(CommandError::of_run)?;
         Ok((run, options))
     })
 }
 
 /// Where checkpoints lie now: `LABEL=FILE`.
-fn checkpoints(models: &[String]) -> Result<Vec<(String, PathBuf)>, Complaint> {
+fn checkpoints(models: &[String]) -> Result<Vec<(String, PathBuf)>, CommandError> {
     let parse = |text: &String| match text.split_once('=').filter(|(_, file)| !file.is_empty()) {
         Some((label, file)) => Ok((label.to_owned(), file.into())),
-        None => Err(Complaint::new(format!("`{text}` names no file"))
+        None => Err(CommandError::new(format!("`{text}` names no file"))
             .hint("say where the checkpoint of a potential lies now: --model LABEL=FILE")
             .usage()),
     };

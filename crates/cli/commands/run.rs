@@ -2,18 +2,18 @@
 
 use super::attempt::attempt;
 use crate::args::RunArgs;
-use crate::error::Complaint;
+use crate::error::CommandError;
 use crate::exit_code::ExitCode;
 use crate::settings::Settings;
 use crate::show::Messages;
 use mlip_run::{AttemptOptions, Run};
 
 /// Begins a run, or with `--resume` goes on with one.
-pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Complaint> {
+pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
     attempt(&args.attempt, |messages| open(args, messages))
 }
 
-fn open(args: &RunArgs, messages: &Messages) -> Result<(Run, AttemptOptions), Complaint> {
+fn open(args: &RunArgs, messages: &Messages) -> Result<(Run, AttemptOptions), CommandError> {
     let settings = Settings::of_run(args)?;
     settings.notes.iter().for_each(|note| messages.note(note));
     let options = args.attempt.options(settings.strict);
@@ -22,5 +22,5 @@ fn open(args: &RunArgs, messages: &Messages) -> Result<(Run, AttemptOptions), Co
         true => Run::open_same(settings.into_new_run()?, &options),
         false => Run::create(settings.into_new_run()?, &options),
     };
-    Ok((run.map_err(Complaint::of_run)?, options))
+    Ok((run.map_err(CommandError::of_run)?, options))
 }

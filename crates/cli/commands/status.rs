@@ -1,15 +1,15 @@
 //! `status`: how far a run is.
 
 use crate::args::FolderArgs;
-use crate::error::Complaint;
+use crate::error::CommandError;
 use crate::exit_code::ExitCode;
 use mlip_run::RunState;
 use mlip_store::Tail;
 use std::fmt::Write;
 
 /// Says how far a run is, from its journals.
-pub(crate) fn status(args: &FolderArgs) -> Result<ExitCode, Complaint> {
-    let status = mlip_run::status(&args.run).map_err(Complaint::of_run)?;
+pub(crate) fn status(args: &FolderArgs) -> Result<ExitCode, CommandError> {
+    let status = mlip_run::status(&args.run).map_err(CommandError::of_run)?;
     let mut text = String::new();
     writeln!(text, "run        {}", args.run.display())?;
     writeln!(text, "state      {}", in_words(&status.state))?;

@@ -1,7 +1,7 @@
 //! `verify`: both engines of each potential on the same structures.
 
 use crate::args::VerifyArgs;
-use crate::error::Complaint;
+use crate::error::CommandError;
 use crate::exit_code::ExitCode;
 use crate::settings::Settings;
 use mlip_atoms::Structure;
@@ -40,19 +40,19 @@ struct Crystals {
 }
 
 /// Computes and compares. Exit code 0 where all engines agree, 1 where they do not.
-pub(crate) fn verify(args: &VerifyArgs) -> Result<ExitCode, Complaint> {
+pub(crate) fn verify(args: &VerifyArgs) -> Result<ExitCode, CommandError> {
     let settings = Settings::of_verify(args)?;
     settings.notes.iter().for_each(|note| eprintln!("note: {note}"));
     let crystals = if settings.sources.is_empty() { embedded(&settings)? } else { named(&settings)? };
     if crystals.structures.is_empty() {
-        return Err(Complaint::new("none of the structures can be read"));
+        return Err(CommandError::new("none of the structures can be read"));
     }
     let mut agree = true;
     for potential in &settings.potentials {
         let selection = &potential.selection;
         let done = |index: usize| eprintln!("{}: {} of {}", potential.label, index + 1, crystals.structures.len());
         let report = compare(&Registry::default(), selection, &crystals.structures, done).map_err(|error| {
-            Complaint::from_error(&error)
+            CommandError::from_error(&error)
                 .hint("`mlip-batch models` lists the potentials that this program knows")
                 .usage()
         })?;
@@ -62,18 +62,18 @@ pub(crate) fn verify(args: &VerifyArgs) -> Result<ExitCode, Complaint> {
     Ok(if agree { ExitCode::Success } else { ExitCode::Error })
 }
 
-fn embedded(settings: &Settings) -> Result<Crystals, Complaint> {
+fn embedded(settings: &Settings) -> Result<Crystals, CommandError> {
     let mut crystals = Crystals { names: Vec::new(), structures: Vec::new(), n_unreadable: 0 };
     for (name, text) in CRYSTALS {
         let read = parse_cif(text.as_bytes(), &CifOptions { frame: settings.frame });
-        let read = read.map_err(|error| Complaint::from_error(&error).while_doing(format!("reading {name}")))?;
+        let read = read.map_err(|error| CommandError::from_error(&error).while_doing(format!("reading {name}")))?;
         crystals.names.push((*name).to_owned());
         crystals.structures.push(Arc::new(read.structure));
     }
     Ok(crystals)
 }
 
-fn named(settings: &Settings) -> Result<Crystals, Complaint> {
+fn named(settings: &Settings) -> Result<Crystals, CommandError> {
     let spool = Unpacked(std::env::temp_dir().join(format!("mlip-batch-{}.spool", std::process::id())));
     let manifest = mlip_inputs::enumerate(&settings.inputs()?, &settings.enumeration(spool.0.clone()))?;
     let source = CifSource { frame: settings.frame, ..CifSource::default() };

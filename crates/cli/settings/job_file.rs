@@ -1,7 +1,7 @@
 //! Job files: the settings of `run` under their keys.
 
 use super::list::{How, Keys, What, Where};
-use crate::error::Complaint;
+use crate::error::CommandError;
 use crate::potentials::Named;
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ pub(crate) fn is_yaml(path: &Path) -> bool {
 }
 
 /// What to type where structures were named in the place of a job file.
-fn refuse_structures(path: &Path) -> Option<Complaint> {
+fn refuse_structures(path: &Path) -> Option<CommandError> {
     const ENDINGS: [&str; 17] = [
         "cif", "xyz", "extxyz", "vasp", "poscar", "json", "jsonl", "csv", "list", "txt", "tar", "tgz", "zip", "gz",
         "zst", "bz2", "xz",
@@ -32,7 +32,7 @@ fn refuse_structures(path: &Path) -> Option<Complaint> {
     let is_structure = extension.as_deref().and_then(|ending| ending.to_str()).is_some_and(|e| ENDINGS.contains(&e));
     (is_structure || path.is_dir()).then(|| {
         let shown = path.display();
-        Complaint::new(format!("`{shown}` is not a job file: structures are named with --cifs"))
+        CommandError::new(format!("`{shown}` is not a job file: structures are named with --cifs"))
             .hint(format!("mlip-batch run --cifs {shown}"))
             .usage()
     })
@@ -40,21 +40,21 @@ fn refuse_structures(path: &Path) -> Option<Complaint> {
 
 impl JobFile {
     /// Reads a job file; its paths start from its folder, but for `out`.
-    pub(crate) fn read(path: &Path) -> Result<Self, Complaint> {
-        if let Some(complaint) = refuse_structures(path) {
-            return Err(complaint);
+    pub(crate) fn read(path: &Path) -> Result<Self, CommandError> {
+        if let Some(error) = refuse_structures(path) {
+            return Err(error);
         }
         let what = || format!("cannot read the job file `{}`", path.display());
-        let text =
-            std::fs::read_to_string(path).map_err(|error| Complaint::from_error(&error).while_doing(what()).usage())?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| CommandError::from_error(&error).while_doing(what()).usage())?;
         let mut job = Self::parse(&text).map_err(|error| {
-            Complaint::new(error.to_string().trim_end())
+            CommandError::new(error.to_string().trim_end())
                 .while_doing(what())
                 .hint("`mlip-batch run --help` lists the settings; in a job file `-` becomes `_`")
                 .usage()
         })?;
         for text in std::mem::take(&mut job.what.models) {
-            job.potentials.push(Named::parse(&text).map_err(|complaint| complaint.while_doing(what()))?);
+            job.potentials.push(Named::parse(&text).map_err(|error| error.while_doing(what()))?);
         }
         job.potentials.append(&mut job.what.model);
         job.start_from(path.parent().unwrap_or(Path::new("")));

@@ -4,7 +4,7 @@
 use super::job_file::{JobFile, is_yaml};
 use super::list::{How, What, Where};
 use crate::args::{BenchArgs, PlanArgs, PresetArgs, RunArgs, VerifyArgs};
-use crate::error::Complaint;
+use crate::error::CommandError;
 use crate::potentials::{Chosen, Common, Named, choose, complete_from};
 use crate::upstream;
 use crate::values::{CalculationName, Workers};
@@ -36,7 +36,7 @@ pub(crate) struct Settings {
 }
 
 /// From a job file, settings of LeMat-GenBench, or nothing; and what people should know of it.
-fn job_file(path: Option<&PathBuf>, preset: &PresetArgs) -> Result<(JobFile, Vec<String>), Complaint> {
+fn job_file(path: Option<&PathBuf>, preset: &PresetArgs) -> Result<(JobFile, Vec<String>), CommandError> {
     match (path, &preset.config) {
         (_, Some(config)) => upstream::read(config).map(upstream::Config::into_job),
         (Some(path), None) if is_yaml(path) => upstream::read(&path.to_string_lossy()).map(upstream::Config::into_job),
@@ -99,7 +99,7 @@ pub(crate) fn overlay(resources: &mut Resources, how: &How) {
 }
 
 /// The potentials of the flags, or else of the job file, with the settings that belong to one of them.
-fn choose_potentials(what: &What, job: &JobFile) -> Result<Vec<Chosen>, Complaint> {
+fn choose_potentials(what: &What, job: &JobFile) -> Result<Vec<Chosen>, CommandError> {
     let mut named = what.models.iter().map(|text| Named::parse(text)).collect::<Result<Vec<_>, _>>()?;
     let are_typed = !named.is_empty();
     if !are_typed {
@@ -132,7 +132,7 @@ fn choose_potentials(what: &What, job: &JobFile) -> Result<Vec<Chosen>, Complain
 }
 
 /// What is done with each structure.
-fn calculation(what: &What) -> Result<CalculationConfig, Complaint> {
+fn calculation(what: &What) -> Result<CalculationConfig, CommandError> {
     let defaults = EnergyVolume::default();
     let volumes = EnergyVolume {
         points: what.volume_points.unwrap_or(defaults.points),
@@ -140,10 +140,10 @@ fn calculation(what: &What) -> Result<CalculationConfig, Complaint> {
     };
     match what.calculation {
         Some(CalculationName::EnergyVolume) => {
-            volumes.validate().map_err(|error| Complaint::from_error(&error).usage())?;
+            volumes.validate().map_err(|error| CommandError::from_error(&error).usage())?;
             Ok(CalculationConfig::EnergyVolume(volumes))
         }
-        _ if volumes != defaults => Err(Complaint::new("volumes are settings of another calculation")
+        _ if volumes != defaults => Err(CommandError::new("volumes are settings of another calculation")
             .hint("add --calculation energy-volume, or leave out --volume-points and --volume-range")
             .usage()),
         _ => Ok(CalculationConfig::SinglePoint),
@@ -151,9 +151,9 @@ fn calculation(what: &What) -> Result<CalculationConfig, Complaint> {
 }
 
 /// `runs/NAME`.
-fn run_folder(name: &str) -> Result<PathBuf, Complaint> {
+fn run_folder(name: &str) -> Result<PathBuf, CommandError> {
     if name.is_empty() || name == ".." || name == "." || name.contains('/') {
-        return Err(Complaint::new(format!("`{name}` cannot be the name of a run"))
+        return Err(CommandError::new(format!("`{name}` cannot be the name of a run"))
             .hint("give a name without `/`, or a folder with --out")
             .usage());
     }
@@ -162,7 +162,7 @@ fn run_folder(name: &str) -> Result<PathBuf, Complaint> {
 
 impl Settings {
     /// Of `run`.
-    pub(crate) fn of_run(args: &RunArgs) -> Result<Self, Complaint> {
+    pub(crate) fn of_run(args: &RunArgs) -> Result<Self, CommandError> {
         let mut place = args.place.clone();
         if let (None, Some(name)) = (&place.out, &args.name) {
             place.out = Some(run_folder(name)?);
@@ -171,17 +171,17 @@ impl Settings {
     }
 
     /// Of `plan`.
-    pub(crate) fn of_plan(args: &PlanArgs) -> Result<Self, Complaint> {
+    pub(crate) fn of_plan(args: &PlanArgs) -> Result<Self, CommandError> {
         Self::resolve(args.job.as_ref(), &args.preset, &args.what, &args.how, Where::default())
     }
 
     /// Of `bench`.
-    pub(crate) fn of_bench(args: &BenchArgs) -> Result<Self, Complaint> {
+    pub(crate) fn of_bench(args: &BenchArgs) -> Result<Self, CommandError> {
         Self::resolve(args.job.as_ref(), &args.preset, &args.what, &How::default(), Where::default())
     }
 
     /// Of `verify`.
-    pub(crate) fn of_verify(args: &VerifyArgs) -> Result<Self, Complaint> {
+    pub(crate) fn of_verify(args: &VerifyArgs) -> Result<Self, CommandError> {
         Self::resolve(args.job.as_ref(), &args.preset, &args.what, &How::default(), Where::default())
     }
 
@@ -191,7 +191,7 @@ impl Settings {
         what: &What,
         how: &How,
         place: Where,
-    ) -> Result<Self, Complaint> {
+    ) -> Result<Self, CommandError> {
         let (job, notes) = job_file(job, preset)?;
         let potentials = choose_potentials(what, &job)?;
         let what = what.clone().over(job.what);
@@ -223,7 +223,7 @@ impl Settings {
     }
 
     /// The run that is asked for, from the current folder.
-    pub(crate) fn into_new_run(self) -> Result<NewRun, Complaint> {
+    pub(crate) fn into_new_run(self) -> Result<NewRun, CommandError> {
         let sources = if self.sources.is_empty() { Vec::new() } else { self.inputs()? };
         let chosen = |Chosen { label, selection }| ChosenPotential { label, selection };
         Ok(NewRun {
@@ -239,9 +239,9 @@ impl Settings {
     }
 
     /// What the input paths mean.
-    pub(crate) fn inputs(&self) -> Result<Vec<Source>, Complaint> {
+    pub(crate) fn inputs(&self) -> Result<Vec<Source>, CommandError> {
         if self.sources.is_empty() {
-            return Err(Complaint::new("no structures were named")
+            return Err(CommandError::new("no structures were named")
                 .hint("add --cifs with files, folders, lists, archives or CSV tables, or name a job file")
                 .usage());
         }
@@ -318,15 +318,15 @@ mod tests {
         let settings = Settings::of_run(&args).unwrap();
         assert_eq!(settings.potentials[0].selection.options["task"], "omol");
         args.what.models = vec!["uma=v.pt,task=omat".into()];
-        let complaint = format!("{:?}", Settings::of_run(&args).unwrap_err());
-        assert!(complaint.contains("--task omol contradicts task=omat of uma"), "{complaint}");
+        let message = format!("{:?}", Settings::of_run(&args).unwrap_err());
+        assert!(message.contains("--task omol contradicts task=omat of uma"), "{message}");
     }
 
     #[test]
     fn structures_in_the_place_of_a_job_file_are_answered_with_what_to_type() {
         let args = RunArgs { job: Some("x.cif".into()), ..RunArgs::default() };
-        let complaint = format!("{:?}", Settings::of_run(&args).unwrap_err());
-        assert!(complaint.contains("mlip-batch run --cifs x.cif"), "{complaint}");
+        let message = format!("{:?}", Settings::of_run(&args).unwrap_err());
+        assert!(message.contains("mlip-batch run --cifs x.cif"), "{message}");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 mod keys;
 
-use crate::error::Complaint;
+use crate::error::CommandError;
 use crate::potentials::Named;
 use crate::settings::{How, JobFile, is_yaml};
 pub(crate) use keys::Config;
@@ -22,15 +22,15 @@ const BUILT_IN: [(&str, &str); 2] = [
 const TYPE: &str = "multi_mlip_stability";
 
 /// Reads a configuration by its name, or a file.
-pub(crate) fn read(config: &str) -> Result<Config, Complaint> {
+pub(crate) fn read(config: &str) -> Result<Config, CommandError> {
     if let Some((_, text)) = BUILT_IN.iter().find(|(name, _)| *name == config) {
-        return parse(text, false).map_err(|message| Complaint::new(message).usage());
+        return parse(text, false).map_err(|message| CommandError::new(message).usage());
     }
     let path = Path::new(config);
     let what = || format!("cannot read the configuration `{config}`");
     if path.extension().is_none() && !path.exists() {
         let known: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
-        return Err(Complaint::new(format!("there is no configuration `{config}`; known are {}", known.join(", ")))
+        return Err(CommandError::new(format!("there is no configuration `{config}`; known are {}", known.join(", ")))
             .hint(
                 "name a .yaml or .toml file; validity, distribution and the like are benchmarks of LeMat-GenBench that \
                  read what this program computes",
@@ -38,9 +38,9 @@ pub(crate) fn read(config: &str) -> Result<Config, Complaint> {
             .usage());
     }
     let text =
-        std::fs::read_to_string(path).map_err(|error| Complaint::from_error(&error).while_doing(what()).usage())?;
+        std::fs::read_to_string(path).map_err(|error| CommandError::from_error(&error).while_doing(what()).usage())?;
     let mut config = parse(&text, is_yaml(path)).map_err(|message| {
-        Complaint::new(message)
+        CommandError::new(message)
             .while_doing(what())
             .hint("docs/migrating.md lists the keys that are known; remove or correct the others")
             .usage()

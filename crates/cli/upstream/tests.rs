@@ -25,7 +25,7 @@ benchmarking:
   log_memory_usage: true
 ";
 
-fn run(text: &str, name: &str) -> (tempfile::TempDir, Result<Settings, Complaint>) {
+fn run(text: &str, name: &str) -> (tempfile::TempDir, Result<Settings, CommandError>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
     std::fs::write(&path, text).unwrap();
@@ -73,13 +73,13 @@ fn potentials_that_are_typed_take_the_options_of_the_configuration() {
 #[test]
 fn unknown_keys_and_other_types_are_named() {
     let said = |text: &str, name: &str| format!("{:?}", run(text, name).1.unwrap_err());
-    let complaint = said(&YAML.replace("max_mlip_workers", "max_mlip_wrokers"), "a.yaml");
-    assert!(complaint.contains("max_mlip_wrokers"), "{complaint}");
+    let message = said(&YAML.replace("max_mlip_workers", "max_mlip_wrokers"), "a.yaml");
+    assert!(message.contains("max_mlip_wrokers"), "{message}");
     assert!(said("mlip_name = []\n", "a.toml").contains("mlip_name"));
-    let complaint = said("type: validity\ncharge_tolerance: 0.1\n", "a.yml");
-    assert!(complaint.contains("`validity`, which computes no potentials"), "{complaint}");
-    let complaint = format!("{:?}", read("validity").unwrap_err());
-    assert!(complaint.contains("known are multi_mlip_stability, multi_mlip_stability_optimized"), "{complaint}");
+    let message = said("type: validity\ncharge_tolerance: 0.1\n", "a.yml");
+    assert!(message.contains("`validity`, which computes no potentials"), "{message}");
+    let message = format!("{:?}", read("validity").unwrap_err());
+    assert!(message.contains("known are multi_mlip_stability, multi_mlip_stability_optimized"), "{message}");
 }
 
 #[test]

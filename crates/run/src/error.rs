@@ -64,7 +64,7 @@ pub enum Error {
         second: String,
     },
     /// A label that the run does not have.
-    #[error("`{label}` is not a potential of this run; its potentials are {}", known.join(", "))]
+    #[error("`{label}` is not a potential of this run")]
     NoSuchPotential {
         /// As it was given.
         label: String,

@@ -98,11 +98,11 @@ impl Run {
     /// When the folder holds a run already, nothing is named, or something that is named cannot be had. No folder is
     /// left behind then.
     pub fn create(mut new: NewRun, options: &AttemptOptions) -> Result<Self, Error> {
-        (new.run_dir, new.folder) = (absolute(&new.run_dir)?, absolute(&new.folder)?);
-        new.resources.validate()?;
         if is_run(&new.run_dir) {
             return Err(Error::Exists { folder: new.run_dir });
         }
+        (new.run_dir, new.folder) = (absolute(&new.run_dir)?, absolute(&new.folder)?);
+        new.resources.validate()?;
         if new.inputs.sources.is_empty() {
             return Err(Error::NoInputs);
         }

@@ -1,7 +1,7 @@
 //! One measured run: this program once more, in a process of its own, so that peaks of memory are its own too.
 
 use super::split::Split;
-use crate::error::Complaint;
+use crate::error::CommandError;
 use mlip_store::report::RunJson;
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -30,7 +30,7 @@ pub(super) const TABLES: [&str; 6] =
     ["energies.csv", "forces.csv", "ensemble.csv", "forces_ensemble.csv", "failures.csv", "warnings.csv"];
 
 /// Runs with these settings into `run_dir`, which is removed before.
-pub(super) fn measure(settings: &[OsString], split: Split, run_dir: &Path) -> Result<Taken, Complaint> {
+pub(super) fn measure(settings: &[OsString], split: Split, run_dir: &Path) -> Result<Taken, CommandError> {
     if run_dir.exists() {
         std::fs::remove_dir_all(run_dir)?;
     }
@@ -58,12 +58,12 @@ pub(super) fn measure(settings: &[OsString], split: Split, run_dir: &Path) -> Re
     let begin = Instant::now();
     let output =
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).output().map_err(|error| {
-            Complaint::from_error(&error).while_doing(format!("cannot start {:?}", command.get_program()))
+            CommandError::from_error(&error).while_doing(format!("cannot start {:?}", command.get_program()))
         })?;
     let wall_s = begin.elapsed().as_secs_f64();
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        return Err(Complaint::new(format!("the run with {split} ended with {}: {}", output.status, said.trim())));
+        return Err(CommandError::new(format!("the run with {split} ended with {}: {}", output.status, said.trim())));
     }
     let about: RunJson = serde_json::from_str(&std::fs::read_to_string(run_dir.join("report/run.json"))?)?;
     let (peak_bytes, peak_sum_bytes) = peaks(&run_dir.join("report/memory.csv"))?;
@@ -78,7 +78,7 @@ pub(super) fn measure(settings: &[OsString], split: Split, run_dir: &Path) -> Re
 }
 
 /// Largest peak of a rank, and the sum over ranks.
-fn peaks(table: &Path) -> Result<(u64, u64), Complaint> {
+fn peaks(table: &Path) -> Result<(u64, u64), CommandError> {
     let text = std::fs::read_to_string(table)?;
     let mut lines = text.lines();
     let columns: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
@@ -96,7 +96,7 @@ fn peaks(table: &Path) -> Result<(u64, u64), Complaint> {
 }
 
 /// The first table in which two runs differ.
-pub(super) fn difference(one: &Path, other: &Path) -> Result<Option<&'static str>, Complaint> {
+pub(super) fn difference(one: &Path, other: &Path) -> Result<Option<&'static str>, CommandError> {
     for name in TABLES {
         let paths: [PathBuf; 2] = [one, other].map(|run| run.join("report").join(name));
         if paths.iter().any(|path| path.exists()) && std::fs::read(&paths[0])? != std::fs::read(&paths[1])? {

@@ -6,7 +6,7 @@ mod split;
 mod table;
 
 use crate::args::BenchArgs;
-use crate::error::Complaint;
+use crate::error::CommandError;
 use crate::exit_code::ExitCode;
 use crate::settings::Settings;
 use measure::{difference, measure};
@@ -19,15 +19,15 @@ use std::path::Path;
 use table::Row;
 
 /// Runs the list again and again, divided in different ways, and compares times, memory and results.
-pub(crate) fn bench(args: &BenchArgs) -> Result<ExitCode, Complaint> {
+pub(crate) fn bench(args: &BenchArgs) -> Result<ExitCode, CommandError> {
     if let Launch::Parallel { launcher, .. } = Launch::detect(|name| std::env::var(name).ok()) {
-        return Err(Complaint::new(format!("bench was started by {launcher} as one of several processes"))
+        return Err(CommandError::new(format!("bench was started by {launcher} as one of several processes"))
             .hint("start it once; it starts ranks by itself: --splits 1 2:1 4:1")
             .usage());
     }
     let settings = Settings::of_bench(args)?;
     if settings.sources.iter().any(|path| path.as_os_str() == "-") {
-        return Err(Complaint::new("a list from standard input can be read only once")
+        return Err(CommandError::new("a list from standard input can be read only once")
             .hint("name a list file")
             .usage());
     }
@@ -58,7 +58,7 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<ExitCode, Complaint> {
     conclude(&rows, &settings, &args.out)
 }
 
-fn splits(asked: &[String], cores: usize, n_potentials: usize) -> Result<Vec<Split>, Complaint> {
+fn splits(asked: &[String], cores: usize, n_potentials: usize) -> Result<Vec<Split>, CommandError> {
     if asked.is_empty() {
         return Ok(Split::usual(cores, n_potentials));
     }
@@ -66,9 +66,12 @@ fn splits(asked: &[String], cores: usize, n_potentials: usize) -> Result<Vec<Spl
     for text in asked {
         let split = Split::parse(text)?;
         if split.ranks > 1 && !cfg!(feature = "mpi") {
-            return Err(Complaint::new(format!("`{text}` asks for {} ranks, but this build has no MPI", split.ranks))
-                .hint("build with `cargo build --release --features mpi`")
-                .usage());
+            return Err(CommandError::new(format!(
+                "`{text}` asks for {} ranks, but this build has no MPI",
+                split.ranks
+            ))
+            .hint("build with `cargo build --release --features mpi`")
+            .usage());
         }
         if split.total() > cores {
             eprintln!("note: {split} has more threads than the {cores} cores of this machine");
@@ -81,7 +84,7 @@ fn splits(asked: &[String], cores: usize, n_potentials: usize) -> Result<Vec<Spl
 }
 
 /// Reads all entries, so that the first run finds files in memory as all others do.
-fn read_once(settings: &Settings, out: &Path) -> Result<usize, Complaint> {
+fn read_once(settings: &Settings, out: &Path) -> Result<usize, CommandError> {
     let spool = out.join("bench.spool");
     let manifest = mlip_inputs::enumerate(&settings.inputs()?, &settings.enumeration(spool.clone()))?;
     for entry in manifest.iter() {
@@ -98,7 +101,7 @@ fn flags(args: &BenchArgs) -> Vec<OsString> {
 }
 
 /// Writes and prints what was measured; different results are an error.
-fn conclude(rows: &[Row], settings: &Settings, out: &Path) -> Result<ExitCode, Complaint> {
+fn conclude(rows: &[Row], settings: &Settings, out: &Path) -> Result<ExitCode, CommandError> {
     let names: Vec<&str> = settings.potentials.iter().map(|potential| potential.label.as_str()).collect();
     let n_structures = rows.first().and_then(|row| row.taken.first()).map_or(0, |taken| taken.structures);
     let title = format!("{} on {n_structures} structures", names.join(" + "));
@@ -108,7 +111,7 @@ fn conclude(rows: &[Row], settings: &Settings, out: &Path) -> Result<ExitCode, C
     eprintln!("{} and {}", out.join("bench.csv").display(), out.join("bench.svg").display());
     match rows.iter().find(|row| row.difference.is_some()) {
         None => Ok(ExitCode::Success),
-        Some(row) => Err(Complaint::new(format!("the results of {} differ from the sequential ones", row.split))
+        Some(row) => Err(CommandError::new(format!("the results of {} differ from the sequential ones", row.split))
             .hint("please report this; --keep keeps the runs for comparison")),
     }
 }

@@ -1,6 +1,6 @@
 //! How a run is divided: `RANKS:STRUCTURESxMLIPSxTHREADS`.
 
-use crate::error::Complaint;
+use crate::error::CommandError;
 use std::fmt;
 
 /// Ranks, and the threads of each.
@@ -17,7 +17,7 @@ impl Split {
     pub(super) const SEQUENTIAL: Self = Self { ranks: 1, structures: 1, mlips: 1, threads: 1 };
 
     /// From `4`, `2x3`, `2x3x1` or with ranks before it, `8:1x1x1`.
-    pub(super) fn parse(text: &str) -> Result<Self, Complaint> {
+    pub(super) fn parse(text: &str) -> Result<Self, CommandError> {
         let (ranks, rest) = text.split_once(':').unwrap_or(("1", text));
         let mut numbers = rest.split('x').map(|word| word.parse::<usize>().ok().filter(|number| *number > 0));
         let mut next = || numbers.next().unwrap_or(Some(1));
@@ -26,7 +26,7 @@ impl Split {
             ((Some(ranks), Some(structures), Some(mlips), Some(threads)), None) => {
                 Ok(Self { ranks, structures, mlips, threads })
             }
-            _ => Err(Complaint::new(format!("`{text}` is no division of threads"))
+            _ => Err(CommandError::new(format!("`{text}` is no division of threads"))
                 .hint("write structures, potentials and threads, for example 4x1x1, or with ranks before them: 8:1x1x1")
                 .usage()),
         }
