@@ -78,11 +78,12 @@ impl Batches {
     ) -> Result<Option<String>, WorkError> {
         let mut remark = None;
         let (mut batch, mut members, mut permits) = (Vec::new(), HashMap::new(), Vec::new());
-        let mut answered = Vec::new();
+        let (mut answered, mut waited) = (Vec::new(), Vec::new());
         let mut sum = BatchSum::default();
         let mut next = Some(first);
         let alone = next.as_ref().is_some_and(|waiting| waiting.task.structure.alone);
         while let Some(Waiting { task, ask, prepared }) = next.take() {
+            let was_prepared = prepared.is_some();
             match self.ready(shared, potential, &task, &ask, prepared, batch.is_empty())? {
                 Readiness::Answered(error) => answered.push((task, ask, (Err(error), 0.0))),
                 Readiness::Full(prepared) => {
@@ -95,6 +96,9 @@ impl Batches {
                         break;
                     }
                     sum = sum.and(&prepared.demand);
+                    if was_prepared {
+                        waited.push(task.clone());
+                    }
                     members.insert(prepared.job.id, Member { task, ask, demand: prepared.demand });
                     permits.push(permit);
                     batch.push(*prepared);
@@ -119,9 +123,9 @@ impl Batches {
         if batch.is_empty() {
             return Ok(remark);
         }
-        for member in members.values() {
-            let started = Frame::Started { key: member.task.key, alone: member.task.structure.alone };
-            shared.evaluator.journal.append(&started)?;
+        // What waited since it was prepared may have been cleared of suspicion meanwhile.
+        for task in waited {
+            shared.evaluator.journal.append(&started(&task))?;
         }
         let n_members = u32::try_from(members.len()).unwrap_or(u32::MAX);
         shared.evaluator.in_flight.fetch_add(n_members, Ordering::Relaxed);
@@ -171,6 +175,8 @@ impl Batches {
                 }
                 let job = self.job(shared, task, ask);
                 let engine = self.engine(shared, potential)?;
+                // Lists take memory too: whatever ends the process from here on is this task's.
+                shared.evaluator.journal.append(&started(task))?;
                 let _evaluating = fatal::evaluating(Some(task.key));
                 match catch_unwind(AssertUnwindSafe(|| engine.prepare(job))) {
                     Ok(Ok(prepared)) => prepared,
@@ -302,6 +308,11 @@ fn open<'a>(
             Ok(place.insert(opened))
         }
     }
+}
+
+/// What the journal holds from here until the task's record, or its answers.
+fn started(task: &RunningTask) -> Frame {
+    Frame::Started { key: task.key, alone: task.structure.alone }
 }
 
 fn submit_and_collect(engine: &mut Box<dyn Engine>, batch: Vec<Prepared>) -> Result<Vec<Answer>, BatchError> {
