@@ -87,8 +87,10 @@ fn collect(value: Value<'_>, name: &str, depth: usize, to: &mut BTreeMap<String,
             collect(part, &format!("{name}.{key}"), depth - 1, to);
         }
     }
-    // Of modules.
-    for part in ["_parameters", "_buffers", "_modules"].into_iter().filter(|_| value.state().is_some()) {
+    // Of modules, and of UMA's checkpoint.
+    for part in
+        ["_parameters", "_buffers", "_modules", "ema_state_dict"].into_iter().filter(|_| value.state().is_some())
+    {
         if let Some(found) = value.get(part) {
             collect(found, name, depth - 1, to);
         }
@@ -153,6 +155,7 @@ fn twenty_errors_planted_into_one_engines_weights_are_found() {
             std::fs::rename(&fresh, &altered).unwrap();
         };
         let tensors = numbers(&original);
+        assert!(tensors.len() > PLANTED / 2, "{}: {} tensors", selection.name, tensors.len());
         let mut planted = BTreeMap::new();
         for error in 0..PLANTED {
             // From places all over the file onwards: some tensors reach no energy, those of elements that are not there,
