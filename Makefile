@@ -5,12 +5,13 @@ MPIRUN ?= mpirun
 CARGO ?= cargo
 export MPIRUN CARGO
 
-.PHONY: help setup build demo test lint bench clean
+.PHONY: help setup build demo test test-gpu lint bench clean
 
 help:
 	@echo 'make demo    install what is missing, build, compute 50 real crystals on 2 MPI ranks, show the tables'
 	@echo 'make test    all tests: unit tests, mpirun, Slurm; says what was skipped and why'
-	@echo 'make build   the program with MPI: target/release/mlip-batch'
+	@echo 'make build   the program with MPI: target/release/mlip-batch; with CUDA=1, for GPUs too (docs/gpu.md)'
+	@echo 'make test-gpu  what only a GPU can show, on a host with one'
 	@echo 'make lint    formatting and clippy'
 	@echo 'make bench   benchmarks'
 	@echo 'make clean   what was built and computed here'
@@ -21,7 +22,11 @@ setup:
 	@scripts/setup.sh build
 
 build: setup
+ifdef CUDA
+	@CUDA_HOME=$$(scripts/cuda.sh) && export CUDA_HOME && scripts/cargo.sh build --release --features mpi,cuda
+else
 	@scripts/cargo.sh build --release --features mpi
+endif
 
 demo: build
 	@scripts/demo.sh
@@ -29,6 +34,11 @@ demo: build
 test:
 	@scripts/setup.sh test
 	@scripts/test.sh
+
+test-gpu:
+	@scripts/setup.sh build
+	@CUDA_HOME=$$(scripts/cuda.sh) && export CUDA_HOME MLIP_TEST_GPU=1 && scripts/cargo.sh test --release \
+	    -p mlip-gpu -p mlip-models --features mlip-gpu/cuda,mlip-models/cuda --test device --test orb_cuda -- --nocapture
 
 lint:
 	@scripts/setup.sh build

@@ -43,20 +43,66 @@ SHARED_CODE uint16_t to_bf16(float x) {
 
 SHARED_CODE float from_bf16(uint16_t half) { return float_of(static_cast<uint32_t>(half) << 16); }
 
-// Two limbs of 8 bits each: x = high + low to 2^-17 of x, whatever its size.
+// The nearest half-precision number, ties to even; infinite from 65520 on.
+SHARED_CODE uint16_t to_f16(float x) {
+#ifdef __CUDA_ARCH__
+    uint16_t half;
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(half) : "f"(x));
+    return half;
+#else
+    uint32_t bits = bits_of(x);
+    uint16_t sign = static_cast<uint16_t>(bits >> 16 & 0x8000u);
+    float size = std::fabs(x);
+    if (!(size < 65520.0f)) return static_cast<uint16_t>(sign | (size != size ? 0x7e00u : 0x7c00u));
+    // Below 2^-14 halves are multiples of 2^-24.
+    if (size < 6.103515625e-5f) return static_cast<uint16_t>(sign | static_cast<uint16_t>(std::nearbyint(size * 16777216.0f)));
+    bits &= 0x7fffffffu;
+    return static_cast<uint16_t>(sign | (((bits + 0xfffu + (bits >> 13 & 1u)) >> 13) - (112u << 10)));
+#endif
+}
+
+SHARED_CODE float from_f16(uint16_t half) {
+#ifdef __CUDA_ARCH__
+    float x;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(half));
+    return x;
+#else
+    uint32_t sign = static_cast<uint32_t>(half & 0x8000u) << 16, size = half & 0x7fffu;
+    if (size >= 0x7c00u) return float_of(sign | 0x7f800000u | (size & 0x3ffu) << 13);
+    if (size < 0x400u) return (sign ? -1.0f : 1.0f) * static_cast<float>(size) / 16777216.0f;
+    return float_of(sign | (size + (112u << 10)) << 13);
+#endif
+}
+
+// What operands of products are made of.
+enum Kind {
+    F32,
+    // Two limbs of 8 bits each: x = high + low to 2^-17 of x, whatever its size.
+    BF16,
+    // Two limbs of 11 bits each: to 2^-22 of x, but no better than 2^-25, and infinite from 65520 on.
+    F16,
+};
+
 struct Limbs {
     uint16_t high;
     uint16_t low;
 };
 
-SHARED_CODE Limbs split(float x) {
+template <Kind K> SHARED_CODE Limbs split(float x) {
     Limbs limbs;
-    limbs.high = to_bf16(x);
-    limbs.low = to_bf16(x - from_bf16(limbs.high));
+    if (K == BF16) {
+        limbs.high = to_bf16(x);
+        limbs.low = to_bf16(x - from_bf16(limbs.high));
+    } else {
+        limbs.high = to_f16(x);
+        limbs.low = to_f16(x - from_f16(limbs.high));
+    }
     return limbs;
 }
 
-SHARED_CODE float join(Limbs limbs) { return from_bf16(limbs.high) + from_bf16(limbs.low); }
+template <Kind K> SHARED_CODE float join(uint16_t high, uint16_t low) {
+    return K == BF16 ? from_bf16(high) + from_bf16(low) : from_f16(high) + from_f16(low);
+}
 
 // ---- Activations ----
 

@@ -1,16 +1,16 @@
-// Operands of products: rows of f32, or of two bf16 limbs in two planes.
+// Operands of products: rows of f32, or of two limbs in two planes.
 #pragma once
 
 #include "arithmetic.h"
 
 // Writes W (2 or 4) neighboring numbers that begin at `at`.
-template <bool LIMBS, int W>
+template <Kind K, int W>
 __device__ __forceinline__ void store_operand(void *operand, uint64_t plane, size_t at, const float *x) {
-    if constexpr (LIMBS) {
+    if constexpr (K != F32) {
         uint32_t high[W / 2], low[W / 2];
 #pragma unroll
         for (int i = 0; i < W / 2; ++i) {
-            Limbs a = split(x[2 * i]), b = split(x[2 * i + 1]);
+            Limbs a = split<K>(x[2 * i]), b = split<K>(x[2 * i + 1]);
             high[i] = a.high | static_cast<uint32_t>(b.high) << 16;
             low[i] = a.low | static_cast<uint32_t>(b.low) << 16;
         }
@@ -33,16 +33,14 @@ __device__ __forceinline__ void store_operand(void *operand, uint64_t plane, siz
 }
 
 // Reads four neighboring numbers that begin at `at`.
-template <bool LIMBS>
+template <Kind K>
 __device__ __forceinline__ float4 load_operand(const void *operand, uint64_t plane, size_t at) {
-    if constexpr (LIMBS) {
+    if constexpr (K != F32) {
         const uint16_t *from = static_cast<const uint16_t *>(operand) + at;
         uint2 high = *reinterpret_cast<const uint2 *>(from);
         uint2 low = *reinterpret_cast<const uint2 *>(from + plane);
-        return make_float4(float_of(high.x << 16) + float_of(low.x << 16),
-                           float_of(high.x & 0xffff0000u) + float_of(low.x & 0xffff0000u),
-                           float_of(high.y << 16) + float_of(low.y << 16),
-                           float_of(high.y & 0xffff0000u) + float_of(low.y & 0xffff0000u));
+        return make_float4(join<K>(high.x & 0xffffu, low.x & 0xffffu), join<K>(high.x >> 16, low.x >> 16),
+                           join<K>(high.y & 0xffffu, low.y & 0xffffu), join<K>(high.y >> 16, low.y >> 16));
     } else {
         return *reinterpret_cast<const float4 *>(static_cast<const float *>(operand) + at);
     }

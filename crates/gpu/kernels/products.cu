@@ -10,10 +10,10 @@
 #include "operand.cuh"
 
 struct Product {
-    // [rows, depth]: f32, or the high limbs of bf16 with the low ones `left_plane` numbers behind.
+    // [rows, depth]: f32, or high limbs with the low ones `left_plane` numbers behind.
     const void *left;
     uint64_t left_plane;
-    // f32: [depth, width]; bf16x3: [width, depth], low limbs `right_plane` numbers behind the high ones.
+    // f32: [depth, width]; limbs: [width, depth], low ones `right_plane` numbers behind the high ones.
     const void *right;
     uint64_t right_plane;
     // [width]
@@ -30,7 +30,8 @@ struct Product {
     uint32_t rows;
     uint32_t width;
     uint32_t depth;
-    uint32_t unused;
+    // Of the sums: the matrix was divided by it.
+    float scale;
 };
 
 // What is done with a sum.
@@ -56,10 +57,14 @@ template <int W> __device__ __forceinline__ void store(float *to, const float *f
 }
 
 // Finishes W neighboring numbers of a row.
-template <Epilogue E, bool LIMBS, int W>
+template <Epilogue E, Kind K, int W>
 __device__ __forceinline__ void finish(const Product &p, uint32_t row, uint32_t column, float *x) {
     size_t at = static_cast<size_t>(row) * p.width + column;
     alignas(16) float other[W];
+    if constexpr (K == F16) {
+#pragma unroll
+        for (int i = 0; i < W; ++i) x[i] *= p.scale;
+    }
     if constexpr (E == HIDDEN || E == ROWS) {
         load<W>(p.bias + column, other);
 #pragma unroll
@@ -90,13 +95,13 @@ __device__ __forceinline__ void finish(const Product &p, uint32_t row, uint32_t 
 #pragma unroll
         for (int i = 0; i < W; ++i) x[i] = silu(x[i]);
     }
-    if constexpr (E == HIDDEN || E == EDGES || E == SLOPE) store_operand<LIMBS, W>(p.out, p.out_plane, at, x);
+    if constexpr (E == HIDDEN || E == EDGES || E == SLOPE) store_operand<K, W>(p.out, p.out_plane, at, x);
 }
 
 // Finishes two neighboring blocks of 8 columns as the matrix units leave them: a lane has two neighbors of each, and
 // exchanges one pair with the lane beside it, so that it has four neighbors of one block and rows are written in pieces of
 // 64 bytes.
-template <Epilogue E, bool LIMBS>
+template <Epilogue E, Kind K>
 __device__ __forceinline__ void finish_blocks(const Product &p, uint32_t row, uint32_t column, const float *left, const float *right) {
     uint32_t lane = threadIdx.x & 31;
     bool odd = lane & 1;
@@ -109,7 +114,7 @@ __device__ __forceinline__ void finish_blocks(const Product &p, uint32_t row, ui
     column += block_column(lane);
     if (row >= p.rows || column >= p.width) return;
     alignas(16) float x[4] = {odd ? other[0] : own[0], odd ? other[1] : own[1], odd ? own[0] : other[0], odd ? own[1] : other[1]};
-    finish<E, LIMBS, 4>(p, row, column, x);
+    finish<E, K, 4>(p, row, column, x);
 }
 
 // ---- f32 ----
@@ -191,12 +196,12 @@ template <Epilogue E> __device__ __forceinline__ void product_f32(const Product 
             uint32_t column = column0 + 4 * tx + 64 * h;
             if (column >= p.width) continue;
             alignas(16) float x[4] = {sums[i][4 * h], sums[i][4 * h + 1], sums[i][4 * h + 2], sums[i][4 * h + 3]};
-            finish<E, false, 4>(p, row, column, x);
+            finish<E, F32, 4>(p, row, column, x);
         }
     }
 }
 
-// ---- bf16x3 ----
+// ---- Limbs ----
 
 // A block of 8 warps makes 128 x 128 numbers, a warp 64 x 32 of them, from tiles of 32 along k, three of them in flight.
 constexpr int TILE_K = 32;
@@ -216,10 +221,16 @@ __device__ __forceinline__ void load_matrices(uint32_t (&to)[4], uint32_t from) 
                  : "memory");
 }
 
+#define MMA(type)                                                                                                      \
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32." type "." type                                                \
+                 ".f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};\n"                                        \
+                 : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])                                          \
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1))
+
+template <Kind K>
 __device__ __forceinline__ void multiply_add(float (&sums)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
-    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};\n"
-                 : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+    if constexpr (K == BF16) MMA("bf16");
+    else MMA("f16");
 }
 
 // Copies tiles of both operands into the stages, in turn, while `step` works on one after the other. `step` has read its
@@ -266,7 +277,7 @@ __device__ __forceinline__ void over_tiles(const Product &p, uint32_t base, uint
     }
 }
 
-template <Epilogue E> __device__ __forceinline__ void product_bf16x3(const Product &p) {
+template <Epilogue E, Kind K> __device__ __forceinline__ void product_limbs(const Product &p) {
     extern __shared__ __align__(1024) unsigned char tiles[];
     const uint32_t base = static_cast<uint32_t>(__cvta_generic_to_shared(tiles));
     const uint32_t lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
@@ -292,13 +303,13 @@ template <Epilogue E> __device__ __forceinline__ void product_bf16x3(const Produ
                 // Small products first; neighbors do not wait for each other.
 #pragma unroll
                 for (uint32_t j = 0; j < 4; ++j)
-                    multiply_add(sums[i][j], a_low, b_high[j >> 1][2 * (j & 1)], b_high[j >> 1][2 * (j & 1) + 1]);
+                    multiply_add<K>(sums[i][j], a_low, b_high[j >> 1][2 * (j & 1)], b_high[j >> 1][2 * (j & 1) + 1]);
 #pragma unroll
                 for (uint32_t j = 0; j < 4; ++j)
-                    multiply_add(sums[i][j], a_high, b_low[j >> 1][2 * (j & 1)], b_low[j >> 1][2 * (j & 1) + 1]);
+                    multiply_add<K>(sums[i][j], a_high, b_low[j >> 1][2 * (j & 1)], b_low[j >> 1][2 * (j & 1) + 1]);
 #pragma unroll
                 for (uint32_t j = 0; j < 4; ++j)
-                    multiply_add(sums[i][j], a_high, b_high[j >> 1][2 * (j & 1)], b_high[j >> 1][2 * (j & 1) + 1]);
+                    multiply_add<K>(sums[i][j], a_high, b_high[j >> 1][2 * (j & 1)], b_high[j >> 1][2 * (j & 1) + 1]);
             }
         }
     });
@@ -309,12 +320,12 @@ template <Epilogue E> __device__ __forceinline__ void product_bf16x3(const Produ
             uint32_t row = row0 + warp_row + 16 * i + sum_row(lane, part);
 #pragma unroll
             for (uint32_t j = 0; j < 4; j += 2)
-                finish_blocks<E, true>(p, row, column0 + warp_column + 8 * j, sums[i][j] + 2 * part, sums[i][j + 1] + 2 * part);
+                finish_blocks<E, K>(p, row, column0 + warp_column + 8 * j, sums[i][j] + 2 * part, sums[i][j + 1] + 2 * part);
         }
     }
 }
 
-// ---- bf16x3 with Hopper's own matrix instruction, which reads both operands from shared memory ----
+// ---- Limbs with Hopper's own matrix instruction, which reads both operands from shared memory ----
 
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
 
@@ -325,16 +336,21 @@ __device__ __forceinline__ uint64_t descriptor(uint32_t address) {
 }
 
 // sums += 64 rows of the left times 128 columns of the right, 16 deep.
+#define WGMMA(type) \
+    asm volatile("{.reg .pred sum;\n setp.ne.b32 sum, 1, 0;\n wgmma.mma_async.sync.aligned.m64n128k16.f32." type "." type " {" \
+    "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31," \
+    "%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63" \
+    "}, %64, %65, sum, 1, 1, 0, 0;}\n" \
+    : "+f"(s[0]), "+f"(s[1]), "+f"(s[2]), "+f"(s[3]), "+f"(s[4]), "+f"(s[5]), "+f"(s[6]), "+f"(s[7]), "+f"(s[8]), "+f"(s[9]), "+f"(s[10]), "+f"(s[11]), "+f"(s[12]), "+f"(s[13]), "+f"(s[14]), "+f"(s[15]), "+f"(s[16]), "+f"(s[17]), "+f"(s[18]), "+f"(s[19]), "+f"(s[20]), "+f"(s[21]), "+f"(s[22]), "+f"(s[23]), "+f"(s[24]), "+f"(s[25]), "+f"(s[26]), "+f"(s[27]), "+f"(s[28]), "+f"(s[29]), "+f"(s[30]), "+f"(s[31]), "+f"(s[32]), "+f"(s[33]), "+f"(s[34]), "+f"(s[35]), "+f"(s[36]), "+f"(s[37]), "+f"(s[38]), "+f"(s[39]), "+f"(s[40]), "+f"(s[41]), "+f"(s[42]), "+f"(s[43]), "+f"(s[44]), "+f"(s[45]), "+f"(s[46]), "+f"(s[47]), "+f"(s[48]), "+f"(s[49]), "+f"(s[50]), "+f"(s[51]), "+f"(s[52]), "+f"(s[53]), "+f"(s[54]), "+f"(s[55]), "+f"(s[56]), "+f"(s[57]), "+f"(s[58]), "+f"(s[59]), "+f"(s[60]), "+f"(s[61]), "+f"(s[62]), "+f"(s[63]) \
+    : "l"(left), "l"(right))
+
+template <Kind K>
 __device__ __forceinline__ void multiply_add_64x128(float (&s)[64], uint64_t left, uint64_t right) {
-    asm volatile("{.reg .pred sum;\n setp.ne.b32 sum, 1, 0;\n wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {"
-                 "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31,"
-                 "%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63"
-                 "}, %64, %65, sum, 1, 1, 0, 0;}\n"
-                 : "+f"(s[0]), "+f"(s[1]), "+f"(s[2]), "+f"(s[3]), "+f"(s[4]), "+f"(s[5]), "+f"(s[6]), "+f"(s[7]), "+f"(s[8]), "+f"(s[9]), "+f"(s[10]), "+f"(s[11]), "+f"(s[12]), "+f"(s[13]), "+f"(s[14]), "+f"(s[15]), "+f"(s[16]), "+f"(s[17]), "+f"(s[18]), "+f"(s[19]), "+f"(s[20]), "+f"(s[21]), "+f"(s[22]), "+f"(s[23]), "+f"(s[24]), "+f"(s[25]), "+f"(s[26]), "+f"(s[27]), "+f"(s[28]), "+f"(s[29]), "+f"(s[30]), "+f"(s[31]), "+f"(s[32]), "+f"(s[33]), "+f"(s[34]), "+f"(s[35]), "+f"(s[36]), "+f"(s[37]), "+f"(s[38]), "+f"(s[39]), "+f"(s[40]), "+f"(s[41]), "+f"(s[42]), "+f"(s[43]), "+f"(s[44]), "+f"(s[45]), "+f"(s[46]), "+f"(s[47]), "+f"(s[48]), "+f"(s[49]), "+f"(s[50]), "+f"(s[51]), "+f"(s[52]), "+f"(s[53]), "+f"(s[54]), "+f"(s[55]), "+f"(s[56]), "+f"(s[57]), "+f"(s[58]), "+f"(s[59]), "+f"(s[60]), "+f"(s[61]), "+f"(s[62]), "+f"(s[63])
-                 : "l"(left), "l"(right));
+    if constexpr (K == BF16) WGMMA("bf16");
+    else WGMMA("f16");
 }
 
-template <Epilogue E> __device__ __forceinline__ void product_hopper(const Product &p) {
+template <Epilogue E, Kind K> __device__ __forceinline__ void product_hopper(const Product &p) {
     extern __shared__ __align__(1024) unsigned char tiles[];
     const uint32_t base = static_cast<uint32_t>(__cvta_generic_to_shared(tiles));
     const uint32_t lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
@@ -351,9 +367,9 @@ template <Epilogue E> __device__ __forceinline__ void product_hopper(const Produ
 #pragma unroll
         for (uint32_t half = 0; half < 2; ++half) {
             // 16 numbers further: 32 bytes.
-            multiply_add_64x128(sums, left_low + 2 * half, right_high + 2 * half);
-            multiply_add_64x128(sums, left_high + 2 * half, right_low + 2 * half);
-            multiply_add_64x128(sums, left_high + 2 * half, right_high + 2 * half);
+            multiply_add_64x128<K>(sums, left_low + 2 * half, right_high + 2 * half);
+            multiply_add_64x128<K>(sums, left_high + 2 * half, right_low + 2 * half);
+            multiply_add_64x128<K>(sums, left_high + 2 * half, right_high + 2 * half);
         }
         asm volatile("wgmma.commit_group.sync.aligned;\n" ::: "memory");
         asm volatile("wgmma.wait_group.sync.aligned 0;\n" ::: "memory");
@@ -363,26 +379,32 @@ template <Epilogue E> __device__ __forceinline__ void product_hopper(const Produ
         uint32_t row = row0 + group_row + 16 * (warp & 3) + sum_row(lane, part);
 #pragma unroll
         for (uint32_t j = 0; j < 16; j += 2)
-            finish_blocks<E, true>(p, row, column0 + 8 * j, sums + 4 * j + 2 * part, sums + 4 * j + 4 + 2 * part);
+            finish_blocks<E, K>(p, row, column0 + 8 * j, sums + 4 * j + 2 * part, sums + 4 * j + 4 + 2 * part);
     }
 }
 
 #else
 
 // Never started: the program asks for it on Hopper alone.
-template <Epilogue E> __device__ __forceinline__ void product_hopper(const Product &) { __trap(); }
+template <Epilogue E, Kind K> __device__ __forceinline__ void product_hopper(const Product &) { __trap(); }
 
 #endif
 
 #define PRODUCT(name, epilogue)                                                                                        \
-    extern "C" __global__ void __launch_bounds__(256, 2) product_f32_##name(__grid_constant__ const Product p) {       \
-        product_f32<epilogue>(p);                                                                                      \
-    }                                                                                                                  \
-    extern "C" __global__ void __launch_bounds__(256, 2) product_bf16x3_##name(__grid_constant__ const Product p) {    \
-        product_bf16x3<epilogue>(p);                                                                                   \
-    }                                                                                                                  \
-    extern "C" __global__ void __launch_bounds__(256, 2) product_hopper_##name(__grid_constant__ const Product p) {    \
-        product_hopper<epilogue>(p);                                                                                   \
+    extern "C" __global__ void __launch_bounds__(256, 2) product_f32_##name(__grid_constant__ const Product p) { \
+        product_f32<epilogue>(p); \
+    } \
+    extern "C" __global__ void __launch_bounds__(256, 2) product_bf16x3_##name(__grid_constant__ const Product p) { \
+        product_limbs<epilogue, BF16>(p); \
+    } \
+    extern "C" __global__ void __launch_bounds__(256, 2) product_f16x3_##name(__grid_constant__ const Product p) { \
+        product_limbs<epilogue, F16>(p); \
+    } \
+    extern "C" __global__ void __launch_bounds__(256, 2) product_hopper_bf16x3_##name(__grid_constant__ const Product p) { \
+        product_hopper<epilogue, BF16>(p); \
+    } \
+    extern "C" __global__ void __launch_bounds__(256, 2) product_hopper_f16x3_##name(__grid_constant__ const Product p) { \
+        product_hopper<epilogue, F16>(p); \
     }
 
 PRODUCT(hidden, HIDDEN)

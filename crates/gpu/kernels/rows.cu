@@ -33,13 +33,13 @@ __device__ __forceinline__ void store_row(float *to, size_t row, uint32_t width,
         if (column_of(i) < width) *reinterpret_cast<float4 *>(to + row * width + column_of(i)) = r.part[i];
 }
 
-template <bool LIMBS>
+template <Kind K>
 __device__ __forceinline__ void store_operand_row(void *to, uint64_t plane, size_t row, uint32_t width, const Row &r) {
 #pragma unroll
     for (int i = 0; i < PIECES; ++i) {
         if (column_of(i) >= width) continue;
         float x[4] = {r.part[i].x, r.part[i].y, r.part[i].z, r.part[i].w};
-        store_operand<LIMBS, 4>(to, plane, row * width + column_of(i), x);
+        store_operand<K, 4>(to, plane, row * width + column_of(i), x);
     }
 }
 
@@ -104,12 +104,12 @@ struct Embed {
 };
 
 // Atoms as the encoder has them.
-template <bool LIMBS> __device__ __forceinline__ void embed(const Embed &p) {
+template <Kind K> __device__ __forceinline__ void embed(const Embed &p) {
     uint32_t row = warp_of();
     if (row >= p.rows) return;
     Row r = load_row(p.table, p.elements[row], p.width);
     store_row(p.atoms, row, p.width, r);
-    store_operand_row<LIMBS>(p.operand, p.plane, row, p.width, r);
+    store_operand_row<K>(p.operand, p.plane, row, p.width, r);
 }
 
 struct Norm {
@@ -127,7 +127,7 @@ struct Norm {
 };
 
 // x += norm(y), or x = norm(y); operand = x
-template <bool LIMBS> __device__ __forceinline__ void norm_add(const Norm &p) {
+template <Kind K> __device__ __forceinline__ void norm_add(const Norm &p) {
     uint32_t row = warp_of();
     if (row >= p.rows) return;
     Row y = load_row(p.y, row, p.width), scale = load_row(p.scale, 0, p.width);
@@ -141,16 +141,16 @@ template <bool LIMBS> __device__ __forceinline__ void norm_add(const Norm &p) {
         for (int i = 0; i < PIECES; ++i) x.part[i] = plus(before.part[i], x.part[i]);
     }
     store_row(p.x, row, p.width, x);
-    store_operand_row<LIMBS>(p.operand, p.plane, row, p.width, x);
+    store_operand_row<K>(p.operand, p.plane, row, p.width, x);
 }
 
 // operand = dE/dy from x = dE/d norm(y)
-template <bool LIMBS> __device__ __forceinline__ void norm_backward(const Norm &p) {
+template <Kind K> __device__ __forceinline__ void norm_backward(const Norm &p) {
     uint32_t row = warp_of();
     if (row >= p.rows) return;
     Row y = load_row(p.y, row, p.width), scale = load_row(p.scale, 0, p.width), g = load_row(p.x, row, p.width);
     float inverse = inverse_norm(y, p.width, p.epsilon);
-    store_operand_row<LIMBS>(p.operand, p.plane, row, p.width, norm_gradient(y, scale, g, inverse, p.width));
+    store_operand_row<K>(p.operand, p.plane, row, p.width, norm_gradient(y, scale, g, inverse, p.width));
 }
 
 // ---- Messages ----
@@ -187,7 +187,7 @@ struct Messages {
     uint32_t last;
 };
 
-template <bool LIMBS> __device__ __forceinline__ void deliver(const Messages &p) {
+template <Kind K> __device__ __forceinline__ void deliver(const Messages &p) {
     uint32_t row = warp_of();
     if (row >= p.rows) return;
     Row y = load_row(p.y, row, p.width), e = load_row(p.edges, row, p.width);
@@ -204,10 +204,10 @@ template <bool LIMBS> __device__ __forceinline__ void deliver(const Messages &p)
 #pragma unroll
     for (int i = 0; i < PIECES; ++i) e.part[i] = plus(e.part[i], times(times(y.part[i], inverse), scale.part[i]));
     store_row(p.edges, row, p.width, e);
-    store_operand_row<LIMBS>(p.operand, p.plane, row, p.width, e);
+    store_operand_row<K>(p.operand, p.plane, row, p.width, e);
 }
 
-template <bool LIMBS> __device__ __forceinline__ void deliver_backward(const Messages &p) {
+template <Kind K> __device__ __forceinline__ void deliver_backward(const Messages &p) {
     uint32_t row = warp_of();
     if (row >= p.rows) return;
     Row y = load_row(p.y, row, p.width), scale = load_row(p.scale, 0, p.width);
@@ -229,7 +229,7 @@ template <bool LIMBS> __device__ __forceinline__ void deliver_backward(const Mes
         g.part[i] = multiply_add(by_sent.part[i], gates.z, multiply_add(by_received.part[i], gates.w, e.part[i]));
     }
     float by_send = dot(message, by_sent), by_receive = dot(message, by_received);
-    store_operand_row<LIMBS>(p.operand, p.plane, row, p.width, norm_gradient(y, scale, g, inverse, p.width));
+    store_operand_row<K>(p.operand, p.plane, row, p.width, norm_gradient(y, scale, g, inverse, p.width));
     if (lane_of() == 0)
         p.by_cutoff[row] += static_cast<double>(by_send) * gates.x + static_cast<double>(by_receive) * gates.y;
     // sigmoid' = s (1 - s)
@@ -281,7 +281,7 @@ __device__ __forceinline__ float4 over_edges(uint32_t from, uint32_t to, const u
 }
 
 // operand [atoms, 3 width] = (features, messages received, messages sent)
-template <bool LIMBS> __device__ __forceinline__ void sum_messages(const Sums &p) {
+template <Kind K> __device__ __forceinline__ void sum_messages(const Sums &p) {
     uint32_t pieces = (p.width + 127) / 128, task = warp_of(), atom = task / (3 * pieces);
     uint32_t part = task / pieces % 3, column = 128 * (task % pieces) + 4 * lane_of();
     if (atom >= p.n_atoms || column >= p.width) return;
@@ -301,21 +301,21 @@ template <bool LIMBS> __device__ __forceinline__ void sum_messages(const Sums &p
         sum = over_edges(bounds[atom], bounds[atom + 1], receives ? p.by_receiver : nullptr, term);
     }
     float x[4] = {sum.x, sum.y, sum.z, sum.w};
-    store_operand<LIMBS, 4>(p.operand, p.plane, (3 * static_cast<size_t>(atom) + part) * p.width + column, x);
+    store_operand<K, 4>(p.operand, p.plane, (3 * static_cast<size_t>(atom) + part) * p.width + column, x);
 }
 
 // operand [atoms, 2 width] = (sum of rows as a sender, as a receiver)
-template <bool LIMBS> __device__ __forceinline__ void sum_rows(const Sums &p) {
+template <Kind K> __device__ __forceinline__ void sum_rows(const Sums &p) {
     uint32_t pieces = (p.width + 127) / 128, task = warp_of(), atom = task / (2 * pieces);
     uint32_t part = task / pieces % 2, column = 128 * (task % pieces) + 4 * lane_of();
     if (atom >= p.n_atoms || column >= p.width) return;
     auto term = [&](uint32_t edge) {
-        return load_operand<LIMBS>(p.y, p.y_plane, static_cast<size_t>(edge) * p.width + column);
+        return load_operand<K>(p.y, p.y_plane, static_cast<size_t>(edge) * p.width + column);
     };
     const uint32_t *bounds = part ? p.received : p.sent;
     float4 sum = over_edges(bounds[atom], bounds[atom + 1], part ? p.by_receiver : nullptr, term);
     float x[4] = {sum.x, sum.y, sum.z, sum.w};
-    store_operand<LIMBS, 4>(p.operand, p.plane, (2 * static_cast<size_t>(atom) + part) * p.width + column, x);
+    store_operand<K, 4>(p.operand, p.plane, (2 * static_cast<size_t>(atom) + part) * p.width + column, x);
 }
 
 struct AddPart {
@@ -353,6 +353,9 @@ struct Basis {
     const double *by_cutoff;
     // [edges, 3]
     double *slopes;
+    // [edges]; and of atoms, what gradients were multiplied with.
+    const uint32_t *sender;
+    const float *scales;
     double prefactor;
     double reach;
     uint32_t rows;
@@ -366,7 +369,7 @@ __device__ __forceinline__ void quarter(const double *all, uint32_t q, double *o
 }
 
 // features[16 b + m] = cutoff(r) prefactor sin(frequency_b r) / r harmonic_m(vector / r)
-template <bool LIMBS> __device__ __forceinline__ void basis_forward(const Basis &p) {
+template <Kind K> __device__ __forceinline__ void basis_forward(const Basis &p) {
     uint32_t row = warp_of(), lane = lane_of(), q = lane & 3;
     if (row >= p.rows) return;
     double x = p.vectors[3 * static_cast<size_t>(row)], y = p.vectors[3 * static_cast<size_t>(row) + 1];
@@ -380,7 +383,7 @@ template <bool LIMBS> __device__ __forceinline__ void basis_forward(const Basis 
         float out[4];
 #pragma unroll
         for (int i = 0; i < 4; ++i) out[i] = static_cast<float>(radial * own[i]);
-        store_operand<LIMBS, 4>(p.features, p.plane, (static_cast<size_t>(row) * p.n_radial + b) * N_HARMONICS + 4 * q, out);
+        store_operand<K, 4>(p.features, p.plane, (static_cast<size_t>(row) * p.n_radial + b) * N_HARMONICS + 4 * q, out);
     }
     if (lane == 0) p.cutoff[row] = static_cast<float>(c);
 }
@@ -423,11 +426,12 @@ extern "C" __global__ void __launch_bounds__(256) basis_backward(__grid_constant
     double turn[3];
     harmonics_gradient(direction[0], direction[1], direction[2], all, turn);
     double along = turn[0] * direction[0] + turn[1] * direction[1] + turn[2] * direction[2];
-    double of_cutoff = p.by_cutoff[row] * slope;
+    double of_cutoff = p.by_cutoff[row] * slope, unscale = 1.0 / p.scales[p.sender[row]];
 #pragma unroll
     for (uint32_t i = 0; i < 3; ++i)
         if (lane == i)
-            p.slopes[3 * static_cast<size_t>(row) + i] = (by_r + of_cutoff) * direction[i] + (turn[i] - along * direction[i]) / r;
+            p.slopes[3 * static_cast<size_t>(row) + i] =
+                ((by_r + of_cutoff) * direction[i] + (turn[i] - along * direction[i]) / r) * unscale;
 }
 
 // ---- The head ----
@@ -447,6 +451,8 @@ struct Head {
     double *energies;
     // [atoms, width], or null
     float *by_atoms;
+    // [atoms]: what gradients are multiplied with.
+    float *scales;
     double second_bias;
     // Of the energies of the training set: factor of the gradient.
     double deviation;
@@ -455,7 +461,7 @@ struct Head {
 };
 
 // Mean over the atoms of a structure, then a perceptron with one hidden layer and one output, in double precision; and the
-// gradient of the number of atoms times its output. One block has one structure.
+// gradient of the number of atoms times its output, scaled. One block has one structure.
 extern "C" __global__ void __launch_bounds__(256) head(__grid_constant__ const Head p) {
     extern __shared__ double shared[];
     double *pooled = shared, *slopes = shared + p.width, *terms = slopes + p.hidden;
@@ -482,24 +488,36 @@ extern "C" __global__ void __launch_bounds__(256) head(__grid_constant__ const H
     for (uint32_t c = threadIdx.x; c < p.width; c += blockDim.x) {
         double g = 0.0;
         for (uint32_t j = 0; j < p.hidden; ++j) g += slopes[j] * p.first[static_cast<size_t>(j) * p.width + c];
-        float slope = static_cast<float>(g * p.deviation);
+        pooled[c] = g * p.deviation;
+    }
+    __syncthreads();
+    // A power of two that brings the largest to 16 up to 32: half precision then holds what follows from it.
+    double largest = 0.0;
+    for (uint32_t c = 0; c < p.width; ++c) largest = fmax(largest, fabs(pooled[c]));
+    float scale = largest > 1e-30 && largest < 1e30 ? ldexpf(1.0f, 4 - ilogb(largest)) : 1.0f;
+    for (uint32_t c = threadIdx.x; c < p.width; c += blockDim.x) {
+        float slope = static_cast<float>(pooled[c] * scale);
         for (uint32_t atom = from; atom < to; ++atom) p.by_atoms[static_cast<size_t>(atom) * p.width + c] = slope;
     }
+    for (uint32_t atom = from + threadIdx.x; atom < to; atom += blockDim.x) p.scales[atom] = scale;
 }
 
-#define FOR_BOTH(name, Arguments)                                                                                      \
+#define FOR_ALL_KINDS(name, Arguments)                                                                                 \
     extern "C" __global__ void __launch_bounds__(256) name##_f32(__grid_constant__ const Arguments p) {                \
-        name<false>(p);                                                                                                \
+        name<F32>(p);                                                                                                  \
     }                                                                                                                  \
     extern "C" __global__ void __launch_bounds__(256) name##_bf16x3(__grid_constant__ const Arguments p) {             \
-        name<true>(p);                                                                                                 \
+        name<BF16>(p);                                                                                                 \
+    }                                                                                                                  \
+    extern "C" __global__ void __launch_bounds__(256) name##_f16x3(__grid_constant__ const Arguments p) {              \
+        name<F16>(p);                                                                                                  \
     }
 
-FOR_BOTH(embed, Embed)
-FOR_BOTH(norm_add, Norm)
-FOR_BOTH(norm_backward, Norm)
-FOR_BOTH(deliver, Messages)
-FOR_BOTH(deliver_backward, Messages)
-FOR_BOTH(sum_messages, Sums)
-FOR_BOTH(sum_rows, Sums)
-FOR_BOTH(basis_forward, Basis)
+FOR_ALL_KINDS(embed, Embed)
+FOR_ALL_KINDS(norm_add, Norm)
+FOR_ALL_KINDS(norm_backward, Norm)
+FOR_ALL_KINDS(deliver, Messages)
+FOR_ALL_KINDS(deliver_backward, Messages)
+FOR_ALL_KINDS(sum_messages, Sums)
+FOR_ALL_KINDS(sum_rows, Sums)
+FOR_ALL_KINDS(basis_forward, Basis)

@@ -6,7 +6,7 @@
 //! A row of a product is summed in one order whatever the other rows are, and so is everything else: a structure has the same
 //! bits alone, in any batch and in any order, on one kind of card.
 //!
-//! Module order: `error` ← `driver` ← `devices`, `memory` ← `kernels` ← `orb`.
+//! Module order: `error`, `products` ← `driver` ← `memory` ← `kernels` ← `devices`, `orb`.
 
 #[cfg(feature = "cuda")]
 mod devices;
@@ -19,6 +19,7 @@ pub mod kernels;
 mod memory;
 #[cfg(feature = "cuda")]
 pub mod orb;
+mod products;
 
 #[cfg(feature = "cuda")]
 pub use devices::{DeviceInfo, devices, kernels_digest};
@@ -27,22 +28,4 @@ pub use driver::{Device, Event, Stream};
 pub use error::GpuError;
 #[cfg(feature = "cuda")]
 pub use memory::{Buffer, Busy, Number, Pinned, Slice, download, upload};
-
-/// How products are computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Products {
-    /// In f32 on plain cores.
-    F32,
-    /// In three products of two bf16 limbs, summed in f32, on matrix units: errors of 5e-6, twice to four times as fast.
-    Bf16x3,
-}
-
-impl Products {
-    /// As users type it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::Bf16x3 => "bf16x3",
-        }
-    }
-}
+pub use products::Products;

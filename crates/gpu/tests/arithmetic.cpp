@@ -17,15 +17,26 @@ static void expect(bool right, const char *what, double found, double expected) 
 
 static double random_number() { return 2.0 * std::rand() / RAND_MAX - 1.0; }
 
-static void limbs_hold_17_bits() {
+template <Kind K> static double error_of_limbs(float x) {
+    Limbs limbs = split<K>(x);
+    return std::fabs(static_cast<double>(join<K>(limbs.high, limbs.low)) - x);
+}
+
+static void limbs_hold_their_bits() {
     for (int k = 0; k < 100000; ++k) {
         float x = static_cast<float>(random_number() * std::ldexp(1.0, k % 60 - 30));
-        double error = std::fabs(static_cast<double>(join(split(x))) - x);
-        expect(error <= std::fabs(x) * std::ldexp(1.0, -17), "limbs", join(split(x)), x);
+        expect(error_of_limbs<BF16>(x) <= std::fabs(x) * std::ldexp(1.0, -17), "limbs", error_of_limbs<BF16>(x), x);
+        if (std::fabs(x) >= 65520.0f) continue;
+        double limit = std::fmax(std::fabs(x) * std::ldexp(1.0, -22), std::ldexp(1.0, -25));
+        expect(error_of_limbs<F16>(x) <= limit, "limbs of half precision", error_of_limbs<F16>(x), limit);
     }
-    expect(split(1.0f).high == 0x3f80 && split(1.0f).low == 0, "limbs of one", split(1.0f).high, 0x3f80);
+    expect(to_bf16(1.0f) == 0x3f80 && to_f16(1.0f) == 0x3c00, "one", to_f16(1.0f), 0x3c00);
     expect(to_bf16(float_of(0x3f808000u)) == 0x3f80, "a tie goes to even", to_bf16(float_of(0x3f808000u)), 0x3f80);
     expect(to_bf16(float_of(0x3f818000u)) == 0x3f82, "a tie goes to even", to_bf16(float_of(0x3f818000u)), 0x3f82);
+    expect(to_f16(65519.0f) == 0x7bff && to_f16(-65520.0f) == 0xfc00, "the largest", to_f16(65519.0f), 0x7bff);
+    expect(to_f16(6.0e-8f) == 1 && from_f16(1) == std::ldexp(1.0f, -24), "the smallest", to_f16(6.0e-8f), 1);
+    for (uint32_t half = 0; half < 0x7c00u; ++half)
+        expect(to_f16(from_f16(static_cast<uint16_t>(half))) == half, "halves come back", to_f16(from_f16(static_cast<uint16_t>(half))), half);
 }
 
 static void activations_are_those_of_their_formulas() {
@@ -156,7 +167,7 @@ static void exchanged_columns_are_neighbors() {
 }
 
 int main() {
-    limbs_hold_17_bits();
+    limbs_hold_their_bits();
     activations_are_those_of_their_formulas();
     harmonics_have_their_norms_and_gradients();
     the_cutoff_ends_smoothly_and_has_its_slope();

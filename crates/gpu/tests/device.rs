@@ -3,14 +3,16 @@
 #![cfg(feature = "cuda")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on fails; figures are printed")]
 
-use mlip_gpu::kernels::{Finish, Matrix, Queue, pack_matrix, pack_rows, unpack_rows};
+use mlip_gpu::kernels::{Finish, Matrix, PackedMatrix, Queue, pack_matrix, pack_rows, unpack_rows};
 use mlip_gpu::{Buffer, Device, GpuError, Products, Slice, devices, download, upload};
 
 /// All kinds of products: the last is what runs on cards other than Hopper's.
-fn queues(device: &Device) -> [(&'static str, Queue); 3] {
+fn queues(device: &Device) -> [(&'static str, Queue); 5] {
     [
         ("f32", Queue::new(device, Products::F32, 0).unwrap()),
         ("bf16x3", Queue::new(device, Products::Bf16x3, 0).unwrap()),
+        ("f16x3", Queue::new(device, Products::F16x3, 0).unwrap()),
+        ("f16x3 portable", Queue::portable(device, Products::F16x3, 0).unwrap()),
         ("bf16x3 portable", Queue::portable(device, Products::Bf16x3, 0).unwrap()),
     ]
 }
@@ -49,10 +51,11 @@ fn put(queue: &Queue, numbers: &[f32]) -> Buffer {
 fn plain(queue: &Queue, left: &[f32], right: &[f32], [width, depth]: [usize; 2]) -> Vec<f32> {
     let (products, rows) = (queue.products(), left.len() / depth);
     let left = put(queue, &pack_rows(products, left));
-    let right = put(queue, &pack_matrix(products, width, depth, |n, k| right[n * depth + k]));
+    let PackedMatrix { numbers, scale } = pack_matrix(products, width, depth, |n, k| right[n * depth + k]);
+    let right = put(queue, &numbers);
     // What nobody writes must not look like a result.
     let sums = put(queue, &vec![f32::NAN; rows * width]);
-    let matrix = Matrix { packed: right.slice(width * depth).unwrap(), width, depth };
+    let matrix = Matrix { packed: right.slice(width * depth).unwrap(), width, depth, scale };
     let out = sums.slice(rows * width).unwrap();
     queue.product(left.slice(rows * depth).unwrap(), matrix, rows, Finish::Plain { sums: out }).unwrap();
     download(queue.stream(), out).unwrap()
@@ -98,8 +101,9 @@ fn more_memory_than_there_is_is_an_error_with_both_numbers() {
 fn products_equal_those_in_double_precision() {
     let Some(device) = device() else { return };
     for (name, queue) in queues(&device) {
-        // f32: rounding of sums. bf16x3: two limbs of 8 bits, and sums that are cut off.
-        let limit = if name == "f32" { 1e-6 } else { 1e-5 };
+        let products = queue.products();
+        // f32: sums are rounded. f16x3: matrix units cut sums off, three times for 16 of the depth. bf16x3: two limbs of 8
+        // bits as well.
         for (rows, width, depth) in [
             (1, 8, 8),
             (130, 16, 48),
@@ -112,6 +116,11 @@ fn products_equal_those_in_double_precision() {
             (65, 256, 2048),
             (500, 1024, 128),
         ] {
+            let limit = match products {
+                Products::F32 => 1e-6,
+                Products::F16x3 => 1e-8 * depth.max(100) as f64,
+                Products::Bf16x3 => 1e-5,
+            };
             let (left, right) = (numbers(1, rows * depth), numbers(2, width * depth));
             let found = plain(&queue, &left, &right, [width, depth]);
             let error = error(&found, &exact(&left, &right, [width, depth]));
@@ -159,9 +168,10 @@ fn what_follows_a_product_is_done_to_its_sums() {
     let at = |k: usize| (k / width, k % width);
     for (name, queue) in queues(&device) {
         let products = queue.products();
-        let limit = if products == Products::F32 { 1e-6 } else { 2e-5 };
+        let limit = if products == Products::Bf16x3 { 2e-5 } else { 1.5e-6 };
         let (left, bias) = (put(&queue, &pack_rows(products, &left)), put(&queue, &bias));
-        let right = put(&queue, &pack_matrix(products, width, depth, |n, k| right[n * depth + k]));
+        let packed = pack_matrix(products, width, depth, |n, k| right[n * depth + k]);
+        let (right, scale) = (put(&queue, &packed.numbers), packed.scale);
         let table_on_device = put(&queue, &table);
         let index = |of: &[u32]| {
             let buffer = Buffer::new(&device, 4 * rows as u64).unwrap();
@@ -204,7 +214,7 @@ fn what_follows_a_product_is_done_to_its_sums() {
                 4 => (Finish::Add { sums }, Some(&added), None),
                 _ => (Finish::Hidden { bias, sums: Slice::NONE, out }, None, Some(silu(&with_bias))),
             };
-            let matrix = Matrix { packed: right.slice(width * depth).unwrap(), width, depth };
+            let matrix = Matrix { packed: right.slice(width * depth).unwrap(), width, depth, scale };
             queue.product(left.slice(rows * depth).unwrap(), matrix, rows, finish).unwrap();
             if let Some(expected) = sums_expected {
                 let error = error(&download(queue.stream(), sums).unwrap(), expected);
@@ -224,7 +234,7 @@ fn sizes_that_do_not_agree_are_refused_before_anything_runs() {
     let Some(device) = device() else { return };
     let queue = Queue::new(&device, Products::F32, 0).unwrap();
     let buffer = put(&queue, &numbers(1, 64 * 64));
-    let matrix = Matrix { packed: buffer.slice(64 * 64).unwrap(), width: 64, depth: 64 };
+    let matrix = Matrix { packed: buffer.slice(64 * 64).unwrap(), width: 64, depth: 64, scale: 1.0 };
     let sums = buffer.slice(64 * 64).unwrap();
     let wrong = queue.product(buffer.slice(63 * 64).unwrap(), matrix, 64, Finish::Plain { sums }).unwrap_err();
     assert!(wrong.to_string().contains("4096") && wrong.to_string().contains("4032"), "{wrong}");
@@ -241,13 +251,14 @@ fn speed_of_products() {
             let (rows, weights) = (131_072, numbers(2, 997));
             // Random: a matrix of zeros is faster than any real one.
             let left = put(&queue, &pack_rows(products, &numbers(1, rows * depth)));
-            let right = put(&queue, &pack_matrix(products, width, depth, |n, k| weights[(n * 31 + k) % 997]));
+            let matrix = pack_matrix(products, width, depth, |n, k| weights[(n * 31 + k) % 997]);
+            let (right, scale) = (put(&queue, &matrix.numbers), matrix.scale);
             let (bias, sums, out) = (
                 put(&queue, &numbers(3, width)),
                 put(&queue, &vec![0.0; rows * width]),
                 put(&queue, &vec![0.0; rows * width]),
             );
-            let matrix = Matrix { packed: right.slice(width * depth).unwrap(), width, depth };
+            let matrix = Matrix { packed: right.slice(width * depth).unwrap(), width, depth, scale };
             let (left, bias) = (left.slice(rows * depth).unwrap(), bias.slice(width).unwrap());
             let (sums, out) = (sums.slice(rows * width).unwrap(), out.slice(rows * width).unwrap());
             for (what, finish) in [

@@ -7,7 +7,7 @@ mod products;
 mod queue;
 mod rows;
 
-pub use packing::{Matrix, pack_matrix, pack_rows, unpack_rows};
+pub use packing::{Matrix, PackedMatrix, pack_matrix, pack_rows, unpack_rows};
 pub use products::Finish;
 pub(crate) use queue::BINARIES;
 pub use queue::Queue;

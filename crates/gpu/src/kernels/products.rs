@@ -79,7 +79,7 @@ struct Product {
     rows: u32,
     width: u32,
     depth: u32,
-    unused: u32,
+    scale: f32,
 }
 // SAFETY: the same fields in the same order.
 unsafe impl Arguments for Product {}
@@ -108,7 +108,7 @@ impl Queue {
         rows: usize,
         finish: Finish<'_>,
     ) -> Result<(), GpuError> {
-        let Matrix { packed, width, depth } = right;
+        let Matrix { packed, width, depth, scale } = right;
         if width % 8 != 0 || depth % 8 != 0 || width == 0 || depth == 0 {
             return Err(GpuError::shape("sides of a matrix", "multiples of 8", format!("{width} x {depth}")));
         }
@@ -123,6 +123,7 @@ impl Queue {
             rows: narrow("rows", rows)?,
             width: narrow("columns", width)?,
             depth: narrow("depth", depth)?,
+            scale,
             ..Product::default()
         };
         let kernel = match finish {

@@ -2,9 +2,9 @@
 
 #![expect(unsafe_code, reason = "kernels are started with addresses")]
 
-use crate::Products;
 use crate::driver::{Device, Kernel, Module, Stream};
 use crate::error::GpuError;
+use crate::products::Products;
 use std::ffi::CString;
 
 const PRODUCTS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/products.fatbin"));
@@ -61,8 +61,8 @@ impl Queue {
     pub fn new(device: &Device, products: Products, head_bytes: u32) -> Result<Self, GpuError> {
         // The only card with instructions of its own so far, and with machine code for them.
         let hopper = device.capability()? == (9, 0);
-        let family = if hopper && products == Products::Bf16x3 { "hopper" } else { products.name() };
-        Self::of_family(device, products, family, head_bytes)
+        let own = hopper && products != Products::F32;
+        Self::of_family(device, products, if own { "hopper_" } else { "" }, head_bytes)
     }
 
     /// The same with the kernels that run on every card, also on one that has others: for tests.
@@ -70,7 +70,7 @@ impl Queue {
     /// # Errors
     /// As of [`new`](Self::new).
     pub fn portable(device: &Device, products: Products, head_bytes: u32) -> Result<Self, GpuError> {
-        Self::of_family(device, products, products.name(), head_bytes)
+        Self::of_family(device, products, "", head_bytes)
     }
 
     fn of_family(device: &Device, products: Products, family: &str, head_bytes: u32) -> Result<Self, GpuError> {
@@ -79,8 +79,8 @@ impl Queue {
             let name = CString::new(name).map_err(|_| GpuError::shape("name of a kernel", "no zeros", name))?;
             module.kernel(&name, shared)
         };
-        let shared = if products == Products::Bf16x3 { PRODUCT_SHARED_BYTES } else { 0 };
-        let product = |name: &str| named(&of_products, &format!("product_{family}_{name}"), shared);
+        let shared = if products == Products::F32 { 0 } else { PRODUCT_SHARED_BYTES };
+        let product = |name: &str| named(&of_products, &format!("product_{family}{}_{name}", products.name()), shared);
         let row = |name: &str| named(&of_rows, &format!("{name}_{}", products.name()), 0);
         let kernels = Kernels {
             hidden: product("hidden")?,

@@ -122,8 +122,10 @@ pub(crate) struct Head<'a> {
     pub(crate) deviation: f64,
     /// `[structures]`
     pub(crate) energies: Slice<'a, f64>,
-    /// `[atoms, width]`, or none.
+    /// `[atoms, width]`, or none: scaled gradients.
     pub(crate) by_atoms: Slice<'a, f32>,
+    /// `[atoms]`: what they are multiplied with, a power of two for each structure.
+    pub(crate) scales: Slice<'a, f32>,
 }
 
 macro_rules! arguments {
@@ -194,6 +196,8 @@ arguments!(BasisArguments {
     cutoff: u64,
     by_cutoff: u64,
     slopes: u64,
+    sender: u64,
+    scales: u64,
     prefactor: f64,
     reach: f64,
     rows: u32,
@@ -208,6 +212,7 @@ arguments!(HeadArguments {
     second: u64,
     energies: u64,
     by_atoms: u64,
+    scales: u64,
     second_bias: f64,
     deviation: f64,
     width: u32,
@@ -405,18 +410,25 @@ impl Queue {
         self.start(&self.kernels.basis_forward, Self::warps(p.vectors.len()), &arguments)
     }
 
-    /// Gradients by vectors from those by features, f32, and by cutoffs.
+    /// Gradients by vectors from those by features, f32, and by cutoffs; without the scales of the atoms that send.
     pub(crate) fn basis_backward(
         &self,
         p: &Basis<'_>,
         by_features: Slice<'_, f32>,
         by_cutoff: Slice<'_, f64>,
+        (sender, scales): (Slice<'_, u32>, Slice<'_, f32>),
         slopes: Slice<'_, [f64; 3]>,
     ) -> Result<(), GpuError> {
+        expect_len("senders", sender.len(), p.vectors.len())?;
         expect_len("gradients by cutoffs", by_cutoff.len(), p.vectors.len())?;
         expect_len("gradients by vectors", slopes.len(), p.vectors.len())?;
-        let (by_cutoff, slopes) = (by_cutoff.address(), slopes.address());
-        let arguments = BasisArguments { by_cutoff, slopes, ..self.basis(p, by_features)? };
+        let arguments = BasisArguments {
+            by_cutoff: by_cutoff.address(),
+            slopes: slopes.address(),
+            sender: sender.address(),
+            scales: scales.address(),
+            ..self.basis(p, by_features)?
+        };
         self.start(&self.kernels.basis_backward, Self::warps(p.vectors.len()), &arguments)
     }
 
@@ -436,6 +448,7 @@ impl Queue {
         expect_len("weights of a head", p.second.len(), hidden)?;
         if !p.by_atoms.is_empty() {
             expect_len("gradients by atoms", p.by_atoms.len(), p.atoms.len())?;
+            expect_len("scales of gradients", p.scales.len() * width, p.atoms.len())?;
         }
         let arguments = HeadArguments {
             atoms: p.atoms.address(),
@@ -446,6 +459,7 @@ impl Queue {
             second: p.second.address(),
             energies: p.energies.address(),
             by_atoms: if p.by_atoms.is_empty() { 0 } else { p.by_atoms.address() },
+            scales: p.scales.address(),
             second_bias: p.second_bias,
             deviation: p.deviation,
             width: narrow("columns", width)?,

@@ -4,11 +4,11 @@ use super::graph::{Input, OrbGraph, Size};
 use super::network::Pass;
 use super::room::Room;
 use super::weights::{OrbWeights, Shape, StoredWeights};
-use crate::Products;
 use crate::driver::Device;
 use crate::error::GpuError;
 use crate::kernels::Queue;
 use crate::memory::{Buffer, Busy, Layout, Part, Pinned};
+use crate::products::Products;
 
 /// What is wanted of a batch beside energies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

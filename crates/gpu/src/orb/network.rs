@@ -226,7 +226,9 @@ impl<'a> Pass<'a> {
         self.queue.norm_backward(&norm)?;
         let (rows, by_features) = (self.edge_rows(room.edges_operand)?, self.room(room.features)?);
         self.perceptron_backward(encoder, room.encoder, rows, Finish::Plain { sums: by_features })?;
-        self.queue.basis_backward(&self.basis()?, by_features, self.room(room.by_cutoff)?, self.slopes)
+        let (by_cutoff, scales) = (self.room(room.by_cutoff)?, self.room(room.scales)?);
+        let atoms = (self.input(self.input.sender)?, scales);
+        self.queue.basis_backward(&self.basis()?, by_features, by_cutoff, atoms, self.slopes)
     }
 
     fn head(&self) -> Result<(), GpuError> {
@@ -242,6 +244,7 @@ impl<'a> Pass<'a> {
             deviation: head.deviation,
             energies: self.energies,
             by_atoms: self.room(self.room.by_atoms)?,
+            scales: self.room(self.room.scales)?,
         })
     }
 

@@ -46,6 +46,8 @@ pub(super) struct Room {
     pub(super) atoms_operand: Part<f32>,
     /// `[atoms, latent]`
     pub(super) by_atoms: Part<f32>,
+    /// `[atoms]`: what gradients are multiplied with.
+    pub(super) scales: Part<f32>,
     /// `[atoms, 2 hidden]`: terms of senders and receivers; then an operand, gradients by them.
     pub(super) table: Part<f32>,
     /// `[atoms, 3 latent]`: an operand, (atom, received, sent); then gradients by it, in f32.
@@ -92,6 +94,7 @@ impl Room {
             hidden: [(); 2].map(|()| layout.place(n_edges * hidden)),
             atoms_operand: layout.place(n_atoms * latent),
             by_atoms: layout.place(slopes(n_atoms) * latent),
+            scales: layout.place(slopes(n_atoms)),
             table: layout.place(n_atoms * 2 * hidden),
             joined: layout.place(n_atoms * 3 * latent),
             atoms_hidden: [(); 2].map(|()| layout.place(n_atoms * hidden)),

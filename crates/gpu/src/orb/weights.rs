@@ -1,10 +1,10 @@
 //! Weights, as files have them and as products read them.
 
-use crate::Products;
 use crate::driver::Stream;
 use crate::error::GpuError;
-use crate::kernels::{MAX_ROW, Matrix, pack_matrix};
+use crate::kernels::{MAX_ROW, Matrix, PackedMatrix, pack_matrix};
 use crate::memory::{Buffer, Layout, Number, Part, Slice, bytes_of, upload};
+use crate::products::Products;
 
 /// `x W^T + b`
 #[derive(Debug, Clone)]
@@ -152,6 +152,7 @@ pub(super) struct Stored {
     packed: Part<f32>,
     width: usize,
     depth: usize,
+    scale: f32,
 }
 
 /// A perceptron there.
@@ -224,8 +225,8 @@ impl Packer {
     }
 
     fn matrix(&mut self, width: usize, depth: usize, weight: impl Fn(usize, usize) -> f32) -> Stored {
-        let packed = pack_matrix(self.products, width, depth, weight);
-        Stored { packed: self.put(&packed), width, depth }
+        let PackedMatrix { numbers, scale } = pack_matrix(self.products, width, depth, weight);
+        Stored { packed: self.put(&numbers), width, depth, scale }
     }
 
     /// A perceptron of whose first layer the first `own` inputs are taken.
@@ -315,6 +316,6 @@ impl StoredWeights {
     }
 
     pub(super) fn matrix(&self, stored: Stored) -> Result<Matrix<'_>, GpuError> {
-        Ok(Matrix { packed: self.part(stored.packed)?, width: stored.width, depth: stored.depth })
+        Ok(Matrix { packed: self.part(stored.packed)?, width: stored.width, depth: stored.depth, scale: stored.scale })
     }
 }

@@ -18,10 +18,13 @@
 //! Module order: `kind` ← `error` ← `variant`, `file` ← `shape`; `nearest` ← `graph` ← `basis`, `repulsion` ← `evaluation`;
 //! `head`, `weights` ← `activations` ← `encoder`, `interaction` ← `network` ← `potential` ← `entry`.
 //! `candle` (of `shape`, `graph`, and the constants of `repulsion`) is the same network once more, as layers of candle.
+//! `cuda` (of `file`, `weights`, `graph`, `evaluation`) runs it on a GPU.
 
 mod activations;
 mod basis;
 mod candle;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod encoder;
 mod entry;
 mod error;
@@ -41,6 +44,8 @@ mod tests;
 mod variant;
 mod weights;
 
+#[cfg(feature = "cuda")]
+pub use cuda::{CudaEngine, CudaOrb};
 pub(crate) use entry::ENTRIES;
 pub use entry::Options;
 pub use error::LoadError;

@@ -154,7 +154,7 @@ impl Packer<'_> {
     }
 
     /// The encoder's features of all elements: computed in double precision, once.
-    fn atoms<T: Real>(&self) -> Result<Vec<T>, LoadError> {
+    pub(crate) fn atoms<T: Real>(&self) -> Result<Vec<T>, LoadError> {
         let (latent, hidden, n) = (self.shape.latent, self.shape.hidden, N_EMBEDDED);
         let embedding = self.tensors.get("model.atom_emb.embeddings.weight", &[n, latent])?;
         let mut encoder = self.normed::<f64>("model._encoder._node_fn", latent, false)?;
