@@ -118,7 +118,7 @@ fn a_flipped_bit_in_a_storage_is_an_error_and_not_another_number() {
     let message = checkpoint.read_f32(&tensor).unwrap_err().to_string();
     assert!(message.contains("damaged.pth.tar") && message.contains("checksum"), "{message}");
     assert!(matches!(checkpoint.read_f64(&tensor).unwrap_err().problem, Problem::Checksum { .. }));
-    assert!(matches!(checkpoint.verify().unwrap_err().problem, Problem::Archive(_)));
+    assert!(matches!(checkpoint.verify().unwrap_err().problem, Problem::Io(_)));
     // Another storage of the same file is whole.
     let (_, other) = state.entries().find(|(found, _)| found.as_str() != Some(name)).unwrap();
     assert!(checkpoint.read_f32(&other.tensor().unwrap()).is_ok());
