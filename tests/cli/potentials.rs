@@ -151,5 +151,5 @@ fn the_environment_names_several_potentials_and_misspelt_variables_are_named() {
     assert!(said(&output).contains(warning), "{}", said(&output));
     let config = std::fs::read_to_string(folder.path().join("RUN/run.toml")).unwrap();
     assert!(config.contains("label = \"a\"") && config.contains("label = \"chgnet\""), "{config}");
-    assert!(!config.contains("f32"), "{config}");
+    assert!(!config.contains("\"f32\""), "{config}");
 }
