@@ -219,7 +219,7 @@ Examples:
   mlip-batch verify --model mace=medium-mpa-0
   mlip-batch verify --model uma=uma-s-1p1.pt,task=omol --cifs structures/ --limit 50
 
-Exit codes: 0 the engines agree to 1e-10 eV/atom, 1e-8 eV/A and 1e-9 eV/A^3; 1 they do not.")]
+Exit codes: 0 the engines agree to 1e-10 eV/atom, 1e-8 eV/A and 1e-9 eV/A^3; 1 they do not,\nor nothing could be compared.")]
 pub(crate) struct VerifyArgs {
     /// Job file
     #[arg(value_name = "JOB.toml")]

@@ -22,6 +22,9 @@ static CRYSTALS: &[(&str, &str)] = &[
     ("Bi", include_str!("../../../tests/fixtures/cifs/cod-crystals_Bi.cif")),
 ];
 
+/// Structures named among those that no engine computes; the others are counted.
+const NAMED: usize = 3;
+
 /// What compressed archives are unpacked to, as long as it is needed.
 struct Unpacked(PathBuf);
 
@@ -39,7 +42,7 @@ struct Crystals {
     n_unreadable: usize,
 }
 
-/// Computes and compares. Exit code 0 where all engines agree, 1 where they do not.
+/// Computes and compares. Exit code 0 where all engines agree, 1 where they do not or nothing could be compared.
 pub(crate) fn verify(args: &VerifyArgs) -> Result<ExitCode, CommandError> {
     let settings = Settings::of_verify(args)?;
     settings.notes.iter().for_each(|note| eprintln!("note: {note}"));
@@ -107,7 +110,7 @@ fn describe(
     writeln!(text, "{label} ({}{file}): candle against native, both f64", selection.name)?;
     write!(text, "  structures  {} compared", engines.n_compared)?;
     let others = [
-        (engines.n_refused, "refused by both"),
+        (engines.refused.len(), "refused by both"),
         (engines.one_sided.len(), "by one only"),
         (crystals.n_unreadable, "unreadable"),
     ];
@@ -115,13 +118,27 @@ fn describe(
         write!(text, ", {n} {what}")?;
     }
     writeln!(text)?;
-    differences(&mut text, engines, Some(&LIMITS), crystals)?;
+    if engines.n_compared > 0 {
+        differences(&mut text, engines, Some(&LIMITS), crystals)?;
+    }
+    for one in engines.refused.iter().take(NAMED) {
+        writeln!(text, "  no engine computes {}: {}", name(crystals, Some(one.structure)), one.error)?;
+    }
+    if engines.refused.len() > NAMED {
+        writeln!(text, "  nor {} more", engines.refused.len() - NAMED)?;
+    }
     for one in &engines.one_sided {
         writeln!(text, "  only one engine computes {}: {}", name(crystals, Some(one.structure)), one.error)?;
     }
-    let verdict = if engines.agree(&LIMITS) { "the engines agree" } else { "THE ENGINES DO NOT AGREE" };
+    let verdict = if engines.agree(&LIMITS) {
+        "the engines agree"
+    } else if engines.n_compared == 0 && engines.one_sided.is_empty() {
+        "NOTHING COULD BE COMPARED"
+    } else {
+        "THE ENGINES DO NOT AGREE"
+    };
     writeln!(text, "  {verdict}")?;
-    if let Some(rounding) = &report.rounding {
+    if let Some(rounding) = report.rounding.as_ref().filter(|rounding| rounding.n_compared > 0) {
         writeln!(text, "  for information: native {} against f64", selection.precision)?;
         differences(&mut text, rounding, None, crystals)?;
     }

@@ -32,12 +32,12 @@ pub struct Largest {
     pub structure: Option<usize>,
 }
 
-/// A structure that only one of the two computes.
+/// A structure that was not computed.
 #[derive(Debug, Clone, PartialEq)]
-pub struct OneSided {
+pub struct Refusal {
     /// Counted from 0.
     pub structure: usize,
-    /// What the other one says.
+    /// Why.
     pub error: PredictError,
 }
 
@@ -52,10 +52,10 @@ pub struct Differences {
     pub stress: Largest,
     /// Structures that both computed.
     pub n_compared: usize,
-    /// Structures that both refuse, for example for an element that the model was not made for.
-    pub n_refused: usize,
-    /// Structures that only one of them computes.
-    pub one_sided: Vec<OneSided>,
+    /// Structures that both refuse, for example for an element that the model was not made for, with what the first says.
+    pub refused: Vec<Refusal>,
+    /// Structures that only one of them computes, with what the other says.
+    pub one_sided: Vec<Refusal>,
 }
 
 /// What [`verify`] found.
@@ -102,8 +102,8 @@ impl Differences {
                 let (a, b) = (one.stress.unwrap_or([f64::NAN; 6]), other.stress.unwrap_or([f64::NAN; 6]));
                 self.stress.see(largest(&a, &b), structure);
             }
-            (Err(_), Err(_)) => self.n_refused += 1,
-            (Ok(_), Err(error)) | (Err(error), Ok(_)) => self.one_sided.push(OneSided { structure, error }),
+            (Err(error), Err(_)) => self.refused.push(Refusal { structure, error }),
+            (Ok(_), Err(error)) | (Err(error), Ok(_)) => self.one_sided.push(Refusal { structure, error }),
         }
     }
 }
