@@ -64,7 +64,21 @@ if [ -n "$skipped" ]; then
         if ! excused "$line"; then failed+=("skipped without need:${line# }"); fi
     done <<<"$skipped"
 fi
+# What a test that failed printed stands again at the very end, where a log that is cut in its middle still shows it.
+failures() {
+    awk '
+        /^---- .* (stdout|stderr) ----$/ { name = $0; next }
+        /^successes:$/ { passed = 1 }
+        /^failures:$/ { passed = 0; name = "" }
+        /^test result:/ { name = "" }
+        name != "" && !passed { n[name]++; if (n[name] <= 60) text[name] = text[name] "  " $0 "\n" }
+        END { for (name in text) printf "%s\n%s", name, text[name] }
+    ' "$log"
+}
 if [ ${#failed[@]} -gt 0 ]; then
+    echo
+    failures
+    grep -E '^test .* FAILED$' "$log"
     echo "FAILED: $(IFS=,; echo "${failed[*]}"); everything that was printed is in $log"
     exit 1
 fi

@@ -22,9 +22,10 @@ fn numbers_of_ranks() -> Vec<usize> {
 
 /// Starts the program on one rank with files limited to so many blocks of 512 bytes, as if its disk were full.
 fn full_disk(rank: usize, blocks: u64) -> Vec<String> {
-    // What ranks of a host share in memory are files too: they take the way between hosts.
+    // What ranks of a host share in memory are files too: they take the way between hosts, over the
+    // only network that every machine has.
     let script = format!(
-        "export OMPI_MCA_btl=self,tcp; trap '' XFSZ; if [ \"$OMPI_COMM_WORLD_RANK\" = {rank} ]; then ulimit -f {blocks}; fi; exec \"$0\" \"$@\""
+        "export OMPI_MCA_btl=self,tcp OMPI_MCA_btl_tcp_if_include=127.0.0.0/8; trap '' XFSZ; if [ \"$OMPI_COMM_WORLD_RANK\" = {rank} ]; then ulimit -f {blocks}; fi; exec \"$0\" \"$@\""
     );
     ["sh", "-c", &script].map(str::to_owned).to_vec()
 }
