@@ -3,9 +3,10 @@
 //! Atoms are wrapped into the cell and sorted into a grid of bins along the lattice directions.
 //! Two points within the cutoff differ by at most `cutoff / height_k` in fractional coordinate k
 //! (`height_k` is the distance of the faces that k crosses), so for `n_k` bins along k their bins
-//! differ by at most `ceil(n_k · cutoff / height_k)`, counted through periodic images. All those
-//! bins are visited: nothing is missed in any cell, however skewed or small. A cell smaller than
-//! the cutoff simply has one bin and several images of it.
+//! differ by at most `ceil(n_k · cutoff / height_k)`, counted through periodic images. Where an atom
+//! lies within its bin narrows that further. All bins that are left are visited: nothing is missed in
+//! any cell, however skewed or small. A cell smaller than the cutoff simply has one bin and several
+//! images of it.
 
 use super::limits::{MAX_PAIRS, check, check_pairs};
 use super::pair::Pair;
@@ -13,6 +14,9 @@ use crate::{Deadline, PredictError, Structure};
 
 /// Distances up to this count as zero, Å.
 const SAME_PLACE: f64 = 1e-8;
+
+/// Bins by which the range around an atom is wider than it need be, against rounding.
+const SLACK: f64 = 1e-6;
 
 /// Bins that are looked at between two looks at the clock: less than a millisecond.
 const UNTIL_DEADLINE: usize = 1 << 14;
@@ -31,6 +35,8 @@ struct Grid {
     wrap: Vec<[i32; 3]>,
     /// `[n_atoms]` bin of an atom.
     bin_of: Vec<[i32; 3]>,
+    /// `[n_atoms]` first and last bin that can hold a neighbor, in each direction, counted through images.
+    around: Vec<[(i32, i32); 3]>,
 }
 
 impl Grid {
@@ -44,23 +50,29 @@ impl Grid {
             let widest = (0..3).max_by_key(|k| bins[*k]).unwrap_or(0);
             bins[widest] = (bins[widest] / 2).max(1);
         }
-        let reach = std::array::from_fn(|k| (f64::from(bins[k]) * cutoff / heights[k]).ceil());
-        check(structure, cutoff, bins, reach)?;
-        let reach = reach.map(|reach| reach as i32);
+        let radius: [f64; 3] = std::array::from_fn(|k| f64::from(bins[k]) * cutoff / heights[k]);
+        check(structure, cutoff, bins, radius.map(f64::ceil))?;
+        let reach = radius.map(|radius| radius.ceil() as i32);
 
         let mut wrap = Vec::with_capacity(n_atoms);
-        let mut bin_of = Vec::with_capacity(n_atoms);
+        let mut bin_of: Vec<[i32; 3]> = Vec::with_capacity(n_atoms);
+        let mut around = Vec::with_capacity(n_atoms);
         let mut wrapped = Vec::with_capacity(n_atoms);
         for x in structure.fractional() {
             let cells: [f64; 3] = x.map(f64::floor);
             let inside: [f64; 3] = std::array::from_fn(|k| x[k] - cells[k]);
             wrap.push(cells.map(|cell| cell as i32));
             // Rounding can put a coordinate just below 0 to exactly 1: the last bin takes it.
-            bin_of.push(std::array::from_fn(|k| ((inside[k] * f64::from(bins[k])) as i32).min(bins[k] - 1)));
+            let at: [f64; 3] = std::array::from_fn(|k| inside[k] * f64::from(bins[k]));
+            bin_of.push(std::array::from_fn(|k| (at[k] as i32).min(bins[k] - 1)));
+            around.push(std::array::from_fn(|k| {
+                let bin = |at: f64| at.floor() as i32;
+                (bin(at[k] - radius[k] - SLACK), bin(at[k] + radius[k] + SLACK))
+            }));
             wrapped.push(lattice.cartesian(inside));
         }
-        let mut grid =
-            Self { bins, reach, first: Vec::new(), atoms: Vec::new(), positions: Default::default(), wrap, bin_of };
+        let (first, atoms, positions) = (Vec::new(), Vec::new(), Default::default());
+        let mut grid = Self { bins, reach, first, atoms, positions, wrap, bin_of, around };
         grid.sort(&wrapped);
         Ok(grid)
     }
@@ -136,8 +148,7 @@ fn add_pairs(
     for i in atoms {
         let place = place[i];
         let center: [f64; 3] = std::array::from_fn(|axis| grid.positions[axis][place]);
-        let bin = grid.bin_of[i];
-        let steps = |k: usize| (bin[k] - grid.reach[k])..=(bin[k] + grid.reach[k]);
+        let steps = |k: usize| grid.around[i][k].0..=grid.around[i][k].1;
         for a in steps(0) {
             for b in steps(1) {
                 for c in steps(2) {

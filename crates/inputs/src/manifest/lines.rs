@@ -84,8 +84,9 @@ impl Lines {
 
 /// The lines of entries in the text of a block, without their ends.
 pub(super) fn entries(block: &[u8]) -> impl Iterator<Item = &[u8]> {
-    block
-        .split_inclusive(|byte| *byte == b'\n')
-        .filter_map(|line| line.strip_suffix(b"\n"))
+    // What stands after the last line end is no line, and empty.
+    let mut begin = 0;
+    memchr::memchr_iter(b'\n', block)
+        .map(move |end| &block[std::mem::replace(&mut begin, end + 1)..end])
         .filter(|line| is_entry(line))
 }
