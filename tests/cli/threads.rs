@@ -45,3 +45,42 @@ fn no_potential_starts_threads_beyond_the_budget() {
         assert_eq!(most.len(), 1 + workers + 1, "{model}: {most:?}");
     }
 }
+
+/// `… structure workers x … on … cores` in a text.
+fn budget(text: &str) -> &str {
+    let line = text.lines().find(|line| line.contains(" structure workers x ")).unwrap_or(text);
+    line.split_once("each ").map_or(line, |(_, budget)| budget)
+}
+
+#[test]
+fn a_plan_has_the_threads_of_its_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let cifs = folder.path().join("cifs");
+    fs::create_dir(&cifs).unwrap();
+    for number in 0..9 {
+        fs::write(cifs.join(format!("{number}.cif")), rock_salt(number, 1)).unwrap();
+    }
+    let settings: [(&[&str], Option<&str>); 5] = [
+        (&[], None),
+        (&[], Some("1")),
+        // Room for one evaluation of 64 atoms beside the program.
+        (&["--memory-limit", "110M"], None),
+        (&["--structure-workers", "2", "--threads-per-mlip", "2", "--oversubscribe"], None),
+        (&["--max-mlip-workers", "2"], None),
+    ];
+    for (number, (flags, cpus_per_task)) in settings.into_iter().enumerate() {
+        let with = |begin: &[&str]| {
+            let mut command = program();
+            command.args([begin, &["--cifs", "cifs", "--model", "lennard-jones", "--model", "chgnet"], flags].concat());
+            if let Some(cpus) = cpus_per_task {
+                command.env("SLURM_CPUS_PER_TASK", cpus);
+            }
+            command.current_dir(folder.path()).output().unwrap()
+        };
+        let planned = with(&["plan"]);
+        let ran = with(&["run", "--out", &number.to_string()]);
+        let (planned, ran) = (String::from_utf8_lossy(&planned.stdout), String::from_utf8_lossy(&ran.stderr));
+        assert_eq!(budget(&planned), budget(&ran), "{flags:?} {cpus_per_task:?}\n{planned}\n{ran}");
+        assert!(budget(&ran).contains("MLIP workers"), "{ran}");
+    }
+}

@@ -34,6 +34,11 @@ impl Deadline {
         Self(Instant::now().checked_add(limit).map(|at| (at, limit)))
     }
 
+    /// So much earlier, since that time was spent before.
+    pub fn sooner_by(self, spent: Duration) -> Self {
+        Self(self.0.map(|(at, limit)| (at.checked_sub(spent).unwrap_or_else(Instant::now), limit)))
+    }
+
     /// Whichever of the two comes first.
     pub fn earliest(self, other: Self) -> Self {
         match (self.0, other.0) {

@@ -163,7 +163,8 @@ settings! {
         /// Give up an evaluation after this time [default: never]
         #[arg(long, value_name = "SECONDS", env = "MLIP_TIMEOUT")]
         timeout: Option<Seconds>,
-        /// Give up a structure, all its potentials together, after this time [default: never]
+        /// Give up a structure, all its potentials together, after this time; that of earlier attempts on what they did not
+        /// finish counts [default: never]
         #[arg(long, value_name = "SECONDS", env = "MLIP_STRUCTURE_TIMEOUT")]
         structure_timeout: Option<Seconds>,
         /// Memory of each rank, weights included: 4G, 500M, 4GiB, a bare number is MB [default: that of job or machine /

@@ -164,7 +164,7 @@ impl Batches {
             Some(prepared) => prepared,
             None => {
                 // A structure that is over its time begins no further evaluation.
-                if let Err(error) = task.structure.deadline.check() {
+                if let Err(error) = task.structure.deadline().check() {
                     return Ok(Readiness::Answered(error));
                 }
                 match catch_unwind(AssertUnwindSafe(|| of.working_bytes(&ask.structure))) {
@@ -333,7 +333,7 @@ fn tell(
 }
 
 fn deadline(shared: &Shared, task: &RunningTask) -> Deadline {
-    shared.evaluator.timeout.map_or(Deadline::NONE, Deadline::after).earliest(task.structure.deadline)
+    shared.evaluator.timeout.map_or(Deadline::NONE, Deadline::after).earliest(task.structure.deadline())
 }
 
 /// What a job's part of the time of its batch goes by.

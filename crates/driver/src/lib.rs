@@ -2,7 +2,7 @@
 //!
 //! Module order, each using only those before it:
 //! `source`, `potential_config` ← `config`, `budget`, `typical`, `plan`, `memory`, `fatal`, `signals` ← `protocol` ← `error` ← `journal`, `results`, `cache`
-//! ← `evaluator` ← `underway` ← `batcher` ← `queue` ← `shared` ← `batch` ← `worker` ← `pool` ← `coordinator` ← `progress`, `monitor` ← `events` ← `rank`, `root` ← `setup` ← `gather`
+//! ← `threads` ← `evaluator` ← `underway` ← `batcher` ← `queue` ← `shared` ← `batch` ← `worker` ← `pool` ← `coordinator` ← `progress`, `monitor` ← `events` ← `rank`, `root` ← `setup` ← `gather`
 //! ← `run` ← `estimate`.
 //!
 //! Every rank has one main thread, which talks to the others and decides, and workers, which read
@@ -37,11 +37,12 @@ mod setup;
 mod shared;
 mod signals;
 mod source;
+mod threads;
 mod typical;
 mod underway;
 mod worker;
 
-pub use budget::{Machine, NoThreads, Share, ThreadBudget, ThreadRequest, shares};
+pub use budget::{Machine, NoThreads, Share, ThreadBudget, shares};
 pub use config::{ImpossibleSetting, Physics, Resources, RunConfig};
 pub use coordinator::Totals;
 pub use error::RunError;
@@ -59,4 +60,5 @@ pub use run::{Engine, Finish, RootPart, execute};
 pub use setup::Setup;
 pub use signals::Signals;
 pub use source::{CifSource, Loaded, StructureSource};
-pub use typical::{typical_costs, useful_mlip_workers};
+pub use threads::{Surroundings, Threads};
+pub use typical::typical_costs;

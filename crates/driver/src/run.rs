@@ -1,14 +1,14 @@
 //! One attempt of a run, from its first to its last message: set up → survey → compute → gather → report.
 
-use crate::budget::{FEW_STRUCTURES, Share, ThreadBudget, ThreadRequest};
-use crate::cache::{LIMIT_BYTES, StructureCache};
+use crate::budget::{FEW_STRUCTURES, Share, ThreadBudget};
+use crate::cache::StructureCache;
 use crate::coordinator::{Coordinator, Policy};
 use crate::error::{RunError, with_causes};
 use crate::evaluator::Evaluator;
 use crate::events::{Event, EventSink};
 use crate::gather::report;
 use crate::journal::SharedJournal;
-use crate::memory::{MemoryGate, Resident, default_limit};
+use crate::memory::{MemoryGate, Resident};
 use crate::monitor::Monitor;
 use crate::progress::ProgressClock;
 use crate::protocol::{End, Message, Order, ProtocolError, Tally, Times, decode, encode, tell};
@@ -20,7 +20,8 @@ use crate::setup::{Greeting, Setup, exchange_workers, greet};
 use crate::shared::Shared;
 use crate::signals::Signals;
 use crate::source::StructureSource;
-use crate::typical::{measured_costs, typical_bytes, typical_costs, useful_mlip_workers};
+use crate::threads::{Surroundings, Threads};
+use crate::typical::{measured_costs, typical_costs};
 use mlip_atoms::Potential;
 use mlip_inputs::Manifest;
 use mlip_ranks::{Channel, Communicator, Pause, Rank};
@@ -132,30 +133,18 @@ fn prepare(
 ) -> Result<(ThreadBudget, RankLife), String> {
     let (physics, resources) = (&setup.config.physics, &setup.config.resources);
     let ThreadBasis { share, costs, resident_bytes } = basis;
-    let variable = |name: &str| std::env::var(name).ok();
-    let limit = resources.memory_bytes.unwrap_or_else(|| default_limit(share.local_size, variable));
-    let weight_bytes = engine.potentials.iter().map(|potential| potential.weight_bytes()).sum();
-    // What the process holds already, weights among it, and what structures read ahead may take.
-    let held = resident_bytes.max(weight_bytes) + LIMIT_BYTES as u64;
-    let room = limit.saturating_sub(held);
-    let structures_per_core = setup.n_entries as f64 / (share.cores * ranks.size()) as f64;
-    let request = ThreadRequest {
-        structure_workers: resources.structure_workers,
-        mlip_workers: resources.mlip_workers,
-        parallel_mlips: resources.parallel_mlips,
-        threads_per_mlip: resources.threads_per_mlip,
-        oversubscribe: resources.oversubscribe,
-        structures_per_core: Some(structures_per_core),
-        useful_mlips: Some(useful_mlip_workers(&costs, share.cores, structures_per_core)),
-        fitting: usize::try_from(room / typical_bytes(&engine.potentials).max(1)).ok(),
-        cpus_per_task: std::env::var("SLURM_CPUS_PER_TASK").ok().and_then(|text| text.parse().ok()),
+    let surroundings = Surroundings {
+        cores: share.cores,
+        ranks_on_host: share.local_size,
+        n_ranks: ranks.size(),
+        n_entries: setup.n_entries,
+        costs,
+        resident_bytes,
     };
-    let budget =
-        ThreadBudget::resolve(request, share.cores, physics.potentials.len()).map_err(|error| error.to_string())?;
+    let threads = Threads::choose(resources, &engine.potentials, &surroundings).map_err(|error| error.to_string())?;
+    let (budget, limit, held) = (threads.budget, threads.memory_limit, threads.held_bytes);
     notes.push(Event::AttemptBegan { attempt: setup.attempt, n_ranks: ranks.size(), threads: budget });
-    if let Some(fitting) = request.fitting.filter(|fitting| *fitting < budget.threads())
-        && request.structure_workers.is_none()
-    {
+    if let Some(fitting) = threads.held_back_to {
         notes.push(Event::note(format!(
             "memory has room for {fitting} evaluations of 64 atoms at once, so not more structures go at once"
         )));
@@ -168,6 +157,7 @@ fn prepare(
         let text = format!("{} threads compute on {} cores of a rank", budget.threads(), budget.cores);
         notes.push(Event::warning(text));
     }
+    let weight_bytes = engine.potentials.iter().map(|potential| potential.weight_bytes()).sum();
     let header = JournalHeader {
         run: setup.run_id().map_err(|error| error.to_string())?,
         attempt: setup.attempt,
@@ -197,7 +187,7 @@ fn prepare(
             sync_every: seconds(resources.sync_s),
             timeout: resources.timeout_s.map(seconds),
             structure_timeout: resources.structure_timeout_s.map(seconds),
-            gate: MemoryGate::new(room),
+            gate: MemoryGate::new(threads.room_bytes()),
             journal,
             results,
             in_flight: AtomicU32::new(0),

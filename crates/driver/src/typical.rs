@@ -63,7 +63,7 @@ pub(crate) fn typical_bytes(potentials: &[Arc<dyn Potential>]) -> u64 {
 
 /// Potentials at once with which a rank of so many cores is done first, by the time that each potential takes for a
 /// structure: structures at once keep cores just as busy and wait for nobody, so more than one must gain a tenth.
-pub fn useful_mlip_workers(costs: &[f64], cores: usize, structures_per_core: f64) -> usize {
+pub(crate) fn useful_mlip_workers(costs: &[f64], cores: usize, structures_per_core: f64) -> usize {
     let known = |cost: &f64| cost.is_finite() && *cost > 0.0;
     let mut costs: Vec<f64> = costs.iter().copied().filter(known).collect();
     costs.sort_unstable_by(|a, b| b.total_cmp(a));

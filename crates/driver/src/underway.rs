@@ -44,14 +44,14 @@ pub(crate) struct RunningStructure {
     pub(crate) digest: StructureDigest,
     /// Whether nothing else is under way on this rank.
     pub(crate) alone: bool,
-    /// Of all that is done with it.
-    pub(crate) deadline: Deadline,
     /// Predicted, seconds.
     pub(crate) cost: f32,
     state: Mutex<StructureState>,
 }
 
 struct StructureState {
+    /// Of all that is done with it.
+    deadline: Deadline,
     /// Potentials whose turn has not come.
     pending: VecDeque<Work>,
     /// Tasks under way.
@@ -80,12 +80,24 @@ impl RunningStructure {
         work: Vec<Work>,
         known: Ended,
     ) -> Self {
-        let state = StructureState { pending: work.into(), open: 0, ended: known };
-        Self { structure, digest, alone, deadline, cost, state: Mutex::new(state) }
+        let state = StructureState { deadline, pending: work.into(), open: 0, ended: known };
+        Self { structure, digest, alone, cost, state: Mutex::new(state) }
     }
 
     fn lock(&self) -> MutexGuard<'_, StructureState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When all that is done with it must be over.
+    pub(crate) fn deadline(&self) -> Deadline {
+        self.lock().deadline
+    }
+
+    /// Earlier attempts have spent so much time on evaluations whose answers are used now, seconds.
+    fn spent_before(&self, seconds: f64) {
+        let spent = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+        let mut state = self.lock();
+        state.deadline = state.deadline.sooner_by(spent);
     }
 
     /// Takes this potential's work out if it waits, else the next one's.
@@ -154,6 +166,9 @@ impl RunningTask {
         kept: Vec<Answers>,
     ) -> Self {
         let spent_s = kept.iter().map(|answers| f64::from(answers.spent_s)).sum();
+        if spent_s > 0.0 {
+            structure.spent_before(spent_s);
+        }
         let state = TaskState {
             workflow: Some(workflow),
             kept: kept.into_iter().flat_map(|answers| answers.answers).collect(),
@@ -226,9 +241,7 @@ impl RunningTask {
     /// Answers that the journal does not hold, of a workflow that is not at its end.
     pub(crate) fn take_unwritten(&self) -> Option<Answers> {
         let mut state = self.lock();
-        if state.workflow.is_none() {
-            return None;
-        }
+        state.workflow.as_ref()?;
         state.take_unwritten(self.key)
     }
 }

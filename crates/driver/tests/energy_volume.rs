@@ -55,6 +55,37 @@ fn a_run_that_drains_within_its_curves_goes_on_without_a_second_evaluation() {
 }
 
 #[test]
+fn the_time_limit_of_a_structure_counts_what_earlier_attempts_spent() {
+    let folder = tempfile::tempdir().unwrap();
+    let count = Arc::new(AtomicU64::new(0));
+    // Each of the two curves takes seven evaluations of 0.1 s; no attempt alone is as long as the limit.
+    let mut trial = counting(1, &count, Duration::from_millis(100));
+    trial.resources.structure_workers = Some(1);
+    trial.resources.structure_timeout_s = Some(0.55);
+    // Nothing is measured beforehand.
+    trial.resources.mlip_workers = Some(1);
+    let mut ends = Vec::new();
+    for _ in 0..20 {
+        trial.signals = Signals::default();
+        let finish = std::thread::scope(|scope| {
+            let run = scope.spawn(|| trial.run(1, folder.path()).unwrap());
+            std::thread::sleep(Duration::from_millis(400));
+            trial.signals.ask();
+            run.join().unwrap()
+        });
+        ends.push(finish.end);
+        if finish.end == End::Complete {
+            break;
+        }
+    }
+    assert_eq!(ends.last(), Some(&End::Complete), "{ends:?}");
+    assert!(ends.len() > 1, "the first attempt was not interrupted");
+    let failures = &tables(folder.path())[3];
+    assert!(failures.1.contains("timeout"), "{failures:?}");
+    assert!(count.load(Ordering::Relaxed) < 14, "the limit was not kept");
+}
+
+#[test]
 fn curves_do_not_depend_on_ranks_and_workers() {
     let one = tempfile::tempdir().unwrap();
     let count = Arc::new(AtomicU64::new(0));

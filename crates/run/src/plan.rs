@@ -4,7 +4,7 @@ use crate::inputs::{Unpacked, check_all};
 use crate::potentials::load_chosen;
 use crate::{Error, NewRun};
 use mlip_driver::{
-    CifSource, Engine, Estimate, Machine, ThreadBudget, ThreadRequest, estimate, typical_costs, useful_mlip_workers,
+    CifSource, Engine, Estimate, Machine, Resident, Surroundings, ThreadBudget, Threads, estimate, typical_costs,
 };
 use std::sync::Arc;
 
@@ -51,20 +51,16 @@ pub fn plan(new: &NewRun, ranks: usize, strict: bool) -> Result<Plan, Error> {
     let engine = Engine { potentials, source: Arc::new(source) };
     let cores = Machine::of_this_process("").available;
     let cores_per_rank = (cores / ranks).max(1);
-    let structures_per_core = manifest.len() as f64 / cores.max(1) as f64;
-    let costs = typical_costs(&engine.potentials);
-    let request = ThreadRequest {
-        structure_workers: new.resources.structure_workers,
-        mlip_workers: new.resources.mlip_workers,
-        parallel_mlips: new.resources.parallel_mlips,
-        threads_per_mlip: new.resources.threads_per_mlip,
-        oversubscribe: new.resources.oversubscribe,
-        structures_per_core: Some(structures_per_core),
-        useful_mlips: Some(useful_mlip_workers(&costs, cores_per_rank, structures_per_core)),
-        fitting: None,
-        cpus_per_task: None,
+    // As a run would choose them, but by predicted costs: nothing is evaluated here.
+    let surroundings = Surroundings {
+        cores: cores_per_rank,
+        ranks_on_host: ranks,
+        n_ranks: ranks,
+        n_entries: manifest.len() as u64,
+        costs: typical_costs(&engine.potentials),
+        resident_bytes: Resident::sample().now_bytes,
     };
-    let threads = ThreadBudget::resolve(request, cores_per_rank, configs.len())?;
+    let threads = Threads::choose(&new.resources, &engine.potentials, &surroundings)?.budget;
     let estimate = estimate(&manifest, &engine, cores, ranks, threads.structure_workers.get())?;
     Ok(Plan { potentials: configs.into_iter().map(|config| config.label).collect(), estimate, ranks, threads })
 }
