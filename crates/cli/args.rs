@@ -3,7 +3,7 @@
 use crate::environment;
 use crate::settings::{How, What, Where};
 use crate::values::{Count, Retry};
-use clap::{ArgMatches, Args as ClapArgs, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand};
 use mlip_run::{AttemptOptions, RetryFailed};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -40,7 +40,7 @@ pub(crate) struct Args {
 impl Args {
     /// What was typed, and what the environment says beside it.
     pub(crate) fn read() -> Result<Self, clap::Error> {
-        let matches = environment::command().try_get_matches()?;
+        let matches = environment::with_older_names(Self::command()).try_get_matches()?;
         let mut args = Self::from_arg_matches(&matches)?;
         if let (Some(command), Some((_, matches))) = (&mut args.command, matches.subcommand()) {
             command.complete(matches);
@@ -283,7 +283,6 @@ impl AttemptArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn all_flags_are_what_clap_allows() {

@@ -1,7 +1,6 @@
 //! `MLIP_*` variables: those that are settings, those that other parts read, and misspelt ones.
 
-use crate::args::Args;
-use clap::{ArgMatches, Command, CommandFactory};
+use clap::{ArgMatches, Command};
 use std::ffi::{OsStr, OsString};
 
 /// Not settings of this program: read by its models, its scripts and its tests.
@@ -23,10 +22,10 @@ const OTHERS: [&str; 15] = [
     "MLIP_TEST_SECONDS",
 ];
 
-/// The command line; `MLIP_DTYPE` is read where `MLIP_PRECISION` is not set.
-pub(crate) fn command() -> Command {
+/// The command line with older names of variables: `MLIP_DTYPE` is read where `MLIP_PRECISION` is not set.
+pub(crate) fn with_older_names(command: Command) -> Command {
     let older = std::env::var_os("MLIP_PRECISION").is_none() && std::env::var_os("MLIP_DTYPE").is_some();
-    Args::command().mut_subcommands(|command| match older && has(&command, "precision") {
+    command.mut_subcommands(|command| match older && has(&command, "precision") {
         true => command.mut_arg("precision", |precision| precision.env("MLIP_DTYPE")),
         false => command,
     })
@@ -37,8 +36,7 @@ fn has(command: &Command, name: &str) -> bool {
 }
 
 /// Sentences that name variables of this program's form that mean nothing, with the one that was meant.
-pub(crate) fn unknown_variables(set: impl Iterator<Item = OsString>) -> Vec<String> {
-    let command = Args::command();
+pub(crate) fn unknown_variables(command: &Command, set: impl Iterator<Item = OsString>) -> Vec<String> {
     let of_settings =
         command.get_subcommands().flat_map(Command::get_arguments).filter_map(|setting| setting.get_env());
     let known: Vec<&OsStr> = of_settings.chain(OTHERS.iter().map(OsStr::new)).collect();
@@ -87,12 +85,13 @@ pub(crate) fn several(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::CommandFactory;
 
     #[test]
     fn misspelt_variables_are_named_and_others_are_not() {
         let set = ["MLIP_MODLE", "MLIP_MODEL", "MLIP_CHECKPOINTS", "PATH", "MLIP_WHATEVER_ELSE"].map(OsString::from);
         assert_eq!(
-            unknown_variables(set.into_iter()),
+            unknown_variables(&crate::args::Args::command(), set.into_iter()),
             [
                 "the environment variable MLIP_MODLE is not a setting of this program and has no effect; did you mean \
                  MLIP_MODEL?",

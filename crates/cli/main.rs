@@ -1,6 +1,6 @@
 //! `mlip-batch`: the composition root. Knows models, ranks, files and flags; computes nothing.
 //!
-//! Module order: `allocator`, `error`, `exit_code`, `values`, `show`, `potentials` ← `settings` (list, job files) ← `args`, `environment`,
+//! Module order: `allocator`, `error`, `exit_code`, `values`, `show`, `potentials` ← `settings` (list, job files) ← `environment` ← `args`,
 //! `upstream` ← `settings` (what is decided) ← `commands`.
 
 mod allocator;
@@ -43,7 +43,8 @@ fn main() -> std::process::ExitCode {
         }
     };
     if mlip_ranks::may_speak(|name| std::env::var(name).ok()) {
-        for sentence in environment::unknown_variables(std::env::vars_os().map(|(name, _)| name)) {
+        let set = std::env::vars_os().map(|(name, _)| name);
+        for sentence in environment::unknown_variables(&Args::command(), set) {
             eprintln!("warning: {sentence}");
         }
     }

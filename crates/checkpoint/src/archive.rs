@@ -1,7 +1,7 @@
 //! The zip archive around pickle and storages.
 
-use crate::Limits;
 use crate::error::Problem;
+use crate::limits::Limits;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufReader, Read};

@@ -1,27 +1,14 @@
 //! A checkpoint file.
 
 use crate::archive::Archive;
+use crate::dtype::DType;
 use crate::error::{CheckpointError, Problem};
+use crate::limits::Limits;
 use crate::numbers::{NumberReader, float_reader, integer_reader, positions};
 use crate::pickle::{self, Tree, Value};
-use crate::tensor::{DType, Tensor};
+use crate::tensor::Tensor;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-
-/// What a file may cost before it is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Largest pickle, bytes. Tensors are not part of it: real ones have under 10 MB.
-    pub pickle_bytes: u64,
-    /// Objects in it. At worst they take about 100 bytes each.
-    pub objects: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { pickle_bytes: 64 << 20, objects: 4 << 20 }
-    }
-}
 
 /// An opened checkpoint: its pickle in memory, its tensors on disk.
 ///

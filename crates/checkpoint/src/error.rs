@@ -1,6 +1,6 @@
 //! Why a file cannot be used.
 
-use crate::DType;
+use crate::dtype::DType;
 use std::io;
 use std::path::PathBuf;
 use thiserror::Error;

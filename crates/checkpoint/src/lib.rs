@@ -16,17 +16,21 @@
 //! # }
 //! ```
 //!
-//! Module order: `error` ← `pickle` ← `tensor` ← `archive` ← `checkpoint`.
+//! Module order: `dtype` ← `error` ← `pickle` ← `tensor` ← `numbers`; `error`, `limits` ← `archive`; both ← `checkpoint`.
 
 mod archive;
 mod checkpoint;
+mod dtype;
 mod error;
+mod limits;
 mod numbers;
 mod tensor;
 
 pub mod pickle;
 
-pub use checkpoint::{Checkpoint, Limits};
+pub use checkpoint::Checkpoint;
+pub use dtype::DType;
 pub use error::{CheckpointError, Fault, Problem};
+pub use limits::Limits;
 pub use pickle::{Value, View};
-pub use tensor::{DType, Tensor};
+pub use tensor::Tensor;

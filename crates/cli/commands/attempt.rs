@@ -141,7 +141,7 @@ fn conclude(finish: &Finish, run_dir: &Path, messages: &Messages) -> Result<(), 
                 messages.warning(&line);
             }
             let list: String = files.iter().map(|file| format!("{}\n", file.display())).collect();
-            super::print(&list)
+            super::output::print(&list)
         }
         (None, End::Drained) => {
             messages.warning(&format!("stopped by a signal; go on with `mlip-batch resume {}`", run_dir.display()));

@@ -1,8 +1,12 @@
 //! The commands, one a file.
+//!
+//! Module order: `output` ← `attempt` ← `run`, `resume`, `status`, `report`, `plan`, `bench`, `verify`, `models` ← `dispatch`.
 
 mod attempt;
 mod bench;
+mod dispatch;
 mod models;
+mod output;
 mod plan;
 mod report;
 mod resume;
@@ -10,29 +14,4 @@ mod run;
 mod status;
 mod verify;
 
-use crate::args::Command;
-use crate::error::CommandError;
-use crate::exit_code::ExitCode;
-use std::io::{self, Write};
-
-/// Does what was asked for.
-pub(crate) fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
-    match command {
-        Command::Run(args) => run::run(&args),
-        Command::Resume(args) => resume::resume(&args),
-        Command::Status(args) => status::status(&args),
-        Command::Report(args) => report::report(&args),
-        Command::Plan(args) => plan::plan(&args),
-        Command::Bench(args) => bench::bench(&args),
-        Command::Verify(args) => verify::verify(&args),
-        Command::Models => models::models(),
-    }
-}
-
-/// Writes to stdout: data. A reader that went away early (`| head`) is nobody's error.
-fn print(text: &str) -> Result<(), CommandError> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
-}
+pub(crate) use dispatch::dispatch;

@@ -31,6 +31,6 @@ pub(crate) fn models() -> Result<ExitCode, CommandError> {
         let here = here.map_or_else(|| "not on this machine".to_owned(), |place| place.display().to_string());
         text.push_str(&format!("{}\n    {here}\n    {}\n    licence: {}\n", model.name, model.url, model.licence));
     }
-    super::print(&text)?;
+    super::output::print(&text)?;
     Ok(ExitCode::Success)
 }

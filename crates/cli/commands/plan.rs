@@ -38,6 +38,6 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<ExitCode, CommandError> {
         megabytes(found.largest_bytes),
         plan.in_flight()
     )?;
-    super::print(&text)?;
+    super::output::print(&text)?;
     Ok(ExitCode::Success)
 }

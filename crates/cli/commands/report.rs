@@ -16,6 +16,6 @@ pub(crate) fn report(args: &ReportArgs) -> Result<ExitCode, CommandError> {
         eprintln!("{line}");
     }
     let list: String = report.written.files.iter().map(|file| format!("{}\n", file.display())).collect();
-    super::print(&list)?;
+    super::output::print(&list)?;
     Ok(ExitCode::Success)
 }

@@ -38,7 +38,7 @@ pub(crate) fn status(args: &FolderArgs) -> Result<ExitCode, CommandError> {
             writeln!(text, "  rank {rank} ends in {kind} frame: {bytes} bytes skipped")?;
         }
     }
-    super::print(&text)?;
+    super::output::print(&text)?;
     Ok(ExitCode::Success)
 }
 

@@ -60,7 +60,7 @@ pub(crate) fn verify(args: &VerifyArgs) -> Result<ExitCode, CommandError> {
                 .usage()
         })?;
         agree &= report.engines.agree(&LIMITS);
-        super::print(&describe(&potential.label, selection, &report, &crystals)?)?;
+        super::output::print(&describe(&potential.label, selection, &report, &crystals)?)?;
     }
     Ok(if agree { ExitCode::Success } else { ExitCode::Error })
 }

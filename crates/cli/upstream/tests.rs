@@ -1,5 +1,7 @@
 use super::*;
 use crate::args::{PresetArgs, RunArgs};
+use crate::error::CommandError;
+use crate::potentials::Named;
 use crate::settings::{Settings, What};
 use crate::values::{Seconds, Workers};
 

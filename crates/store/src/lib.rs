@@ -1,7 +1,7 @@
 //! Everything on disk: the journal that makes a run resumable, and the CSVs made from it.
 //!
 //! Module order, each using only those before it:
-//! `error` ← `key` ← `prediction` ← `record` ← `frame` ← `journal` ← `ledger`, `cache` ← `atomic_file` ← `run_file`, `run_lock` ← `report`.
+//! `error` ← `key` ← `prediction` ← `record` ← `frame` ← `journal` ← `ledger`, `cache` ← `atomic_file` ← `run_file`, `run_lock` ← `report`; `samples` for tests.
 
 mod atomic_file;
 mod error;

@@ -1,7 +1,9 @@
 //! The planner as it was first: it looks at the queues of all ranks for each structure. What the other is checked against.
 
+use super::candidate::{Candidate, Gathered};
+use super::item::Item;
+use super::planner::{COSTLY_S, LONGEST_SHARD, PARTS, SMALLEST_SHARD_S};
 use super::ranked::Ranked;
-use super::{COSTLY_S, Candidate, Gathered, Item, LONGEST_SHARD, PARTS, SMALLEST_SHARD_S};
 use mlip_ranks::Rank;
 use std::collections::{BinaryHeap, HashMap};
 

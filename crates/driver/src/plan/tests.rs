@@ -1,4 +1,5 @@
 use super::*;
+use mlip_ranks::Rank;
 use proptest::prelude::*;
 
 fn item(entry: u64, cost: f32) -> Item<()> {

@@ -103,6 +103,12 @@ pub(crate) fn from_label(text: &str, formula: Option<&Formula>) -> Option<Readin
     Some(Reading { is_ambiguous: !second_is_small && !is_charged, ..Reading::plain(species) })
 }
 
+/// The element that a type symbol stands for, and whether it is an isotope of hydrogen: `Ti`, `TI`, `Ti4+`, `O2-`, `D`.
+/// `None` for what is no element: a vacancy, a group such as `NH4`.
+pub fn element_of_symbol(text: &str) -> Option<(Species, bool)> {
+    from_type_symbol(text, None).map(|reading| (reading.species, reading.is_isotope))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,10 +1,12 @@
 //! Who holds a lock, and whether it still lives.
 
-use super::STALE_AFTER;
 use crate::StoreError;
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Silence after which a holder on another host counts as dead.
+pub const STALE_AFTER: Duration = Duration::from_secs(60);
 
 /// A process that holds, or held, the lock of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]

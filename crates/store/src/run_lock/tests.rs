@@ -1,5 +1,10 @@
+use super::lock::lock_path;
 use super::*;
+use crate::StoreError;
+use std::fs::{self, OpenOptions};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 const NOW: LockOptions = LockOptions { force: false, wait: Duration::ZERO };
 

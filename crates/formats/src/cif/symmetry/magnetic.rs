@@ -3,8 +3,9 @@
 //! The positions of a magnetic structure repeat under the operations of its magnetic group, time reversal left out:
 //! operations times centerings. The moments are dropped, with a warning.
 
+use super::listed::{MAX_OPERATIONS, OPERATION_TAGS, invalid_operation, values_of};
+use super::meaning::Symmetry;
 use super::operation::{Operation, distinct, parse_operation};
-use super::{Symmetry, invalid_operation, values_of};
 use crate::cif::block::{Block, Value};
 use crate::cif::error::Warnings;
 use crate::cif::{CifClass, CifError};
@@ -30,7 +31,7 @@ pub(super) fn read_magnetic(block: &Block<'_>, warnings: &mut Warnings) -> Resul
     }
     let operations = values_of(block, OPERATIONS, warnings)?;
     let Some(first) = operations.first().map(|value| value.line) else {
-        let ordinary = super::OPERATION_TAGS.iter().any(|tag| block.has(tag));
+        let ordinary = OPERATION_TAGS.iter().any(|tag| block.has(tag));
         if block.has_prefix("_space_group_magn") && !ordinary {
             return Err(CifError::new(
                 CifClass::Magnetic,
@@ -51,7 +52,7 @@ pub(super) fn read_magnetic(block: &Block<'_>, warnings: &mut Warnings) -> Resul
     for value in &operations {
         let operation = parse_magnetic(value)?;
         list.extend(centerings.iter().map(|centering| centering.compose(&operation)));
-        if list.len() > 64 * super::MAX_OPERATIONS {
+        if list.len() > 64 * MAX_OPERATIONS {
             return Err(CifError::new(CifClass::TooLarge, value.line, "too many operations", "give a smaller cell"));
         }
     }

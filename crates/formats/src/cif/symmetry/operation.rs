@@ -2,6 +2,9 @@
 
 use mlip_atoms::Lattice;
 
+/// Operations may change the metric by this part: cells of real files are refined, rounded, strained.
+pub(super) const MAX_MISFIT: f64 = 0.05;
+
 /// x' = R x + t, in fractional coordinates.
 ///
 /// R is whole-numbered in a cell that the operation leaves as it is; in a supercell (a hexagonal crystal described

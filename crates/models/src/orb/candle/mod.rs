@@ -7,7 +7,7 @@
 //!
 //! Tensors are found by upstream's module tree: `model._encoder._edge_fn.mlp.NN-0.weight`.
 //!
-//! Module order: `stopped`, `basis`; `perceptron` ← `encoder`, `interaction`, `heads`; `repulsion` ← `network`.
+//! Module order: `basis`, `perceptron` ← `encoder`, `interaction`, `heads`; `repulsion` ← `network`.
 
 mod basis;
 mod encoder;

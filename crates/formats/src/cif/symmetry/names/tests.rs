@@ -1,5 +1,10 @@
+use super::monoclinic::interpret;
+use super::resolve::{filter_by_extension, split_extension};
+use super::table::{entry, squeezed, table};
 use super::*;
-use mlip_atoms::Frame;
+use crate::cif::symmetry::hall::operations_of_setting;
+use crate::cif::symmetry::operation::Operation;
+use mlip_atoms::{Frame, Lattice};
 use std::collections::BTreeSet;
 
 fn cell(lengths: [f64; 3], angles: [f64; 3]) -> Lattice {
@@ -10,7 +15,7 @@ fn cubic() -> Lattice {
     cell([5.0; 3], [90.0; 3])
 }
 
-fn keys(operations: &[Operation]) -> BTreeSet<super::super::operation::OperationKey> {
+fn keys(operations: &[Operation]) -> BTreeSet<crate::cif::symmetry::operation::OperationKey> {
     operations.iter().map(Operation::key).collect()
 }
 

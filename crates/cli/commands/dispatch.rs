@@ -1,0 +1,20 @@
+//! From what was asked for to what does it.
+
+use super::{bench, models, plan, report, resume, run, status, verify};
+use crate::args::Command;
+use crate::error::CommandError;
+use crate::exit_code::ExitCode;
+
+/// Does what was asked for.
+pub(crate) fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
+    match command {
+        Command::Run(args) => run::run(&args),
+        Command::Resume(args) => resume::resume(&args),
+        Command::Status(args) => status::status(&args),
+        Command::Report(args) => report::report(&args),
+        Command::Plan(args) => plan::plan(&args),
+        Command::Bench(args) => bench::bench(&args),
+        Command::Verify(args) => verify::verify(&args),
+        Command::Models => models::models(),
+    }
+}
