@@ -1,14 +1,24 @@
 //! Kernels, compiled by nvcc from `kernels/*.cu`, and what their arguments must be.
 //!
-//! Module order: `packing` ← `queue` ← `products`, `rows`.
+//! Module order: `packing` ← `queue` ← `products` ← `arguments` ← `norms`, `messages`, `sums`, `basis`, `head`.
 
+mod arguments;
+mod basis;
+mod head;
+mod messages;
+mod norms;
 mod packing;
 mod products;
 mod queue;
-mod rows;
+mod sums;
 
+pub(crate) use arguments::MAX_ROW;
+pub(crate) use basis::Basis;
+pub(crate) use head::Head;
+pub(crate) use messages::Messages;
+pub(crate) use norms::{Embed, Norm};
 pub use packing::{Matrix, PackedMatrix, pack_matrix, pack_rows, unpack_rows};
 pub use products::Finish;
 pub(crate) use queue::BINARIES;
 pub use queue::Queue;
-pub(crate) use rows::{Basis, Embed, Head, MAX_ROW, Messages, Norm, Sums, SumsOf};
+pub(crate) use sums::{Sums, SumsOf};
