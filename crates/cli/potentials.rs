@@ -281,7 +281,10 @@ impl<'de> Deserialize<'de> for Scalar {
 mod tests {
     use super::*;
 
-    fn parsed(text: &str) -> (Option<String>, String, Option<String>, Vec<(String, String)>) {
+    /// Label, name, file, options.
+    type Parts = (Option<String>, String, Option<String>, Vec<(String, String)>);
+
+    fn parsed(text: &str) -> Parts {
         let Named { label, name, file, options } = Named::parse(text).unwrap();
         (label, name, file.map(|file| file.to_string_lossy().into_owned()), options.into_iter().collect())
     }

@@ -1,6 +1,8 @@
 //! Real MPI processes exchange messages. Started without a launcher the program starts itself under
 //! `mpirun`; it fails where there is none.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use mlip_ranks::{Channel, Launch, Pause, Rank};
 use std::process::{Command, ExitCode, ExitStatus};
 use std::time::{Duration, Instant};
