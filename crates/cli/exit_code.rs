@@ -1,4 +1,4 @@
-//! What the process tells its caller. Documented in `--help`: these numbers are API.
+//! What the process returns to its caller. Documented in `--help`: these numbers are API.
 
 /// Exit codes of `mlip-batch`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -289,7 +289,7 @@ mod tests {
         (label, name, file.map(|file| file.to_string_lossy().into_owned()), options.into_iter().collect())
     }
 
-    fn told(text: &str) -> String {
+    fn refusal(text: &str) -> String {
         format!("{:?}", Named::parse(text).unwrap_err())
     }
 
@@ -323,10 +323,10 @@ mod tests {
 
     #[test]
     fn what_names_no_potential_is_refused_with_the_form() {
-        assert!(told("1a:mace").contains("`1a` cannot be a label"), "{}", told("1a:mace"));
-        assert!(told("mace=").contains("no file behind `=`") && told("a:").contains("there is no name"));
-        assert!(told("uma=f,task=a,task=b").contains("`task` stands there twice"));
-        assert!(told("mace=").contains("[LABEL:]NAME[=FILE][,KEY=VALUE…]"));
+        assert!(refusal("1a:mace").contains("`1a` cannot be a label"), "{}", refusal("1a:mace"));
+        assert!(refusal("mace=").contains("no file behind `=`") && refusal("a:").contains("there is no name"));
+        assert!(refusal("uma=f,task=a,task=b").contains("`task` stands there twice"));
+        assert!(refusal("mace=").contains("[LABEL:]NAME[=FILE][,KEY=VALUE…]"));
     }
 
     #[test]
@@ -356,11 +356,11 @@ mod tests {
         common(None).apply(&mut one).unwrap();
         assert_eq!(one[1].options["task"], "omol");
         assert!(one[0].options.is_empty());
-        let told = |wins, texts: &[&str]| format!("{:?}", common(wins).apply(&mut named(texts)).unwrap_err());
-        let many = told(None, &["a:uma=u.pt", "b:uma=v.pt"]);
+        let refusal = |wins, texts: &[&str]| format!("{:?}", common(wins).apply(&mut named(texts)).unwrap_err());
+        let many = refusal(None, &["a:uma=u.pt", "b:uma=v.pt"]);
         assert!(many.contains("--task omol may be meant for each of a, b") && many.contains(",task=omol"), "{many}");
-        assert!(told(None, &["chgnet"]).contains("none of the potentials has that option"));
-        assert!(told(None, &["uma=u.pt,task=omat"]).contains("contradicts task=omat of uma"));
+        assert!(refusal(None, &["chgnet"]).contains("none of the potentials has that option"));
+        assert!(refusal(None, &["uma=u.pt,task=omat"]).contains("contradicts task=omat of uma"));
         for (wins, task) in [(Some(true), "omol"), (Some(false), "omat")] {
             let mut own = named(&["uma=u.pt,task=omat"]);
             common(wins).apply(&mut own).unwrap();
@@ -380,9 +380,9 @@ mod tests {
         let found = job(text).unwrap();
         assert_eq!(found[0], Named::parse("mol:uma=u.pt,task=omol,charge=-1").unwrap());
         assert_eq!((found[1].name.as_str(), found[1].options["exact_radial"].as_str()), ("a,b=c.model", "true"));
-        let told = |text: &str| job(text).unwrap_err().to_string();
-        assert!(told("[[model]]\nlabel = 'x'\n").contains("a [[model]] needs a `name`"));
-        assert!(told("[[model]]\nname = 'orb'\nlabel = '1'\n").contains("`1` cannot be a label"));
-        assert!(told("[[model]]\nname = ['orb']\n").contains("expected a text, a number, true or false"));
+        let refusal = |text: &str| job(text).unwrap_err().to_string();
+        assert!(refusal("[[model]]\nlabel = 'x'\n").contains("a [[model]] needs a `name`"));
+        assert!(refusal("[[model]]\nname = 'orb'\nlabel = '1'\n").contains("`1` cannot be a label"));
+        assert!(refusal("[[model]]\nname = ['orb']\n").contains("expected a text, a number, true or false"));
     }
 }

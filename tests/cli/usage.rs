@@ -146,18 +146,18 @@ fn variables_left_over_from_another_launcher_are_named() {
 fn numbers_that_mean_nothing_are_refused_with_what_is_expected() {
     let folder = tempfile::tempdir().unwrap();
     crystals(folder.path(), 1, 1);
-    let told = |command: &str, flag: &str, value: &str| {
+    let refusal = |command: &str, flag: &str, value: &str| {
         let output = run(&[command, "--cifs", "cifs", "--model", "lennard-jones", flag, value], folder.path());
         assert_eq!(output.status.code(), Some(2), "{}", said(&output));
         said(&output)
     };
-    let text = told("run", "--limit", "0");
+    let text = refusal("run", "--limit", "0");
     assert!(text.contains("'0' for '--limit <N>': expected a whole number, 1 or more"), "{text}");
-    let text = told("plan", "--ranks", "0");
+    let text = refusal("plan", "--ranks", "0");
     assert!(text.contains("'0' for '--ranks <N>': expected a whole number, 1 or more"), "{text}");
-    let text = told("run", "--memory-limit", "4X");
+    let text = refusal("run", "--memory-limit", "4X");
     assert!(text.contains("expected a size such as 500M, 4G, 1.5GB or 4GiB; a bare number is MB"), "{text}");
-    assert!(told("run", "--timeout", "inf").contains("expected seconds"));
+    assert!(refusal("run", "--timeout", "inf").contains("expected seconds"));
 }
 
 #[test]

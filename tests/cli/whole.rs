@@ -87,7 +87,7 @@ fn the_environment_stands_between_job_file_and_flags() {
 }
 
 #[test]
-fn a_dry_run_tells_what_would_be_done_and_leaves_nothing_behind() {
+fn a_dry_run_says_what_would_be_done_and_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     crystals(folder.path(), 10, 2);
     let output = run(&["plan", "--cifs", "cifs", "--model", "lennard-jones", "--ranks", "4"], folder.path());

@@ -20,7 +20,7 @@ fn numbers_of_ranks() -> Vec<usize> {
     text.split(',').map(|number| number.trim().parse().unwrap()).collect()
 }
 
-/// Starts the program on one rank with files limited to so many blocks of 512 bytes, as if its disk were full.
+/// Starts the program on one rank with files limited to this many blocks of 512 bytes, as if its disk were full.
 fn full_disk(rank: usize, blocks: u64) -> Vec<String> {
     // What ranks of a host share in memory are files too: they take the way between hosts, over the
     // only network that every machine has.

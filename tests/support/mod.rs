@@ -58,7 +58,7 @@ pub(crate) fn rock_salt(number: usize, side: usize) -> String {
     text
 }
 
-/// A folder `cifs` with so many crystals of different sizes up to `side`, two that are equal and one
+/// A folder `cifs` with this many crystals of different sizes up to `side`, two that are equal and one
 /// that is broken; returns its path.
 pub(crate) fn crystals(folder: &Path, n: usize, side: usize) -> PathBuf {
     let cifs = folder.join("cifs");
@@ -83,7 +83,7 @@ pub(crate) fn tables(run_dir: &Path) -> Vec<(&'static str, String)> {
         .collect()
 }
 
-/// What the journals of a run tell.
+/// What the journals of a run hold.
 #[derive(Debug, Default)]
 pub(crate) struct History {
     /// How often each task was started, and how often it ended.

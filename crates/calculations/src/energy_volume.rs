@@ -123,7 +123,7 @@ impl Workflow for Curve {
                         structure,
                         request: if middle { self.calculation.request } else { only_energy },
                     }),
-                    Err(error) => self.tell(AskId(point), Err(error)),
+                    Err(error) => self.receive(AskId(point), Err(error)),
                 }
             }
             return Poll::Ask(asks);
@@ -131,7 +131,7 @@ impl Workflow for Curve {
         if self.answers.iter().all(Option::is_some) { Poll::Finished } else { Poll::Waiting }
     }
 
-    fn tell(&mut self, AskId(point): AskId, answer: Result<Prediction, PredictError>) {
+    fn receive(&mut self, AskId(point): AskId, answer: Result<Prediction, PredictError>) {
         let answer = answer.and_then(finite).map_err(|error| {
             let mut failure = Failure::from(error);
             if point != self.calculation.volumes.middle() {
@@ -239,7 +239,7 @@ mod tests {
             }
             for ask in &asks {
                 assert!(matches!(workflow.poll(), Poll::Waiting));
-                workflow.tell(ask.id, answer(ask));
+                workflow.receive(ask.id, answer(ask));
             }
             assert!(matches!(workflow.poll(), Poll::Finished));
             workflow.finish()
@@ -258,7 +258,7 @@ mod tests {
         let mut workflow = calculation().start(structure());
         for ask in asks(workflow.as_mut()).iter().rev() {
             let failed = ask.id == AskId(1) || ask.id == AskId(5);
-            workflow.tell(
+            workflow.receive(
                 ask.id,
                 if failed { Err(PredictError::Timeout { limit_s: f64::from(ask.id.0) }) } else { answer(ask) },
             );

@@ -1,7 +1,7 @@
 //! What is done with each structure, and what came of it: no tensors, no threads, no files.
 //!
 //! A [`Calculation`] decides what is asked. Begun with a structure it is a [`Workflow`]: a state machine that asks for
-//! evaluations, is told the answers, and can be put down and taken up again.
+//! evaluations, receives the answers, and can be put down and taken up again.
 //!
 //! Module order, each using only those before it:
 //! `birch_murnaghan` ← `curve` ← `outcome` ← `workflow` ← `check` ← `single_point` ← `energy_volume` ← `config`.

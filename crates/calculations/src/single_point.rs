@@ -41,7 +41,7 @@ impl Workflow for OneEvaluation {
         }
     }
 
-    fn tell(&mut self, _: AskId, answer: Result<Prediction, PredictError>) {
+    fn receive(&mut self, _: AskId, answer: Result<Prediction, PredictError>) {
         self.outcome = Some(match answer.and_then(finite) {
             Ok(prediction) => Outcome::Done(prediction.into()),
             Err(error) => Outcome::Failed(error.into()),

@@ -54,7 +54,7 @@ pub trait Workflow: Send {
     fn poll(&mut self) -> Poll;
 
     /// The answer to a question.
-    fn tell(&mut self, ask: AskId, answer: Result<Prediction, PredictError>);
+    fn receive(&mut self, ask: AskId, answer: Result<Prediction, PredictError>);
 
     /// Memory that it holds between two answers, bytes.
     fn held_bytes(&self) -> u64;

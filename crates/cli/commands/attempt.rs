@@ -52,7 +52,7 @@ fn part(ranks: &mut dyn Communicator, result: Result<ExitCode, Ending>) -> i32 {
     }
     let why = match result {
         Ok(_) | Err(Ending::Run(RunError::Elsewhere)) => Leaving::Done,
-        Err(Ending::Run(RunError::Ended(Ended::ByRoot { code }))) => Leaving::Told { code },
+        Err(Ending::Run(RunError::Ended(Ended::ByRoot { code }))) => Leaving::Dismissed { code },
         Err(ending) => {
             let error = ending.into_error();
             Leaving::Unable { message: error.in_one_line(), code: code(error.code()) }

@@ -118,7 +118,7 @@ impl Batches {
             }
         }
         for (task, ask, timed) in answered {
-            remark = tell(shared, &task, &ask, timed)?.or(remark);
+            remark = hand_over(shared, &task, &ask, timed)?.or(remark);
         }
         if batch.is_empty() {
             return Ok(remark);
@@ -134,12 +134,12 @@ impl Batches {
         drop(permits);
         for (id, timed) in answers? {
             if let Some(Member { task, ask, .. }) = members.remove(&id) {
-                remark = tell(shared, &task, &ask, timed)?.or(remark);
+                remark = hand_over(shared, &task, &ask, timed)?.or(remark);
             }
         }
         for Member { task, ask, .. } in members.into_values() {
             let error = internal(shared, potential, "no answer came; please report this structure".into());
-            remark = tell(shared, &task, &ask, (Err(error), 0.0))?.or(remark);
+            remark = hand_over(shared, &task, &ask, (Err(error), 0.0))?.or(remark);
         }
         Ok(remark)
     }
@@ -320,15 +320,15 @@ fn submit_and_collect(engine: &mut Box<dyn Engine>, batch: Vec<Prepared>) -> Res
     engine.collect(ticket)
 }
 
-/// Tells a task the answer to its question, and what follows from that.
-fn tell(
+/// Hands a task the answer to its question, and does what follows from that.
+fn hand_over(
     shared: &Shared,
     task: &Arc<RunningTask>,
     ask: &Ask,
     (answer, wall_s): Timed,
 ) -> Result<Option<String>, WorkError> {
     let keep = shared.evaluator.asks_often().then_some(shared.evaluator.sync_every);
-    let due = task.tell(ask.id, answer, wall_s, keep);
+    let due = task.receive(ask.id, answer, wall_s, keep);
     shared.go_on(task, due)
 }
 

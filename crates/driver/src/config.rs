@@ -61,7 +61,7 @@ pub struct Resources {
     pub structure_timeout_s: Option<f64>,
     /// Memory of a rank, weights included, bytes; by default that of job or machine, divided by its ranks.
     pub memory_bytes: Option<u64>,
-    /// Whether memory is sampled every second and told of.
+    /// Whether memory is sampled every second and reported.
     pub monitor_memory: bool,
     /// Deaths after which a structure is given up; 0 means never.
     pub max_crashes: u32,

@@ -45,7 +45,7 @@ struct Seen {
     bytes: u64,
 }
 
-/// Reads all entries on so many threads, and plans for so many ranks of so many workers.
+/// Reads all entries on this many threads, and plans for this many ranks of this many workers.
 ///
 /// # Errors
 /// When the list cannot be read back from disk.

@@ -89,14 +89,14 @@ extern "C" fn last_words(signal: c_int, info: *mut siginfo_t, _context: *mut c_v
     // SAFETY: the kernel passes a valid description of the signal to a handler with SA_SIGINFO.
     #[expect(unsafe_code, reason = "there is no safe way to handle these signals")]
     let code = unsafe { (*info).si_code };
-    // One that another process sent tells nothing of what was computed, nor does one of the thread that only talks to
+    // One that another process sent says nothing of what was computed, nor does one of the thread that only talks to
     // other ranks.
     if code != SI_USER
         && code != SI_QUEUE
         && !IS_MAIN.get()
         && let Some(journal) = JOURNAL.get()
     {
-        // There is nobody left to tell of an error.
+        // There is nobody left to report an error to.
         let _ = journal.write(EVALUATES.get(), u8::try_from(signal).unwrap_or(0));
     }
     let before = FATAL.iter().zip(&BEFORE).find(|(known, _)| **known == signal).and_then(|(_, before)| before.get());

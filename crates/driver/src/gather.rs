@@ -114,7 +114,7 @@ impl Gathering<'_> {
     }
 }
 
-/// Writes the report of an attempt that has ended; every rank makes rows on so many threads.
+/// Writes the report of an attempt that has ended; every rank makes rows on this many threads.
 pub(crate) fn report(
     ranks: &mut dyn Communicator,
     setup: &Setup,

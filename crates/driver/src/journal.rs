@@ -54,7 +54,7 @@ impl SharedJournal {
         self.lock().as_mut().map(|open| open.account.take()).unwrap_or_default()
     }
 
-    /// Notes the good end, syncs, and tells the rest of what was appended; `None` if it was closed before.
+    /// Notes the good end, syncs, and reports the rest of what was appended; `None` if it was closed before.
     pub(crate) fn close(&self) -> Result<Option<LedgerPart>, StoreError> {
         let Some(Open { writer, account }) = self.lock().take() else { return Ok(None) };
         writer.close()?;

@@ -57,7 +57,7 @@ pub fn default_limit(ranks_on_host: usize, variable: impl Fn(&str) -> Option<Str
     (machine_bytes() / ranks).min(slurm_bytes(ranks, variable).unwrap_or(u64::MAX))
 }
 
-/// What Slurm has given to each of so many ranks on a node (`--mem`, `--mem-per-cpu`); it kills who takes more.
+/// What Slurm has given to each of this many ranks on a node (`--mem`, `--mem-per-cpu`); it kills who takes more.
 fn slurm_bytes(ranks: u64, variable: impl Fn(&str) -> Option<String>) -> Option<u64> {
     const MEBIBYTE: u64 = 1 << 20;
     let number = |name| variable(name)?.trim().parse::<u64>().ok().filter(|number| *number > 0);

@@ -96,7 +96,7 @@ fn evaluation_threads(threads: NonZeroUsize) -> io::Result<EvaluationThreads> {
     Ok(EvaluationThreads::new(Some(pool)))
 }
 
-/// Runs the same work on so many threads; returns when all have ended.
+/// Runs the same work on this many threads; returns when all have ended.
 pub(crate) fn in_parallel(threads: usize, work: impl Fn() + Sync) {
     std::thread::scope(|scope| {
         for _ in 1..threads {

@@ -89,7 +89,7 @@ pub(crate) enum Order {
     Compute(Vec<Assignment>),
     /// Begin nothing more; finish what is in flight, but not for longer than the drain limit.
     Drain,
-    /// Nothing is left: close the journal, and tell the rest of what is in it.
+    /// Nothing is left: close the journal, and report the rest of what is in it.
     Close,
     /// Make the rows of these jobs, of which the first has this number.
     Tabulate(u64, Vec<TableJob>),
@@ -175,7 +175,7 @@ pub(crate) enum Report {
     Noted(LedgerPart),
     /// Results of other runs.
     Cached(Vec<(TaskKey, CachePlace)>),
-    /// All journals of earlier attempts and all results of other runs that this rank reads were told of.
+    /// All journals of earlier attempts and all results of other runs that this rank reads were reported.
     Scanned,
     /// Closed: last totals, and the rest of the own journal or why it could not be closed.
     Closed(Tally, Result<LedgerPart, String>),
@@ -206,7 +206,7 @@ pub(crate) fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, ProtocolError
 }
 
 /// Sends a report to the root.
-pub(crate) fn tell(ranks: &mut dyn Communicator, report: Report) -> Result<(), ProtocolError> {
+pub(crate) fn send_report(ranks: &mut dyn Communicator, report: Report) -> Result<(), ProtocolError> {
     let message = encode(&Message::Report(report))?;
     ranks.send(Rank::ROOT, Channel::Work, message);
     Ok(())

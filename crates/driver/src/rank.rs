@@ -158,7 +158,7 @@ impl RankLife {
         tally
     }
 
-    /// The root hears of progress when the rank runs low, otherwise now and then.
+    /// Progress is reported to the root when the rank runs low, otherwise now and then.
     fn progress(&mut self) -> Option<Report> {
         let tally = self.tally();
         if tally.structures == self.reported.structures {

@@ -30,7 +30,7 @@ pub(crate) struct Root<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Working,
-    /// Everybody was told to close or to drain.
+    /// Everybody was ordered to close or to drain.
     Closing(End),
 }
 

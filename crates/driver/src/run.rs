@@ -11,7 +11,7 @@ use crate::journal::SharedJournal;
 use crate::memory::{MemoryGate, Resident};
 use crate::monitor::Monitor;
 use crate::progress::ProgressClock;
-use crate::protocol::{End, Message, Order, ProtocolError, Tally, Times, decode, encode, tell};
+use crate::protocol::{End, Message, Order, ProtocolError, Tally, Times, decode, encode, send_report};
 use crate::queue::Queue;
 use crate::rank::{RankLife, RankSettings};
 use crate::results::SharedResults;
@@ -279,7 +279,7 @@ fn live(ranks: &mut dyn Communicator, mut root: Option<&mut Root<'_>>, life: &mu
                 Message::Order(Order::Leave(end)) => return Ok(end),
                 Message::Order(order) => {
                     for report in life.carry_out(order) {
-                        tell(ranks, report)?;
+                        send_report(ranks, report)?;
                     }
                 }
                 Message::Report(report) => {
@@ -292,7 +292,7 @@ fn live(ranks: &mut dyn Communicator, mut root: Option<&mut Root<'_>>, life: &mu
         }
         for report in life.tick() {
             active = true;
-            tell(ranks, report)?;
+            send_report(ranks, report)?;
         }
         if let Some(root) = &mut root {
             let orders = root.tick();
@@ -308,7 +308,7 @@ fn live(ranks: &mut dyn Communicator, mut root: Option<&mut Root<'_>>, life: &mu
         // Even in the busiest times: workers need the core more than this loop does.
         if let Some(report) = life.wait(pause.take()) {
             pause.reset();
-            tell(ranks, report)?;
+            send_report(ranks, report)?;
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::config::RunConfig;
 use crate::coordinator::Known;
 use crate::error::RunError;
 use crate::error::with_causes;
-use crate::protocol::{Hello, Message, ProtocolError, Report, Welcome, decode, encode, tell};
+use crate::protocol::{Hello, Message, ProtocolError, Report, Welcome, decode, encode, send_report};
 use mlip_ranks::{Channel, Communicator, Pause};
 use mlip_store::cache::CacheFolder;
 use mlip_store::journal::JournalFile;
@@ -48,7 +48,7 @@ struct EarlierJournal {
 }
 
 impl Setup {
-    /// A new attempt in this run folder, over so many entries.
+    /// A new attempt in this run folder, over this many entries.
     ///
     /// # Errors
     /// When the journals of earlier attempts, or the results of other runs, cannot be listed.
@@ -110,7 +110,7 @@ impl Setup {
                 ranks.check_end()?;
                 match ranks.is_root() {
                     true => Ok(known.ledger.absorb(part)?),
-                    false => tell(ranks, Report::Noted(part)).map_err(RunError::from),
+                    false => send_report(ranks, Report::Noted(part)).map_err(RunError::from),
                 }
             })?;
         }
@@ -133,14 +133,14 @@ impl Setup {
                 }
                 places.push((key, place));
                 if places.len() >= PLACES_PER_MESSAGE {
-                    tell(ranks, Report::Cached(std::mem::take(&mut places)))?;
+                    send_report(ranks, Report::Cached(std::mem::take(&mut places)))?;
                 }
                 Ok(())
             })?;
             remarks.extend(remark);
         }
         if !places.is_empty() {
-            tell(ranks, Report::Cached(places))?;
+            send_report(ranks, Report::Cached(places))?;
         }
         Ok(remarks)
     }
@@ -153,12 +153,12 @@ impl Setup {
             false => Ok(Vec::new()),
         };
         if !ranks.is_root() {
-            tell(ranks, Report::Scanned)?;
+            send_report(ranks, Report::Scanned)?;
             return own;
         }
         // One message of each is under way at a time: who sends waits until it is taken.
         let mut open = ranks.size() - 1;
-        let mut heard = Ok(());
+        let mut taken = Ok(());
         let mut pause = Pause::new();
         while open > 0 {
             let Some((_, bytes)) = ranks.try_receive(Channel::Work) else {
@@ -169,24 +169,24 @@ impl Setup {
             pause.reset();
             match decode(&bytes)? {
                 Message::Report(Report::Scanned) => open -= 1,
-                Message::Report(Report::Noted(part)) if heard.is_ok() => heard = known.ledger.absorb(part),
+                Message::Report(Report::Noted(part)) if taken.is_ok() => taken = known.ledger.absorb(part),
                 Message::Report(Report::Cached(places)) => {
                     for (key, place) in places {
-                        heard = heard.and_then(|()| known.cached.insert(key, place));
+                        taken = taken.and_then(|()| known.cached.insert(key, place));
                     }
                 }
                 _ => {}
             }
         }
-        heard?;
+        taken?;
         own
     }
 }
 
-/// Results of other runs that ranks tell the root of at a time.
+/// Results of other runs that ranks report to the root at a time.
 const PLACES_PER_MESSAGE: usize = 4096;
 
-/// Who of so many ranks reads each file, so that all read about as much.
+/// Who of this many ranks reads each file, so that all read about as much.
 fn even_parts(bytes: impl Iterator<Item = u64>, size: usize) -> Vec<usize> {
     let mut loads: BinaryHeap<Reverse<(u64, usize)>> = (0..size).map(|rank| Reverse((0, rank))).collect();
     let owner = |bytes: u64| {
@@ -247,7 +247,7 @@ pub(crate) fn greet(
     Ok(Greeting { share, known, hosts, remarks })
 }
 
-/// The root tells of an error; the others end quietly.
+/// The root reports an error; the others end quietly.
 fn elsewhere(ranks: &dyn Communicator, message: String) -> RunError {
     if ranks.is_root() { RunError::Broken(message) } else { RunError::Elsewhere }
 }
@@ -284,16 +284,16 @@ mod tests {
     }
 
     #[test]
-    fn a_thousand_ranks_after_ten_attempts_are_told_little() {
+    fn a_thousand_ranks_after_ten_attempts_are_sent_little() {
         let journal = |number: u32| EarlierJournal { attempt: 1 + number / 1000, rank: number % 1000, bytes: 123_456 };
         let before: Vec<_> = (0..10_000).map(journal).collect();
         let parts = setup(before.clone()).parts(1000).unwrap();
         let bytes: usize = parts.iter().map(Vec::len).sum();
         assert!(bytes < 1_000_000, "{bytes} bytes go through the root");
-        let told = parts.iter().flat_map(|part| decode::<Setup>(part).unwrap().journals);
-        let mut told: Vec<_> = told.map(|journal| (journal.attempt, journal.rank)).collect();
-        told.sort_unstable();
-        assert_eq!(told, before.iter().map(|journal| (journal.attempt, journal.rank)).collect::<Vec<_>>());
+        let sent = parts.iter().flat_map(|part| decode::<Setup>(part).unwrap().journals);
+        let mut sent: Vec<_> = sent.map(|journal| (journal.attempt, journal.rank)).collect();
+        sent.sort_unstable();
+        assert_eq!(sent, before.iter().map(|journal| (journal.attempt, journal.rank)).collect::<Vec<_>>());
         assert!(parts.iter().all(|part| decode::<Setup>(part).unwrap().journals.len() == 10));
     }
 

@@ -21,7 +21,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use thiserror::Error;
 
-/// What a worker tells the main thread of its rank. Ends of evaluations are counted in
+/// What a worker reports to the main thread of its rank. Ends of evaluations are counted in
 /// [`Shared::tally`] instead: there may be many thousand a second.
 #[derive(Debug)]
 pub(crate) enum Event {
@@ -259,7 +259,7 @@ impl Shared {
         Ok(None)
     }
 
-    /// What follows from an answer that a task was told. Gives what people should know.
+    /// What follows from an answer that a task has received. Gives what people should know.
     pub(crate) fn go_on(&self, task: &Arc<RunningTask>, due: Option<Answers>) -> Result<Option<String>, WorkError> {
         if let Some(answers) = due {
             self.evaluator.journal.append(&Frame::Answered(answers))?;

@@ -4,7 +4,7 @@ use mlip_atoms::{Deadline, Lattice, Potential, Request, Species, Structure};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Rock salt, of sodium chloride where the potential knows it, with so many cubic cells of 8 atoms along each axis.
+/// Rock salt, of sodium chloride where the potential knows it, with this many cubic cells of 8 atoms along each axis.
 fn rock_salt(potential: &dyn Potential, cells: usize) -> Option<Structure> {
     let usual = ["Na", "Cl"].map(Species::from_symbol);
     let mut known = usual.into_iter().flatten().chain((1..=118).filter_map(Species::from_atomic_number));
@@ -61,7 +61,7 @@ pub(crate) fn typical_bytes(potentials: &[Arc<dyn Potential>]) -> u64 {
     potentials.iter().map(bytes).max().unwrap_or(0)
 }
 
-/// Potentials at once with which a rank of so many cores is done first, by the time that each potential takes for a
+/// Potentials at once with which a rank of this many cores is done first, by the time that each potential takes for a
 /// structure: structures at once keep cores just as busy and wait for nobody, so more than one must gain a tenth.
 pub(crate) fn useful_mlip_workers(costs: &[f64], cores: usize, structures_per_core: f64) -> usize {
     let known = |cost: &f64| cost.is_finite() && *cost > 0.0;
@@ -75,7 +75,7 @@ pub(crate) fn useful_mlip_workers(costs: &[f64], cores: usize, structures_per_co
     (2..=costs.len().min(cores)).fold(1, worth)
 }
 
-/// Time of so many workers for tasks of these costs, costliest first: each goes to whoever is free first.
+/// Time of this many workers for tasks of these costs, costliest first: each goes to whoever is free first.
 fn makespan(costs: &[f64], workers: usize) -> f64 {
     let mut busy = vec![0.0f64; workers.max(1)];
     for cost in costs {

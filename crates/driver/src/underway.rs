@@ -195,7 +195,7 @@ impl RunningTask {
                 Poll::Ask(asks) => {
                     for ask in asks {
                         match kept.remove(&ask.id.0) {
-                            Some(answer) => workflow.tell(ask.id, Ok(answer)),
+                            Some(answer) => workflow.receive(ask.id, Ok(answer)),
                             None => advance.questions.push(ask),
                         }
                     }
@@ -216,7 +216,7 @@ impl RunningTask {
 
     /// An answer, which took this long. With `keep` it is kept for the journal; gives what is due to be written, which
     /// is so when the last writing was longer ago than `sync_every`.
-    pub(crate) fn tell(
+    pub(crate) fn receive(
         &self,
         ask: AskId,
         answer: Result<Prediction, PredictError>,
@@ -230,7 +230,7 @@ impl RunningTask {
             state.unwritten_s += wall_s;
         }
         if let Some(workflow) = &mut state.workflow {
-            workflow.tell(ask, answer);
+            workflow.receive(ask, answer);
         }
         match keep {
             Some(every) if state.written_at.elapsed() >= every => state.take_unwritten(self.key),

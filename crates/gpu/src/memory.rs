@@ -48,7 +48,7 @@ pub(crate) struct Part<T> {
 }
 
 impl Layout {
-    /// Room for so many numbers.
+    /// Room for this many numbers.
     pub(crate) fn place<T: Number>(&mut self, len: usize) -> Part<T> {
         let part = Part { offset: self.bytes, len, number: PhantomData };
         self.bytes += ((len * size_of::<T>()) as u64).next_multiple_of(ALIGNMENT);
@@ -99,7 +99,7 @@ impl<T: Number> Slice<'_, T> {
 }
 
 impl Buffer {
-    /// Of so many bytes, with anything in them.
+    /// Of this many bytes, with anything in them.
     ///
     /// # Errors
     /// When the device has no room.
@@ -124,7 +124,7 @@ impl Buffer {
     /// The beginning of it.
     ///
     /// # Errors
-    /// When there are not so many numbers.
+    /// When there are not that many numbers.
     pub fn slice<T: Number>(&self, len: usize) -> Result<Slice<'_, T>, GpuError> {
         self.part(Part { offset: 0, len, number: PhantomData })
     }
@@ -170,7 +170,7 @@ impl Pinned {
         if bytes.len() < part.len * size_of::<T>() || !part.offset.is_multiple_of(ALIGNMENT) {
             return Err(GpuError::shape("bytes for a transfer", part.len * size_of::<T>(), bytes.len()));
         }
-        // SAFETY: there are so many, aligned as memory for transfers is (to a page) and as parts are.
+        // SAFETY: there are this many, aligned as memory for transfers is (to a page) and as parts are.
         Ok(unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), part.len) })
     }
 
@@ -192,7 +192,7 @@ impl Pinned {
         let n = to.bytes() as usize;
         let from = self.0.bytes().get(..n);
         let from = from.ok_or_else(|| GpuError::shape("bytes for a transfer", n, self.0.bytes().len()))?;
-        // SAFETY: `to` is memory of so many bytes; `from` is not touched until the event has come.
+        // SAFETY: `to` is memory of this many bytes; `from` is not touched until the event has come.
         unsafe { stream.copy_in(to.address(), from)? };
         Ok(Busy { event: stream.record()?, memory: self.0 })
     }
@@ -204,7 +204,7 @@ impl Pinned {
     pub fn copy_out<T: Number>(mut self, stream: &Stream, from: Slice<'_, T>) -> Result<Busy, GpuError> {
         let (n, room) = (from.bytes() as usize, self.0.bytes().len());
         let to = self.0.bytes_mut().get_mut(..n).ok_or_else(|| GpuError::shape("bytes for a transfer", n, room))?;
-        // SAFETY: `from` is memory of so many bytes; `to` is not touched until the event has come.
+        // SAFETY: `from` is memory of this many bytes; `to` is not touched until the event has come.
         unsafe { stream.copy_out(to, from.address())? };
         Ok(Busy { event: stream.record()?, memory: self.0 })
     }
@@ -212,7 +212,7 @@ impl Pinned {
 
 /// Zeros in memory of the device.
 pub(crate) fn clear<T: Number>(stream: &Stream, slice: Slice<'_, T>) -> Result<(), GpuError> {
-    // SAFETY: the slice is memory of so many bytes, and zeros are numbers.
+    // SAFETY: the slice is memory of this many bytes, and zeros are numbers.
     unsafe { stream.fill(slice.address(), slice.bytes(), 0) }
 }
 

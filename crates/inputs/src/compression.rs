@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
-/// So many first bytes tell a compression.
+/// This many first bytes identify a compression.
 const HEAD: usize = 10;
 
 /// Bytes of a compressed file read at a time.

@@ -23,7 +23,7 @@ pub struct Enumeration {
     /// The file into which compressed archives, and compressed files with several structures, are unpacked: every rank
     /// must see it. Only made when it is needed; `inputs.spool` beside `inputs.manifest`.
     pub spool: PathBuf,
-    /// Only the first so many structures.
+    /// Only this many structures, from the first on.
     pub limit: Option<usize>,
 }
 

@@ -33,13 +33,13 @@ impl<T: Real> Kernel<T> for StripWidth {
 
 const CACHE_LINE_BYTES: usize = 64;
 
-/// A thread is given at least so many multiplications: some 10 µs.
+/// A thread is given at least this many multiplications: some 10 µs.
 const SPREAD: usize = 1 << 20;
 
-/// Threads get multiples of so many rows: a multiple of every tile's height.
+/// Threads get multiples of this many rows: a multiple of every tile's height.
 const SPREAD_ROWS: usize = 48;
 
-/// Products are summed over so many rows of the matrix at a time: that part of a strip stays in the first-level cache
+/// Products are summed over this many rows of the matrix at a time: that part of a strip stays in the first-level cache
 /// for all rows of the left factor, and partial sums keep less rounding than one long sum.
 const CHUNK: usize = 128;
 

@@ -64,7 +64,7 @@ pub fn for_each_rows<T: Send>(
     for_each(parts, |(part, range): (&mut [T], &Range<usize>)| task(range.start, part));
 }
 
-/// Rows dealt out to owners, who alone write to them.
+/// Rows divided among owners, who alone write to them.
 ///
 /// Neighboring rows go to different owners, a few at a time: in a stretch of work that touches rows close to each
 /// other all owners have something to do.

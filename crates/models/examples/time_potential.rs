@@ -3,7 +3,7 @@
 //! usage: time_potential NAME[=FILE] CRYSTALS.json SECONDS [THREADS]
 //!
 //! CRYSTALS.json is a list of `{"name", "numbers", "cell", "positions"}` (Å, Cartesian). Each is evaluated once, then
-//! for so many seconds. Prints a JSON object: loading, milliseconds (first, least and median), peak memory.
+//! for this many seconds. Prints a JSON object: loading, milliseconds (first, least and median), peak memory.
 
 #![allow(
     clippy::unwrap_used,

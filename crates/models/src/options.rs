@@ -10,7 +10,7 @@ use thiserror::Error;
 /// Options by key, as they were typed; `-` and `_` in keys are the same.
 pub type Options = BTreeMap<String, String>;
 
-/// What users are told of an option.
+/// The description of an option, for users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OptionInfo {
     /// Its key.

@@ -1,4 +1,4 @@
-//! What every potential must obey, for MACE.
+//! What every potential must satisfy, for MACE.
 
 #![allow(clippy::unwrap_used, reason = "clippy recognizes tests, but not their helper functions")]
 

@@ -21,7 +21,7 @@ fn a_misspelled_name_is_answered_with_the_one_that_was_meant() {
 }
 
 #[test]
-fn each_option_that_users_are_told_of_is_one_that_the_model_reads() {
+fn each_option_that_is_described_to_users_is_one_that_the_model_reads() {
     for entry in entries() {
         let unknown = (entry.check)(&Selection::named(entry.name).with_option("no_such_option", "1"));
         let Err(OptionError::Unknown { known, .. }) = unknown else { panic!("{}: {unknown:?}", entry.name) };

@@ -155,7 +155,7 @@ pub trait Communicator {
     }
 
     /// Brings everyone's bytes to the root, by rank; the others get an empty list. Nobody returns
-    /// before the root has heard everybody.
+    /// before the root has received from everybody.
     ///
     /// # Errors
     /// When the job has ended.
@@ -166,7 +166,7 @@ pub trait Communicator {
     }
 
     /// [`gather`](Self::gather) without the answer of the root, which the caller must give: a rank
-    /// that went on at once could be heard twice before another was heard.
+    /// that went on at once could be received from twice before another was.
     #[doc(hidden)]
     fn collect(&mut self, bytes: Vec<u8>) -> Result<Vec<Vec<u8>>, Ended> {
         if !self.is_root() {

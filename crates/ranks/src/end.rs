@@ -21,7 +21,7 @@ pub enum Leaving {
     /// It is done, or knows that the root is about to end the job.
     Done,
     /// The root has ended the job: [`Ended::ByRoot`].
-    Told {
+    Dismissed {
         /// What every process of the job exits with.
         code: i32,
     },
@@ -57,22 +57,22 @@ pub fn dismiss(ranks: &mut dyn Communicator, code: i32) {
 
 /// On every other rank, whatever became of its work: waits until the root lets it go. What the process exits with.
 pub fn leave(ranks: &mut dyn Communicator, why: Leaving) -> i32 {
-    let mut told = None;
+    let mut dismissed = None;
     match why {
         Leaving::Done => {}
-        Leaving::Told { code } => told = Some(code),
+        Leaving::Dismissed { code } => dismissed = Some(code),
         Leaving::Unable { message, code } => {
             ranks.send(Rank::ROOT, Channel::End, Word::Unable { code, message }.bytes());
         }
     }
     let mut pause = Pause::new();
     let code = loop {
-        if let Some(code) = told {
+        if let Some(code) = dismissed {
             break code;
         }
         discard(ranks);
         match ranks.check_end() {
-            Err(Ended::ByRoot { code }) => told = Some(code),
+            Err(Ended::ByRoot { code }) => dismissed = Some(code),
             Err(Ended::ByRank { .. }) | Ok(()) => pause.sleep(),
         }
     };
@@ -100,7 +100,7 @@ mod tests {
             if !ranks.is_root() {
                 let why = match result {
                     Ok(()) => Leaving::Done,
-                    Err(Ended::ByRoot { code }) => Leaving::Told { code },
+                    Err(Ended::ByRoot { code }) => Leaving::Dismissed { code },
                     Err(Ended::ByRank { message, code, .. }) => Leaving::Unable { message, code },
                 };
                 let code = leave(&mut ranks, why);

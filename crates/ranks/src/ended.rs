@@ -65,7 +65,7 @@ impl Word {
 }
 
 impl Ended {
-    /// What a word means for the rank that hears it, if anything.
+    /// What a word means for the rank that receives it, if anything.
     pub(crate) fn read(from: Rank, bytes: &[u8]) -> Option<Self> {
         match Word::read(bytes)? {
             Word::Go { code } => Some(Self::ByRoot { code }),

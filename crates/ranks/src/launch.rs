@@ -54,7 +54,7 @@ pub enum StartError {
         tasks: usize,
         /// Processes according to MPI.
         seen: usize,
-        /// The environment variable that tells of the launcher.
+        /// The environment variable that shows the launcher.
         variable: &'static str,
     },
     /// MPI did not start.

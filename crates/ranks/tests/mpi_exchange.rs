@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// This program as so many ranks. The launcher of Open MPI 4.1 now and then hangs when all its ranks
+/// This program as this many ranks. The launcher of Open MPI 4.1 now and then hangs when all its ranks
 /// have ended well, so it is given a minute, three times.
 fn under_mpirun(size: &str) -> std::io::Result<ExitStatus> {
     let program = std::env::current_exe()?;
@@ -66,16 +66,16 @@ fn exchange(launch: Launch) {
         ranks.send(Rank::from_index(to), Channel::Work, vec![me.0 as u8; LARGE]);
         ranks.send(Rank::from_index(to), Channel::Work, vec![me.0 as u8, 7]);
     }
-    let mut heard = vec![0; size];
+    let mut received = vec![0; size];
     let mut pause = Pause::new();
-    while heard.iter().sum::<usize>() < 2 * size {
+    while received.iter().sum::<usize>() < 2 * size {
         let Some((from, bytes)) = ranks.try_receive(Channel::Work) else {
             pause.sleep();
             continue;
         };
-        let expected = if heard[from.index()] == 0 { vec![from.0 as u8; LARGE] } else { vec![from.0 as u8, 7] };
+        let expected = if received[from.index()] == 0 { vec![from.0 as u8; LARGE] } else { vec![from.0 as u8, 7] };
         assert!(bytes == expected, "rank {me} got {} bytes from {from}", bytes.len());
-        heard[from.index()] += 1;
+        received[from.index()] += 1;
     }
     assert_eq!(ranks.broadcast(vec![5; 10]).unwrap(), [5; 10]);
     let hosts = ranks.gather(ranks.host().as_bytes().to_vec()).unwrap();

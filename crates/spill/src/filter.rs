@@ -16,7 +16,7 @@ const LINE_BITS: usize = 512;
 const PROBES: u32 = 6;
 
 impl Filter {
-    /// For so many keys, without any yet.
+    /// For this many keys, without any yet.
     pub(crate) fn new(keys: usize) -> Self {
         Self { lines: vec![[0; 8]; (keys * BITS_A_KEY).div_ceil(LINE_BITS).max(1)] }
     }

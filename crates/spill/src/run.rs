@@ -37,7 +37,7 @@ pub(crate) struct RunReader<'a, V> {
 }
 
 impl<'a, V: Value> RunWriter<'a, V> {
-    /// Of so many rows at most.
+    /// Of this many rows at most.
     pub(crate) fn new(log: &'a mut Log, rows: usize) -> Self {
         let (begin, filter) = (log.length(), Filter::new(rows));
         Self { run: Run { begin, rows: 0, filter, first: Vec::new(), value: PhantomData }, log, text: Vec::new() }

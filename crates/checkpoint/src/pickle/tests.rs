@@ -121,7 +121,7 @@ fn of_a_key_that_was_set_twice_the_later_counts() {
 }
 
 #[test]
-fn damage_is_told_with_its_place_and_kind() {
+fn damage_is_reported_with_its_place_and_kind() {
     assert_eq!(fault(b"\x80\x02"), Fault::Truncated);
     assert_eq!(fault(b"\x80\x02X\xff\xff\xff\xff"), Fault::Truncated);
     assert_eq!(fault(b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\xff"), Fault::Truncated);

@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_counts_and_differences_are_told() {
+    fn the_median_counts_and_differences_are_shown() {
         let text = table(&samples());
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(

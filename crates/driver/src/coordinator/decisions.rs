@@ -20,7 +20,7 @@ const OVERHEAD_S: f32 = 2e-5;
 /// The plan is made anew when a potential takes this many times longer or shorter than it was thought to.
 const WORTH_CORRECTING: f64 = 1.25;
 
-/// Evaluations shorter than this together tell nothing: clocks and first touches of memory.
+/// Evaluations shorter than this together show nothing: clocks and first touches of memory.
 const LEAST_MEASURED_S: f64 = 0.02;
 
 /// The root's view of the run.
@@ -206,7 +206,7 @@ impl Coordinator {
     }
 
     /// While the survey goes on, a rank computes the cheapest structures of its first entries: a
-    /// first result within a moment tells that all is well.
+    /// first result within a moment shows that all is well.
     fn first_structures(&mut self, rank: Rank, items: &mut Vec<Item<Treatments>>) -> Result<Option<Order>, Trouble> {
         let Some(state) = self.ranks.get_mut(rank.index()) else { return Ok(None) };
         if state.has_first || items.is_empty() {
@@ -281,7 +281,7 @@ impl Coordinator {
     }
 
     /// Suspects go when all else is handed out, each rank that has nothing else to do taking its part of them: while
-    /// the run is long, one at a time to each. So many are never in flight that a further death would tell nothing new.
+    /// the run is long, one at a time to each. Never are that many in flight that a further death would show nothing new.
     fn next_suspects(&mut self) -> Result<Vec<(Rank, Order)>, Trouble> {
         let mut orders = Vec::new();
         if self.suspects.is_empty() || !self.survey.is_over() || self.planner.remaining() > 0 {

@@ -21,7 +21,7 @@ pub(crate) struct Policy {
 /// What was computed before.
 #[derive(Debug)]
 pub(crate) struct Known {
-    /// By earlier attempts of the run, and by this one as its ranks tell.
+    /// By earlier attempts of the run, and by this one as its ranks report.
     pub(crate) ledger: Ledger,
     /// By other runs.
     pub(crate) cached: CacheIndex,

@@ -20,7 +20,7 @@ pub(super) struct Survey {
     entries: Manifest,
     /// Entries before this one were handed out to be read.
     next_entry: u64,
-    /// Entries that ranks have told of.
+    /// Entries that ranks have reported.
     pub(super) answered: u64,
     /// Entries among them that are no structure.
     pub(super) unreadable: u64,
@@ -28,7 +28,7 @@ pub(super) struct Survey {
 }
 
 impl Survey {
-    /// For so many structure workers.
+    /// For this many structure workers.
     pub(super) fn new(entries: Manifest, workers: usize) -> Self {
         let window = (WINDOW_PER_WORKER * workers).max(SMALLEST_WINDOW);
         Self { entries, next_entry: 0, answered: 0, unreadable: 0, window }
@@ -58,7 +58,7 @@ impl Survey {
         self.is_handed_out() || waiting >= self.window / 2
     }
 
-    /// What a rank is to read next, while so many structures wait to be computed. An order holds at most `longest`.
+    /// What a rank is to read next, while this many structures wait to be computed. An order holds at most `longest`.
     pub(super) fn next_read(
         &mut self,
         rank: &mut RankState,

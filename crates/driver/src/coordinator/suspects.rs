@@ -12,7 +12,7 @@ pub(super) struct Suspects {
 }
 
 impl Suspects {
-    /// Adds one that may be in flight with so many suspects in all, itself among them.
+    /// Adds one that may be in flight with this many suspects in all, itself among them.
     pub(super) fn push(&mut self, company: u32, item: Item<Treatments>) {
         self.by_company.entry(company.max(1)).or_default().push(item);
         self.len += 1;
@@ -31,7 +31,7 @@ impl Suspects {
         self.by_company.values().flatten().map(|item| f64::from(item.cost)).sum()
     }
 
-    /// At most so many that may go while `in_flight` others do: those that may have most company first, so that all in
+    /// At most this many that may go while `in_flight` others do: those that may have most company first, so that all in
     /// flight may have as much as the last.
     pub(super) fn next(&mut self, at_most: usize, in_flight: usize) -> Vec<Item<Treatments>> {
         let mut shard = Vec::new();

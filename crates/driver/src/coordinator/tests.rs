@@ -376,6 +376,6 @@ fn suspects_of_one_rank_share_its_workers_until_a_further_death() {
         batches
     };
     assert_eq!(orders(2), [32, 32]);
-    // A third death of all together tells nothing new of any.
+    // A third death of all together shows nothing new of any.
     assert_eq!(orders(3), [32, 32]);
 }

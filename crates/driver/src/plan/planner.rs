@@ -51,7 +51,7 @@ pub(super) const COSTLY_S: f32 = 0.01;
 pub(super) const LONGEST_SHARD: usize = 1024;
 
 impl<W> Planner<W> {
-    /// For so many ranks, with so many structure workers in all.
+    /// For this many ranks, with this many structure workers in all.
     pub fn new(ranks: usize, workers: usize) -> Self {
         let ranks = ranks.max(1);
         Self {

@@ -27,7 +27,7 @@ pub(super) struct ScanningPlanner<W> {
 }
 
 impl<W> ScanningPlanner<W> {
-    /// For so many ranks, with so many structure workers in all.
+    /// For this many ranks, with this many structure workers in all.
     pub(super) fn new(ranks: usize, workers: usize) -> Self {
         let ranks = ranks.max(1);
         Self {

@@ -13,7 +13,7 @@ pub(super) struct Tournament<K> {
 }
 
 impl<K: Clone> Tournament<K> {
-    /// This key at so many places; at least one.
+    /// This key at this many places; at least one.
     pub(super) fn new(places: usize, key: K, compare: fn(&K, &K) -> Ordering) -> Self {
         let places = places.max(1);
         let mut tournament = Self { keys: vec![key; places], winners: vec![0; 2 * places], compare };

@@ -244,7 +244,7 @@ impl Trial {
         match &result {
             _ if rank.is_root() => dismiss(rank, code),
             Err(RunError::Ended(Ended::ByRoot { code })) => {
-                assert_eq!(leave(rank, Leaving::Told { code: *code }), *code)
+                assert_eq!(leave(rank, Leaving::Dismissed { code: *code }), *code)
             }
             Ok(_) | Err(RunError::Elsewhere) => drop(leave(rank, Leaving::Done)),
             Err(error) => drop(leave(rank, Leaving::Unable { message: error.to_string(), code })),

@@ -77,7 +77,7 @@ pub(crate) fn build(block: &Block<'_>, options: &CifOptions, mut warnings: Warni
     let units = units.and_then(|z| parse_number(&z, "Z", &mut Warnings::default()).ok()).map(|z| z.value);
     let evidence = Evidence { formula: formula.as_ref(), units: units.filter(|z| *z > 0.0) };
     let choice = choose(&sites.list, &symmetry.candidates, &cell.lattice, evidence)?;
-    symmetry.settle(choice.index, choice.is_certain, &mut warnings)?;
+    symmetry.report_choice(choice.index, choice.is_certain, &mut warnings)?;
     let expansion = choice.expansion;
     if expansion.widest.0 > ROUNDED {
         let (distance, site) = expansion.widest;

@@ -63,13 +63,13 @@ impl HostMemory {
             return Err(GpuError::NoTransferMemory { bytes });
         }
         check("cuMemAllocHost", result)?;
-        // SAFETY: so many bytes were allocated.
+        // SAFETY: this many bytes were allocated.
         unsafe { std::ptr::write_bytes(pointer.cast::<u8>(), 0, size) };
         Ok(Self { device: device.clone(), pointer, bytes: size })
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        // SAFETY: so many bytes were allocated and written. Copies into them are waited for before they are read: the
+        // SAFETY: this many bytes were allocated and written. Copies into them are waited for before they are read: the
         // stream's copies borrow this until its event is waited for (see `Pinned`).
         unsafe { std::slice::from_raw_parts(self.pointer.cast(), self.bytes) }
     }

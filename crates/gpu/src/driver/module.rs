@@ -55,7 +55,7 @@ impl Module {
         Ok(Self(Arc::new(ModuleHandle { device: device.clone(), handle })))
     }
 
-    /// A kernel by name, with so many bytes of shared memory that it does not declare itself.
+    /// A kernel by name, with this many bytes of shared memory that it does not declare itself.
     pub(crate) fn kernel(&self, name: &CStr, shared_bytes: u32) -> Result<Kernel, GpuError> {
         self.0.device.enter()?;
         let mut handle = std::ptr::null_mut();

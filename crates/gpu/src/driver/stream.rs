@@ -108,7 +108,7 @@ impl Stream {
     /// Begins to copy to the device.
     ///
     /// # Safety
-    /// `to` is so many bytes of the device's memory; `from` lives, and is not written, until the stream has been waited for.
+    /// `to` is this many bytes of the device's memory; `from` lives, and is not written, until the stream has been waited for.
     pub(crate) unsafe fn copy_in(&self, to: u64, from: &[u8]) -> Result<(), GpuError> {
         self.device.enter()?;
         // SAFETY: promised by the caller.
@@ -120,7 +120,7 @@ impl Stream {
     /// Begins to copy from the device.
     ///
     /// # Safety
-    /// `from` is so many bytes of the device's memory; `to` lives, and is not read, until the stream has been waited for.
+    /// `from` is this many bytes of the device's memory; `to` lives, and is not read, until the stream has been waited for.
     pub(crate) unsafe fn copy_out(&self, to: &mut [u8], from: u64) -> Result<(), GpuError> {
         self.device.enter()?;
         // SAFETY: promised by the caller.
@@ -132,7 +132,7 @@ impl Stream {
     /// Fills memory of the device with one byte.
     ///
     /// # Safety
-    /// `at` is so many bytes of the device's memory.
+    /// `at` is this many bytes of the device's memory.
     pub(crate) unsafe fn fill(&self, at: u64, bytes: u64, value: u8) -> Result<(), GpuError> {
         self.device.enter()?;
         // SAFETY: promised by the caller.

@@ -125,7 +125,7 @@ impl Queue {
         unsafe { self.stream.launch(kernel, [x, y], BLOCK, arguments) }
     }
 
-    /// Blocks for so many warps.
+    /// Blocks for this many warps.
     pub(super) fn warps(n: usize) -> [usize; 2] {
         [n.div_ceil(WARPS), 1]
     }

@@ -10,7 +10,7 @@ use crate::simd::{InstructionSet, Real};
 use crate::threads;
 use std::ops::Range;
 
-/// A thread is given at least so many rows: some 100 µs.
+/// A thread is given at least this many rows: some 100 µs.
 const GRAIN: usize = 8 * BLOCK;
 /// Rows that are computed before what was laid aside is added, which takes up to 50 MB. The longer a part, the less of
 /// it crosses its borders.
@@ -35,7 +35,7 @@ impl<'a, T> Rows<'a, T> {
     }
 }
 
-/// The parts of each wave of so many rows.
+/// The parts of each wave of this many rows.
 fn waves(count: usize) -> impl Iterator<Item = Vec<Range<usize>>> {
     (0..count).step_by(WAVE).map(move |first| {
         let ranges = threads::ranges(WAVE.min(count - first), BLOCK, GRAIN).into_iter();
@@ -150,7 +150,7 @@ impl<T: Real> Backward<'_, '_, T> {
 }
 
 impl<T> Room<'_, T> {
-    /// Splits off so many numbers of each.
+    /// Splits off this many numbers of each.
     fn take(&mut self, numbers: usize) -> Self {
         let [z, y] = [&mut self.z, &mut self.y].map(|rest| rest.split_off_mut(..numbers).unwrap_or_default());
         Self { z, y }

@@ -61,7 +61,7 @@ struct Projections<T> {
     bonds: Vec<T>,
 }
 
-/// A thread is given at least so many rows to copy or so many angles to measure: some 10 µs.
+/// A thread is given at least this many rows to copy or this many angles to measure: some 10 µs.
 pub(super) const ROWS_PER_THREAD: usize = 1024;
 
 const NODES: usize = 0;

@@ -23,7 +23,7 @@ struct SiteEnergies<T> {
 struct Shared<T> {
     /// From the forward to the backward pass.
     pass: Mutex<Option<Pass<T>>>,
-    /// Why the operation stopped, where it was told to.
+    /// Why the operation stopped, where it was asked to.
     stopped: Mutex<Option<PredictError>>,
 }
 

@@ -5,7 +5,7 @@ use mlip_atoms::neighbors::{NeighborList, Pair};
 use mlip_atoms::{Deadline, PredictError, Structure};
 use mlip_kernels::simd::Real;
 
-/// What the network is told of a structure.
+/// What the network gets of a structure.
 pub(super) struct Graph<T> {
     /// Index into the model's elements, one an atom.
     pub(super) elements: Vec<u16>,

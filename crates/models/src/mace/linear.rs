@@ -4,7 +4,7 @@ use mlip_kernels::linear::Matrix;
 use mlip_kernels::simd::{InstructionSet, Real};
 use mlip_kernels::threads;
 
-/// A thread is given at least so many atoms: what is done for one takes some µs.
+/// A thread is given at least this many atoms: what is done for one takes some µs.
 pub(super) const ATOMS_PER_THREAD: usize = 16;
 
 /// Where the numbers of an atom lie: for each l its 2l + 1 components, each a row of some width.
@@ -34,7 +34,7 @@ impl Rows {
         Self::new(&vec![channels; lmax + 1])
     }
 
-    /// Numbers of so many atoms, all zero.
+    /// Numbers of this many atoms, all zero.
     pub(super) fn zeros<T: Real>(&self, n_atoms: usize) -> Vec<T> {
         vec![T::default(); n_atoms * self.stride]
     }

@@ -13,7 +13,7 @@ pub struct Options {
     pub exact_radial: bool,
 }
 
-/// What users are told of them.
+/// Their descriptions, for users.
 pub(super) static OPTIONS: &[OptionInfo] = &[
     OptionInfo {
         key: "head",

@@ -7,7 +7,7 @@ use mlip_kernels::simd::Real;
 use mlip_kernels::threads;
 use std::ops::Range;
 
-/// A thread is given at least so many pairs: some 200 µs.
+/// A thread is given at least this many pairs: some 200 µs.
 pub(super) const GRAIN: usize = 256;
 
 /// A directed edge: twice the number of its pair, and one more for (j → i).

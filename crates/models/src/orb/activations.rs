@@ -10,7 +10,7 @@ use std::ops::Range;
 /// must not be small; the hidden rows of a block stay in the second-level cache beside a strip of weights.
 pub(crate) const BLOCK: usize = 96;
 
-/// The blocks of so many rows, as many together as there are threads.
+/// The blocks of this many rows, as many together as there are threads.
 pub(crate) fn waves(rows: usize) -> impl Iterator<Item = Vec<Range<usize>>> {
     let wave = BLOCK * threads::available();
     let block = move |first: usize| first..rows.min(first + BLOCK);
@@ -109,7 +109,7 @@ pub(crate) enum Inputs<'a, T> {
 }
 
 impl<T: Real> Arena<T> {
-    /// Room for so many numbers.
+    /// Room for this many numbers.
     pub(crate) fn with_room(numbers: usize) -> Self {
         Self { numbers: vec![T::default(); numbers], used: 0 }
     }
@@ -194,7 +194,7 @@ impl Kept {
 }
 
 impl<T> Block<T> {
-    /// Room for so many rows.
+    /// Room for this many rows.
     fn rows(&mut self, n: usize) -> (&mut [T], &mut [T], &mut [T]) {
         let part = |numbers: usize| numbers / BLOCK * n;
         let [z1, z2, y] = [self.z1.len(), self.z2.len(), self.y.len()].map(part);

@@ -15,7 +15,7 @@ pub struct Options {
     pub spin: Option<i32>,
 }
 
-/// What users are told of them.
+/// Their descriptions, for users.
 pub(super) static OPTIONS: &[OptionInfo] = &[
     OptionInfo {
         key: "task",

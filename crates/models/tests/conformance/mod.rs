@@ -1,4 +1,4 @@
-//! What every potential must obey, whatever it computes: checks that take any [`Potential`] in double precision.
+//! What every potential must satisfy, whatever it computes: checks that take any [`Potential`] in double precision.
 //!
 //! Each panics with the name of what is violated. Limits are relative to the largest number compared where that
 //! is above 1.

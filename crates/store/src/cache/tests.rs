@@ -53,7 +53,7 @@ fn results_are_found_by_later_runs_and_failures_are_not() {
 }
 
 #[test]
-fn damage_is_told_and_costs_only_what_it_hit() {
+fn damage_is_reported_and_costs_only_what_it_hit() {
     let cache = tempfile::tempdir().unwrap();
     put(cache.path(), 1, &[done(key(1), 1.0), done(key(2), 2.0), done(key(3), 3.0)]);
     let folder = open(cache.path(), &["a"]);

@@ -15,7 +15,7 @@ pub struct JournalAccount {
     part: LedgerPart,
     summary: JournalSummary,
     in_flight: HashMap<TaskKey, bool>,
-    /// What the process died of, where a signal told.
+    /// What the process died of, where a signal says.
     fatal: Option<Option<TaskKey>>,
 }
 

@@ -63,7 +63,7 @@ pub struct Recorded {
     status: RecordStatus,
 }
 
-/// A record and its task, as ranks tell each other of it: 40 bytes.
+/// A record and its task, as ranks send it to each other: 40 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerEntry {
     /// The task.

@@ -11,7 +11,7 @@ const LONGEST_PART: usize = 4096;
 ///
 /// # Errors
 /// When the file cannot be read, is no journal, has an unknown format or belongs to another run, and what `take` gives.
-/// Damage within the file is no error; the [`super::JournalSummary`] tells of it.
+/// Damage within the file is no error; the [`super::JournalSummary`] reports it.
 pub fn scan_journal<E: From<StoreError>>(
     file: &JournalFile,
     run: RunId,

@@ -10,7 +10,7 @@ use std::path::Path;
 /// Entries whose survey is held in memory at a time.
 const WINDOW_ENTRIES: usize = 2048;
 
-/// A job has so many entries at most, and once it has so many atoms, summed over potentials, it is full: some
+/// A job has this many entries at most, and once it has this many atoms, summed over potentials, it is full: some
 /// milliseconds of work, and half a megabyte of text.
 const JOB_ENTRIES: usize = 256;
 const JOB_ATOMS: u64 = 4096;
@@ -88,7 +88,7 @@ where
 /// Jobs that are done together, for each thread.
 const JOBS_PER_THREAD: usize = 4;
 
-/// Writes `RUN/report` from the journals alone, on so many threads, without other ranks.
+/// Writes `RUN/report` from the journals alone, on this many threads, without other ranks.
 ///
 /// # Errors
 /// When a journal or an entry cannot be read, or the disk is full. Damaged parts of journals are

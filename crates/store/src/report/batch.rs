@@ -78,7 +78,7 @@ pub(super) fn tables(plan: &ReportPlan) -> Vec<(&'static str, Vec<String>)> {
     tables
 }
 
-/// Makes the rows of several jobs on so many threads, in the order of the jobs.
+/// Makes the rows of several jobs on this many threads, in the order of the jobs.
 ///
 /// # Errors
 /// When a journal cannot be read or was changed.

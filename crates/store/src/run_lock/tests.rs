@@ -30,7 +30,7 @@ fn age(path: &Path, age: Duration) {
 }
 
 #[test]
-fn a_second_process_is_refused_and_told_who_is_there() {
+fn a_second_process_is_refused_with_the_name_of_the_holder() {
     let run = tempfile::tempdir().unwrap();
     let lock = RunLock::acquire(run.path(), NOW).unwrap();
     match RunLock::acquire(run.path(), NOW) {

@@ -37,7 +37,12 @@ impl Symmetry {
     ///
     /// # Errors
     /// When nothing decided and the candidates give different crystals.
-    pub(crate) fn settle(&self, index: usize, is_certain: bool, warnings: &mut Warnings) -> Result<(), CifError> {
+    pub(crate) fn report_choice(
+        &self,
+        index: usize,
+        is_certain: bool,
+        warnings: &mut Warnings,
+    ) -> Result<(), CifError> {
         let Self { text, line, candidates, .. } = self;
         match self.source {
             Source::Given => {}

@@ -190,7 +190,7 @@ impl<T: Real> Edges<T> {
         Ok(())
     }
 
-    /// Fills a block with the first of these edges, as many as belong to so many pairs; returns how many.
+    /// Fills a block with the first of these edges, as many as belong to this many pairs; returns how many.
     fn gather(&self, context: Context<'_, T>, edges: &[Edge], rows_a_pair: usize, block: &mut Block<T>) -> usize {
         let n = self.parity.len();
         block.pairs.clear();
