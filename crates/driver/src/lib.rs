@@ -41,6 +41,9 @@ mod threads;
 mod typical;
 mod underway;
 mod worker;
+#[cfg(test)]
+#[path = "../tests/common/wrapped.rs"]
+mod wrapped;
 
 pub use budget::{Machine, NoThreads, Share, ThreadBudget, shares};
 pub use config::{ImpossibleSetting, Physics, Resources, RunConfig};

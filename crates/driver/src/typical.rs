@@ -89,8 +89,8 @@ fn makespan(costs: &[f64], workers: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wrapped::Wrapped;
     use mlip_atoms::lennard_jones::{LennardJones, LennardJonesParameters};
-    use mlip_atoms::{PotentialId, PredictError, Prediction};
     use std::time::Duration;
 
     #[test]
@@ -113,6 +113,11 @@ mod tests {
         Arc::new(LennardJones::new(LennardJonesParameters::default()))
     }
 
+    /// Lennard-Jones of copper, with a wait that it does not predict.
+    fn slow() -> Wrapped {
+        Wrapped::new(lennard_jones()).only(29).before(|_| std::thread::sleep(Duration::from_millis(30)))
+    }
+
     #[test]
     fn every_potential_has_a_typical_cost() {
         let costs = typical_costs(&[lennard_jones(), lennard_jones()]);
@@ -125,14 +130,12 @@ mod tests {
     fn crystals_are_of_what_a_potential_knows() {
         let all = rock_salt(lennard_jones().as_ref(), 2).unwrap();
         assert_eq!((all.n_atoms(), all.species()[0].symbol(), all.species()[1].symbol()), (64, "Na", "Cl"));
-        let metals =
-            rock_salt(&Slow { inner: LennardJones::new(LennardJonesParameters::default()), known: 29 }, 1).unwrap();
+        let metals = rock_salt(&slow(), 1).unwrap();
         assert!(metals.species().iter().all(|species| species.atomic_number() == 29));
     }
 
     #[test]
     fn what_counts_is_what_was_measured_not_what_was_predicted() {
-        let slow = || Slow { inner: LennardJones::new(LennardJonesParameters::default()), known: 29 };
         let potentials: [Arc<dyn Potential>; 3] = [Arc::new(slow()), lennard_jones(), lennard_jones()];
         assert_eq!(useful_mlip_workers(&typical_costs(&potentials), 8, 0.125), 3);
         let measured = measured_costs(&potentials, Request::default());
@@ -142,58 +145,8 @@ mod tests {
 
     #[test]
     fn a_potential_that_panics_is_not_measured_and_ends_nothing() {
-        let broken = Slow { inner: LennardJones::new(LennardJonesParameters::default()), known: 0 };
+        let broken = Wrapped::new(lennard_jones()).before(|_| panic!("this one panics"));
         let measured = measured_costs(&[Arc::new(broken), lennard_jones()], Request::default());
         assert!(measured[0].is_none() && measured[1].is_some());
-    }
-
-    /// Lennard-Jones of one element, with a wait that it does not predict; of element 0, it panics.
-    struct Slow {
-        inner: LennardJones,
-        known: u8,
-    }
-
-    impl Potential for Slow {
-        fn id(&self) -> &PotentialId {
-            self.inner.id()
-        }
-
-        fn supports(&self, species: Species) -> bool {
-            self.known == 0 || species.atomic_number() == self.known
-        }
-
-        fn cost(&self, structure: &Structure) -> f64 {
-            self.inner.cost(structure)
-        }
-
-        fn weight_bytes(&self) -> u64 {
-            0
-        }
-
-        fn working_bytes(&self, structure: &Structure) -> u64 {
-            self.inner.working_bytes(structure)
-        }
-
-        fn open(
-            self: Arc<Self>,
-            _resources: mlip_atoms::EngineResources,
-        ) -> Result<Box<dyn mlip_atoms::Engine>, mlip_atoms::DeviceError> {
-            Ok(Box::new(mlip_atoms::engine::OneByOne::new(
-                move |structure: &Structure, request, deadline: &mlip_atoms::Deadline| {
-                    self.predict(&[structure], request, deadline).remove(0)
-                },
-            )))
-        }
-
-        fn predict(
-            &self,
-            structures: &[&Structure],
-            request: Request,
-            deadline: &Deadline,
-        ) -> Vec<Result<Prediction, PredictError>> {
-            assert!(self.known > 0, "this one panics");
-            std::thread::sleep(Duration::from_millis(30));
-            self.inner.predict(structures, request, deadline)
-        }
     }
 }

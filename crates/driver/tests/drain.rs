@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Before, Trial, tables, two_potentials};
+use common::{Trial, Wrapped, tables, two_potentials};
 use mlip_atoms::Structure;
 use mlip_driver::{End, Signals};
 use mlip_store::{Attempts, JournalReader, Ledger, RunId};
@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 fn slow(n_entries: u64, duration: Duration, drain_s: f64) -> Trial {
     let mut trial = Trial::new(n_entries);
     let wait = move |_: &[&Structure]| std::thread::sleep(duration);
-    trial.potentials = two_potentials().into_iter().map(|inner| Arc::new(Before(inner, wait)) as _).collect();
+    trial.potentials =
+        two_potentials().into_iter().map(|inner| Arc::new(Wrapped::new(inner).before(wait)) as _).collect();
     trial.resources.drain_s = drain_s;
     trial
 }

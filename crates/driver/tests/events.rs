@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Before, Trial, two_potentials};
+use common::{Trial, Wrapped, two_potentials};
 use mlip_atoms::Structure;
 use mlip_driver::{End, Event, Remark};
 use std::sync::Arc;
@@ -14,7 +14,8 @@ use std::time::Duration;
 fn slow(n_entries: u64) -> Trial {
     let mut trial = Trial::new(n_entries);
     let wait = |_: &[&Structure]| std::thread::sleep(Duration::from_millis(10));
-    trial.potentials = two_potentials().into_iter().map(|inner| Arc::new(Before(inner, wait)) as _).collect();
+    trial.potentials =
+        two_potentials().into_iter().map(|inner| Arc::new(Wrapped::new(inner).before(wait)) as _).collect();
     trial
 }
 

@@ -7,7 +7,7 @@
 
 mod common;
 
-use common::{Before, Trial, crystal, tables, two_potentials};
+use common::{Trial, Wrapped, crystal, tables, two_potentials};
 use mlip_atoms::Structure;
 use mlip_driver::End;
 use mlip_ranks::Solo;
@@ -32,7 +32,7 @@ fn trial(deadly: bool) -> Trial {
                 std::process::abort();
             }
         };
-        potentials[0] = Arc::new(Before(potentials[0].clone(), die));
+        potentials[0] = Arc::new(Wrapped::new(potentials[0].clone()).before(die));
         trial.potentials = potentials;
     }
     trial

@@ -2,6 +2,10 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+mod wrapped;
+
+pub(crate) use wrapped::Wrapped;
+
 use mlip_atoms::lennard_jones::{LennardJones, LennardJonesParameters};
 use mlip_atoms::{Failure, FailureKind, Frame, Lattice, Potential, Species, Structure};
 use mlip_calculations::CalculationConfig;
@@ -75,110 +79,8 @@ pub(crate) fn manifest(n: u64) -> Manifest {
 /// Two Lennard-Jones potentials that differ.
 pub(crate) fn two_potentials() -> Vec<Arc<dyn Potential>> {
     let soft = LennardJones::new(LennardJonesParameters::default());
-    let stiff = Renamed::new("stiff", LennardJonesParameters { epsilon: 0.02, sigma: 2.9, cutoff: 5.0 });
-    vec![Arc::new(soft), Arc::new(stiff)]
-}
-
-/// Lennard-Jones under another name.
-pub(crate) struct Renamed {
-    inner: LennardJones,
-    id: mlip_atoms::PotentialId,
-}
-
-impl Renamed {
-    pub(crate) fn new(name: &str, parameters: LennardJonesParameters) -> Self {
-        let inner = LennardJones::new(parameters);
-        let id = mlip_atoms::PotentialId { name: name.into(), ..inner.id().clone() };
-        Self { inner, id }
-    }
-}
-
-impl Potential for Renamed {
-    fn id(&self) -> &mlip_atoms::PotentialId {
-        &self.id
-    }
-
-    fn supports(&self, species: Species) -> bool {
-        self.inner.supports(species)
-    }
-
-    fn cost(&self, structure: &Structure) -> f64 {
-        self.inner.cost(structure)
-    }
-
-    fn weight_bytes(&self) -> u64 {
-        0
-    }
-
-    fn working_bytes(&self, structure: &Structure) -> u64 {
-        self.inner.working_bytes(structure)
-    }
-
-    fn open(
-        self: Arc<Self>,
-        _resources: mlip_atoms::EngineResources,
-    ) -> Result<Box<dyn mlip_atoms::Engine>, mlip_atoms::DeviceError> {
-        Ok(Box::new(mlip_atoms::engine::OneByOne::new(
-            move |structure: &Structure, request, deadline: &mlip_atoms::Deadline| {
-                self.predict(&[structure], request, deadline).remove(0)
-            },
-        )))
-    }
-
-    fn predict(
-        &self,
-        structures: &[&Structure],
-        request: mlip_atoms::Request,
-        deadline: &mlip_atoms::Deadline,
-    ) -> Vec<Result<mlip_atoms::Prediction, mlip_atoms::PredictError>> {
-        self.inner.predict(structures, request, deadline)
-    }
-}
-
-/// A potential before which something happens.
-pub(crate) struct Before<F>(pub(crate) Arc<dyn Potential>, pub(crate) F);
-
-impl<F: Fn(&[&Structure]) + Send + Sync + 'static> Potential for Before<F> {
-    fn id(&self) -> &mlip_atoms::PotentialId {
-        self.0.id()
-    }
-
-    fn supports(&self, species: Species) -> bool {
-        self.0.supports(species)
-    }
-
-    fn cost(&self, structure: &Structure) -> f64 {
-        self.0.cost(structure)
-    }
-
-    fn weight_bytes(&self) -> u64 {
-        self.0.weight_bytes()
-    }
-
-    fn working_bytes(&self, structure: &Structure) -> u64 {
-        self.0.working_bytes(structure)
-    }
-
-    fn open(
-        self: Arc<Self>,
-        _resources: mlip_atoms::EngineResources,
-    ) -> Result<Box<dyn mlip_atoms::Engine>, mlip_atoms::DeviceError> {
-        Ok(Box::new(mlip_atoms::engine::OneByOne::new(
-            move |structure: &Structure, request, deadline: &mlip_atoms::Deadline| {
-                self.predict(&[structure], request, deadline).remove(0)
-            },
-        )))
-    }
-
-    fn predict(
-        &self,
-        structures: &[&Structure],
-        request: mlip_atoms::Request,
-        deadline: &mlip_atoms::Deadline,
-    ) -> Vec<Result<mlip_atoms::Prediction, mlip_atoms::PredictError>> {
-        (self.1)(structures);
-        self.0.predict(structures, request, deadline)
-    }
+    let stiff = LennardJones::new(LennardJonesParameters { epsilon: 0.02, sigma: 2.9, cutoff: 5.0 });
+    vec![Arc::new(soft), Arc::new(Wrapped::new(Arc::new(stiff)).named("stiff"))]
 }
 
 /// How a test runs.
