@@ -84,6 +84,9 @@ impl CommandError {
             Error::NoInputs => {
                 said.hint("add --cifs with files, folders, lists, archives or CSV tables, or name a job file").usage()
             }
+            Error::NoEmbeddings { .. } => {
+                said.hint("leave it out, or run without --embeddings").usage()
+            }
             Error::OtherPhysics { .. } => {
                 said.hint("repeat the settings of the run, or begin another run with --out").usage()
             }

@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 use mlip_atoms::{EngineKind, Frame, Precision};
+use mlip_calculations::Embeddings;
 use mlip_inputs::Blocks;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::fmt;
@@ -178,6 +179,28 @@ pub(crate) enum CalculationName {
     SinglePoint,
     /// Each structure at several volumes, with an equation of state
     EnergyVolume,
+}
+
+/// Embeddings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum EmbeddingsName {
+    /// None
+    None,
+    /// One vector a structure
+    Graph,
+    /// One vector an atom
+    Node,
+}
+
+impl From<EmbeddingsName> for Embeddings {
+    fn from(name: EmbeddingsName) -> Self {
+        match name {
+            EmbeddingsName::None => Self::None,
+            EmbeddingsName::Graph => Self::Graph,
+            EmbeddingsName::Node => Self::Node,
+        }
+    }
 }
 
 /// CIFs that are divided into blocks.

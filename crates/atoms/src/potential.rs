@@ -106,6 +106,11 @@ pub trait Potential: Send + Sync {
         false
     }
 
+    /// Numbers of the feature vector of an atom; none where it has no features.
+    fn feature_width(&self) -> Option<usize> {
+        None
+    }
+
     /// Predicted time of one evaluation in seconds on one core of a common server, without its
     /// [`preparation`](Self::preparation); only ratios matter.
     fn cost(&self, structure: &Structure) -> f64;

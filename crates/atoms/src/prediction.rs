@@ -54,6 +54,7 @@ impl Prediction {
             && self.forces.iter().flatten().all(|x| x.is_finite())
             && self.stress.iter().flatten().all(|x| x.is_finite())
             && self.magmoms.iter().flatten().all(|x| x.is_finite())
+            && self.atom_features.iter().flat_map(|features| &features.values).all(|x| x.is_finite())
     }
 }
 

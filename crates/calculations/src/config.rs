@@ -1,7 +1,6 @@
 //! Which calculation a run does, as its settings name it.
 
-use crate::{Calculation, EnergyVolume, EnergyVolumeCalculation, SinglePoint};
-use mlip_atoms::Request;
+use crate::{Calculation, Embeddings, EnergyVolume, EnergyVolumeCalculation, SinglePoint};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -25,11 +24,11 @@ impl CalculationConfig {
         }
     }
 
-    /// The calculation, asking for this of each structure as it was read.
-    pub fn build(&self, request: Request) -> Arc<dyn Calculation> {
+    /// The calculation, with forces and stress, and with embeddings, of each structure as it was read.
+    pub fn build(&self, forces: bool, embeddings: Embeddings) -> Arc<dyn Calculation> {
         match *self {
-            Self::SinglePoint => Arc::new(SinglePoint { request }),
-            Self::EnergyVolume(volumes) => Arc::new(EnergyVolumeCalculation { volumes, request }),
+            Self::SinglePoint => Arc::new(SinglePoint { forces, embeddings }),
+            Self::EnergyVolume(volumes) => Arc::new(EnergyVolumeCalculation { volumes, forces, embeddings }),
         }
     }
 }

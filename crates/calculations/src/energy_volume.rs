@@ -2,7 +2,7 @@
 
 use crate::check::finite;
 use crate::single_point::unanswered;
-use crate::{Ask, AskId, Calculation, Computed, Details, EnergyVolumeCurve, Outcome, Poll, Workflow};
+use crate::{Ask, AskId, Calculation, Computed, Details, Embeddings, EnergyVolumeCurve, Outcome, Poll, Workflow};
 use mlip_atoms::{Failure, FailureKind, Lattice, PredictError, Prediction, Request, Structure};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -65,14 +65,16 @@ impl EnergyVolume {
 pub struct EnergyVolumeCalculation {
     /// Which volumes.
     pub volumes: EnergyVolume,
-    /// Of the structure as it was read; of the others the energy is enough.
-    pub request: Request,
+    /// Whether forces and stress of the structure as it was read are wanted; of the others the energy is enough.
+    pub forces: bool,
+    /// What is kept of the features of its atoms.
+    pub embeddings: Embeddings,
 }
 
 impl Calculation for EnergyVolumeCalculation {
     fn key(&self) -> String {
         let EnergyVolume { points, range } = self.volumes;
-        format!("energy_volume points={points} range={range:?} forces={}", self.request.forces)
+        format!("energy_volume points={points} range={range:?} forces={}{}", self.forces, self.embeddings.key())
     }
 
     fn expected_evaluations(&self) -> f64 {
@@ -84,6 +86,8 @@ impl Calculation for EnergyVolumeCalculation {
         Box::new(Curve { calculation: *self, structure, asked: false, answers: vec![None; n_points] })
     }
 }
+
+const ENERGY: Request = Request { forces: false, atom_features: false };
 
 struct Curve {
     calculation: EnergyVolumeCalculation,
@@ -116,12 +120,12 @@ impl Workflow for Curve {
             let mut asks = Vec::new();
             for point in 0..self.calculation.volumes.points {
                 let middle = point == self.calculation.volumes.middle();
-                let only_energy = Request { forces: false, ..self.calculation.request };
+                let EnergyVolumeCalculation { forces, embeddings, .. } = self.calculation;
                 match self.at(point) {
                     Ok(structure) => asks.push(Ask {
                         id: AskId(point),
                         structure,
-                        request: if middle { self.calculation.request } else { only_energy },
+                        request: if middle { embeddings.request(forces) } else { ENERGY },
                     }),
                     Err(error) => self.receive(AskId(point), Err(error)),
                 }
@@ -164,7 +168,7 @@ impl Workflow for Curve {
                     curve.volumes.push(volume * settings.relative_volume(point));
                     curve.energies.push(prediction.energy);
                     if point == settings.middle() {
-                        middle = Some(prediction);
+                        middle = Some(self.calculation.embeddings.reduce(prediction));
                     }
                 }
             }
@@ -192,7 +196,7 @@ mod tests {
     }
 
     fn calculation() -> EnergyVolumeCalculation {
-        EnergyVolumeCalculation { volumes: EnergyVolume::default(), request: Request::default() }
+        EnergyVolumeCalculation { volumes: EnergyVolume::default(), forces: true, embeddings: Embeddings::None }
     }
 
     /// A parabola around 121 Å^3.

@@ -4,12 +4,13 @@
 //! evaluations, receives the answers, and can be put down and taken up again.
 //!
 //! Module order, each using only those before it:
-//! `birch_murnaghan` ← `curve` ← `outcome` ← `workflow` ← `check` ← `single_point` ← `energy_volume` ← `config`.
+//! `embeddings`, `birch_murnaghan` ← `curve` ← `outcome` ← `workflow` ← `check` ← `single_point` ← `energy_volume` ← `config`.
 
 mod birch_murnaghan;
 mod check;
 mod config;
 mod curve;
+mod embeddings;
 mod energy_volume;
 mod outcome;
 mod single_point;
@@ -18,6 +19,7 @@ mod workflow;
 pub use birch_murnaghan::EquationOfState;
 pub use config::CalculationConfig;
 pub use curve::EnergyVolumeCurve;
+pub use embeddings::Embeddings;
 pub use energy_volume::{EnergyVolume, EnergyVolumeCalculation, EnergyVolumeError};
 pub use outcome::{Computed, Details, Outcome};
 pub use single_point::SinglePoint;

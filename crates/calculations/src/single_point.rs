@@ -1,20 +1,22 @@
 //! One evaluation of a structure as it is.
 
 use crate::check::finite;
-use crate::{Ask, AskId, Calculation, Outcome, Poll, Workflow};
-use mlip_atoms::{Failure, FailureKind, PredictError, Prediction, Request, Structure};
+use crate::{Ask, AskId, Calculation, Embeddings, Outcome, Poll, Workflow};
+use mlip_atoms::{Failure, FailureKind, PredictError, Prediction, Structure};
 use std::sync::Arc;
 
 /// Energy of each structure as it is, and what else is requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SinglePoint {
-    /// What is wanted beside the energy.
-    pub request: Request,
+    /// Whether forces and stress are wanted.
+    pub forces: bool,
+    /// What is kept of the features of atoms.
+    pub embeddings: Embeddings,
 }
 
 impl Calculation for SinglePoint {
     fn key(&self) -> String {
-        format!("single_point forces={}", self.request.forces)
+        format!("single_point forces={}{}", self.forces, self.embeddings.key())
     }
 
     fn expected_evaluations(&self) -> f64 {
@@ -22,12 +24,13 @@ impl Calculation for SinglePoint {
     }
 
     fn start(&self, structure: Arc<Structure>) -> Box<dyn Workflow> {
-        let ask = Ask { id: AskId(0), structure, request: self.request };
-        Box::new(OneEvaluation { ask: Some(ask), outcome: None })
+        let ask = Ask { id: AskId(0), structure, request: self.embeddings.request(self.forces) };
+        Box::new(OneEvaluation { embeddings: self.embeddings, ask: Some(ask), outcome: None })
     }
 }
 
 struct OneEvaluation {
+    embeddings: Embeddings,
     ask: Option<Ask>,
     outcome: Option<Outcome>,
 }
@@ -43,7 +46,7 @@ impl Workflow for OneEvaluation {
 
     fn receive(&mut self, _: AskId, answer: Result<Prediction, PredictError>) {
         self.outcome = Some(match answer.and_then(finite) {
-            Ok(prediction) => Outcome::Done(prediction.into()),
+            Ok(prediction) => Outcome::Done(self.embeddings.reduce(prediction).into()),
             Err(error) => Outcome::Failed(error.into()),
         });
     }

@@ -5,7 +5,9 @@
 //! compares (`document.rs`).
 
 use crate::potentials::Named;
-use crate::values::{BlocksOf, CalculationName, Count, EngineName, FrameName, Memory, PrecisionName, Seconds, Workers};
+use crate::values::{
+    BlocksOf, CalculationName, Count, EmbeddingsName, EngineName, FrameName, Memory, PrecisionName, Seconds, Workers,
+};
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -118,6 +120,10 @@ settings! {
         /// Energies only: no forces, no stress
         #[arg(long = "no-forces", num_args = 0, default_missing_value = "false", env = "MLIP_FORCES")]
         forces: Option<bool>,
+        /// Embeddings to keep of each structure as it was read: one vector a structure (the mean over its atoms), or one an
+        /// atom; written as NumPy arrays [default: none]
+        #[arg(long, value_enum, env = "MLIP_EMBEDDINGS")]
+        embeddings: Option<EmbeddingsName>,
         /// Folder from which relative paths in list files start [default: the one that fits]
         #[arg(long, value_name = "DIR", env = "MLIP_ROOT")]
         root: Option<PathBuf>,

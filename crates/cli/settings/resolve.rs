@@ -9,7 +9,7 @@ use crate::potentials::{Chosen, Common, Named, choose, complete_from};
 use crate::upstream;
 use crate::values::{CalculationName, Workers};
 use mlip_atoms::{EngineKind, Frame, Precision};
-use mlip_calculations::{CalculationConfig, EnergyVolume};
+use mlip_calculations::{CalculationConfig, Embeddings, EnergyVolume};
 use mlip_driver::Resources;
 use mlip_inputs::{Blocks, Enumeration, Source};
 use mlip_run::{ChosenPotential, NewRun, RunInputs};
@@ -23,6 +23,7 @@ pub(crate) struct Settings {
     pub(crate) calculation: CalculationConfig,
     pub(crate) frame: Frame,
     pub(crate) forces: bool,
+    pub(crate) embeddings: Embeddings,
     pub(crate) out: PathBuf,
     pub(crate) strict: bool,
     pub(crate) resources: Resources,
@@ -207,6 +208,7 @@ impl Settings {
             calculation,
             frame: what.frame.map(Frame::from).unwrap_or_default(),
             forces: what.forces.unwrap_or(true),
+            embeddings: what.embeddings.map(Embeddings::from).unwrap_or_default(),
             out: place.over(job.place).out.unwrap_or_else(|| "RUN".into()),
             strict: how.strict.unwrap_or(false),
             resources,
@@ -234,6 +236,7 @@ impl Settings {
             frame: self.frame,
             calculation: self.calculation,
             forces: self.forces,
+            embeddings: self.embeddings,
             resources: self.resources,
         })
     }

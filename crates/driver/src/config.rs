@@ -2,7 +2,7 @@
 
 use crate::potential_config::PotentialConfig;
 use mlip_atoms::{Frame, PotentialId, Request};
-use mlip_calculations::{Calculation, CalculationConfig};
+use mlip_calculations::{Calculation, CalculationConfig, Embeddings};
 use mlip_store::report::{LabeledPotential, ReportOptions, ReportPlan};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -35,6 +35,9 @@ pub struct Physics {
     pub calculation: CalculationConfig,
     /// Whether forces and stress are computed.
     pub forces: bool,
+    /// What is kept of the features of atoms.
+    #[serde(default)]
+    pub embeddings: Embeddings,
     /// In the order of the tables.
     pub potentials: Vec<PotentialConfig>,
 }
@@ -148,6 +151,7 @@ impl RunConfig {
             potentials: self.physics.labeled_potentials(),
             settings: self.physics.settings(),
             calculation: self.physics.calculation,
+            embeddings: self.physics.embeddings,
             options: ReportOptions { compress: self.resources.compress },
         }
     }
@@ -156,7 +160,7 @@ impl RunConfig {
 impl Physics {
     /// What potentials are asked for.
     pub fn request(&self) -> Request {
-        Request { forces: self.forces, atom_features: false }
+        self.embeddings.request(self.forces)
     }
 
     /// Identities of the potentials, in the order of the tables.
@@ -178,7 +182,7 @@ impl Physics {
 
     /// What is done with each structure.
     pub fn calculation(&self) -> Arc<dyn Calculation> {
-        self.calculation.build(self.request())
+        self.calculation.build(self.forces, self.embeddings)
     }
 
     /// What would change if a run begun with `self` went on with `wanted`: one sentence, or nothing.
@@ -190,6 +194,10 @@ impl Physics {
         if self.forces != wanted.forces {
             let word = |on| if on { "computed" } else { "left out" };
             changes.push(format!("forces were {} and would be {}", word(self.forces), word(wanted.forces)));
+        }
+        if self.embeddings != wanted.embeddings {
+            let (old, new) = (self.embeddings.name(), wanted.embeddings.name());
+            changes.push(format!("the embeddings kept were `{old}` and would be `{new}`"));
         }
         if self.calculation != wanted.calculation {
             changes.push(format!("the calculation was {} and would become {}", self.settings(), wanted.settings()));
@@ -227,6 +235,7 @@ mod tests {
             frame: Frame::Pymatgen,
             calculation: CalculationConfig::SinglePoint,
             forces: true,
+            embeddings: Embeddings::None,
             potentials: vec![potential],
         }
     }
@@ -247,6 +256,7 @@ mod tests {
         };
         assert!(said(|p| p.frame = Frame::Ase).contains("frame was Pymatgen and would become Ase"));
         assert!(said(|p| p.forces = false).contains("forces were computed and would be left out"));
+        assert!(said(|p| p.embeddings = Embeddings::Graph).contains("were `none` and would be `graph`"));
         assert!(said(|p| p.potentials[0].precision = Precision::F64).contains("mine ran in f32 and would run in f64"));
         assert!(
             said(|p| p.potentials[0].settings = "head=b".into())

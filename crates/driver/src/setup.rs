@@ -277,7 +277,13 @@ mod tests {
 
     fn setup(journals: Vec<EarlierJournal>) -> Setup {
         let calculation = Default::default();
-        let physics = Physics { frame: Frame::Pymatgen, calculation, forces: true, potentials: Vec::new() };
+        let physics = Physics {
+            frame: Frame::Pymatgen,
+            calculation,
+            forces: true,
+            embeddings: Default::default(),
+            potentials: Vec::new(),
+        };
         let (run_dir, resources) = ("/scratch/someone/a-project/screening/RUN".into(), Resources::default());
         let config = RunConfig { run: "17".repeat(16), version: "1".into(), folder: "/".into(), physics, resources };
         Setup { run_dir, config, attempt: 11, started_unix_s: 0, n_entries: 10, journals, cache: None, remarks: vec![] }

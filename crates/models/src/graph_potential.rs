@@ -30,6 +30,11 @@ pub trait Model: Send + Sync + 'static {
         false
     }
 
+    /// See [`Potential::feature_width`].
+    fn feature_width(&self) -> Option<usize> {
+        None
+    }
+
     /// See [`Potential::cost`].
     fn cost(&self, structure: &Structure) -> f64;
 
@@ -152,6 +157,10 @@ impl<M: Model> Potential for GraphPotential<M> {
 
     fn uses_charge(&self) -> bool {
         self.0.uses_charge()
+    }
+
+    fn feature_width(&self) -> Option<usize> {
+        self.0.feature_width()
     }
 
     fn cost(&self, structure: &Structure) -> f64 {

@@ -27,6 +27,12 @@ pub enum Error {
     /// Nothing was named.
     #[error("no structures were named")]
     NoInputs,
+    /// Embeddings of a potential that has none.
+    #[error("{potential} has no embeddings")]
+    NoEmbeddings {
+        /// Its name.
+        potential: String,
+    },
     /// With `strict`: some entries cannot be read.
     #[error("{missing} of {entries} entries cannot be read, and --strict is set: {first}")]
     Unreadable {

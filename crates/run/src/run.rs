@@ -5,7 +5,7 @@ use crate::inputs::{List, Unpacked, check_all};
 use crate::potentials::{load_chosen, load_configured};
 use crate::{ChosenPotential, Error, RunInputs};
 use mlip_atoms::{Frame, Potential};
-use mlip_calculations::CalculationConfig;
+use mlip_calculations::{CalculationConfig, Embeddings};
 use mlip_driver::{
     CifSource, Engine, Event, EventSink, Finish, Physics, Resources, RootPart, RunConfig, RunError, Setup, Signals,
     StructureSource, execute,
@@ -33,6 +33,8 @@ pub struct NewRun {
     pub calculation: CalculationConfig,
     /// Whether forces and stress are computed.
     pub forces: bool,
+    /// What is kept of the features of atoms.
+    pub embeddings: Embeddings,
     /// Threads, memory and time.
     pub resources: Resources,
 }
@@ -79,14 +81,26 @@ impl NewRun {
             frame: Frame::default(),
             calculation: CalculationConfig::default(),
             forces: true,
+            embeddings: Embeddings::None,
             resources: Resources::default(),
         }
     }
 
     fn load(&self) -> Result<(Vec<Arc<dyn Potential>>, Physics), Error> {
         let (potentials, configs) = load_chosen(&self.potentials, &self.folder)?;
-        let physics =
-            Physics { frame: self.frame, calculation: self.calculation, forces: self.forces, potentials: configs };
+        let without = |potential: &&Arc<dyn Potential>| potential.feature_width().is_none();
+        if self.embeddings != Embeddings::None
+            && let Some(potential) = potentials.iter().find(without)
+        {
+            return Err(Error::NoEmbeddings { potential: potential.id().name.clone() });
+        }
+        let physics = Physics {
+            frame: self.frame,
+            calculation: self.calculation,
+            forces: self.forces,
+            embeddings: self.embeddings,
+            potentials: configs,
+        };
         Ok((potentials, physics))
     }
 }

@@ -5,6 +5,7 @@ use crate::journal::sync_folder;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -52,6 +53,16 @@ impl AtomicFile {
     /// Where the file will appear.
     pub fn target(&self) -> &Path {
         &self.target
+    }
+
+    /// Replaces as many bytes at the start of the file, which must have been written already.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub(crate) fn write_start(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        let Some(output) = &mut self.output else { return Ok(()) };
+        let written = output.flush().and_then(|()| output.get_ref().write_all_at(bytes, 0));
+        written.map_err(StoreError::io("write", &self.target))
     }
 
     /// Syncs the content, renames the file into its place and syncs the folder.

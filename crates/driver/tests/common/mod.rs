@@ -92,6 +92,7 @@ pub(crate) struct Trial {
     pub(crate) retry: RetryFailed,
     pub(crate) signals: Signals,
     pub(crate) calculation: CalculationConfig,
+    pub(crate) embeddings: mlip_calculations::Embeddings,
     /// What happened on the root.
     pub(crate) events: Arc<Mutex<Vec<Event>>>,
 }
@@ -105,6 +106,7 @@ impl Trial {
             retry: RetryFailed::No,
             signals: Signals::default(),
             calculation: CalculationConfig::SinglePoint,
+            embeddings: mlip_calculations::Embeddings::None,
             events: Arc::default(),
         }
     }
@@ -119,7 +121,13 @@ impl Trial {
             run: "17".repeat(16),
             version: "test".into(),
             folder: ".".into(),
-            physics: Physics { frame: Frame::Pymatgen, calculation: self.calculation, forces: true, potentials },
+            physics: Physics {
+                frame: Frame::Pymatgen,
+                calculation: self.calculation,
+                forces: true,
+                embeddings: self.embeddings,
+                potentials,
+            },
             resources: self.resources.clone(),
         }
     }

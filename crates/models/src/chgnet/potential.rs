@@ -177,6 +177,10 @@ impl Model for ChgnetModel {
         usize::from(species.atomic_number()) <= N_ELEMENTS
     }
 
+    fn feature_width(&self) -> Option<usize> {
+        Some(self.config.width())
+    }
+
     fn cost(&self, structure: &Structure) -> f64 {
         let (edges, angles) = self.expected(structure);
         // Seconds: measured on one core of a 2024 server, in single precision.

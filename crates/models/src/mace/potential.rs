@@ -188,7 +188,7 @@ impl MaceModel {
     }
 
     fn prediction(&self, graph: &MaceGraph, request: Request, deadline: &Deadline) -> Result<Prediction, PredictError> {
-        let descriptors = if request.atom_features { Descriptors::Invariant } else { Descriptors::None };
+        let descriptors = if request.atom_features { Descriptors::All } else { Descriptors::None };
         let wanted = Wanted { gradient: request.forces, descriptors };
         let evaluation = self.run(graph, wanted, deadline)?;
         let mut prediction = Prediction { energy: evaluation.sites.iter().sum(), ..Prediction::default() };
@@ -254,6 +254,10 @@ impl Model for MaceModel {
 
     fn supports(&self, species: Species) -> bool {
         self.elements[usize::from(species.atomic_number())].is_some()
+    }
+
+    fn feature_width(&self) -> Option<usize> {
+        Some(self.descriptor_width(Descriptors::All))
     }
 
     fn cost(&self, structure: &Structure) -> f64 {

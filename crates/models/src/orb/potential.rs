@@ -194,6 +194,10 @@ impl Model for OrbModel {
         species.atomic_number() <= LAST_ELEMENT
     }
 
+    fn feature_width(&self) -> Option<usize> {
+        Some(self.shape.latent)
+    }
+
     fn cost(&self, structure: &Structure) -> f64 {
         let n_atoms = structure.n_atoms() as f64;
         let density = n_atoms / structure.lattice().volume();

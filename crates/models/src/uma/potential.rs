@@ -310,6 +310,10 @@ impl Model for UmaModel {
         usize::from(element) < self.max_elements && self.task.reference(u32::from(element)).is_some()
     }
 
+    fn feature_width(&self) -> Option<usize> {
+        Some(self.channels)
+    }
+
     fn cost(&self, structure: &Structure) -> f64 {
         // Seconds on one core of a 2024 server in single precision.
         let edge = 1.2e-11 * (self.sizes.layers * self.sizes.kept * self.channels) as f64 * 10.0;

@@ -1,5 +1,6 @@
 //! Rows of all tables for some entries: made by whoever has time, put together in order.
 
+use super::embeddings::{ArrayRows, EmbeddingRows};
 use super::energies::Energies;
 use super::energy_volume::EnergyVolume;
 use super::ensemble::Ensemble;
@@ -13,8 +14,8 @@ use super::source::JournalRecords;
 use super::timings::Timings;
 use super::warnings::Warnings;
 use super::{
-    ReportCounts, ReportPlan, energies, energy_volume, ensemble, equation_of_state, failures, forces, forces_ensemble,
-    timings, warnings,
+    ReportCounts, ReportPlan, embeddings, energies, energy_volume, ensemble, equation_of_state, failures, forces,
+    forces_ensemble, timings, warnings,
 };
 use crate::{CHARGE_UNUSED, EntryState, Location, StoreError};
 use mlip_atoms::{Failure, Species, structure::formula};
@@ -49,19 +50,22 @@ pub(super) struct JobEntry {
 pub struct TableRows {
     /// In the order of [`tables`].
     pub(super) tables: Vec<Vec<u8>>,
+    /// In the order of [`arrays`].
+    pub(super) arrays: Vec<ArrayRows>,
     pub(super) counts: ReportCounts,
     /// Where and why, of the first failure among them.
     pub(super) first_failure: Option<String>,
 }
 
 /// Names and columns of the tables with rows for entries.
-pub(super) fn tables(plan: &ReportPlan) -> Vec<(&'static str, Vec<String>)> {
-    let fixed = |name, columns: &[&str]| (name, columns.iter().map(|column| (*column).to_owned()).collect());
+pub(super) fn tables(plan: &ReportPlan) -> Vec<(String, Vec<String>)> {
+    let fixed =
+        |name: &str, columns: &[&str]| (name.to_owned(), columns.iter().map(|column| (*column).to_owned()).collect());
     let potentials = &plan.potentials;
     let mut tables = vec![
         fixed(energies::NAME, &energies::COLUMNS),
         fixed(forces::NAME, &forces::COLUMNS),
-        (ensemble::NAME, ensemble::columns(potentials)),
+        (ensemble::NAME.to_owned(), ensemble::columns(potentials)),
     ];
     if ForcesEnsemble::new(potentials.len()).is_some() {
         tables.push(fixed(forces_ensemble::NAME, &forces_ensemble::COLUMNS));
@@ -70,12 +74,18 @@ pub(super) fn tables(plan: &ReportPlan) -> Vec<(&'static str, Vec<String>)> {
         tables.push(fixed(energy_volume::NAME, &energy_volume::COLUMNS));
         tables.push(fixed(equation_of_state::NAME, &equation_of_state::COLUMNS));
     }
+    tables.extend(embeddings::tables(plan.embeddings, potentials));
     tables.extend([
         fixed(failures::NAME, &failures::COLUMNS),
         fixed(warnings::NAME, &warnings::COLUMNS),
         fixed(timings::NAME, &timings::COLUMNS),
     ]);
     tables
+}
+
+/// Names of the arrays with rows for entries.
+pub(super) fn arrays(plan: &ReportPlan) -> Vec<String> {
+    embeddings::tables(plan.embeddings, &plan.potentials).into_iter().map(|(name, _)| name).collect()
 }
 
 /// Makes the rows of several jobs on this many threads, in the order of the jobs.
@@ -140,6 +150,7 @@ struct Tables {
     curves: Option<(EnergyVolume, EquationOfStateTable)>,
     /// With two potentials or more.
     forces_ensemble: Option<ForcesEnsemble>,
+    embeddings: EmbeddingRows,
 }
 
 impl Tables {
@@ -155,6 +166,7 @@ impl Tables {
             timings: Timings::new(),
             curves: plan.has_curves().then(|| (EnergyVolume::new(), EquationOfStateTable::new())),
             forces_ensemble: ForcesEnsemble::new(plan.potentials.len()),
+            embeddings: EmbeddingRows::new(plan.embeddings, &plan.potentials),
         }
     }
 
@@ -172,6 +184,7 @@ impl Tables {
         self.failures.write(entry, potentials)?;
         self.warnings.write(entry)?;
         self.timings.write(entry, potentials)?;
+        self.embeddings.write(entry)?;
         if let Some((points, states)) = &mut self.curves {
             points.write(entry, potentials)?;
             states.write(entry, &formula, potentials)?;
@@ -226,7 +239,9 @@ impl Tables {
         if let Some((points, states)) = self.curves {
             tables.extend([points.finish()?, states.finish()?]);
         }
+        let (indices, arrays) = self.embeddings.finish()?;
+        tables.extend(indices);
         tables.extend([self.failures.finish()?, self.warnings.finish()?, self.timings.finish()?]);
-        Ok(TableRows { tables, counts: self.counts, first_failure: self.first_failure })
+        Ok(TableRows { tables, arrays, counts: self.counts, first_failure: self.first_failure })
     }
 }

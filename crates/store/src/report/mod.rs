@@ -1,10 +1,12 @@
 //! The CSVs of a run.
 //!
-//! Module order: `potential` ← `plan`, `row`, `table`, `statistics` ← one file per table, `curves` ← `source` ← `batch` ← `run_json` ← `writer` ← `assemble`.
+//! Module order: `potential` ← `plan`, `row`, `table`, `statistics` ← one file per table, `curves`, `embeddings` ← `array_file`, `source` ← `batch` ← `run_json` ← `writer` ← `assemble`.
 
+mod array_file;
 mod assemble;
 mod batch;
 mod curves;
+mod embeddings;
 mod energies;
 mod energy_volume;
 mod ensemble;

@@ -2,7 +2,7 @@
 
 use super::LabeledPotential;
 use crate::{EntryState, TaskKey};
-use mlip_calculations::CalculationConfig;
+use mlip_calculations::{CalculationConfig, Embeddings};
 
 /// How a report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -20,6 +20,8 @@ pub struct ReportPlan {
     pub settings: String,
     /// What was done with each structure: it decides which tables there are.
     pub calculation: CalculationConfig,
+    /// What was kept of the features of atoms.
+    pub embeddings: Embeddings,
     /// How to write it.
     pub options: ReportOptions,
 }

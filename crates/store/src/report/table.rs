@@ -12,19 +12,19 @@ const COMPRESSED: &str = "csv.zst";
 /// Rows of one table: comma, `\n`, quotes only where needed.
 pub(super) struct Rows {
     writer: csv::Writer<Vec<u8>>,
-    table: &'static str,
+    table: String,
     text: String,
 }
 
 impl Rows {
     /// None yet, of the table with this name.
-    pub(super) fn new(table: &'static str) -> Self {
+    pub(super) fn new(table: &str) -> Self {
         let writer = csv::WriterBuilder::new().flexible(false).from_writer(Vec::new());
-        Self { writer, table, text: String::new() }
+        Self { writer, table: table.into(), text: String::new() }
     }
 
     fn fail(&self, source: csv::Error) -> StoreError {
-        StoreError::Csv { path: Path::new(self.table).with_extension("csv"), source }
+        StoreError::Csv { path: format!("{}.csv", self.table).into(), source }
     }
 
     pub(super) fn text(&mut self, text: &str) -> Result<(), StoreError> {
@@ -64,7 +64,7 @@ impl Rows {
 
     /// The text of the rows.
     pub(super) fn finish(self) -> Result<Vec<u8>, StoreError> {
-        let path = Path::new(self.table).with_extension("csv");
+        let path = PathBuf::from(format!("{}.csv", self.table));
         self.writer.into_inner().map_err(|error| StoreError::io("write", &path)(error.into_error()))
     }
 }
@@ -84,11 +84,11 @@ impl TableFile {
     /// Begins `FOLDER/NAME.csv`, or `NAME.csv.zst`, with its heading.
     pub(super) fn create(
         folder: &Path,
-        name: &'static str,
+        name: &str,
         compress: bool,
         columns: impl IntoIterator<Item = impl AsRef<str>>,
     ) -> Result<Self, StoreError> {
-        let path = folder.join(name).with_extension(if compress { COMPRESSED } else { "csv" });
+        let path = folder.join(format!("{name}.{}", if compress { COMPRESSED } else { "csv" }));
         let file = AtomicFile::create(&path)?;
         let sink = if compress {
             let mut encoder = zstd::Encoder::new(file, 0).map_err(StoreError::io("compress", &path))?;

@@ -1,6 +1,7 @@
 //! The files of a report.
 
-use super::batch::{TableRows, tables};
+use super::array_file::ArrayFile;
+use super::batch::{TableRows, arrays, tables};
 use super::curves::draw;
 use super::memory::{self, Memory};
 use super::table::TableFile;
@@ -28,6 +29,7 @@ pub struct ReportWriter {
     counts: ReportCounts,
     first_failure: Option<String>,
     tables: Vec<TableFile>,
+    arrays: Vec<ArrayFile>,
     memory: TableFile,
 }
 
@@ -44,12 +46,14 @@ impl ReportWriter {
         }
         let folder = run_dir.join("report");
         fs::create_dir_all(&folder).map_err(StoreError::io("create the folder", &folder))?;
-        let create = |(name, columns)| TableFile::create(&folder, name, options.compress, columns);
+        let create =
+            |(name, columns): (String, Vec<String>)| TableFile::create(&folder, &name, options.compress, columns);
         Ok(Self {
             plan: plan.clone(),
             counts: ReportCounts::default(),
             first_failure: None,
             tables: tables(plan).into_iter().map(create).collect::<Result<_, _>>()?,
+            arrays: arrays(plan).iter().map(|name| ArrayFile::create(&folder, name)).collect::<Result<_, _>>()?,
             memory: TableFile::create(&folder, memory::NAME, options.compress, memory::COLUMNS)?,
             folder,
         })
@@ -64,7 +68,8 @@ impl ReportWriter {
         if self.first_failure.is_none() {
             self.first_failure.clone_from(&rows.first_failure);
         }
-        self.tables.iter_mut().zip(&rows.tables).try_for_each(|(table, rows)| table.append(rows))
+        self.tables.iter_mut().zip(&rows.tables).try_for_each(|(table, rows)| table.append(rows))?;
+        self.arrays.iter_mut().zip(&rows.arrays).try_for_each(|(array, rows)| array.append(rows))
     }
 
     /// Syncs the tables, renames them into place and adds `memory.csv` and `run.json`.
@@ -79,6 +84,7 @@ impl ReportWriter {
         self.memory.append(&samples.finish()?)?;
         let tables = self.tables.into_iter().chain([self.memory]);
         let mut files = tables.map(TableFile::commit).collect::<Result<Vec<_>, _>>()?;
+        files.extend(self.arrays.into_iter().map(ArrayFile::commit).collect::<Result<Vec<_>, _>>()?);
         if self.plan.has_curves() {
             files.extend(draw_curves(&self.plan, &files, &self.folder)?);
         }

@@ -30,6 +30,7 @@ pub(super) fn plan(names: &[&str]) -> ReportPlan {
         potentials: names.iter().map(|name| potential(name)).collect(),
         settings: "single_point".to_owned(),
         calculation: CalculationConfig::SinglePoint,
+        embeddings: mlip_calculations::Embeddings::None,
         options: ReportOptions::default(),
     }
 }
