@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Crates from the lowest floor to the highest; a crate stands on crates of lower floors only.
 const FLOORS: [&[&str]; 6] = [
     &["atoms", "checkpoint", "spill", "kernels", "ranks", "gpu"],
-    &["formats", "calculations", "models"],
+    &["formats", "calculations", "models", "hull"],
     &["inputs", "store"],
     &["driver"],
     &["run"],

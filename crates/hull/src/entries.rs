@@ -1,0 +1,406 @@
+//! Entries that a hull may be made of, kept small.
+//!
+//! Of the rows of a table only those stay that can lie on a hull: for each reduced composition the one with the lowest
+//! energy per atom, and of these, beside the elements, only what is more stable than its elements. The rest lies on no
+//! hull, so no answer changes. A row takes 40 bytes.
+
+use crate::composition::{Composition, ElementSet};
+use crate::reference::ReferenceEnergies;
+use crate::table::{RowError, TableError, TableReader};
+use mlip_atoms::Species;
+use std::collections::HashMap;
+use std::path::Path;
+use thiserror::Error;
+
+/// A system of elements is sorted, and its duplicates go, when it has grown by this many rows and to twice its size.
+const COMPACT_FROM: usize = 16;
+
+/// Why entries cannot be had from a table.
+#[derive(Debug, Error)]
+pub enum EntriesError {
+    /// The table, or a row of it.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// No row has an energy.
+    #[error("the table `{}` has {n_rows} rows, and none has an energy in the column `{column}`", path.display())]
+    NoEnergy {
+        /// The file.
+        path: std::path::PathBuf,
+        /// The column of energies.
+        column: String,
+        /// Rows that were read.
+        n_rows: u64,
+    },
+}
+
+/// How many rows became what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EntryCounts {
+    /// Rows of the table.
+    pub n_rows: u64,
+    /// Those without energy, which are no entries.
+    pub n_without_energy: u64,
+}
+
+/// Entries of a table, and how many rows it had.
+#[derive(Debug)]
+pub struct ReadEntries {
+    /// The entries.
+    pub entries: Entries,
+    /// The rows.
+    pub counts: EntryCounts,
+}
+
+/// Entries while they come in.
+#[derive(Debug, Default)]
+pub struct EntriesBuilder {
+    systems: HashMap<ElementSet, Collected>,
+}
+
+#[derive(Debug, Default)]
+struct Collected {
+    rows: Vec<Row>,
+    /// Rows at the front that are in order and without duplicates.
+    n_compact: usize,
+}
+
+/// Entries by the elements that they hold; the same for the same rows in any order.
+#[derive(Debug)]
+pub struct Entries {
+    /// Energies of the elements themselves, eV/atom.
+    elements: ReferenceEnergies,
+    /// What the elements' entries are called.
+    element_ids: HashMap<Species, Id>,
+    /// Compounds of each system of elements that has all its elements, ordered by their amounts; with formation energies.
+    systems: HashMap<ElementSet, Vec<Row>>,
+    n_entries: usize,
+}
+
+/// An entry: its energy per atom in eV (in [`Entries`] its formation energy), its composition and its name.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Row {
+    pub(crate) energy: f64,
+    amounts: Amounts,
+    id: Id,
+}
+
+/// A reduced composition, in the order of the elements of its system.
+#[derive(Debug, Clone, PartialEq)]
+enum Amounts {
+    /// Whole numbers, zeros behind.
+    Small([u8; 15]),
+    /// Anything else, in a box of a single pointer because it is rare.
+    #[expect(clippy::box_collection, reason = "a boxed slice is twice as large")]
+    Large(Box<Vec<f64>>),
+}
+
+/// A name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Id {
+    /// Of up to 15 bytes, zeros behind.
+    Short([u8; 15]),
+    #[expect(clippy::box_collection, reason = "a boxed str is twice as large")]
+    Long(Box<String>),
+}
+
+impl EntriesBuilder {
+    /// Takes an entry: its composition, the total energy of that composition in eV, and what it is called.
+    ///
+    /// An energy that is not finite lies on no hull and is refused.
+    ///
+    /// # Errors
+    /// When the energy is not finite.
+    pub fn add(&mut self, composition: &Composition, energy_ev: f64, id: &str) -> Result<(), RowError> {
+        if !energy_ev.is_finite() {
+            return Err(RowError::Energy { text: energy_ev.to_string() });
+        }
+        let energy = energy_ev / composition.n_atoms();
+        let system = self.systems.entry(composition.elements()).or_default();
+        system.rows.push(Row { energy, amounts: Amounts::of(composition), id: Id::of(id) });
+        if system.rows.len() >= COMPACT_FROM + 2 * system.n_compact {
+            system.compact();
+        }
+        Ok(())
+    }
+
+    /// Takes all rows of a table that have an energy in the column, eV a cell.
+    ///
+    /// # Errors
+    /// When the table cannot be read, or at the first row that has an energy and is no entry.
+    pub fn add_table(&mut self, path: &Path, energy_column: &str) -> Result<EntryCounts, TableError> {
+        let mut counts = EntryCounts::default();
+        for row in TableReader::open(path, energy_column)? {
+            let row = row?;
+            counts.n_rows += 1;
+            let added = match row.content {
+                Ok(Some((composition, energy))) => self.add(&composition, energy, &row.id),
+                Ok(None) => {
+                    counts.n_without_energy += 1;
+                    Ok(())
+                }
+                Err(error) => Err(error),
+            };
+            added.map_err(|source| TableError::Row {
+                path: path.into(),
+                place: row.place,
+                id: row.id,
+                source: Box::new(source),
+            })?;
+        }
+        Ok(counts)
+    }
+
+    /// All that was taken.
+    pub fn finish(self) -> Entries {
+        let (mut elements, mut element_ids) = (Vec::new(), HashMap::new());
+        let mut systems = HashMap::with_capacity(self.systems.len());
+        let mut compounds = Vec::with_capacity(self.systems.len());
+        for (of, mut system) in self.systems {
+            system.compact();
+            match (of.len(), of.iter().next(), system.rows.first()) {
+                (1, Some(element), Some(row)) => {
+                    elements.push((element, row.energy));
+                    element_ids.insert(element, row.id.clone());
+                }
+                _ => compounds.push((of, system.rows)),
+            }
+        }
+        let elements = ReferenceEnergies::from_energies(elements);
+        let mut n_entries = element_ids.len();
+        for (of, mut rows) in compounds {
+            // Without one of its elements a system has no hull, nor has any that it is part of.
+            if !of.is_subset_of(elements.elements()) {
+                continue;
+            }
+            rows.retain_mut(|row| {
+                let references = of.iter().filter_map(|element| elements.of(element));
+                let reference: f64 = row.fractions().zip(references).map(|(part, energy)| part * energy).sum();
+                row.energy -= reference;
+                row.energy < 0.0
+            });
+            rows.shrink_to_fit();
+            n_entries += rows.len();
+            if !rows.is_empty() {
+                systems.insert(of, rows);
+            }
+        }
+        Entries { elements, element_ids, systems, n_entries }
+    }
+}
+
+impl Collected {
+    /// Orders the rows and leaves the lowest of each composition.
+    fn compact(&mut self) {
+        self.rows.sort_unstable_by(|a, b| {
+            a.amounts.cmp(&b.amounts).then(a.energy.total_cmp(&b.energy)).then_with(|| a.id.cmp(&b.id))
+        });
+        self.rows.dedup_by(|later, earlier| later.amounts == earlier.amounts);
+        self.n_compact = self.rows.len();
+    }
+}
+
+impl Entries {
+    /// Of a table: see [`TableReader`]. Rows without energy are no entries.
+    ///
+    /// # Errors
+    /// When the table cannot be read, has a row that is no entry, or no energy at all.
+    pub fn read(path: &Path, energy_column: &str) -> Result<ReadEntries, EntriesError> {
+        let mut builder = EntriesBuilder::default();
+        let counts = builder.add_table(path, energy_column)?;
+        if counts.n_rows == counts.n_without_energy {
+            let (path, column) = (path.to_owned(), energy_column.to_owned());
+            return Err(EntriesError::NoEnergy { path, column, n_rows: counts.n_rows });
+        }
+        Ok(ReadEntries { entries: builder.finish(), counts })
+    }
+
+    /// Energies of the elements' own entries, eV/atom.
+    pub fn elements(&self) -> &ReferenceEnergies {
+        &self.elements
+    }
+
+    /// Number of entries that are kept, elements included.
+    pub fn n_entries(&self) -> usize {
+        self.n_entries
+    }
+
+    /// What the entry of an element is called.
+    pub(crate) fn element_id(&self, element: Species) -> &str {
+        self.element_ids.get(&element).map_or("", Id::as_str)
+    }
+
+    /// Compounds of exactly these elements.
+    pub(crate) fn rows(&self, system: ElementSet) -> &[Row] {
+        self.systems.get(&system).map_or(&[], Vec::as_slice)
+    }
+
+    /// Compounds of these elements or some of them, system by system, in an order that depends on nothing else.
+    pub(crate) fn compounds_within(&self, elements: ElementSet) -> Vec<(ElementSet, &[Row])> {
+        // With many elements there are more subsets than systems that are known.
+        let n_subsets = 1usize.checked_shl(u32::try_from(elements.len()).unwrap_or(u32::MAX));
+        if n_subsets.is_some_and(|n| n < self.systems.len()) {
+            let known = elements.subsets().filter_map(|part| Some((part, self.systems.get(&part)?.as_slice())));
+            return known.collect();
+        }
+        let within = self.systems.iter().filter(|(system, _)| system.is_subset_of(elements));
+        let mut within: Vec<_> = within.map(|(system, rows)| (*system, rows.as_slice())).collect();
+        within.sort_unstable_by_key(|(system, _)| *system);
+        within
+    }
+}
+
+impl Row {
+    /// What the entry is called.
+    pub(crate) fn id(&self) -> &str {
+        self.id.as_str()
+    }
+
+    /// Part of the atoms of each element of its system. Rows of systems of more elements than numbers have none behind.
+    pub(crate) fn fractions(&self) -> impl Iterator<Item = f64> {
+        let n_atoms: f64 = self.amounts.iter().sum();
+        self.amounts.iter().map(move |amount| amount / n_atoms)
+    }
+
+    /// The reduced composition of the entry, of a system of these elements.
+    pub(crate) fn composition(&self, system: ElementSet) -> Option<Composition> {
+        Composition::from_amounts(system.iter().zip(self.amounts.iter()), "").ok()
+    }
+}
+
+impl Amounts {
+    fn of(composition: &Composition) -> Self {
+        // Half an atom of an element is that element.
+        let reduced = if composition.amounts().len() == 1 { Some(vec![1]) } else { composition.reduced() };
+        let Some(reduced) = reduced else {
+            return Self::Large(Box::new(composition.fractions().collect()));
+        };
+        let mut small = [0; 15];
+        let fits = reduced.len() <= small.len();
+        let bytes = reduced.iter().map(|amount| u8::try_from(*amount).ok()).collect::<Option<Vec<u8>>>();
+        match bytes.filter(|_| fits) {
+            Some(bytes) => {
+                small.iter_mut().zip(bytes).for_each(|(slot, amount)| *slot = amount);
+                Self::Small(small)
+            }
+            None => Self::Large(Box::new(reduced.into_iter().map(f64::from).collect())),
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = f64> {
+        let (small, large): (&[u8], &[f64]) = match self {
+            Self::Small(amounts) => (amounts, &[]),
+            Self::Large(amounts) => (&[], amounts),
+        };
+        small.iter().take_while(|amount| **amount > 0).map(|amount| f64::from(*amount)).chain(large.iter().copied())
+    }
+
+    /// An order of compositions within a system.
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        match (self, other) {
+            (Self::Small(a), Self::Small(b)) => a.cmp(b),
+            (Self::Small(_), Self::Large(_)) => std::cmp::Ordering::Less,
+            (Self::Large(_), Self::Small(_)) => std::cmp::Ordering::Greater,
+            (Self::Large(a), Self::Large(b)) => a
+                .iter()
+                .zip(b.iter())
+                .map(|(a, b)| a.total_cmp(b))
+                .find(|order| order.is_ne())
+                .unwrap_or(std::cmp::Ordering::Equal),
+        }
+    }
+}
+
+impl Id {
+    fn of(text: &str) -> Self {
+        let mut short = [0; 15];
+        match text.len() <= short.len() && !text.contains('\0') {
+            true => {
+                short.iter_mut().zip(text.bytes()).for_each(|(slot, byte)| *slot = byte);
+                Self::Short(short)
+            }
+            false => Self::Long(Box::new(text.to_owned())),
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Short(bytes) => {
+                let length = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+                bytes.get(..length).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
+            }
+            Self::Long(text) => text,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::composition::parse_composition;
+
+    fn entries(rows: &[(&str, f64, &str)]) -> Entries {
+        let mut builder = EntriesBuilder::default();
+        for (formula, energy, id) in rows {
+            builder.add(&parse_composition(formula).unwrap(), *energy, id).unwrap();
+        }
+        builder.finish()
+    }
+
+    fn within(entries: &Entries, formula: &str) -> Vec<(String, String, f64)> {
+        let of = entries.compounds_within(parse_composition(formula).unwrap().elements());
+        let rows = of.iter().flat_map(|(system, rows)| rows.iter().map(move |row| (system, row)));
+        rows.map(|(system, row)| (row.composition(*system).unwrap().to_string(), row.id().to_owned(), row.energy))
+            .collect()
+    }
+
+    #[test]
+    fn a_row_takes_40_bytes() {
+        assert_eq!(size_of::<Row>(), 40);
+    }
+
+    #[test]
+    fn only_what_can_lie_on_a_hull_is_kept() {
+        let mut rows = vec![
+            ("Fe2", -16.0, "iron"),
+            ("O2", -10.0, "oxygen"),
+            ("O8", -39.0, "ozone"),
+            ("O0.5", -1.0, "half an atom"),
+            ("Fe2O3", -36.0, "alpha"),
+            ("Fe4O6", -73.0, "beta"),
+            ("FeO", -12.9, "unstable"),
+            ("Fe0.5O0.5", -7.5, "fractions"),
+            ("Fe600O", -4900.0, "a name of more than fifteen bytes"),
+            ("FeXe", -100.0, "without its element"),
+        ];
+        let kept = entries(&rows);
+        assert_eq!(kept.n_entries(), 5);
+        let found = within(&kept, "FeXeO");
+        let names: Vec<&str> = found.iter().map(|(_, id, _)| id.as_str()).collect();
+        assert_eq!(names, ["beta", "fractions", "a name of more than fifteen bytes"]);
+        assert!((found[0].2 - (-73.0 + 4.0 * 8.0 + 6.0 * 5.0) / 10.0).abs() < 1e-14);
+        assert_eq!(found[0].0, "Fe2O3");
+        assert_eq!(found[2].0, "Fe600O");
+        assert_eq!(kept.element_id(Species::from_symbol("O").unwrap()), "oxygen");
+        rows.reverse();
+        assert_eq!(within(&entries(&rows), "FeXeO"), found);
+    }
+
+    #[test]
+    fn equal_energies_leave_the_first_name() {
+        let mut rows: Vec<(String, f64)> = (0..200).map(|n| (format!("id-{}", (n * 37) % 200 + 100), -16.0)).collect();
+        let kept = |rows: &[(String, f64)]| {
+            let mut builder = EntriesBuilder::default();
+            rows.iter().for_each(|(id, energy)| builder.add(&parse_composition("Fe2").unwrap(), *energy, id).unwrap());
+            builder.finish().element_id(Species::from_symbol("Fe").unwrap()).to_owned()
+        };
+        assert_eq!(kept(&rows), "id-100");
+        rows.reverse();
+        assert_eq!(kept(&rows), "id-100");
+    }
+
+    #[test]
+    fn an_energy_that_is_not_finite_is_refused() {
+        let iron = parse_composition("Fe").unwrap();
+        assert!(EntriesBuilder::default().add(&iron, f64::NAN, "x").is_err());
+    }
+}

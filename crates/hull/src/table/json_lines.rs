@@ -1,0 +1,93 @@
+//! An object a line.
+
+use super::error::TableError;
+use super::row::{
+    COMPOSITION_COLUMNS, ID_COLUMNS, RowError, TableRow, composition_of_sites, energy_of_number, energy_of_text,
+};
+use crate::composition::{Composition, parse_composition, parse_element};
+use serde_json::{Map, Value};
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+/// Rows of JSON lines. Empty lines are none.
+pub(super) struct JsonLines {
+    path: PathBuf,
+    input: BufReader<Box<dyn Read + Send>>,
+    text: String,
+    line: u64,
+    n_rows: u64,
+    energy: String,
+}
+
+impl JsonLines {
+    pub(super) fn open(path: &Path, input: Box<dyn Read + Send>, energy: &str) -> Self {
+        let input = BufReader::with_capacity(1 << 16, input);
+        Self { path: path.into(), input, text: String::new(), line: 0, n_rows: 0, energy: energy.into() }
+    }
+
+    pub(super) fn next_row(&mut self) -> Option<Result<TableRow, TableError>> {
+        loop {
+            self.text.clear();
+            self.line += 1;
+            match self.input.read_line(&mut self.text) {
+                Ok(0) => return None,
+                Ok(_) if self.text.trim().is_empty() => {}
+                Ok(_) => return Some(self.row()),
+                Err(source) => return Some(Err(TableError::Io { path: self.path.clone(), source })),
+            }
+        }
+    }
+
+    fn row(&mut self) -> Result<TableRow, TableError> {
+        self.n_rows += 1;
+        let object: Map<String, Value> = serde_json::from_str(&self.text).map_err(|source| TableError::Json {
+            path: self.path.clone(),
+            line: self.line,
+            source,
+        })?;
+        // Objects may leave out what is empty, but a name that no object has is a mistake: the first must have it.
+        if self.n_rows == 1 && !object.contains_key(&self.energy) {
+            return Err(TableError::missing(&self.path, &[&self.energy], object.keys().map(String::as_str)));
+        }
+        let id = match ID_COLUMNS.into_iter().find_map(|name| object.get(name)) {
+            Some(Value::String(id)) => id.clone(),
+            Some(other) => other.to_string(),
+            None => format!("row {}", self.n_rows),
+        };
+        Ok(TableRow { place: self.line, id, content: self.content(&object) })
+    }
+
+    fn content(&self, object: &Map<String, Value>) -> Result<Option<(Composition, f64)>, RowError> {
+        let energy = match object.get(&self.energy) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::String(text)) => match energy_of_text(text)? {
+                Some(energy) => energy,
+                None => return Ok(None),
+            },
+            Some(Value::Number(number)) => energy_of_number(number.as_f64().unwrap_or(f64::NAN))?,
+            Some(other) => return Err(RowError::Energy { text: other.to_string() }),
+        };
+        let found = COMPOSITION_COLUMNS.into_iter().find_map(|name| Some((name, object.get(name)?)));
+        let nothing = |column: &str| RowError::NoComposition { column: column.into() };
+        let composition = match found {
+            Some((_, Value::String(formula))) => parse_composition(formula)?,
+            Some((_, Value::Object(amounts))) => of_amounts(amounts)?,
+            Some((name, Value::Array(sites))) => {
+                let symbols = sites.iter().map(Value::as_str).collect::<Option<Vec<_>>>();
+                composition_of_sites(symbols.ok_or_else(|| nothing(name))?, name)?
+            }
+            Some((name, _)) => return Err(nothing(name)),
+            None => return Err(nothing(COMPOSITION_COLUMNS[0])),
+        };
+        Ok(Some((composition, energy)))
+    }
+}
+
+/// `{"Fe": 2, "O": 3}`.
+fn of_amounts(amounts: &Map<String, Value>) -> Result<Composition, RowError> {
+    let amount = |(symbol, amount): (&String, &Value)| {
+        Ok::<_, RowError>((parse_element(symbol)?, amount.as_f64().unwrap_or(f64::NAN)))
+    };
+    let pairs = amounts.iter().map(amount).collect::<Result<Vec<_>, _>>()?;
+    Ok(Composition::from_amounts(pairs, &Value::Object(amounts.clone()).to_string())?)
+}

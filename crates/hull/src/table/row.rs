@@ -1,0 +1,67 @@
+//! One row.
+
+use crate::composition::{Composition, CompositionError, parse_element};
+use thiserror::Error;
+
+/// Columns that may name a row, the first that is there.
+pub(super) const ID_COLUMNS: [&str; 3] = ["material_id", "immutable_id", "id"];
+
+/// Columns that may hold the composition: a formula, or a list with the element of each site.
+pub(super) const COMPOSITION_COLUMNS: [&str; 3] = ["composition", "species_at_sites", "species"];
+
+/// A row of a table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TableRow {
+    /// Where it begins: the line of a text file, the row of a Parquet file, both from 1.
+    pub place: u64,
+    /// What it is called; `row 17` in a table without such a column.
+    pub id: String,
+    /// Composition and total energy of the cell in eV; `None` where the energy is empty.
+    pub content: Result<Option<(Composition, f64)>, RowError>,
+}
+
+/// What is wrong with a row.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum RowError {
+    /// The composition is none.
+    #[error(transparent)]
+    Composition(#[from] CompositionError),
+    /// No composition is there, or a list that has a gap.
+    #[error("the column `{column}` holds no composition")]
+    NoComposition {
+        /// The column.
+        column: String,
+    },
+    /// The energy is no number, or not finite.
+    #[error("the energy `{text}` is not a finite number of eV")]
+    Energy {
+        /// What stands there.
+        text: String,
+    },
+}
+
+/// The energy in a field of text; empty means none.
+pub(super) fn energy_of_text(text: &str) -> Result<Option<f64>, RowError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    match text.parse::<f64>() {
+        Ok(energy) => energy_of_number(energy).map(Some),
+        Err(_) => Err(RowError::Energy { text: text.into() }),
+    }
+}
+
+/// An energy that is finite.
+pub(super) fn energy_of_number(energy: f64) -> Result<f64, RowError> {
+    if energy.is_finite() { Ok(energy) } else { Err(RowError::Energy { text: energy.to_string() }) }
+}
+
+/// The composition of a list with an element, or a charged species, for each site.
+pub(super) fn composition_of_sites<'s>(
+    symbols: impl IntoIterator<Item = &'s str>,
+    column: &str,
+) -> Result<Composition, RowError> {
+    let elements = symbols.into_iter().map(parse_element).collect::<Result<Vec<_>, _>>()?;
+    Composition::from_species(elements).ok_or_else(|| RowError::NoComposition { column: column.into() })
+}

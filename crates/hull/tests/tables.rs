@@ -1,0 +1,218 @@
+//! Tables of all kinds say the same, and defects are named.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use mlip_hull::composition::parse_composition;
+use mlip_hull::table::{TableError, TableReader, TableRow};
+use mlip_hull::{Entries, EntriesError};
+use std::error::Error;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(name)
+}
+
+/// The entries that `lemat.parquet` and `formulas.parquet` were written from: id, formula, energy.
+fn four_elements() -> Vec<(String, String, f64)> {
+    let goldens: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(golden("goldens.json")).unwrap()).unwrap();
+    let rows = goldens[1]["entries"].as_array().unwrap().iter();
+    rows.map(|row| (row[0].as_str().unwrap().into(), row[1].as_str().unwrap().into(), row[2].as_f64().unwrap()))
+        .collect()
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let path = folder.join(name);
+    let file = std::fs::File::create(&path).unwrap();
+    if name.ends_with(".gz") {
+        // Two members, as appending to an archive leaves them.
+        let (head, tail) = text.split_at(text.len() / 2);
+        let mut file = file;
+        for part in [head, tail] {
+            let mut member = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+            member.write_all(part.as_bytes()).unwrap();
+            file = member.finish().unwrap();
+        }
+    } else {
+        std::io::BufWriter::new(file).write_all(text.as_bytes()).unwrap();
+    }
+    path
+}
+
+fn rows(path: &Path, energy: &str) -> Vec<TableRow> {
+    TableReader::open(path, energy).unwrap().map(Result::unwrap).collect()
+}
+
+fn said(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text += &format!(": {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+#[test]
+fn parquet_in_lemats_layout_is_read_as_it_is() {
+    let read = rows(&golden("lemat.parquet"), "energy");
+    let expected = four_elements();
+    assert_eq!(read.len(), expected.len() + 2);
+    for (place, (row, (id, formula, energy))) in read.iter().zip(&expected).enumerate() {
+        assert_eq!((&row.id, row.place), (id, place as u64 + 1));
+        assert_eq!(row.content, Ok(Some((parse_composition(formula).unwrap(), *energy))));
+    }
+    assert!(read[expected.len()..].iter().all(|row| row.content == Ok(None)));
+    let entries = Entries::read(&golden("lemat.parquet"), "energy").unwrap();
+    assert_eq!((entries.counts.n_rows, entries.counts.n_without_energy), (expected.len() as u64 + 2, 2));
+}
+
+#[test]
+fn parquet_of_other_writers_is_read_too() {
+    let read = rows(&golden("formulas.parquet"), "energy");
+    let expected = four_elements();
+    assert_eq!(read.len(), expected.len());
+    for (row, (_, formula, energy)) in read.iter().zip(&expected) {
+        let (composition, found) = row.content.clone().unwrap().unwrap();
+        #[expect(clippy::cast_possible_truncation, reason = "the file is in single precision")]
+        let single = *energy as f32;
+        assert_eq!((composition, found), (parse_composition(formula).unwrap(), f64::from(single)));
+    }
+    assert_eq!(read[3].id, "row 4");
+}
+
+#[test]
+fn csv_and_json_lines_say_the_same_as_parquet() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut csv, mut list, mut json) = (
+        "material_id,composition,energy\n".to_owned(),
+        "immutable_id,energy,species_at_sites\n".to_owned(),
+        String::new(),
+    );
+    for row in rows(&golden("lemat.parquet"), "energy") {
+        let id = &row.id;
+        let Ok(Some((composition, energy))) = row.content else {
+            csv += &format!("{id},Li1,\n");
+            list += &format!("{id},,\"['Li']\"\n");
+            json += &format!("{{\"id\": \"{id}\", \"composition\": \"Li\", \"energy\": null}}\n\n");
+            continue;
+        };
+        let sites: Vec<String> = composition
+            .amounts()
+            .iter()
+            .flat_map(|(element, n)| (0..*n as usize).map(move |_| format!("'{element}'")))
+            .collect();
+        csv += &format!("{id},{composition},{energy:?}\n");
+        list += &format!("{id},{energy:?},\"[{}]\"\n", sites.join(", "));
+        let amounts: Vec<String> =
+            composition.amounts().iter().map(|(element, n)| format!("\"{element}\": {n}")).collect();
+        let as_list = sites.join(",").replace('\'', "\"");
+        json += &match id.len() % 3 {
+            0 => format!("{{\"id\": \"{id}\", \"composition\": {{{}}}, \"energy\": {energy:?}}}\n", amounts.join(", ")),
+            1 => format!("{{\"id\": \"{id}\", \"composition\": \"{composition}\", \"energy\": {energy:?}}}\n"),
+            _ => format!("{{\"id\": \"{id}\", \"species\": [{as_list}], \"energy\": {energy:?}}}\n"),
+        };
+    }
+    let expected: Vec<_> =
+        rows(&golden("lemat.parquet"), "energy").into_iter().map(|row| (row.id, row.content)).collect();
+    for (name, text) in
+        [("a.csv", &csv), ("a.csv.gz", &csv), ("list.csv", &list), ("a.jsonl", &json), ("a.ndjson.gz", &json)]
+    {
+        let read = rows(&write(folder.path(), name, text), "energy");
+        assert_eq!(read.into_iter().map(|row| (row.id, row.content)).collect::<Vec<_>>(), expected, "{name}");
+    }
+}
+
+#[test]
+fn rows_with_a_defect_are_rows_and_no_entries() {
+    let folder = tempfile::tempdir().unwrap();
+    let csv = "material_id,composition,e\na,Li,-1\nb,Xx2,-1\nc,Li,nan\nd,Li,1 eV\ne,,-1\nf,Xx,\n";
+    let csv = write(folder.path(), "a.csv", csv);
+    let read = rows(&csv, "e");
+    let errors: Vec<String> =
+        read.iter().filter_map(|row| row.content.as_ref().err()).map(ToString::to_string).collect();
+    assert_eq!(
+        errors,
+        [
+            "`Xx` in the composition `Xx2`, character 1, is no element",
+            "the energy `NaN` is not a finite number of eV",
+            "the energy `1 eV` is not a finite number of eV",
+            "the composition `` holds no atom",
+        ]
+    );
+    assert_eq!(read[5].content, Ok(None));
+    let error = Entries::read(&csv, "e").unwrap_err();
+    let expected = format!(
+        "the table `{}`, line 3 (`b`), is no entry: `Xx` in the composition `Xx2`, character 1, is no element",
+        csv.display()
+    );
+    assert_eq!(said(&error), expected);
+    let errors = rows(&golden("defects.parquet"), "energy").into_iter().filter_map(|row| row.content.err());
+    let errors: Vec<String> = errors.map(|error| error.to_string()).collect();
+    assert_eq!(errors.len(), 4);
+    assert!(errors[..3].iter().all(|error| error == "the column `species` holds no composition"), "{errors:?}");
+    assert!(said(&Entries::read(&golden("defects.parquet"), "energy").unwrap_err()).contains("row 1 (`row 1`)"));
+}
+
+#[test]
+fn files_that_are_no_tables_are_named_with_what_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let fails = |name: &str, text: &str| {
+        let path = write(folder.path(), name, text);
+        let error = match TableReader::open(&path, "e") {
+            Ok(mut rows) => rows.find_map(Result::err).unwrap(),
+            Err(error) => error,
+        };
+        said(&error).replace(&folder.path().display().to_string(), "")
+    };
+    assert_eq!(
+        fails("a.csv", "material_id,composition,energy\n"),
+        "the table `/a.csv` has no column `e`; it has `material_id`, `composition`, `energy`"
+    );
+    assert_eq!(
+        fails("b.csv", "id,e\n"),
+        "the table `/b.csv` has no column `composition` or `species_at_sites` or `species`; it has `id`, `e`"
+    );
+    assert!(fails("c.csv", "composition,e\nLi\n").contains("line: 2"));
+    assert!(
+        fails("d.jsonl", "{\"e\": 1, \"composition\": \"Li\"}\n{\n")
+            .starts_with("the table `/d.jsonl`, line 2, is no JSON object: ")
+    );
+    assert!(fails("e.jsonl", "{\"energy\": 1}\n").contains("no column `e`; it has `energy`"));
+    assert!(fails("f.csv.gz", "").contains("no column"));
+    assert!(fails("g.parquet", "PAR1").starts_with("the Parquet file `/g.parquet` cannot be read: "));
+    assert!(fails("h.txt", "").contains("its name should end in"));
+    let no_column = TableReader::open(&golden("lemat.parquet"), "e").err().unwrap();
+    assert!(
+        no_column
+            .to_string()
+            .ends_with("has no column `e`; it has `immutable_id`, `elements`, `species_at_sites`, `energy`")
+    );
+    let is_list = TableReader::open(&golden("lemat.parquet"), "elements").err().unwrap();
+    assert!(matches!(is_list, TableError::ColumnType { .. }), "{is_list}");
+    let is_text = TableReader::open(&golden("lemat.parquet"), "immutable_id").unwrap().next().unwrap();
+    assert!(matches!(is_text, Err(TableError::ColumnType { .. })));
+    assert!(matches!(TableReader::open(Path::new("nowhere.csv"), "e"), Err(TableError::Io { .. })));
+    let empty = write(folder.path(), "i.csv", "composition,e\nLi,\n");
+    assert!(matches!(Entries::read(&empty, "e"), Err(EntriesError::NoEnergy { n_rows: 1, .. })));
+}
+
+#[test]
+fn a_parquet_file_that_was_cut_or_damaged_is_an_error_and_no_panic() {
+    let whole = std::fs::read(golden("lemat.parquet")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("damaged.parquet");
+    let read = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        TableReader::open(&path, "energy").map(Iterator::count).unwrap_or(0)
+    };
+    for end in (0..whole.len()).step_by(97) {
+        assert_eq!(read(&whole[..end]), 0);
+    }
+    for at in (0..whole.len()).step_by(13) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0xff;
+        assert!(read(&damaged) <= 1000, "byte {at}");
+    }
+}
