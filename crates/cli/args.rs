@@ -66,6 +66,8 @@ pub(crate) enum Command {
     Bench(Box<BenchArgs>),
     /// Compute structures with both engines of a potential, native and candle, and compare them
     Verify(Box<VerifyArgs>),
+    /// Energies above the hull and formation energies of a table of compositions and total energies
+    Hull(HullArgs),
     /// List the potentials that this program knows
     Models,
 }
@@ -228,6 +230,41 @@ pub(crate) struct VerifyArgs {
     pub(crate) preset: PresetArgs,
     #[command(flatten)]
     pub(crate) what: What,
+}
+
+/// `hull`.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_long_help = "\
+Tables are .csv, .jsonl, .ndjson (also with .gz) or .parquet, with the columns material_id, composition (or
+species_at_sites) and an energy. Rows without energy are left out. One file may be both tables. Entries and queries must come
+from the same potential. Nothing is corrected: energies are compared as they are.
+
+Examples:
+  mlip-batch hull --entries lemat_orb.parquet --query new.csv --energy energy --out stability.csv
+  mlip-batch hull --entries mp20.csv.gz --query mp20.csv.gz --energy mace_energy_ev --reference genbench --out mace.csv
+
+Exit codes: 0 done, rows that failed say why in the column `error`; 1 a table cannot be read or written; 2 the command line is
+wrong; 3 with --strict: done, and rows failed; 4 no row has an answer.")]
+pub(crate) struct HullArgs {
+    /// Table of the entries that span the hull
+    #[arg(long, value_name = "FILE")]
+    pub(crate) entries: PathBuf,
+    /// Table of what is asked for
+    #[arg(long, value_name = "FILE")]
+    pub(crate) query: PathBuf,
+    /// Column of the total energy of the cell in both tables, eV
+    #[arg(long, value_name = "COLUMN", default_value = "energy")]
+    pub(crate) energy: String,
+    /// Reference energies of the elements for the formation energy, eV/atom: a CSV or JSON file, or genbench [default: the
+    /// elements among the entries]
+    #[arg(long, value_name = "FILE|genbench")]
+    pub(crate) reference: Option<String>,
+    /// CSV that is written: material_id, e_above_hull_ev_per_atom, formation_energy_ev_per_atom, decomposition, error
+    #[arg(long, value_name = "TABLE.csv")]
+    pub(crate) out: PathBuf,
+    /// Exit with 3 if a row has no answer
+    #[arg(long)]
+    pub(crate) strict: bool,
 }
 
 /// `bench`.

@@ -1,6 +1,6 @@
 //! From what was asked for to what does it.
 
-use super::{bench, models, plan, report, resume, run, status, verify};
+use super::{bench, hull, models, plan, report, resume, run, status, verify};
 use crate::args::Command;
 use crate::error::CommandError;
 use crate::exit_code::ExitCode;
@@ -15,6 +15,7 @@ pub(crate) fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
         Command::Plan(args) => plan::plan(&args),
         Command::Bench(args) => bench::bench(&args),
         Command::Verify(args) => verify::verify(&args),
+        Command::Hull(args) => hull::hull(&args),
         Command::Models => models::models(),
     }
 }

@@ -1,10 +1,11 @@
 //! The commands, one a file.
 //!
-//! Module order: `output` ← `attempt` ← `run`, `resume`, `status`, `report`, `plan`, `bench`, `verify`, `models` ← `dispatch`.
+//! Module order: `output` ← `attempt` ← `run`, `resume`, `status`, `report`, `plan`, `bench`, `verify`, `hull`, `models` ← `dispatch`.
 
 mod attempt;
 mod bench;
 mod dispatch;
+mod hull;
 mod models;
 mod output;
 mod plan;

@@ -1,8 +1,9 @@
 //! Columns of the linear program of a system of elements, made once and kept for those who ask next.
 
 use crate::composition::ElementSet;
-use crate::entries::{Entries, Row};
+use crate::entries::Entries;
 use crate::linear_program::Columns;
+use crate::packed::Row;
 use mlip_atoms::Species;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

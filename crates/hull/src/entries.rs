@@ -5,6 +5,7 @@
 //! hull, so no answer changes. A row takes 40 bytes.
 
 use crate::composition::{Composition, ElementSet};
+use crate::packed::Row;
 use crate::reference::ReferenceEnergies;
 use crate::table::{RowError, TableError, TableReader};
 use mlip_atoms::Species;
@@ -70,37 +71,10 @@ pub struct Entries {
     /// Energies of the elements themselves, eV/atom.
     elements: ReferenceEnergies,
     /// What the elements' entries are called.
-    element_ids: HashMap<Species, Id>,
+    element_ids: HashMap<Species, String>,
     /// Compounds of each system of elements that has all its elements, ordered by their amounts; with formation energies.
     systems: HashMap<ElementSet, Vec<Row>>,
     n_entries: usize,
-}
-
-/// An entry: its energy per atom in eV (in [`Entries`] its formation energy), its composition and its name.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Row {
-    pub(crate) energy: f64,
-    amounts: Amounts,
-    id: Id,
-}
-
-/// A reduced composition, in the order of the elements of its system.
-#[derive(Debug, Clone, PartialEq)]
-enum Amounts {
-    /// Whole numbers, zeros behind.
-    Small([u8; 15]),
-    /// Anything else, in a box of a single pointer because it is rare.
-    #[expect(clippy::box_collection, reason = "a boxed slice is twice as large")]
-    Large(Box<Vec<f64>>),
-}
-
-/// A name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Id {
-    /// Of up to 15 bytes, zeros behind.
-    Short([u8; 15]),
-    #[expect(clippy::box_collection, reason = "a boxed str is twice as large")]
-    Long(Box<String>),
 }
 
 impl EntriesBuilder {
@@ -116,7 +90,7 @@ impl EntriesBuilder {
         }
         let energy = energy_ev / composition.n_atoms();
         let system = self.systems.entry(composition.elements()).or_default();
-        system.rows.push(Row { energy, amounts: Amounts::of(composition), id: Id::of(id) });
+        system.rows.push(Row::new(composition, energy, id));
         if system.rows.len() >= COMPACT_FROM + 2 * system.n_compact {
             system.compact();
         }
@@ -160,7 +134,7 @@ impl EntriesBuilder {
             match (of.len(), of.iter().next(), system.rows.first()) {
                 (1, Some(element), Some(row)) => {
                     elements.push((element, row.energy));
-                    element_ids.insert(element, row.id.clone());
+                    element_ids.insert(element, row.id().to_owned());
                 }
                 _ => compounds.push((of, system.rows)),
             }
@@ -191,10 +165,8 @@ impl EntriesBuilder {
 impl Collected {
     /// Orders the rows and leaves the lowest of each composition.
     fn compact(&mut self) {
-        self.rows.sort_unstable_by(|a, b| {
-            a.amounts.cmp(&b.amounts).then(a.energy.total_cmp(&b.energy)).then_with(|| a.id.cmp(&b.id))
-        });
-        self.rows.dedup_by(|later, earlier| later.amounts == earlier.amounts);
+        self.rows.sort_unstable_by(Row::cmp);
+        self.rows.dedup_by(|later, earlier| later.is_like(earlier));
         self.n_compact = self.rows.len();
     }
 }
@@ -226,7 +198,7 @@ impl Entries {
 
     /// What the entry of an element is called.
     pub(crate) fn element_id(&self, element: Species) -> &str {
-        self.element_ids.get(&element).map_or("", Id::as_str)
+        self.element_ids.get(&element).map_or("", String::as_str)
     }
 
     /// Compounds of exactly these elements.
@@ -249,90 +221,6 @@ impl Entries {
     }
 }
 
-impl Row {
-    /// What the entry is called.
-    pub(crate) fn id(&self) -> &str {
-        self.id.as_str()
-    }
-
-    /// Part of the atoms of each element of its system. Rows of systems of more elements than numbers have none behind.
-    pub(crate) fn fractions(&self) -> impl Iterator<Item = f64> {
-        let n_atoms: f64 = self.amounts.iter().sum();
-        self.amounts.iter().map(move |amount| amount / n_atoms)
-    }
-
-    /// The reduced composition of the entry, of a system of these elements.
-    pub(crate) fn composition(&self, system: ElementSet) -> Option<Composition> {
-        Composition::from_amounts(system.iter().zip(self.amounts.iter()), "").ok()
-    }
-}
-
-impl Amounts {
-    fn of(composition: &Composition) -> Self {
-        // Half an atom of an element is that element.
-        let reduced = if composition.amounts().len() == 1 { Some(vec![1]) } else { composition.reduced() };
-        let Some(reduced) = reduced else {
-            return Self::Large(Box::new(composition.fractions().collect()));
-        };
-        let mut small = [0; 15];
-        let fits = reduced.len() <= small.len();
-        let bytes = reduced.iter().map(|amount| u8::try_from(*amount).ok()).collect::<Option<Vec<u8>>>();
-        match bytes.filter(|_| fits) {
-            Some(bytes) => {
-                small.iter_mut().zip(bytes).for_each(|(slot, amount)| *slot = amount);
-                Self::Small(small)
-            }
-            None => Self::Large(Box::new(reduced.into_iter().map(f64::from).collect())),
-        }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = f64> {
-        let (small, large): (&[u8], &[f64]) = match self {
-            Self::Small(amounts) => (amounts, &[]),
-            Self::Large(amounts) => (&[], amounts),
-        };
-        small.iter().take_while(|amount| **amount > 0).map(|amount| f64::from(*amount)).chain(large.iter().copied())
-    }
-
-    /// An order of compositions within a system.
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        match (self, other) {
-            (Self::Small(a), Self::Small(b)) => a.cmp(b),
-            (Self::Small(_), Self::Large(_)) => std::cmp::Ordering::Less,
-            (Self::Large(_), Self::Small(_)) => std::cmp::Ordering::Greater,
-            (Self::Large(a), Self::Large(b)) => a
-                .iter()
-                .zip(b.iter())
-                .map(|(a, b)| a.total_cmp(b))
-                .find(|order| order.is_ne())
-                .unwrap_or(std::cmp::Ordering::Equal),
-        }
-    }
-}
-
-impl Id {
-    fn of(text: &str) -> Self {
-        let mut short = [0; 15];
-        match text.len() <= short.len() && !text.contains('\0') {
-            true => {
-                short.iter_mut().zip(text.bytes()).for_each(|(slot, byte)| *slot = byte);
-                Self::Short(short)
-            }
-            false => Self::Long(Box::new(text.to_owned())),
-        }
-    }
-
-    fn as_str(&self) -> &str {
-        match self {
-            Self::Short(bytes) => {
-                let length = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-                bytes.get(..length).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
-            }
-            Self::Long(text) => text,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -351,11 +239,6 @@ mod tests {
         let rows = of.iter().flat_map(|(system, rows)| rows.iter().map(move |row| (system, row)));
         rows.map(|(system, row)| (row.composition(*system).unwrap().to_string(), row.id().to_owned(), row.energy))
             .collect()
-    }
-
-    #[test]
-    fn a_row_takes_40_bytes() {
-        assert_eq!(size_of::<Row>(), 40);
     }
 
     #[test]

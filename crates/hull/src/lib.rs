@@ -5,13 +5,14 @@
 //! order of the rows of a table nor on who asks first.
 //!
 //! Module order, each using only those before it:
-//! `composition` ← `reference`, `linear_program`, `table` ← `entries` ← `columns` ← `hull`.
+//! `composition` ← `reference`, `linear_program`, `table`, `packed` ← `entries` ← `columns` ← `hull`.
 
 mod columns;
 pub mod composition;
 mod entries;
 mod hull;
 mod linear_program;
+mod packed;
 mod reference;
 pub mod table;
 

@@ -1,4 +1,5 @@
-use super::*;
+use super::factors::Factors;
+use super::simplex::{Columns, Mixture, entering, leaving};
 use proptest::prelude::*;
 
 /// Two answers may differ by this, eV/atom: energies of some eV, rounded, and the tolerance of the search.

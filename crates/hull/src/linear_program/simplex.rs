@@ -12,6 +12,8 @@
 //!
 //! Nothing here depends on anything but the columns, their order and c: equal questions have equal answers, to the bit.
 
+use super::factors::Factors;
+
 /// A column enters only if it lowers the energy by more than this, eV/atom. The sum of all x is one, so the energy that is
 /// found is at most this far above the minimum.
 const OPTIMALITY: f64 = 1e-11;
@@ -20,7 +22,7 @@ const OPTIMALITY: f64 = 1e-11;
 const PIVOT: f64 = 1e-9;
 
 /// Phases with a smaller part are left out of a decomposition, as in pymatgen.
-pub(crate) const SMALLEST_PART: f64 = 1e-8;
+const SMALLEST_PART: f64 = 1e-8;
 
 /// Steps without progress after which the rule changes to Bland's, which cannot cycle.
 const PATIENCE: usize = 32;
@@ -31,7 +33,7 @@ const MAX_STEPS: usize = 20_000;
 /// Columns of a linear program: element by element, so that pricing runs along memory.
 #[derive(Debug, Clone)]
 pub(crate) struct Columns {
-    n_elements: usize,
+    pub(super) n_elements: usize,
     /// `[n_elements, n_columns]`: part of the atoms.
     parts: Vec<f64>,
     /// `[n_columns]`: formation energy, eV/atom; zero for the elements, below zero for all others.
@@ -68,15 +70,15 @@ impl Columns {
         (self.parts.len() + self.energies.len()) * size_of::<f64>()
     }
 
-    fn n_columns(&self) -> usize {
+    pub(super) fn n_columns(&self) -> usize {
         self.energies.len()
     }
 
-    fn column(&self, column: usize) -> impl Iterator<Item = f64> {
+    pub(super) fn column(&self, column: usize) -> impl Iterator<Item = f64> {
         self.parts.iter().skip(column).step_by(self.n_columns()).copied()
     }
 
-    fn energy(&self, column: usize) -> f64 {
+    pub(super) fn energy(&self, column: usize) -> f64 {
         self.energies.get(column).copied().unwrap_or_default()
     }
 
@@ -107,12 +109,12 @@ impl Columns {
         None
     }
 
-    fn part(&self, element: usize, column: usize) -> Option<f64> {
+    pub(super) fn part(&self, element: usize, column: usize) -> Option<f64> {
         self.parts.get(element * self.n_columns() + column).copied()
     }
 
     /// By how much a mixture at the present potentials is undercut by each column: `[n_columns]`.
-    fn price(&self, potentials: &[f64], reduced: &mut [f64]) {
+    pub(super) fn price(&self, potentials: &[f64], reduced: &mut [f64]) {
         reduced.copy_from_slice(&self.energies);
         for (potential, row) in potentials.iter().zip(self.parts.chunks_exact(self.n_columns())) {
             reduced.iter_mut().zip(row).for_each(|(reduced, part)| *reduced -= potential * part);
@@ -135,7 +137,7 @@ impl Columns {
 }
 
 /// The column that lowers the energy most, the first of equals; in Bland's rule the first that lowers it.
-fn entering(reduced: &[f64], basis: &[usize], patient: bool) -> Option<usize> {
+pub(super) fn entering(reduced: &[f64], basis: &[usize], patient: bool) -> Option<usize> {
     let mut best = None;
     let mut lowest = -OPTIMALITY;
     for (column, cost) in reduced.iter().enumerate() {
@@ -152,7 +154,7 @@ fn entering(reduced: &[f64], basis: &[usize], patient: bool) -> Option<usize> {
 
 /// The row of the basis that reaches zero first. Among those that reach it together the largest pivot, which is the most
 /// exact; in Bland's rule the first column.
-fn leaving(parts: &[f64], direction: &[f64], basis: &[usize], patient: bool) -> Option<usize> {
+pub(super) fn leaving(parts: &[f64], direction: &[f64], basis: &[usize], patient: bool) -> Option<usize> {
     let steps = || {
         let rows = parts.iter().zip(direction).enumerate();
         rows.filter(|(_, (_, slope))| **slope > PIVOT).map(|(row, (part, slope))| (row, part.max(0.0) / slope, *slope))
@@ -165,76 +167,3 @@ fn leaving(parts: &[f64], direction: &[f64], basis: &[usize], patient: bool) -> 
     };
     together.min_by(order).map(|(row, _, _)| row)
 }
-
-/// A square matrix as the product of a lower and an upper triangle, rows exchanged for the largest pivots.
-struct Factors {
-    n: usize,
-    /// `[n, n]`, both triangles in one.
-    matrix: Vec<f64>,
-    /// Which row of the matrix stands in each row.
-    rows: Vec<usize>,
-}
-
-impl Factors {
-    /// `None` if the matrix is singular.
-    fn of(n: usize, element: impl Fn(usize, usize) -> Option<f64>) -> Option<Self> {
-        let mut matrix = Vec::with_capacity(n * n);
-        for row in 0..n {
-            for column in 0..n {
-                matrix.push(element(row, column)?);
-            }
-        }
-        let mut rows: Vec<usize> = (0..n).collect();
-        for step in 0..n {
-            let size = |row: &usize| matrix[*row * n + step].abs();
-            let pivot = (step..n).rev().max_by(|a, b| size(a).total_cmp(&size(b)))?;
-            if size(&pivot) < f64::EPSILON {
-                return None;
-            }
-            rows.swap(step, pivot);
-            (0..n).for_each(|column| matrix.swap(step * n + column, pivot * n + column));
-            for row in step + 1..n {
-                let factor = matrix[row * n + step] / matrix[step * n + step];
-                matrix[row * n + step] = factor;
-                if factor != 0.0 {
-                    (step + 1..n).for_each(|column| matrix[row * n + column] -= factor * matrix[step * n + column]);
-                }
-            }
-        }
-        Some(Self { n, matrix, rows })
-    }
-
-    /// x of A x = b.
-    fn solve(&self, right: &[f64]) -> Vec<f64> {
-        let n = self.n;
-        let mut x: Vec<f64> = self.rows.iter().map(|row| right[*row]).collect();
-        for row in 0..n {
-            (0..row).for_each(|column| x[row] -= self.matrix[row * n + column] * x[column]);
-        }
-        for row in (0..n).rev() {
-            (row + 1..n).for_each(|column| x[row] -= self.matrix[row * n + column] * x[column]);
-            x[row] /= self.matrix[row * n + row];
-        }
-        x
-    }
-
-    /// y of Aᵀ y = b.
-    fn solve_transposed(&self, right: &[f64]) -> Vec<f64> {
-        let n = self.n;
-        let mut z = right.to_vec();
-        for row in 0..n {
-            (0..row).for_each(|column| z[row] -= self.matrix[column * n + row] * z[column]);
-            z[row] /= self.matrix[row * n + row];
-        }
-        for row in (0..n).rev() {
-            (row + 1..n).for_each(|column| z[row] -= self.matrix[column * n + row] * z[column]);
-        }
-        let mut y = vec![0.0; n];
-        self.rows.iter().zip(&z).for_each(|(row, value)| y[*row] = *value);
-        y
-    }
-}
-
-#[cfg(test)]
-#[path = "linear_program_tests.rs"]
-mod tests;

@@ -1,0 +1,179 @@
+//! `hull`: energies above the hull and formation energies, from one table to another.
+
+use crate::args::HullArgs;
+use crate::error::CommandError;
+use crate::exit_code::ExitCode;
+use mlip_hull::table::{TableError, TableReader, TableRow};
+use mlip_hull::{AboveHull, Composition, Entries, EntriesError, Hull, ReferenceEnergies, ReferenceError};
+use mlip_store::AtomicFile;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+
+const COLUMNS: [&str; 5] =
+    ["material_id", "e_above_hull_ev_per_atom", "formation_energy_ev_per_atom", "decomposition", "error"];
+
+/// What became of the rows of the query.
+#[derive(Debug, Default)]
+struct Tally {
+    n_rows: u64,
+    n_without_energy: u64,
+    n_failed: u64,
+    /// Rows that have at least one of both energies.
+    n_answered: u64,
+    reasons: BTreeMap<&'static str, u64>,
+}
+
+/// The quantities of a row, and what there is to say of those that are not there.
+#[derive(Debug, Default)]
+struct Answer {
+    above: Option<AboveHull>,
+    formation_energy: Option<f64>,
+    errors: Vec<String>,
+}
+
+/// Reads the entries, then answers row by row.
+pub(crate) fn hull(args: &HullArgs) -> Result<ExitCode, CommandError> {
+    let begin = Instant::now();
+    refuse_to_overwrite(args)?;
+    // What can be wrong with the command line is found out before millions of entries are read.
+    let references = args.reference.as_deref().map(references).transpose()?;
+    let queries = TableReader::open(&args.query, &args.energy).map_err(of_table)?;
+    let mut table = csv::Writer::from_writer(AtomicFile::create(&args.out)?);
+    table.write_record(COLUMNS)?;
+    let read = Entries::read(&args.entries, &args.energy).map_err(of_entries)?;
+    let (counts, n_kept) = (read.counts, read.entries.n_entries());
+    let n_entries = counts.n_rows - counts.n_without_energy;
+    let without = left_out(counts.n_without_energy);
+    eprintln!("entries: {n_entries} with an energy{without}, {n_kept} of them may lie on a hull");
+    let hull = Hull::new(read.entries);
+    let mut tally = Tally::default();
+    for row in queries {
+        let row = row.map_err(of_table)?;
+        if let Some(answer) = tally.answer(&hull, references.as_ref(), &row) {
+            write(&mut table, &row.id, &answer)?;
+        }
+    }
+    let file = table.into_inner().map_err(csv::IntoInnerError::into_error)?;
+    file.commit()?;
+    eprintln!("{} in {:.1} s", tally.sentence(), begin.elapsed().as_secs_f64());
+    super::output::print(&format!("{}\n", args.out.display()))?;
+    Ok(match (tally.n_answered, tally.n_failed) {
+        (0, _) => ExitCode::NothingRead,
+        (_, failed) if failed > 0 && args.strict => ExitCode::Failures,
+        _ => ExitCode::Success,
+    })
+}
+
+fn refuse_to_overwrite(args: &HullArgs) -> Result<(), CommandError> {
+    let place = |path: &Path| path.canonicalize().ok();
+    let out = place(&args.out);
+    if out.is_some() && (out == place(&args.entries) || out == place(&args.query)) {
+        let error = CommandError::new(format!("--out `{}` is one of the tables that are read", args.out.display()));
+        return Err(error.hint("name another file").usage());
+    }
+    Ok(())
+}
+
+fn references(named: &str) -> Result<ReferenceEnergies, CommandError> {
+    match named {
+        "genbench" => Ok(ReferenceEnergies::genbench()?),
+        file => ReferenceEnergies::read(Path::new(file)).map_err(|error| {
+            let said = CommandError::from_error(&error);
+            match error {
+                ReferenceError::Io { .. } => said.hint("--reference takes a file, CSV or JSON, or `genbench`").usage(),
+                _ => said.hint("one element and one energy in eV/atom a line, or {\"Fe\": -8.45} as JSON"),
+            }
+        }),
+    }
+}
+
+fn of_table(error: TableError) -> CommandError {
+    let said = CommandError::from_error(&error);
+    match error {
+        TableError::MissingColumn { .. } => said.hint("--energy names the column of total energies").usage(),
+        TableError::UnknownFormat { .. } | TableError::ColumnType { .. } => said.usage(),
+        TableError::Row { .. } => said.hint("mend the row, or leave its energy empty: then it is no entry"),
+        _ => said,
+    }
+}
+
+fn of_entries(error: EntriesError) -> CommandError {
+    match error {
+        EntriesError::Table(error) => of_table(error),
+        other => CommandError::from_error(&other).hint("--energy names the column of total energies"),
+    }
+}
+
+impl Tally {
+    /// `None` for a row without energy, of which nothing is asked.
+    fn answer(&mut self, hull: &Hull, references: Option<&ReferenceEnergies>, row: &TableRow) -> Option<Answer> {
+        self.n_rows += 1;
+        let mut answer = Answer::default();
+        match &row.content {
+            Ok(None) => {
+                self.n_without_energy += 1;
+                return None;
+            }
+            Ok(Some((composition, energy))) => self.energies(&mut answer, hull, references, composition, *energy),
+            Err(error) => self.failed(&mut answer, "not readable", error.to_string()),
+        }
+        self.n_failed += u64::from(!answer.errors.is_empty());
+        self.n_answered += u64::from(answer.above.is_some() || answer.formation_energy.is_some());
+        Some(answer)
+    }
+
+    fn energies(
+        &mut self,
+        answer: &mut Answer,
+        hull: &Hull,
+        references: Option<&ReferenceEnergies>,
+        composition: &Composition,
+        energy: f64,
+    ) {
+        match hull.above(composition, energy) {
+            Ok(above) => answer.above = Some(above),
+            Err(error) => self.failed(answer, "not reached by the hull", error.to_string()),
+        }
+        match references.unwrap_or(hull.elements()).formation_energy(composition, energy) {
+            Ok(formation_energy) => answer.formation_energy = Some(formation_energy),
+            // Elements that the hull has not are named already.
+            Err(_) if references.is_none() => {}
+            Err(error) => self.failed(answer, "without reference energy of an element", error.to_string()),
+        }
+    }
+
+    fn failed(&mut self, answer: &mut Answer, reason: &'static str, sentence: String) {
+        *self.reasons.entry(reason).or_default() += 1;
+        answer.errors.push(sentence);
+    }
+
+    /// For people.
+    fn sentence(&self) -> String {
+        let n_asked = self.n_rows - self.n_without_energy;
+        let failed = match self.n_failed {
+            0 => "none failed".to_owned(),
+            n => {
+                let reasons: Vec<String> = self.reasons.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
+                format!("{n} failed ({})", reasons.join(", "))
+            }
+        };
+        format!("query: {n_asked} rows{}, {failed}", left_out(self.n_without_energy))
+    }
+}
+
+fn left_out(n_without_energy: u64) -> String {
+    if n_without_energy == 0 { String::new() } else { format!(" ({n_without_energy} more without, left out)") }
+}
+
+fn write(table: &mut csv::Writer<AtomicFile>, id: &str, answer: &Answer) -> Result<(), csv::Error> {
+    // The shortest text that reads back to the same bits.
+    let number = |number: Option<f64>| number.map(|number| format!("{number:?}")).unwrap_or_default();
+    table.write_record([
+        id,
+        &number(answer.above.as_ref().map(|above| above.energy)),
+        &number(answer.formation_energy),
+        &answer.above.as_ref().map(ToString::to_string).unwrap_or_default(),
+        &answer.errors.join("; "),
+    ])
+}
