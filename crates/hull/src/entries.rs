@@ -73,7 +73,7 @@ pub struct Entries {
     /// What the elements' entries are called.
     element_ids: HashMap<Species, String>,
     /// Compounds of each system of elements that has all its elements, ordered by their amounts; with formation energies.
-    systems: HashMap<ElementSet, Vec<Row>>,
+    systems: HashMap<ElementSet, Collected>,
     n_entries: usize,
 }
 
@@ -90,6 +90,10 @@ impl EntriesBuilder {
         }
         let energy = energy_ev / composition.n_atoms();
         let system = self.systems.entry(composition.elements()).or_default();
+        if system.rows.len() == system.rows.capacity() {
+            // Most systems have a row or two: a vector would begin with four.
+            system.rows.reserve_exact(1 + system.rows.len() / 2);
+        }
         system.rows.push(Row::new(composition, energy, id));
         if system.rows.len() >= COMPACT_FROM + 2 * system.n_compact {
             system.compact();
@@ -125,40 +129,31 @@ impl EntriesBuilder {
     }
 
     /// All that was taken.
-    pub fn finish(self) -> Entries {
+    pub fn finish(mut self) -> Entries {
         let (mut elements, mut element_ids) = (Vec::new(), HashMap::new());
-        let mut systems = HashMap::with_capacity(self.systems.len());
-        let mut compounds = Vec::with_capacity(self.systems.len());
-        for (of, mut system) in self.systems {
+        for element in (1..=118).filter_map(Species::from_atomic_number) {
+            let Some(mut system) = self.systems.remove(&ElementSet::default().with(element)) else { continue };
             system.compact();
-            match (of.len(), of.iter().next(), system.rows.first()) {
-                (1, Some(element), Some(row)) => {
-                    elements.push((element, row.energy));
-                    element_ids.insert(element, row.id().to_owned());
-                }
-                _ => compounds.push((of, system.rows)),
+            if let Some(row) = system.rows.first() {
+                elements.push((element, row.energy));
+                element_ids.insert(element, row.id().to_owned());
             }
         }
         let elements = ReferenceEnergies::from_energies(elements);
         let mut n_entries = element_ids.len();
-        for (of, mut rows) in compounds {
+        // In place: there may be as many systems as entries.
+        self.systems.retain(|of, system| {
             // Without one of its elements a system has no hull, nor has any that it is part of.
             if !of.is_subset_of(elements.elements()) {
-                continue;
+                return false;
             }
-            rows.retain_mut(|row| {
-                let references = of.iter().filter_map(|element| elements.of(element));
-                let reference: f64 = row.fractions().zip(references).map(|(part, energy)| part * energy).sum();
-                row.energy -= reference;
-                row.energy < 0.0
-            });
-            rows.shrink_to_fit();
-            n_entries += rows.len();
-            if !rows.is_empty() {
-                systems.insert(of, rows);
-            }
-        }
-        Entries { elements, element_ids, systems, n_entries }
+            system.compact();
+            system.keep_stable(*of, &elements);
+            n_entries += system.rows.len();
+            !system.rows.is_empty()
+        });
+        self.systems.shrink_to_fit();
+        Entries { elements, element_ids, systems: self.systems, n_entries }
     }
 }
 
@@ -168,6 +163,17 @@ impl Collected {
         self.rows.sort_unstable_by(Row::cmp);
         self.rows.dedup_by(|later, earlier| later.is_like(earlier));
         self.n_compact = self.rows.len();
+    }
+
+    /// Makes formation energies of the energies, and leaves those below zero.
+    fn keep_stable(&mut self, of: ElementSet, elements: &ReferenceEnergies) {
+        self.rows.retain_mut(|row| {
+            let references = of.iter().filter_map(|element| elements.of(element));
+            let reference: f64 = row.fractions().zip(references).map(|(part, energy)| part * energy).sum();
+            row.energy -= reference;
+            row.energy < 0.0
+        });
+        self.rows.shrink_to_fit();
     }
 }
 
@@ -203,7 +209,7 @@ impl Entries {
 
     /// Compounds of exactly these elements.
     pub(crate) fn rows(&self, system: ElementSet) -> &[Row] {
-        self.systems.get(&system).map_or(&[], Vec::as_slice)
+        self.systems.get(&system).map_or(&[], |system| &system.rows)
     }
 
     /// Compounds of these elements or some of them, system by system, in an order that depends on nothing else.
@@ -211,12 +217,12 @@ impl Entries {
         // With many elements there are more subsets than systems that are known.
         let n_subsets = 1usize.checked_shl(u32::try_from(elements.len()).unwrap_or(u32::MAX));
         if n_subsets.is_some_and(|n| n < self.systems.len()) {
-            let known = elements.subsets().filter_map(|part| Some((part, self.systems.get(&part)?.as_slice())));
+            let known = elements.subsets().filter_map(|part| Some((part, self.systems.get(&part)?.rows.as_slice())));
             return known.collect();
         }
-        let within = self.systems.iter().filter(|(system, _)| system.is_subset_of(elements));
-        let mut within: Vec<_> = within.map(|(system, rows)| (*system, rows.as_slice())).collect();
-        within.sort_unstable_by_key(|(system, _)| *system);
+        let within = self.systems.iter().filter(|(of, _)| of.is_subset_of(elements));
+        let mut within: Vec<_> = within.map(|(of, system)| (*of, system.rows.as_slice())).collect();
+        within.sort_unstable_by_key(|(of, _)| *of);
         within
     }
 }

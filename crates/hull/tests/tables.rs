@@ -210,9 +210,9 @@ fn a_parquet_file_that_was_cut_or_damaged_is_an_error_and_no_panic() {
     for end in (0..whole.len()).step_by(97) {
         assert_eq!(read(&whole[..end]), 0);
     }
-    for at in (0..whole.len()).step_by(13) {
+    for at in (0..whole.len()).step_by(5) {
         let mut damaged = whole.clone();
-        damaged[at] ^= 0xff;
+        damaged[at] ^= if at % 2 == 0 { 0x80 } else { 0x05 };
         assert!(read(&damaged) <= 1000, "byte {at}");
     }
 }

@@ -13,6 +13,7 @@ use parquet::file::reader::{FileReader, RowGroupReader};
 use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::schema::types::ColumnDescPtr;
 use std::fs::File;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 
 /// Rows that are decoded at a time.
@@ -51,6 +52,10 @@ struct Group {
 
 impl ParquetTable {
     pub(super) fn open(path: &Path, file: File, energy: &str) -> Result<Self, TableError> {
+        without_panic(path, || Self::open_trusting(path, file, energy))
+    }
+
+    fn open_trusting(path: &Path, file: File, energy: &str) -> Result<Self, TableError> {
         let fail = |source| TableError::Parquet { path: path.into(), source };
         let file = SerializedFileReader::new(file).map_err(fail)?;
         let leaves = file.metadata().file_metadata().schema_descr().columns().to_vec();
@@ -82,7 +87,8 @@ impl ParquetTable {
 
     pub(super) fn next_row(&mut self) -> Option<Result<TableRow, TableError>> {
         while self.rows.is_empty() {
-            match self.read_batch() {
+            let path = self.path.clone();
+            match without_panic(&path, || self.read_batch()) {
                 Ok(true) => {}
                 Ok(false) => return None,
                 Err(error) => {
@@ -146,6 +152,15 @@ impl ParquetTable {
             energy: reader(&self.energy)?,
         })
     }
+}
+
+/// The parquet crate asserts some of what a file says of itself: a damaged file would end the process.
+fn without_panic<T>(path: &Path, read: impl FnOnce() -> Result<T, TableError>) -> Result<T, TableError> {
+    // What was under way is not used again: the rows end with the error.
+    std::panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+        let source = ParquetError::General("what it says of itself is contradictory: it is damaged".into());
+        Err(TableError::Parquet { path: path.into(), source })
+    })
 }
 
 impl Column {
