@@ -235,16 +235,17 @@ pub(crate) struct VerifyArgs {
 /// `hull`.
 #[derive(Debug, Clone, ClapArgs)]
 #[command(after_long_help = "\
-Tables are .csv, .jsonl, .ndjson (also with .gz) or .parquet, with the columns material_id, composition (or
-species_at_sites) and an energy. Rows without energy are left out. One file may be both tables. Entries and queries must come
-from the same potential. Nothing is corrected: energies are compared as they are.
+Tables are .csv, .jsonl, .ndjson (also with .gz) or .parquet, with the columns material_id, composition \
+(or species_at_sites) and an energy. Rows without energy are left out. One file may be both tables. Entries and queries \
+must come from the same potential; energies are compared as they are.
 
 Examples:
-  mlip-batch hull --entries lemat_orb.parquet --query new.csv --energy energy --out stability.csv
-  mlip-batch hull --entries mp20.csv.gz --query mp20.csv.gz --energy mace_energy_ev --reference genbench --out mace.csv
+  mlip-batch hull --entries lemat_orb.parquet --query new.csv --out stability.csv
+  mlip-batch hull --entries mp20.csv --query mp20.csv --energy mace_energy_ev --out mace.csv
+  mlip-batch hull --entries orb.csv.gz --query new.csv --reference genbench --out orb.csv
 
-Exit codes: 0 done, rows that failed say why in the column `error`; 1 a table cannot be read or written; 2 the command line is
-wrong; 3 with --strict: done, and rows failed; 4 no row has an answer.")]
+Exit codes: 0 done, rows that failed say why in the column `error`; 1 a table cannot be read or written; 2 the command \
+line is wrong; 3 with --strict: done, and rows failed; 4 no row has an answer.")]
 pub(crate) struct HullArgs {
     /// Table of the entries that span the hull
     #[arg(long, value_name = "FILE")]

@@ -8,7 +8,7 @@
 //! The revised simplex method, as in V. Chvátal, Linear Programming (1983), chapters 3 and 7. There are at most some ten
 //! rows and up to 10^5 columns, so pricing is all the work, and the basis, n × n, is factored anew in each step: no
 //! rounding errors gather, and the answer is as exact as the solution of the last basis. General solvers of linear
-//! programs stop at feasibility tolerances of 1e-6 to 1e-9 and build their problem from the start for each right side.
+//! programs stop by default at tolerances of 1e-6 to 1e-9 and build their problem from the start for each right side.
 //!
 //! Nothing here depends on anything but the columns, their order and c: equal questions have equal answers, to the bit.
 
