@@ -2,6 +2,7 @@
 
 use crate::environment;
 use crate::settings::{How, What, Where};
+use crate::stability::{HullName, ReferenceName};
 use crate::values::{Count, Retry};
 use clap::{ArgMatches, Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand};
 use mlip_run::{AttemptOptions, RetryFailed};
@@ -192,6 +193,13 @@ pub(crate) struct ReportArgs {
     /// Write tables as .csv.zst
     #[arg(long)]
     pub(crate) csv_zst: bool,
+    /// Reference energies of the elements for formation energies, eV/atom: a CSV or JSON file, or genbench [default: as in
+    /// the run]
+    #[arg(long, value_name = "FILE|genbench")]
+    pub(crate) reference: Option<ReferenceName>,
+    /// Table of entries for energies above the hull, of all potentials or of one [default: as in the run]
+    #[arg(long, value_name = "[LABEL:]FILE[,energy=COLUMN]", num_args = 1..)]
+    pub(crate) hull: Vec<HullName>,
 }
 
 /// `plan`.

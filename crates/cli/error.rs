@@ -84,6 +84,7 @@ impl CommandError {
             Error::NoInputs => {
                 said.hint("add --cifs with files, folders, lists, archives or CSV tables, or name a job file").usage()
             }
+            Error::Stability(_) => said.hint(crate::stability::HULL_FORM).usage(),
             Error::NoEmbeddings { .. } => {
                 said.hint("leave it out, or run without --embeddings").usage()
             }

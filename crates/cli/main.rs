@@ -1,6 +1,6 @@
 //! `mlip-batch`: the composition root. Knows models, ranks, files and flags; computes nothing.
 //!
-//! Module order: `allocator`, `error`, `exit_code`, `values`, `show`, `potentials` ← `settings` (list, job files) ← `environment` ← `args`,
+//! Module order: `allocator`, `error`, `exit_code`, `values`, `show`, `stability`, `potentials` ← `settings` (list, job files) ← `environment` ← `args`,
 //! `upstream` ← `settings` (what is decided) ← `commands`.
 
 mod allocator;
@@ -12,6 +12,7 @@ mod exit_code;
 mod potentials;
 mod settings;
 mod show;
+mod stability;
 mod upstream;
 mod values;
 

@@ -4,10 +4,12 @@ use super::attempt::{failures, summary};
 use crate::args::ReportArgs;
 use crate::error::CommandError;
 use crate::exit_code::ExitCode;
+use crate::stability::stability;
 
 /// Writes the tables; a run that is going on is reported as far as it is.
 pub(crate) fn report(args: &ReportArgs) -> Result<ExitCode, CommandError> {
-    let report = mlip_run::report(&args.run, args.csv_zst).map_err(CommandError::of_run)?;
+    let stability = stability(args.reference.clone(), args.hull.clone());
+    let report = mlip_run::report(&args.run, args.csv_zst, &stability).map_err(CommandError::of_run)?;
     if report.is_going_on {
         eprintln!("note: the run is going on; what is not finished yet is `pending`");
     }

@@ -5,6 +5,7 @@
 //! compares (`document.rs`).
 
 use crate::potentials::Named;
+use crate::stability::{HullName, ReferenceName};
 use crate::values::{
     BlocksOf, CalculationName, Count, EmbeddingsName, EngineName, FrameName, Memory, PrecisionName, Seconds, Workers,
 };
@@ -124,6 +125,14 @@ settings! {
         /// atom; written as NumPy arrays [default: none]
         #[arg(long, value_enum, env = "MLIP_EMBEDDINGS")]
         embeddings: Option<EmbeddingsName>,
+        /// Reference energies of the elements for formation energies, eV/atom: a CSV or JSON file, or genbench [default: the
+        /// elements of the hull]
+        #[arg(long, value_name = "FILE|genbench", env = "MLIP_REFERENCE")]
+        reference: Option<ReferenceName>,
+        /// Table of entries for energies above the hull, of all potentials or of one: CSV, JSON lines or Parquet; in MLIP_HULL
+        /// several are separated by `;` [default: none]
+        #[arg(long, value_name = "[LABEL:]FILE[,energy=COLUMN]", num_args = 1.., value_delimiter = ';', env = "MLIP_HULL")]
+        hull: Vec<HullName>,
         /// Folder from which relative paths in list files start [default: the one that fits]
         #[arg(long, value_name = "DIR", env = "MLIP_ROOT")]
         root: Option<PathBuf>,

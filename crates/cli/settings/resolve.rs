@@ -6,6 +6,7 @@ use super::list::{How, What, Where};
 use crate::args::{BenchArgs, PlanArgs, PresetArgs, RunArgs, VerifyArgs};
 use crate::error::CommandError;
 use crate::potentials::{Chosen, Common, Named, choose, complete_from};
+use crate::stability::stability;
 use crate::upstream;
 use crate::values::{CalculationName, Workers};
 use mlip_atoms::{EngineKind, Frame, Precision};
@@ -13,6 +14,7 @@ use mlip_calculations::{CalculationConfig, Embeddings, EnergyVolume};
 use mlip_driver::Resources;
 use mlip_inputs::{Blocks, Enumeration, Source};
 use mlip_run::{ChosenPotential, NewRun, RunInputs};
+use mlip_store::report::StabilitySources;
 use std::path::{Path, PathBuf};
 
 /// What `run` and `plan` compute and how.
@@ -24,6 +26,7 @@ pub(crate) struct Settings {
     pub(crate) frame: Frame,
     pub(crate) forces: bool,
     pub(crate) embeddings: Embeddings,
+    pub(crate) stability: StabilitySources,
     pub(crate) out: PathBuf,
     pub(crate) strict: bool,
     pub(crate) resources: Resources,
@@ -209,6 +212,7 @@ impl Settings {
             frame: what.frame.map(Frame::from).unwrap_or_default(),
             forces: what.forces.unwrap_or(true),
             embeddings: what.embeddings.map(Embeddings::from).unwrap_or_default(),
+            stability: stability(what.reference, what.hull),
             out: place.over(job.place).out.unwrap_or_else(|| "RUN".into()),
             strict: how.strict.unwrap_or(false),
             resources,
@@ -238,6 +242,7 @@ impl Settings {
             forces: self.forces,
             embeddings: self.embeddings,
             resources: self.resources,
+            stability: self.stability,
         })
     }
 

@@ -3,7 +3,7 @@
 use crate::potential_config::PotentialConfig;
 use mlip_atoms::{Frame, PotentialId, Request};
 use mlip_calculations::{Calculation, CalculationConfig, Embeddings};
-use mlip_store::report::{LabeledPotential, ReportOptions, ReportPlan};
+use mlip_store::report::{LabeledPotential, ReportOptions, ReportPlan, StabilitySources};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,6 +22,9 @@ pub struct RunConfig {
     pub physics: Physics,
     /// How it is computed. May differ from attempt to attempt.
     pub resources: Resources,
+    /// What the stability of structures is measured by, in the tables.
+    #[serde(default)]
+    pub stability: StabilitySources,
 }
 
 /// All that decides the numbers.
@@ -152,6 +155,7 @@ impl RunConfig {
             settings: self.physics.settings(),
             calculation: self.physics.calculation,
             embeddings: self.physics.embeddings,
+            stability: self.stability.clone(),
             options: ReportOptions { compress: self.resources.compress },
         }
     }
@@ -220,6 +224,7 @@ impl Physics {
 mod tests {
     use super::*;
     use mlip_atoms::{EngineKind, Precision};
+    use mlip_store::report::{HullSource, ReferenceSource};
     use std::collections::BTreeMap;
 
     fn physics() -> Physics {
@@ -289,6 +294,10 @@ mod tests {
             folder: "/home".into(),
             physics: physics(),
             resources: Resources { timeout_s: Some(2.5), ..Resources::default() },
+            stability: StabilitySources {
+                reference: Some(ReferenceSource::Genbench),
+                hulls: vec![HullSource { label: None, file: "/entries.csv".into(), energy: "energy".into() }],
+            },
         };
         let folder = tempfile::tempdir().unwrap();
         mlip_store::write_run_file(folder.path(), &config).unwrap();

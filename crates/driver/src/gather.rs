@@ -7,14 +7,11 @@ use crate::root::Root;
 use crate::setup::Setup;
 use mlip_inputs::{InputError, Manifest};
 use mlip_ranks::{Channel, Communicator, Pause, Rank};
-use mlip_store::report::{
-    Provenance, ReportPlan, ReportWriter, TableJob, TableJobs, TableRows, WrittenReport, tabulate,
-};
+use mlip_store::report::{Provenance, ReportWriter, TableJob, TableJobs, TableRows, Tabulator, WrittenReport};
 use mlip_store::run_lock::REFRESH_EVERY;
 use mlip_store::{RunId, RunLock, StoreError};
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::path::Path;
 use std::time::Instant;
 
 /// Jobs whose rows are awaited at a time: half a megabyte of text each, so the root holds some thirty.
@@ -23,8 +20,7 @@ const MOST_AWAITED: u64 = 64;
 /// Rows are made by whoever has time, the root too, and put together in order.
 struct Gathering<'a> {
     ranks: &'a mut dyn Communicator,
-    run_dir: &'a Path,
-    plan: &'a ReportPlan,
+    tabulator: Tabulator,
     threads: usize,
     writer: ReportWriter,
     /// Jobs that were handed out.
@@ -98,7 +94,7 @@ impl Gathering<'_> {
                 let order = encode(&Message::Order(Order::Tabulate(first, jobs)))?;
                 self.ranks.send(Rank::from_index(rank), Channel::Work, order);
             }
-            None => self.take(first, tabulate(self.run_dir, self.plan, &jobs, self.threads)?)?,
+            None => self.take(first, self.tabulator.tabulate(&jobs, self.threads)?)?,
         }
         Ok(())
     }
@@ -125,8 +121,7 @@ pub(crate) fn report(
     let plan = setup.config.report_plan();
     let jobs = TableJobs::new(&setup.run_dir, &plan, &ledger, rows(&entries));
     let gathering = Gathering {
-        run_dir: &setup.run_dir,
-        plan: &plan,
+        tabulator: Tabulator::new(&setup.run_dir, &plan),
         threads,
         writer: ReportWriter::create(&setup.run_dir, &plan)?,
         n_handed_out: 0,

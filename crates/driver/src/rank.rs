@@ -9,9 +9,8 @@ use crate::protocol::{Order, Report, Tally};
 use crate::results::SharedResults;
 use crate::shared::{Event, Shared};
 use crate::signals::Signals;
-use mlip_store::report::{ReportPlan, TableJob, TableRows, tabulate};
+use mlip_store::report::{TableJob, TableRows, Tabulator};
 use mlip_store::{Frame, MemorySample};
-use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,10 +19,8 @@ use std::time::{Duration, Instant};
 const REPORT_EVERY: Duration = Duration::from_millis(200);
 
 /// What a rank needs to know of its run.
-#[derive(Debug, Clone)]
 pub(crate) struct RankSettings {
-    pub(crate) run_dir: PathBuf,
-    pub(crate) report: ReportPlan,
+    pub(crate) tabulator: Tabulator,
     pub(crate) budget: ThreadBudget,
     pub(crate) begin: Instant,
     pub(crate) sample_every: Duration,
@@ -93,8 +90,8 @@ impl RankLife {
     }
 
     fn tabulate(&self, jobs: &[TableJob]) -> Result<Vec<TableRows>, String> {
-        let RankSettings { run_dir, report, budget, .. } = &self.settings;
-        tabulate(run_dir, report, jobs, budget.threads()).map_err(|error| with_causes(&error))
+        let RankSettings { tabulator, budget, .. } = &self.settings;
+        tabulator.tabulate(jobs, budget.threads()).map_err(|error| with_causes(&error))
     }
 
     /// Threads that the rank may keep busy.

@@ -25,7 +25,7 @@ use crate::typical::{measured_costs, typical_costs};
 use mlip_atoms::Potential;
 use mlip_inputs::Manifest;
 use mlip_ranks::{Channel, Communicator, Pause, Rank};
-use mlip_store::report::WrittenReport;
+use mlip_store::report::{Tabulator, WrittenReport};
 use mlip_store::{CrashPolicy, JournalHeader, RetryFailed, RunLock};
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
@@ -201,8 +201,7 @@ fn prepare(
         underway: Mutex::default(),
     };
     let settings = RankSettings {
-        run_dir: setup.run_dir.clone(),
-        report: setup.config.report_plan(),
+        tabulator: Tabulator::new(&setup.run_dir, &setup.config.report_plan()),
         budget,
         begin,
         sample_every: seconds(if resources.monitor_memory { resources.sample_s.min(1.0) } else { resources.sample_s }),

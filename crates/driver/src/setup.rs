@@ -285,7 +285,14 @@ mod tests {
             potentials: Vec::new(),
         };
         let (run_dir, resources) = ("/scratch/someone/a-project/screening/RUN".into(), Resources::default());
-        let config = RunConfig { run: "17".repeat(16), version: "1".into(), folder: "/".into(), physics, resources };
+        let config = RunConfig {
+            run: "17".repeat(16),
+            version: "1".into(),
+            folder: "/".into(),
+            physics,
+            resources,
+            stability: Default::default(),
+        };
         Setup { run_dir, config, attempt: 11, started_unix_s: 0, n_entries: 10, journals, cache: None, remarks: vec![] }
     }
 

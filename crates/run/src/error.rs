@@ -27,6 +27,9 @@ pub enum Error {
     /// Nothing was named.
     #[error("no structures were named")]
     NoInputs,
+    /// What stability is to be measured by cannot be used.
+    #[error(transparent)]
+    Stability(Box<mlip_store::StoreError>),
     /// Embeddings of a potential that has none.
     #[error("{potential} has no embeddings")]
     NoEmbeddings {

@@ -1,7 +1,7 @@
 //! Runs as a library: what programs, and other languages, begin, go on with, report and plan.
 //!
 //! Module order, each using only those before it:
-//! `error` ← `folder` ← `potentials`, `inputs` ← `run` ← `report`, `status`, `plan`.
+//! `error` ← `folder` ← `potentials`, `inputs`, `stability` ← `run` ← `report`, `status`, `plan`.
 //!
 //! Nothing here prints, exits, or changes what belongs to the whole process: environment, current folder, signal and
 //! panic handlers, allocator. Signals come in as a value, what happens goes out as events, results as data.
@@ -24,6 +24,7 @@ mod plan;
 mod potentials;
 mod report;
 mod run;
+mod stability;
 mod status;
 
 pub use error::Error;
@@ -36,7 +37,7 @@ pub use mlip_driver::{
 pub use mlip_inputs::{Blocks, Source};
 pub use mlip_models::registry::{Options, Selection};
 pub use mlip_store::RetryFailed;
-pub use mlip_store::report::{ReportCounts, WrittenReport};
+pub use mlip_store::report::{HullSource, ReferenceSource, ReportCounts, StabilitySources, WrittenReport};
 pub use plan::{Plan, plan};
 pub use potentials::ChosenPotential;
 pub use report::{RunReport, report};

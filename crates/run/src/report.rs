@@ -2,9 +2,10 @@
 
 use crate::Error;
 use crate::folder::{read_config, read_manifest, run_id};
+use crate::stability::ready;
 use mlip_driver::{provenance, rows};
 use mlip_store::RunLock;
-use mlip_store::report::{WrittenReport, report_from_journals};
+use mlip_store::report::{StabilitySources, WrittenReport, report_from_journals};
 use std::num::NonZeroUsize;
 use std::path::Path;
 
@@ -17,13 +18,18 @@ pub struct RunReport {
     pub is_going_on: bool,
 }
 
-/// Writes the tables of a run as far as it is, as `.csv.zst` if that is asked for now or was before.
+/// Writes the tables of a run as far as it is, as `.csv.zst` if that is asked for now or was before. `stability`, with
+/// paths from the current folder, takes the place of what the run was begun with.
 ///
 /// # Errors
 /// When there is no run in the folder, or its journals cannot be read.
-pub fn report(run_dir: &Path, compress: bool) -> Result<RunReport, Error> {
+pub fn report(run_dir: &Path, compress: bool, stability: &StabilitySources) -> Result<RunReport, Error> {
     let mut config = read_config(run_dir)?;
     config.resources.compress |= compress;
+    if stability.is_asked_for() {
+        config.stability =
+            ready(stability, &std::env::current_dir().map_err(Error::io("find", Path::new(".")))?, &config.physics)?;
+    }
     let run = run_id(&config)?;
     let manifest = read_manifest(run_dir)?;
     let is_going_on = RunLock::holder(run_dir)?.is_some();

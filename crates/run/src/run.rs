@@ -3,6 +3,7 @@
 use crate::folder::{self, is_run, lock, read_config, read_manifest, spool_path, start_of_paths};
 use crate::inputs::{List, Unpacked, check_all};
 use crate::potentials::{load_chosen, load_configured};
+use crate::stability::ready;
 use crate::{ChosenPotential, Error, RunInputs};
 use mlip_atoms::{Frame, Potential};
 use mlip_calculations::{CalculationConfig, Embeddings};
@@ -12,6 +13,7 @@ use mlip_driver::{
 };
 use mlip_inputs::Manifest;
 use mlip_ranks::Communicator;
+use mlip_store::report::StabilitySources;
 use mlip_store::{RetryFailed, RunId, RunLock, write_run_file};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,6 +39,8 @@ pub struct NewRun {
     pub embeddings: Embeddings,
     /// Threads, memory and time.
     pub resources: Resources,
+    /// What stability is measured by, in the tables.
+    pub stability: StabilitySources,
 }
 
 /// How an attempt behaves.
@@ -83,6 +87,7 @@ impl NewRun {
             forces: true,
             embeddings: Embeddings::None,
             resources: Resources::default(),
+            stability: StabilitySources::default(),
         }
     }
 
@@ -121,6 +126,7 @@ impl Run {
             return Err(Error::NoInputs);
         }
         let (potentials, physics) = new.load()?;
+        let stability = ready(&new.stability, &new.folder, &physics)?;
         let existed = new.run_dir.is_dir();
         std::fs::create_dir_all(&new.run_dir).map_err(Error::io("create the run folder", &new.run_dir))?;
         let lock = lock(&new.run_dir, options.force)?;
@@ -139,6 +145,7 @@ impl Run {
             folder: new.folder,
             physics,
             resources: new.resources,
+            stability,
         };
         manifest.write(&folder::manifest_path(&new.run_dir))?;
         // Last: a folder with this file is a run.
@@ -188,6 +195,9 @@ impl Run {
             if let Some(difference) = was.difference(&List { manifest: &wanted, folder: &new.folder })? {
                 return Err(Error::OtherInputs { difference });
             }
+        }
+        if new.stability.is_asked_for() {
+            config.stability = ready(&new.stability, &new.folder, &physics)?;
         }
         config.resources = new.resources;
         Self::go_on(new.run_dir, config, potentials, physics, options)

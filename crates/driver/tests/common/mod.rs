@@ -129,6 +129,7 @@ impl Trial {
                 potentials,
             },
             resources: self.resources.clone(),
+            stability: mlip_store::report::StabilitySources::default(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Walks over the entries of a run.
 
-use super::batch::{JobEntry, TableJob, tabulate};
+use super::batch::{JobEntry, TableJob, Tabulator};
 use super::{JournalSurveys, Provenance, ReportPlan, ReportWriter, WrittenReport};
 use crate::{Attempts, EntryState, Ledger, Location, StoreError};
 use std::collections::{BTreeMap, VecDeque};
@@ -106,12 +106,13 @@ pub fn report_from_journals<E: Into<Box<dyn Error + Send + Sync>>>(
     }
     let mut writer = ReportWriter::create(run_dir, plan)?;
     let mut jobs = TableJobs::new(run_dir, plan, &ledger, entries.into_iter());
+    let tabulator = Tabulator::new(run_dir, plan);
     loop {
         let some = jobs.by_ref().take(JOBS_PER_THREAD * threads.max(1)).collect::<Result<Vec<_>, _>>()?;
         if some.is_empty() {
             return writer.finish(provenance, &ledger);
         }
-        for rows in tabulate(run_dir, plan, &some, threads)? {
+        for rows in tabulator.tabulate(&some, threads)? {
             writer.append(&rows)?;
         }
     }

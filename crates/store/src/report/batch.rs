@@ -11,20 +11,22 @@ use super::forces_ensemble::ForcesEnsemble;
 use super::potential::LabeledPotential;
 use super::row::{EntryRow, Fetched};
 use super::source::JournalRecords;
+use super::stability::Stability;
+use super::stability_table::StabilityTable;
 use super::timings::Timings;
 use super::warnings::Warnings;
 use super::{
     ReportCounts, ReportPlan, embeddings, energies, energy_volume, ensemble, equation_of_state, failures, forces,
-    forces_ensemble, timings, warnings,
+    forces_ensemble, stability_table, timings, warnings,
 };
 use crate::{CHARGE_UNUSED, EntryState, Location, StoreError};
 use mlip_atoms::{Failure, Species, structure::formula};
 use mlip_calculations::Outcome;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Some entries that follow each other, with all that is needed to make their rows from the journals.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,8 +67,11 @@ pub(super) fn tables(plan: &ReportPlan) -> Vec<(String, Vec<String>)> {
     let mut tables = vec![
         fixed(energies::NAME, &energies::COLUMNS),
         fixed(forces::NAME, &forces::COLUMNS),
-        (ensemble::NAME.to_owned(), ensemble::columns(potentials)),
+        (ensemble::NAME.to_owned(), ensemble::columns(potentials, plan.stability.is_asked_for())),
     ];
+    if plan.stability.is_asked_for() {
+        tables.push(fixed(stability_table::NAME, &stability_table::COLUMNS));
+    }
     if ForcesEnsemble::new(potentials.len()).is_some() {
         tables.push(fixed(forces_ensemble::NAME, &forces_ensemble::COLUMNS));
     }
@@ -88,13 +93,45 @@ pub(super) fn arrays(plan: &ReportPlan) -> Vec<String> {
     embeddings::tables(plan.embeddings, &plan.potentials).into_iter().map(|(name, _)| name).collect()
 }
 
-/// Makes the rows of several jobs on this many threads, in the order of the jobs.
-///
-/// # Errors
-/// When a journal cannot be read or was changed.
-pub fn tabulate(
+/// Makes rows of all tables from the journals of a run.
+pub struct Tabulator {
+    run_dir: PathBuf,
+    plan: ReportPlan,
+    /// Read with the first jobs: a process that makes no rows needs no hull.
+    stability: Mutex<Option<Arc<Stability>>>,
+}
+
+impl Tabulator {
+    /// Of the run in this folder.
+    pub fn new(run_dir: &Path, plan: &ReportPlan) -> Self {
+        Self { run_dir: run_dir.into(), plan: plan.clone(), stability: Mutex::new(None) }
+    }
+
+    fn stability(&self) -> Result<Option<Arc<Stability>>, StoreError> {
+        if !self.plan.stability.is_asked_for() {
+            return Ok(None);
+        }
+        let mut held = self.stability.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.is_none() {
+            *held = Some(Arc::new(Stability::load(&self.plan.stability, &self.plan.potentials)?));
+        }
+        Ok(held.clone())
+    }
+
+    /// Makes the rows of several jobs on this many threads, in the order of the jobs.
+    ///
+    /// # Errors
+    /// When a journal cannot be read or was changed, or a hull or reference energies cannot be read.
+    pub fn tabulate(&self, jobs: &[TableJob], threads: usize) -> Result<Vec<TableRows>, StoreError> {
+        let stability = self.stability()?;
+        tabulate(&self.run_dir, &self.plan, stability.as_deref(), jobs, threads)
+    }
+}
+
+fn tabulate(
     run_dir: &Path,
     plan: &ReportPlan,
+    stability: Option<&Stability>,
     jobs: &[TableJob],
     threads: usize,
 ) -> Result<Vec<TableRows>, StoreError> {
@@ -105,7 +142,7 @@ pub fn tabulate(
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some(job) = jobs.get(number) else { return };
-            let rows = rows(&mut journals, plan, job);
+            let rows = rows(&mut journals, plan, stability, job);
             made.lock().unwrap_or_else(PoisonError::into_inner).push((number, rows));
         }
     };
@@ -120,10 +157,15 @@ pub fn tabulate(
     made.into_iter().map(|(_, rows)| rows).collect()
 }
 
-fn rows(journals: &mut JournalRecords, plan: &ReportPlan, job: &TableJob) -> Result<TableRows, StoreError> {
+fn rows(
+    journals: &mut JournalRecords,
+    plan: &ReportPlan,
+    stability: Option<&Stability>,
+    job: &TableJob,
+) -> Result<TableRows, StoreError> {
     let locations: Vec<Location> = job.entries.iter().flat_map(|entry| &entry.records).flatten().copied().collect();
     let mut found = journals.read(&locations)?.into_iter();
-    let mut tables = Tables::new(plan);
+    let mut tables = Tables::new(plan, stability);
     for entry in &job.entries {
         let fetched = |location: &Option<Location>| {
             let (Location { attempt, rank, .. }, record) = ((*location)?, found.next()?);
@@ -137,7 +179,7 @@ fn rows(journals: &mut JournalRecords, plan: &ReportPlan, job: &TableJob) -> Res
     tables.finish()
 }
 
-struct Tables {
+struct Tables<'a> {
     counts: ReportCounts,
     first_failure: Option<String>,
     energies: Energies,
@@ -151,10 +193,12 @@ struct Tables {
     /// With two potentials or more.
     forces_ensemble: Option<ForcesEnsemble>,
     embeddings: EmbeddingRows,
+    /// Where something to measure it by is named.
+    stability: Option<(&'a Stability, StabilityTable)>,
 }
 
-impl Tables {
-    fn new(plan: &ReportPlan) -> Self {
+impl<'a> Tables<'a> {
+    fn new(plan: &ReportPlan, stability: Option<&'a Stability>) -> Self {
         Self {
             counts: ReportCounts::default(),
             first_failure: None,
@@ -167,6 +211,7 @@ impl Tables {
             curves: plan.has_curves().then(|| (EnergyVolume::new(), EquationOfStateTable::new())),
             forces_ensemble: ForcesEnsemble::new(plan.potentials.len()),
             embeddings: EmbeddingRows::new(plan.embeddings, &plan.potentials),
+            stability: stability.map(|stability| (stability, StabilityTable::new())),
         }
     }
 
@@ -180,7 +225,11 @@ impl Tables {
         let formula = formula(&species);
         self.energies.write(entry, &formula, potentials)?;
         self.forces.write(entry, potentials)?;
-        self.ensemble.write(entry, &formula, potentials)?;
+        let stability = self.stability.as_ref().map(|(stability, _)| stability.of(entry, &species));
+        self.ensemble.write(entry, &formula, potentials, stability.as_deref())?;
+        if let (Some((_, table)), Some(rows)) = (&mut self.stability, &stability) {
+            table.write(entry, &formula, potentials, rows)?;
+        }
         self.failures.write(entry, potentials)?;
         self.warnings.write(entry)?;
         self.timings.write(entry, potentials)?;
@@ -235,6 +284,7 @@ impl Tables {
 
     fn finish(self) -> Result<TableRows, StoreError> {
         let mut tables = vec![self.energies.finish()?, self.forces.finish()?, self.ensemble.finish()?];
+        tables.extend(self.stability.map(|(_, table)| table.finish()).transpose()?);
         tables.extend(self.forces_ensemble.map(ForcesEnsemble::finish).transpose()?);
         if let Some((points, states)) = self.curves {
             tables.extend([points.finish()?, states.finish()?]);

@@ -2,6 +2,7 @@
 
 use super::potential::LabeledPotential;
 use super::row::EntryRow;
+use super::stability::StabilityRow;
 use super::statistics::Statistics;
 use super::table::Rows;
 use crate::{EntryState, StoreError};
@@ -13,9 +14,10 @@ const VOIGT: [&str; 6] = ["xx", "yy", "zz", "yz", "xz", "xy"];
 pub(super) struct Ensemble(Rows);
 
 /// The columns depend on the potentials.
-pub(super) fn columns(potentials: &[LabeledPotential]) -> Vec<String> {
+pub(super) fn columns(potentials: &[LabeledPotential], stability: bool) -> Vec<String> {
     let mut columns = vec!["structure_id".to_owned(), "formula".to_owned(), "n_atoms".to_owned()];
-    for quantity in ["energy", "max_force"] {
+    let quantities = ["energy", "max_force", "formation_energy", "e_above_hull"];
+    for quantity in quantities.into_iter().take(if stability { 4 } else { 2 }) {
         columns.extend(potentials.iter().map(|potential| format!("{quantity}_{}", potential.label)));
         columns.extend(["mean", "std", "n_mlips"].map(|statistic| format!("{quantity}_{statistic}")));
     }
@@ -36,6 +38,7 @@ impl Ensemble {
         entry: &EntryRow<'_>,
         formula: &str,
         potentials: &[LabeledPotential],
+        stability: Option<&[Option<StabilityRow>]>,
     ) -> Result<(), StoreError> {
         self.0.text(entry.id)?;
         self.0.text(formula)?;
@@ -46,6 +49,13 @@ impl Ensemble {
         let predictions: Vec<_> = (0..potentials.len()).map(|position| entry.prediction(position)).collect();
         self.side_by_side(&predictions.iter().map(|found| Some((*found)?.energy)).collect::<Vec<_>>())?;
         self.side_by_side(&predictions.iter().map(|found| (*found)?.max_force()).collect::<Vec<_>>())?;
+        if let Some(rows) = stability {
+            let values = |of: fn(&StabilityRow) -> Option<f64>| {
+                (0..potentials.len()).map(|position| rows.get(position)?.as_ref().and_then(of)).collect::<Vec<_>>()
+            };
+            self.side_by_side(&values(|row| row.formation_energy))?;
+            self.side_by_side(&values(|row| Some(row.above.as_ref()?.energy)))?;
+        }
         let stresses = predictions.iter().map(|found| (*found)?.stress);
         let mut n_stresses = None;
         for component in 0..VOIGT.len() {

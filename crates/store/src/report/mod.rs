@@ -1,6 +1,6 @@
 //! The CSVs of a run.
 //!
-//! Module order: `potential` ← `plan`, `row`, `table`, `statistics` ← one file per table, `curves`, `embeddings` ← `array_file`, `source` ← `batch` ← `run_json` ← `writer` ← `assemble`.
+//! Module order: `potential` ← `row`, `table`, `statistics` ← `stability` ← `plan` ← one file per table, `curves`, `embeddings` ← `array_file`, `source` ← `batch` ← `run_json` ← `writer` ← `assemble`.
 
 mod array_file;
 mod assemble;
@@ -20,6 +20,8 @@ mod potential;
 mod row;
 mod run_json;
 mod source;
+mod stability;
+mod stability_table;
 mod statistics;
 mod table;
 mod timings;
@@ -30,9 +32,10 @@ mod writer;
 mod tests;
 
 pub use assemble::{TableJobs, report_from_journals};
-pub use batch::{TableJob, TableRows, tabulate};
+pub use batch::{TableJob, TableRows, Tabulator};
 pub use plan::{ReportOptions, ReportPlan};
 pub use potential::LabeledPotential;
 pub use run_json::{AttemptJson, PotentialJson, Provenance, ReportCounts, RunJson};
 pub use source::JournalSurveys;
+pub use stability::{HullSource, ReferenceSource, StabilitySources};
 pub use writer::{ReportWriter, WrittenReport};

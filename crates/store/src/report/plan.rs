@@ -1,6 +1,7 @@
 //! What a report is about.
 
 use super::LabeledPotential;
+use super::stability::StabilitySources;
 use crate::{EntryState, TaskKey};
 use mlip_calculations::{CalculationConfig, Embeddings};
 
@@ -22,6 +23,8 @@ pub struct ReportPlan {
     pub calculation: CalculationConfig,
     /// What was kept of the features of atoms.
     pub embeddings: Embeddings,
+    /// What stability is measured by.
+    pub stability: StabilitySources,
     /// How to write it.
     pub options: ReportOptions,
 }

@@ -31,6 +31,7 @@ pub(super) fn plan(names: &[&str]) -> ReportPlan {
         settings: "single_point".to_owned(),
         calculation: CalculationConfig::SinglePoint,
         embeddings: mlip_calculations::Embeddings::None,
+        stability: crate::report::StabilitySources::default(),
         options: ReportOptions::default(),
     }
 }

@@ -1,0 +1,161 @@
+//! Formation energies and energies above the hull, from recorded energies and tables of others.
+
+use super::potential::LabeledPotential;
+use super::row::EntryRow;
+use crate::StoreError;
+use mlip_atoms::Species;
+use mlip_hull::table::TableReader;
+use mlip_hull::{AboveHull, Composition, Entries, Hull, ReferenceEnergies};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where reference energies of the elements come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReferenceSource {
+    /// Those of LeMat-GenBench.
+    Genbench,
+    /// A CSV or JSON file of elements and energies, eV/atom.
+    File(PathBuf),
+}
+
+/// A table of entries whose hull is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HullSource {
+    /// Of which potential; of all that have none of their own if none is named.
+    pub label: Option<String>,
+    /// CSV, JSON lines or Parquet.
+    pub file: PathBuf,
+    /// Column of the total energies, eV a cell.
+    pub energy: String,
+}
+
+/// What stability is measured by; nothing by default.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StabilitySources {
+    /// For formation energies; where there is a hull, by default its elements.
+    pub reference: Option<ReferenceSource>,
+    /// For energies above the hull.
+    pub hulls: Vec<HullSource>,
+}
+
+impl StabilitySources {
+    /// Whether anything is asked for.
+    pub fn is_asked_for(&self) -> bool {
+        self.reference.is_some() || !self.hulls.is_empty()
+    }
+
+    /// Finds out what is wrong with them without reading millions of entries.
+    ///
+    /// # Errors
+    /// When a label is not one of these, two tables are named for one, or a file cannot be opened as what it should be.
+    pub fn check(&self, labels: &[&str]) -> Result<(), StoreError> {
+        for (number, hull) in self.hulls.iter().enumerate() {
+            if self.hulls.iter().take(number).any(|other| other.label == hull.label) {
+                let of = hull.label.as_deref().map_or("all potentials".into(), |label| format!("`{label}`"));
+                return Err(failed("the hulls", format!("two tables are named for {of}")));
+            }
+            if let Some(label) = hull.label.as_deref().filter(|label| !labels.contains(label)) {
+                let known = labels.join(", ");
+                return Err(failed("the hulls", format!("no potential is called `{label}`; there are {known}")));
+            }
+            TableReader::open(&hull.file, &hull.energy).map_err(|error| failed("the hull", error))?;
+        }
+        self.references().map(|_| ())
+    }
+
+    fn references(&self) -> Result<Option<ReferenceEnergies>, StoreError> {
+        let read = match &self.reference {
+            None => return Ok(None),
+            Some(ReferenceSource::Genbench) => ReferenceEnergies::genbench(),
+            Some(ReferenceSource::File(file)) => ReferenceEnergies::read(file),
+        };
+        read.map(Some).map_err(|error| failed("the reference energies", error))
+    }
+
+    /// The table of a potential.
+    fn hull_of(&self, label: &str) -> Option<&HullSource> {
+        let named = self.hulls.iter().find(|hull| hull.label.as_deref() == Some(label));
+        named.or_else(|| self.hulls.iter().find(|hull| hull.label.is_none()))
+    }
+}
+
+fn failed(what: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
+    StoreError::Source { what, source: source.into() }
+}
+
+/// Hulls and references in memory.
+pub(super) struct Stability {
+    references: Option<ReferenceEnergies>,
+    /// One a potential, in their order.
+    hulls: Vec<Option<Arc<Hull>>>,
+}
+
+/// Of one result.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct StabilityRow {
+    /// eV/atom.
+    pub(super) formation_energy: Option<f64>,
+    pub(super) above: Option<AboveHull>,
+    /// Why something is not there.
+    pub(super) errors: Vec<String>,
+}
+
+impl Stability {
+    /// Reads all entries; a table that several potentials name is read once.
+    pub(super) fn load(sources: &StabilitySources, potentials: &[LabeledPotential]) -> Result<Self, StoreError> {
+        let mut read: Vec<((&Path, &str), Arc<Hull>)> = Vec::new();
+        let mut hulls = Vec::new();
+        for potential in potentials {
+            let Some(source) = sources.hull_of(&potential.label) else {
+                hulls.push(None);
+                continue;
+            };
+            let key = (source.file.as_path(), source.energy.as_str());
+            let known = read.iter().find(|(other, _)| *other == key).map(|(_, hull)| hull.clone());
+            let hull = match known {
+                Some(hull) => hull,
+                None => {
+                    let entries =
+                        Entries::read(&source.file, &source.energy).map_err(|error| failed("the hull", error))?;
+                    let hull = Arc::new(Hull::new(entries.entries));
+                    read.push((key, hull.clone()));
+                    hull
+                }
+            };
+            hulls.push(Some(hull));
+        }
+        Ok(Self { references: sources.references()?, hulls })
+    }
+
+    /// Of each potential, in their order; `None` where it has no result.
+    pub(super) fn of(&self, entry: &EntryRow<'_>, species: &[Species]) -> Vec<Option<StabilityRow>> {
+        let composition = Composition::from_species(species.iter().copied());
+        let row = |(position, hull): (usize, &Option<Arc<Hull>>)| {
+            let energy = entry.prediction(position)?.energy;
+            Some(self.row(hull.as_deref(), composition.as_ref()?, energy))
+        };
+        self.hulls.iter().enumerate().map(row).collect()
+    }
+
+    fn row(&self, hull: Option<&Hull>, composition: &Composition, energy: f64) -> StabilityRow {
+        let mut row = StabilityRow::default();
+        match hull.map(|hull| hull.above(composition, energy)) {
+            Some(Ok(above)) => row.above = Some(above),
+            Some(Err(error)) => row.errors.push(error.to_string()),
+            None => {}
+        }
+        let references = self.references.as_ref().or_else(|| hull.map(Hull::elements));
+        match references.map(|references| references.formation_energy(composition, energy)) {
+            Some(Ok(formation_energy)) => row.formation_energy = Some(formation_energy),
+            // Elements that the hull has not are named already.
+            Some(Err(_)) if self.references.is_none() => {}
+            Some(Err(error)) => row.errors.push(error.to_string()),
+            None => {}
+        }
+        row
+    }
+}

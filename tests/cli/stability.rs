@@ -1,0 +1,104 @@
+//! Formation energies and energies above the hull beside the energies of a run.
+
+use crate::support::{crystals, run, said};
+use std::fs;
+use std::path::Path;
+
+fn rows(path: &Path) -> Vec<Vec<String>> {
+    let mut reader = csv::Reader::from_path(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let heading = reader.headers().unwrap().iter().map(str::to_owned).collect();
+    std::iter::once(heading)
+        .chain(reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()))
+        .collect()
+}
+
+/// A column, without its heading.
+fn column<'a>(rows: &'a [Vec<String>], name: &str) -> Vec<&'a str> {
+    let place = rows[0].iter().position(|heading| heading == name).unwrap_or_else(|| panic!("{name} in {:?}", rows[0]));
+    rows[1..].iter().map(|row| row[place].as_str()).collect()
+}
+
+const MODELS: [&str; 4] = ["--model", "lennard-jones", "--model", "chgnet"];
+
+#[test]
+fn results_are_measured_by_hulls_and_reference_energies() {
+    let folder = tempfile::tempdir().unwrap();
+    crystals(folder.path(), 3, 1);
+    let table = "material_id,composition,energy,other\nsodium,Na2,-2.6,-2.4\nchlorine,Cl2,-3.6,-3.4\nsalt,Na4 Cl4,-27.2,-26.4\n";
+    fs::write(folder.path().join("entries.csv"), table).unwrap();
+    fs::write(folder.path().join("mu.csv"), "element,energy\nNa,-1.0\nCl,-2.0\n").unwrap();
+    let hulls = ["--hull", "entries.csv", "chgnet:entries.csv,energy=other"];
+    let out = ["--cifs", "cifs", "--reference", "mu.csv", "--out", "RUN"];
+    let output = run(&[&["run"], &MODELS[..], &hulls[..], &out[..]].concat(), folder.path());
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let report = folder.path().join("RUN/report");
+    let stability = rows(&report.join("stability.csv"));
+    let number = |text: &str| text.parse::<f64>().unwrap_or_else(|_| panic!("`{text}`"));
+    let computed: Vec<usize> = (0..stability.len() - 1).filter(|k| column(&stability, "status")[*k] == "ok").collect();
+    assert_eq!(computed.len(), 8, "three crystals and a twin, two potentials");
+    for k in computed {
+        let of = |name| column(&stability, name)[k];
+        // Per atom, of the compound.
+        let on_the_hull = if of("potential") == "chgnet" { -3.3 } else { -3.4 };
+        let energy = number(of("energy_per_atom_ev"));
+        assert!((number(of("e_above_hull_ev_per_atom")) - (energy - on_the_hull)).abs() < 1e-12);
+        assert!((number(of("formation_energy_ev_per_atom")) - (energy + 1.5)).abs() < 1e-12);
+        assert!(of("decomposition").contains("(salt)"), "{}", of("decomposition"));
+        assert_eq!(of("error"), "");
+    }
+    let ensemble = rows(&report.join("ensemble.csv"));
+    let both = column(&ensemble, "energy_n_mlips").iter().position(|n| *n == "2").unwrap();
+    for quantity in ["formation_energy", "e_above_hull"] {
+        let one = |what: &str| number(column(&ensemble, &format!("{quantity}_{what}"))[both]);
+        assert!((0.5 * (one("lennard-jones") + one("chgnet")) - one("mean")).abs() < 1e-12);
+        assert_eq!(one("n_mlips"), 2.0);
+    }
+
+    // The same tables from a run that knew of neither.
+    let plain = ["--cifs", "cifs", "--out", "PLAIN"];
+    assert_eq!(run(&[&["run"], &MODELS[..], &plain[..]].concat(), folder.path()).status.code(), Some(0));
+    assert!(!folder.path().join("PLAIN/report/stability.csv").exists());
+    let output = run(&[&["report", "PLAIN", "--reference", "mu.csv"], &hulls[..]].concat(), folder.path());
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    for name in ["stability.csv", "ensemble.csv"] {
+        let [one, other] =
+            ["RUN", "PLAIN"].map(|run| fs::read(folder.path().join(run).join("report").join(name)).unwrap());
+        assert!(one == other, "{name}");
+    }
+}
+
+#[test]
+fn what_a_hull_does_not_reach_is_said_in_its_row() {
+    let folder = tempfile::tempdir().unwrap();
+    crystals(folder.path(), 1, 1);
+    fs::write(folder.path().join("entries.csv"), "material_id,composition,energy\nsodium,Na1,-1.3\n").unwrap();
+    let flags = ["run", "--cifs", "cifs", "--model", "lennard-jones", "--hull", "entries.csv", "--out", "RUN"];
+    let output = run(&flags, folder.path());
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let stability = rows(&folder.path().join("RUN/report/stability.csv"));
+    let k = column(&stability, "status").iter().position(|status| *status == "ok").unwrap();
+    assert_eq!(column(&stability, "e_above_hull_ev_per_atom")[k], "");
+    assert_ne!(column(&stability, "energy_per_atom_ev")[k], "");
+    assert!(column(&stability, "error")[k].contains("Cl"), "{}", column(&stability, "error")[k]);
+}
+
+#[test]
+fn a_hull_that_cannot_be_used_stops_the_run_before_work() {
+    let folder = tempfile::tempdir().unwrap();
+    crystals(folder.path(), 1, 1);
+    fs::write(folder.path().join("entries.csv"), "material_id,composition,energy\nsodium,Na1,-1.3\n").unwrap();
+    let wrong: [(&[&str], &str); 5] = [
+        (&["--hull", "nowhere.csv"], "nowhere.csv"),
+        (&["--hull", "entries.csv,energy=mace_ev"], "mace_ev"),
+        (&["--hull", "orb:entries.csv"], "no potential is called `orb`; there are lennard-jones"),
+        (&["--hull", "entries.csv", "entries.csv"], "two tables are named for all potentials"),
+        (&["--reference", "nothing.json"], "nothing.json"),
+    ];
+    for (flags, expected) in wrong {
+        let begin = ["run", "--cifs", "cifs", "--model", "lennard-jones", "--out", "RUN"];
+        let output = run(&[&begin[..], flags].concat(), folder.path());
+        assert_eq!(output.status.code(), Some(2), "{flags:?}: {}", said(&output));
+        assert!(said(&output).contains(expected), "{flags:?}: {}", said(&output));
+        assert!(!folder.path().join("RUN").exists(), "{flags:?}");
+    }
+}
