@@ -2,8 +2,10 @@
 
 use super::keys::Config;
 use crate::potentials::Named;
-use crate::settings::{How, JobFile};
+use crate::settings::{How, JobFile, What};
+use crate::stability::ReferenceName;
 use mlip_models::registry;
+use mlip_store::report::ReferenceSource;
 
 impl Config {
     /// The same in the settings of this program, and what has no effect.
@@ -30,7 +32,9 @@ impl Config {
             monitor_memory: self.benchmarking.log_memory_usage,
             ..How::default()
         };
-        let job = JobFile { how, potentials, is_preset: true, ..JobFile::default() };
+        let reference = preprocessor.calculate_formation_energy.then_some(ReferenceName(ReferenceSource::Genbench));
+        let what = What { reference, ..What::default() };
+        let job = JobFile { what, how, potentials, is_preset: true, ..JobFile::default() };
         (job, notes)
     }
 }

@@ -52,7 +52,7 @@ pub(super) struct Preprocessor {
     pub(super) mlip_configs: BTreeMap<String, Mlip>,
     relax_structures: bool,
     relaxation_config: Relaxation,
-    calculate_formation_energy: bool,
+    pub(super) calculate_formation_energy: bool,
     calculate_energy_above_hull: bool,
     extract_embeddings: bool,
     pub(super) timeout: Option<Seconds>,
@@ -122,20 +122,21 @@ impl Config {
     /// What was asked for and is not done.
     pub(super) fn notes(&self) -> Vec<String> {
         let preprocessor = &self.preprocessor_config;
-        let asked = [
-            ("relax_structures", preprocessor.relax_structures),
-            ("calculate_formation_energy", preprocessor.calculate_formation_energy),
-            ("calculate_energy_above_hull", preprocessor.calculate_energy_above_hull),
-            ("extract_embeddings", preprocessor.extract_embeddings),
-        ];
-        let asked: Vec<&str> = asked.into_iter().filter_map(|(name, asked)| asked.then_some(name)).collect();
         let mut notes = Vec::new();
-        if !asked.is_empty() {
-            notes.push(format!(
-                "not done, though the configuration asks for it: {}; energies, forces and stresses are of the structures \
-                 as they are (docs/migrating.md)",
-                asked.join(", ")
-            ));
+        if preprocessor.relax_structures {
+            notes.push(
+                "not done, though the configuration asks for it: relax_structures; energies, forces and stresses are of the \
+                 structures as they are (docs/migrating.md)"
+                    .to_owned(),
+            );
+        }
+        let with_flags = [
+            ("calculate_energy_above_hull with --hull", preprocessor.calculate_energy_above_hull),
+            ("extract_embeddings with --embeddings", preprocessor.extract_embeddings),
+        ];
+        let with_flags: Vec<&str> = with_flags.into_iter().filter_map(|(what, asked)| asked.then_some(what)).collect();
+        if !with_flags.is_empty() {
+            notes.push(format!("done only with flags of their own: {}", with_flags.join(", ")));
         }
         for (name, mlip) in &preprocessor.mlip_configs {
             if let Some(device) = mlip.device.as_deref().filter(|device| *device != "cpu") {
