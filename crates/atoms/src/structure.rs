@@ -86,6 +86,15 @@ impl Structure {
         Self { lattice, ..self.clone() }
     }
 
+    /// The same sites in the same cell, at other fractional positions, which are kept as they are (not wrapped).
+    ///
+    /// # Errors
+    /// When there are more or fewer than sites, or a coordinate is not finite.
+    pub fn with_positions(&self, fractional: Vec<[f64; 3]>) -> Result<Self, StructureError> {
+        let moved = Self::new(self.lattice.clone(), self.species.clone(), fractional)?;
+        Ok(moved.with_charge(self.charge).with_spin(self.spin))
+    }
+
     /// The unit cell.
     pub fn lattice(&self) -> &Lattice {
         &self.lattice

@@ -1,6 +1,8 @@
 //! Which calculation a run does, as its settings name it.
 
-use crate::{Calculation, Embeddings, EnergyVolume, EnergyVolumeCalculation, SinglePoint};
+use crate::{
+    Calculation, Embeddings, EnergyVolume, EnergyVolumeCalculation, Relaxation, RelaxationCalculation, SinglePoint,
+};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -13,6 +15,8 @@ pub enum CalculationConfig {
     SinglePoint,
     /// Each structure at several volumes.
     EnergyVolume(EnergyVolume),
+    /// Each structure moved to a minimum.
+    Relaxation(Relaxation),
 }
 
 impl CalculationConfig {
@@ -21,6 +25,7 @@ impl CalculationConfig {
         match self {
             Self::SinglePoint => "single-point",
             Self::EnergyVolume(_) => "energy-volume",
+            Self::Relaxation(_) => "relaxation",
         }
     }
 
@@ -29,6 +34,7 @@ impl CalculationConfig {
         match *self {
             Self::SinglePoint => Arc::new(SinglePoint { forces, embeddings }),
             Self::EnergyVolume(volumes) => Arc::new(EnergyVolumeCalculation { volumes, forces, embeddings }),
+            Self::Relaxation(settings) => Arc::new(RelaxationCalculation { settings, forces, embeddings }),
         }
     }
 }

@@ -4,7 +4,8 @@
 //! evaluations, receives the answers, and can be put down and taken up again.
 //!
 //! Module order, each using only those before it:
-//! `embeddings`, `birch_murnaghan` ← `curve` ← `outcome` ← `workflow` ← `check` ← `single_point` ← `energy_volume` ← `config`.
+//! `embeddings`, `birch_murnaghan` ← `curve`, `relaxed` ← `outcome` ← `workflow` ← `check` ← `single_point` ← `energy_volume`,
+//! `relaxation` ← `config`.
 
 mod birch_murnaghan;
 mod check;
@@ -13,6 +14,8 @@ mod curve;
 mod embeddings;
 mod energy_volume;
 mod outcome;
+mod relaxation;
+mod relaxed;
 mod single_point;
 mod workflow;
 
@@ -22,5 +25,7 @@ pub use curve::EnergyVolumeCurve;
 pub use embeddings::Embeddings;
 pub use energy_volume::{EnergyVolume, EnergyVolumeCalculation, EnergyVolumeError};
 pub use outcome::{Computed, Details, Outcome};
+pub use relaxation::{CellMotion, Method, Relaxation, RelaxationCalculation, RelaxationError};
+pub use relaxed::{Ended, Relaxed};
 pub use single_point::SinglePoint;
 pub use workflow::{Ask, AskId, Calculation, Poll, Workflow};

@@ -1,6 +1,6 @@
 //! What a calculation comes to.
 
-use crate::EnergyVolumeCurve;
+use crate::{EnergyVolumeCurve, Relaxed};
 use mlip_atoms::{Failure, Prediction};
 
 /// What came of one (structure, potential).
@@ -27,6 +27,8 @@ pub struct Computed {
 pub enum Details {
     /// Energies of strained cells, and the equation of state through them.
     EnergyVolume(EnergyVolumeCurve),
+    /// The structure at the end of a relaxation.
+    Relaxation(Box<Relaxed>),
 }
 
 impl From<Prediction> for Computed {
@@ -36,6 +38,15 @@ impl From<Prediction> for Computed {
 }
 
 impl Outcome {
+    /// Whether other runs may take it as theirs: numbers, and no limit of this run has a part in them.
+    pub fn is_for_all(&self) -> bool {
+        match self {
+            Self::Done(Computed { details: Some(Details::Relaxation(relaxed)), .. }) => !relaxed.ended.by_the_run(),
+            Self::Done(_) => true,
+            Self::Failed(_) => false,
+        }
+    }
+
     /// The prediction of the structure as it was read, if there is one.
     pub fn prediction(&self) -> Option<&Prediction> {
         match self {

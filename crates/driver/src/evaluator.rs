@@ -102,7 +102,7 @@ impl Evaluator {
         let failed = u64::from(matches!(record.outcome, Outcome::Failed(_)));
         let wall_s = f64::from(record.wall_s);
         let mut remark = None;
-        if let (Some(results), Outcome::Done(_), 1..) = (&self.results, &record.outcome, record.attempts)
+        if let (Some(results), true, 1..) = (&self.results, record.outcome.is_for_all(), record.attempts)
             && let Err(error) = results.put(&record)
         {
             remark = Some(format!("nothing more is added to the cache: {}", with_causes(&error)));

@@ -3,7 +3,7 @@
 use crate::prediction::StoredPrediction;
 use crate::{StoreError, TaskKey};
 use mlip_atoms::{Failure, FailureKind};
-use mlip_calculations::{Computed, Details, EnergyVolumeCurve, Outcome};
+use mlip_calculations::{Computed, Details, EnergyVolumeCurve, Outcome, Relaxed};
 use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -66,6 +66,11 @@ enum Body<'a> {
         prediction: StoredPrediction<'a>,
         curve: Cow<'a, EnergyVolumeCurve>,
     },
+    /// Since minor version 3 of the journal.
+    Relaxation {
+        prediction: StoredPrediction<'a>,
+        relaxed: Cow<'a, Relaxed>,
+    },
 }
 
 impl Record {
@@ -110,6 +115,9 @@ impl Serialize for Record {
                     Some(Details::EnergyVolume(curve)) => {
                         Body::EnergyVolume { prediction, curve: Cow::Borrowed(curve) }
                     }
+                    Some(Details::Relaxation(relaxed)) => {
+                        Body::Relaxation { prediction, relaxed: Cow::Borrowed(relaxed) }
+                    }
                     Some(_) => return Err(S::Error::custom("a record of a calculation that has no stored form")),
                 }
             }
@@ -129,6 +137,10 @@ impl<'de> Deserialize<'de> for Record {
             (None, Body::EnergyVolume { prediction, curve }) => Outcome::Done(Computed {
                 prediction: prediction.into_prediction()?,
                 details: Some(Details::EnergyVolume(curve.into_owned())),
+            }),
+            (None, Body::Relaxation { prediction, relaxed }) => Outcome::Done(Computed {
+                prediction: prediction.into_prediction()?,
+                details: Some(Details::Relaxation(Box::new(relaxed.into_owned()))),
             }),
             (Some(kind), Body::Failed { line, message }) => {
                 Outcome::Failed(Failure { kind, line, message: message.into_owned() })

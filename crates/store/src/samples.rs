@@ -5,7 +5,7 @@ use crate::{
 };
 use mlip_atoms::prediction::AtomFeatures;
 use mlip_atoms::{Failure, FailureKind, Prediction};
-use mlip_calculations::{Computed, Details, EnergyVolumeCurve, Outcome};
+use mlip_calculations::{Computed, Details, Ended, EnergyVolumeCurve, Outcome, Relaxed};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -73,6 +73,34 @@ fn any_failure() -> impl Strategy<Value = Failure> {
     (kind, option::of(any::<u32>()), ".{0,40}").prop_map(|(kind, line, message)| Failure { kind, line, message })
 }
 
+fn any_relaxed() -> impl Strategy<Value = Relaxed> {
+    let ended = prop_oneof![
+        Just((Ended::Converged, None)),
+        Just((Ended::Steps, None)),
+        ".{0,20}".prop_map(|message| (Ended::LineSearchFailed, Some(message))),
+    ];
+    let numbers = (finite(), finite(), option::of(finite()), any::<u32>());
+    (ended, numbers, vec([finite(), finite(), finite()], 0..4)).prop_map(
+        |((ended, message), (energy, volume, max_stress, count), fractional)| Relaxed {
+            ended,
+            message,
+            steps: count / 2,
+            evaluations: count,
+            initial_energy: energy,
+            final_energy: 2.0 * energy,
+            fmax: 0.5 * volume,
+            max_force: 0.25 * volume,
+            max_stress,
+            initial_volume: volume,
+            final_volume: 2.0 * volume,
+            lattice: [[volume, 0.0, energy], [0.0, 1.0, 0.0], [energy, 0.0, 1.0]],
+            fractional,
+            rmse: 0.5 * energy,
+            rms_displacement: 0.25 * energy,
+        },
+    )
+}
+
 pub(crate) fn any_record() -> impl Strategy<Value = Record> {
     let outcome = prop_oneof![
         any_prediction().prop_map(|prediction| Outcome::Done(prediction.into())),
@@ -80,6 +108,9 @@ pub(crate) fn any_record() -> impl Strategy<Value = Record> {
             let (volumes, energies) = points.into_iter().unzip();
             let details = Some(Details::EnergyVolume(EnergyVolumeCurve { volumes, energies }));
             Outcome::Done(Computed { prediction, details })
+        }),
+        (any_prediction(), any_relaxed()).prop_map(|(prediction, relaxed)| {
+            Outcome::Done(Computed { prediction, details: Some(Details::Relaxation(Box::new(relaxed))) })
         }),
         any_failure().prop_map(Outcome::Failed)
     ];

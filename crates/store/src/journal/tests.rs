@@ -2,7 +2,7 @@ use super::*;
 use crate::samples::{RUN, any_frame, any_record, done, failed as failed_record, header, key};
 use crate::{Answers, EntryState, Frame, MemorySample, Record, StoreError, StructureDigest, SurveyedEntry};
 use mlip_atoms::{Failure, FailureKind, Prediction};
-use mlip_calculations::{Computed, Details, EnergyVolumeCurve, Outcome};
+use mlip_calculations::{Computed, Details, Ended, EnergyVolumeCurve, Outcome, Relaxed};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::fs::{self, File, OpenOptions};
@@ -121,6 +121,29 @@ proptest! {
 
 /// The bytes that `docs/formats.md` describes. If this fails, runs that exist can no longer be resumed:
 /// raise the major version, or undo the change.
+/// A relaxation of one atom that an evaluation over its time ended.
+fn relaxation() -> Computed {
+    let relaxed = Relaxed {
+        ended: Ended::Timeout,
+        message: Some("no".into()),
+        steps: 12,
+        evaluations: 300,
+        initial_energy: -1.5,
+        final_energy: -2.5,
+        fmax: 0.25,
+        max_force: 0.125,
+        max_stress: Some(0.5),
+        initial_volume: 8.0,
+        final_volume: 4.0,
+        lattice: [[2.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 1.0]],
+        fractional: vec![[0.0, 0.25, 0.75]],
+        rmse: 3.0,
+        rms_displacement: 0.0625,
+    };
+    let prediction = Prediction { energy: -1.5, ..Prediction::default() };
+    Computed { prediction, details: Some(Details::Relaxation(Box::new(relaxed))) }
+}
+
 #[test]
 fn the_bytes_of_a_journal_are_those_documented() {
     let run = tempfile::tempdir().unwrap();
@@ -128,7 +151,7 @@ fn the_bytes_of_a_journal_are_those_documented() {
         write(run.path(), &[Frame::Started { key: key(0xab), alone: true }, Frame::Finished(done(key(1), -1.5))]);
     let bytes = fs::read(path).unwrap();
     let mut expected = Vec::new();
-    expected.extend(b"MLIPJRNL\x01\x00\x02\x00");
+    expected.extend(b"MLIPJRNL\x01\x00\x03\x00");
     let mut frame = |payload: &[u8]| {
         let length = (payload.len() as u32).to_le_bytes();
         expected.extend(length);
@@ -196,6 +219,20 @@ fn the_bytes_of_the_other_frames_are_those_documented() {
     let curved = payload(&Frame::Finished(Record { outcome, ..done(key(1), 0.0) }));
     let body = [b"\x02".as_slice(), &(-1.5f64).to_le_bytes(), b"\x00\x00\x00\x00\x01", &2f64.to_le_bytes(), b"\x01"];
     assert!(curved.ends_with(&[body.concat().as_slice(), &3f64.to_le_bytes()].concat()), "{curved:?}");
+    let relaxed = payload(&Frame::Finished(Record { outcome: Outcome::Done(relaxation()), ..done(key(1), 0.0) }));
+    let numbers = |values: &[f64]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+    let body = [
+        b"\x03".as_slice(),
+        &numbers(&[-1.5]),
+        b"\x00\x00\x00\x00",
+        b"\x02\x01\x02no\x0c\xac\x02",
+        &numbers(&[-1.5, -2.5, 0.25, 0.125]),
+        b"\x01",
+        &numbers(&[0.5, 8.0, 4.0, 2.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 1.0]),
+        b"\x01",
+        &numbers(&[0.0, 0.25, 0.75, 3.0, 0.0625]),
+    ];
+    assert!(relaxed.ends_with(&body.concat()), "{relaxed:?}");
     let record = payload(&Frame::Finished(failed_record(key(2), FailureKind::Crashed, 3)));
     let head = [b"\x03".as_slice(), &[2; 16], b"\x00\x03", &0.25f32.to_le_bytes(), b"\x01\x08"].concat();
     assert_eq!(record, [head.as_slice(), b"\x01\x0e\x01\x00\x02no"].concat());
@@ -266,7 +303,7 @@ fn another_major_version_is_refused_with_both_versions_named() {
     bytes[8] = 9;
     fs::write(&path, bytes).unwrap();
     let message = JournalReader::open(&path).unwrap_err().to_string();
-    assert!(message.contains("format 9.2") && message.contains("reads format 1"), "{message}");
+    assert!(message.contains("format 9.3") && message.contains("reads format 1"), "{message}");
 }
 
 #[test]

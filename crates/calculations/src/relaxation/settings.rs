@@ -1,0 +1,215 @@
+//! What users choose of a relaxation.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// How lower energies are looked for: step for step as ASE 3.29 does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// FIRE: molecular dynamics with friction. Needs no consistent energies, takes most steps.
+    #[default]
+    Fire,
+    /// BFGS with steps of limited length.
+    Bfgs,
+    /// BFGS that remembers the last 100 steps instead of a matrix.
+    Lbfgs,
+    /// BFGS with a line search at each step: energies must belong to the forces.
+    BfgsLineSearch,
+}
+
+impl Method {
+    /// As users write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fire => "fire",
+            Self::Bfgs => "bfgs",
+            Self::Lbfgs => "lbfgs",
+            Self::BfgsLineSearch => "bfgs-line-search",
+        }
+    }
+}
+
+/// What moves beside the atoms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CellMotion {
+    /// All of the cell, by the logarithm of its deformation gradient: ASE's `FrechetCellFilter`.
+    #[default]
+    Frechet,
+    /// Nothing: the atoms move in the cell as it was read.
+    Fixed,
+    /// The shape of the cell but not its volume: the filter with `constant_volume`.
+    ConstantVolume,
+    /// The volume of the cell but not its shape: the filter with `hydrostatic_strain`. `isotropic` means the same.
+    #[serde(alias = "isotropic")]
+    Hydrostatic,
+}
+
+impl CellMotion {
+    /// As users write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Frechet => "frechet",
+            Self::Fixed => "fixed",
+            Self::ConstantVolume => "constant-volume",
+            Self::Hydrostatic => "hydrostatic",
+        }
+    }
+
+    /// Whether the volume can change, so that pressure counts.
+    pub fn changes_volume(self) -> bool {
+        matches!(self, Self::Frechet | Self::Hydrostatic)
+    }
+}
+
+/// Each structure is moved to a minimum of the energy, or of the enthalpy where there is pressure.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Relaxation {
+    /// How.
+    pub optimizer: Method,
+    /// What moves beside the atoms.
+    pub cell: CellMotion,
+    /// Outer pressure, GPa; compression is positive.
+    pub pressure: f64,
+    /// Converged once the force on every atom, and on every row of the cell's degrees of freedom, is shorter, eV/Å.
+    pub fmax: f64,
+    /// Given up after this many steps; 0 evaluates the structure as it is.
+    pub max_steps: u32,
+}
+
+impl Default for Relaxation {
+    fn default() -> Self {
+        Self { optimizer: Method::default(), cell: CellMotion::default(), pressure: 0.0, fmax: 0.02, max_steps: 500 }
+    }
+}
+
+/// Settings with which nothing can be relaxed.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum RelaxationError {
+    /// A limit of forces that is none.
+    #[error("the limit of forces, fmax, is {0} eV/Å; it must be a positive number, for example 0.02")]
+    Fmax(f64),
+    /// More steps than evaluations can be counted.
+    #[error("max_steps is {0}; at most {most} are possible", most = Relaxation::MOST_STEPS)]
+    Steps(u32),
+    /// A pressure that is no number.
+    #[error("the pressure is {0} GPa; it must be a finite number")]
+    Pressure(f64),
+    /// Pressure on a cell that cannot give way.
+    #[error(
+        "a pressure of {pressure} GPa changes nothing with cell = \"{cell}\"; choose \"frechet\" or \"hydrostatic\""
+    )]
+    PressureWithoutVolume {
+        /// GPa.
+        pressure: f64,
+        /// What the cell may do.
+        cell: &'static str,
+    },
+}
+
+impl Relaxation {
+    /// Most steps that may be asked for: evaluations are counted in 32 bits, and each step may take some.
+    pub const MOST_STEPS: u32 = 1_000_000;
+
+    /// Names of [`preset`](Self::preset).
+    pub const PRESETS: [&str; 2] = ["genbench", "discovery"];
+
+    /// Settings that others agreed on, by name: `genbench`, those of LeMat-GenBench (its limit of 300 s for a structure is
+    /// the run's to keep), and `discovery`, those of Matbench Discovery.
+    pub fn preset(name: &str) -> Option<Self> {
+        match name {
+            "genbench" => {
+                Some(Self { optimizer: Method::BfgsLineSearch, fmax: 0.02, max_steps: 50, ..Self::default() })
+            }
+            "discovery" => Some(Self { optimizer: Method::Fire, fmax: 0.05, max_steps: 500, ..Self::default() }),
+            _ => None,
+        }
+    }
+
+    /// # Errors
+    /// When nothing can be relaxed with the settings, or one of them would have no effect.
+    pub fn validate(&self) -> Result<(), RelaxationError> {
+        let &Self { cell, pressure, fmax, max_steps, .. } = self;
+        if !(fmax > 0.0 && fmax.is_finite()) {
+            return Err(RelaxationError::Fmax(fmax));
+        }
+        if max_steps > Self::MOST_STEPS {
+            return Err(RelaxationError::Steps(max_steps));
+        }
+        if !pressure.is_finite() {
+            return Err(RelaxationError::Pressure(pressure));
+        }
+        if pressure != 0.0 && !cell.changes_volume() {
+            return Err(RelaxationError::PressureWithoutVolume { pressure, cell: cell.name() });
+        }
+        Ok(())
+    }
+
+    /// The canonical text of all settings that decide the numbers.
+    pub(super) fn key(&self) -> String {
+        let &Self { optimizer, cell, pressure, fmax, max_steps } = self;
+        // -0 GPa is 0 GPa.
+        let pressure = pressure + 0.0;
+        let (optimizer, cell) = (optimizer.name(), cell.name());
+        format!("optimizer={optimizer} cell={cell} pressure={pressure:?} fmax={fmax:?} max_steps={max_steps}")
+    }
+
+    /// Evaluations that a structure takes, expected: as crystals of some ten atoms take them that are near a minimum, with
+    /// models of today; a structure that was generated takes more.
+    pub(super) fn expected_evaluations(&self) -> f64 {
+        let (steps, evaluations_per_step) = match self.optimizer {
+            Method::Fire => (80.0, 1.0),
+            Method::Bfgs | Method::Lbfgs => (40.0, 1.0),
+            Method::BfgsLineSearch => (25.0, 2.0),
+        };
+        1.0 + evaluations_per_step * f64::from(self.max_steps).min(steps)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_without_an_effect_are_refused() {
+        let base = Relaxation::default();
+        assert_eq!(base.validate(), Ok(()));
+        for fmax in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert!(matches!(Relaxation { fmax, ..base }.validate(), Err(RelaxationError::Fmax(_))));
+        }
+        assert!(Relaxation { max_steps: 1_000_001, ..base }.validate().is_err());
+        assert!(Relaxation { pressure: f64::NAN, ..base }.validate().is_err());
+        for cell in [CellMotion::Fixed, CellMotion::ConstantVolume] {
+            let refused = Relaxation { pressure: 1.0, cell, ..base }.validate().unwrap_err();
+            assert!(refused.to_string().contains(cell.name()), "{refused}");
+        }
+        assert_eq!(Relaxation { pressure: -2.0, cell: CellMotion::Hydrostatic, ..base }.validate(), Ok(()));
+    }
+
+    #[test]
+    fn every_setting_is_in_the_key() {
+        let base = Relaxation::default();
+        let text = "optimizer=fire cell=frechet pressure=0.0 fmax=0.02 max_steps=500";
+        assert_eq!(base.key(), text);
+        assert_eq!(Relaxation { pressure: -0.0, ..base }.key(), text);
+        let others = [
+            Relaxation { optimizer: Method::Lbfgs, ..base },
+            Relaxation { cell: CellMotion::Fixed, ..base },
+            Relaxation { pressure: 1e-3, ..base },
+            Relaxation { fmax: 0.05, ..base },
+            Relaxation { max_steps: 50, ..base },
+        ];
+        assert!(others.iter().all(|other| other.key() != text));
+    }
+
+    #[test]
+    fn presets_are_named_and_valid() {
+        for name in Relaxation::PRESETS {
+            assert_eq!(Relaxation::preset(name).unwrap().validate(), Ok(()));
+        }
+        assert_eq!(Relaxation::preset("other"), None);
+    }
+}
