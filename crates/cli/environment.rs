@@ -46,8 +46,10 @@ pub(crate) fn unknown_variables(command: &Command, set: impl Iterator<Item = OsS
     unknown.sort();
     let sentence = |name: &OsString| {
         let name = name.to_string_lossy();
-        let meant = crate::values::closest(&name, known.iter().filter_map(|known| known.to_str()));
-        let meant = meant.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
+        // What all have in common makes none of them likely.
+        let names = known.iter().filter_map(|known| known.to_str()?.strip_prefix("MLIP_"));
+        let meant = crate::values::closest(name.trim_start_matches("MLIP_"), names);
+        let meant = meant.map(|meant| format!("; did you mean MLIP_{meant}?")).unwrap_or_default();
         format!("the environment variable {name} is not a setting of this program and has no effect{meant}")
     };
     unknown.iter().map(sentence).collect()

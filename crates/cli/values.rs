@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 use mlip_atoms::{EngineKind, Frame, Precision};
-use mlip_calculations::Embeddings;
+use mlip_calculations::{CellMotion, Embeddings, Method, Relaxation};
 use mlip_inputs::Blocks;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::fmt;
@@ -179,6 +179,80 @@ pub(crate) enum CalculationName {
     SinglePoint,
     /// Each structure at several volumes, with an equation of state
     EnergyVolume,
+    /// Each structure is moved to a minimum of its energy
+    Relaxation,
+}
+
+/// Settings of relaxations that others agreed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RelaxPreset {
+    /// LeMat-GenBench: bfgs-line-search, 0.02 eV/Å, 50 steps
+    Genbench,
+    /// Matbench Discovery: fire, 0.05 eV/Å, 500 steps
+    Discovery,
+}
+
+impl From<RelaxPreset> for Relaxation {
+    fn from(preset: RelaxPreset) -> Self {
+        let name = match preset {
+            RelaxPreset::Genbench => "genbench",
+            RelaxPreset::Discovery => "discovery",
+        };
+        Self::preset(name).unwrap_or_default()
+    }
+}
+
+/// Optimizers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum OptimizerName {
+    /// Molecular dynamics with friction
+    Fire,
+    /// Quasi-Newton
+    Bfgs,
+    /// Quasi-Newton with a memory of 100 steps
+    Lbfgs,
+    /// Quasi-Newton with a line search at each step
+    BfgsLineSearch,
+}
+
+impl From<OptimizerName> for Method {
+    fn from(name: OptimizerName) -> Self {
+        match name {
+            OptimizerName::Fire => Self::Fire,
+            OptimizerName::Bfgs => Self::Bfgs,
+            OptimizerName::Lbfgs => Self::Lbfgs,
+            OptimizerName::BfgsLineSearch => Self::BfgsLineSearch,
+        }
+    }
+}
+
+/// What of a cell moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum CellName {
+    /// All of it
+    Frechet,
+    /// Nothing
+    Fixed,
+    /// Its shape
+    ConstantVolume,
+    /// Its volume
+    #[value(alias = "isotropic")]
+    #[serde(alias = "isotropic")]
+    Hydrostatic,
+}
+
+impl From<CellName> for CellMotion {
+    fn from(name: CellName) -> Self {
+        match name {
+            CellName::Frechet => Self::Frechet,
+            CellName::Fixed => Self::Fixed,
+            CellName::ConstantVolume => Self::ConstantVolume,
+            CellName::Hydrostatic => Self::Hydrostatic,
+        }
+    }
 }
 
 /// Embeddings.

@@ -54,9 +54,21 @@ fn a_configuration_of_lemat_genbench_and_its_flags_are_understood() {
     let flags = ["--max-mlip-workers", "3", "--batch-size", "2", "--monitor-memory", "--parallel-mlips"];
     let arguments = [&["run", "--cifs", "cifs", "--config", "mine.yaml", "--name", "mine"], &flags[..]].concat();
     let text = ends_well(&arguments, folder.path());
-    assert!(text.contains("not done, though the configuration asks for it: relax_structures"), "{text}");
+    assert!(text.contains("structures are relaxed, as the configuration says"), "{text}");
     assert!(text.contains("memory on ") && !text.contains(": 0 MB resident"), "{text}");
-    assert_eq!(tables(&folder.path().join("runs/mine")), tables(&folder.path().join("plain")));
+    let same = |names: &[&str]| {
+        for name in names {
+            let [mine, plain] = ["runs/mine", "plain"]
+                .map(|run| std::fs::read_to_string(folder.path().join(run).join("report").join(name)).unwrap());
+            assert_eq!(mine, plain, "{name}");
+        }
+    };
+    // Energies are of the structures as they are; what was relaxed stands apart.
+    same(&["energies.csv", "forces.csv", "failures.csv", "warnings.csv"]);
+    assert!(folder.path().join("runs/mine/report/relaxation.csv").is_file());
+    let without = [&arguments[..5], &["--name", "without", "--relax=false"]].concat();
+    ends_well(&without, folder.path());
+    assert_eq!(tables(&folder.path().join("runs/without")), tables(&folder.path().join("plain")));
     let output = run(&["run", "--cifs", "cifs", "--config", "validity"], folder.path());
     assert_eq!(output.status.code(), Some(2));
     assert!(said(&output).contains("known are multi_mlip_stability"), "{}", said(&output));

@@ -13,6 +13,7 @@ mod inputs;
 mod interrupted;
 mod older;
 mod potentials;
+mod relaxation;
 mod stability;
 mod threads;
 mod usage;

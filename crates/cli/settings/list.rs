@@ -7,7 +7,8 @@
 use crate::potentials::Named;
 use crate::stability::{HullName, ReferenceName};
 use crate::values::{
-    BlocksOf, CalculationName, Count, EmbeddingsName, EngineName, FrameName, Memory, PrecisionName, Seconds, Workers,
+    BlocksOf, CalculationName, CellName, Count, EmbeddingsName, EngineName, FrameName, Memory, OptimizerName,
+    PrecisionName, RelaxPreset, Seconds, Workers,
 };
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -105,8 +106,8 @@ settings! {
         /// MACE's radial networks themselves instead of their tables: slower, the same to 1e-8 eV/atom [default: false]
         #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, env = "MLIP_EXACT_RADIAL")]
         exact_radial: Option<bool>,
-        /// What is done with each structure: it is computed as it is, or at several volumes, and an equation of state is
-        /// fitted [default: single-point]
+        /// What is done with each structure: it is computed as it is, at several volumes, where an equation of state is
+        /// fitted, or relaxed [default: single-point]
         #[arg(long, value_enum, env = "MLIP_CALCULATION")]
         calculation: Option<CalculationName>,
         /// Volumes of --calculation energy-volume, an odd number from 5 on [default: 7]
@@ -115,6 +116,27 @@ settings! {
         /// Largest change of the volume in both directions for --calculation energy-volume, a part of it [default: 0.06]
         #[arg(long, value_name = "PART", env = "MLIP_VOLUME_RANGE")]
         volume_range: Option<f64>,
+        /// Move each structure to a minimum of its energy: short for --calculation relaxation [default: false]
+        #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, env = "MLIP_RELAX")]
+        relax: Option<bool>,
+        /// Settings of relaxations that others agreed on; the flags below change them [default: none]
+        #[arg(long, value_enum, env = "MLIP_RELAX_PRESET")]
+        relax_preset: Option<RelaxPreset>,
+        /// How relaxations go down, step for step as in ASE [default: fire]
+        #[arg(long, value_enum, env = "MLIP_OPTIMIZER")]
+        optimizer: Option<OptimizerName>,
+        /// What of the cell moves in a relaxation [default: frechet]
+        #[arg(long, value_enum, env = "MLIP_CELL")]
+        cell: Option<CellName>,
+        /// Outer pressure of a relaxation, GPa [default: 0]
+        #[arg(long, value_name = "GPA", allow_hyphen_values = true, env = "MLIP_PRESSURE")]
+        pressure: Option<f64>,
+        /// A relaxation has converged once all forces, those on the cell too, are smaller, eV/Å [default: 0.02]
+        #[arg(long, value_name = "FORCE", env = "MLIP_FMAX")]
+        fmax: Option<f64>,
+        /// Steps of a relaxation, at most [default: 500]
+        #[arg(long, value_name = "N", env = "MLIP_MAX_STEPS")]
+        max_steps: Option<u32>,
         /// Cartesian axes of cells given by lengths and angles [default: pymatgen]
         #[arg(long, value_enum, env = "MLIP_FRAME")]
         frame: Option<FrameName>,

@@ -10,7 +10,7 @@ use crate::stability::stability;
 use crate::upstream;
 use crate::values::{CalculationName, Workers};
 use mlip_atoms::{EngineKind, Frame, Precision};
-use mlip_calculations::{CalculationConfig, Embeddings, EnergyVolume};
+use mlip_calculations::{CalculationConfig, CellMotion, Embeddings, EnergyVolume, Method, Relaxation};
 use mlip_driver::Resources;
 use mlip_inputs::{Blocks, Enumeration, Source};
 use mlip_run::{ChosenPotential, NewRun, RunInputs};
@@ -137,20 +137,56 @@ fn choose_potentials(what: &What, job: &JobFile) -> Result<Vec<Chosen>, CommandE
 
 /// What is done with each structure.
 fn calculation(what: &What) -> Result<CalculationConfig, CommandError> {
-    let defaults = EnergyVolume::default();
-    let volumes = EnergyVolume {
-        points: what.volume_points.unwrap_or(defaults.points),
-        range: what.volume_range.unwrap_or(defaults.range),
+    let named = match (what.relax, what.calculation) {
+        (Some(true), None | Some(CalculationName::Relaxation)) => CalculationName::Relaxation,
+        (Some(true), Some(_)) => {
+            return Err(CommandError::new("--relax and another --calculation").hint("leave out one of them").usage());
+        }
+        // Against a job file that relaxes.
+        (Some(false), Some(CalculationName::Relaxation)) => CalculationName::SinglePoint,
+        (_, named) => named.unwrap_or(CalculationName::SinglePoint),
     };
-    match what.calculation {
-        Some(CalculationName::EnergyVolume) => {
+    let volumes = volumes(what);
+    let relaxation = relaxation(what);
+    if volumes != EnergyVolume::default() && named != CalculationName::EnergyVolume {
+        return Err(CommandError::new("volumes are settings of another calculation")
+            .hint("add --calculation energy-volume, or leave out --volume-points and --volume-range")
+            .usage());
+    }
+    if relaxation != Relaxation::default() && named != CalculationName::Relaxation && what.relax != Some(false) {
+        return Err(CommandError::new("optimizer, cell, pressure, fmax and max-steps are settings of relaxations")
+            .hint("add --relax, or leave them out (of a configuration: --relax=false)")
+            .usage());
+    }
+    match named {
+        CalculationName::SinglePoint => Ok(CalculationConfig::SinglePoint),
+        CalculationName::EnergyVolume => {
             volumes.validate().map_err(|error| CommandError::from_error(&error).usage())?;
             Ok(CalculationConfig::EnergyVolume(volumes))
         }
-        _ if volumes != defaults => Err(CommandError::new("volumes are settings of another calculation")
-            .hint("add --calculation energy-volume, or leave out --volume-points and --volume-range")
-            .usage()),
-        _ => Ok(CalculationConfig::SinglePoint),
+        CalculationName::Relaxation => {
+            relaxation.validate().map_err(|error| CommandError::from_error(&error).usage())?;
+            Ok(CalculationConfig::Relaxation(relaxation))
+        }
+    }
+}
+
+fn volumes(what: &What) -> EnergyVolume {
+    let defaults = EnergyVolume::default();
+    EnergyVolume {
+        points: what.volume_points.unwrap_or(defaults.points),
+        range: what.volume_range.unwrap_or(defaults.range),
+    }
+}
+
+fn relaxation(what: &What) -> Relaxation {
+    let preset = what.relax_preset.map(Relaxation::from).unwrap_or_default();
+    Relaxation {
+        optimizer: what.optimizer.map_or(preset.optimizer, Method::from),
+        cell: what.cell.map_or(preset.cell, CellMotion::from),
+        pressure: what.pressure.unwrap_or(preset.pressure),
+        fmax: what.fmax.unwrap_or(preset.fmax),
+        max_steps: what.max_steps.unwrap_or(preset.max_steps),
     }
 }
 

@@ -4,6 +4,7 @@ use super::keys::Config;
 use crate::potentials::Named;
 use crate::settings::{How, JobFile, What};
 use crate::stability::ReferenceName;
+use crate::values::RelaxPreset;
 use mlip_models::registry;
 use mlip_store::report::ReferenceSource;
 
@@ -33,7 +34,18 @@ impl Config {
             ..How::default()
         };
         let reference = preprocessor.calculate_formation_energy.then_some(ReferenceName(ReferenceSource::Genbench));
-        let what = What { reference, ..What::default() };
+        let relaxation = preprocessor.relaxation_config.unwrap_or_default();
+        let what = match preprocessor.relax_structures {
+            true => What {
+                reference,
+                relax: Some(true),
+                relax_preset: Some(RelaxPreset::Genbench),
+                fmax: relaxation.fmax,
+                max_steps: relaxation.steps,
+                ..What::default()
+            },
+            false => What { reference, ..What::default() },
+        };
         let job = JobFile { what, how, potentials, is_preset: true, ..JobFile::default() };
         (job, notes)
     }

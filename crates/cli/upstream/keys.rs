@@ -50,8 +50,8 @@ pub(super) struct Preprocessor {
     name: String,
     description: String,
     pub(super) mlip_configs: BTreeMap<String, Mlip>,
-    relax_structures: bool,
-    relaxation_config: Relaxation,
+    pub(super) relax_structures: bool,
+    pub(super) relaxation_config: Option<Relaxation>,
     pub(super) calculate_formation_energy: bool,
     calculate_energy_above_hull: bool,
     extract_embeddings: bool,
@@ -76,10 +76,9 @@ pub(super) struct Mlip {
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[allow(dead_code, reason = "relaxation settings")]
-struct Relaxation {
-    fmax: f64,
-    steps: u32,
+pub(super) struct Relaxation {
+    pub(super) fmax: Option<f64>,
+    pub(super) steps: Option<u32>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -125,8 +124,8 @@ impl Config {
         let mut notes = Vec::new();
         if preprocessor.relax_structures {
             notes.push(
-                "not done, though the configuration asks for it: relax_structures; energies, forces and stresses are of the \
-                 structures as they are (docs/migrating.md)"
+                "structures are relaxed, as the configuration says; energies.csv and forces.csv are of the structures as they \
+                 are (--relax=false leaves it out)"
                     .to_owned(),
             );
         }

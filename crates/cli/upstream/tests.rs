@@ -52,7 +52,7 @@ fn a_yaml_file_of_upstream_is_read_as_it_is() {
     assert_eq!(settings.resources.parallel_mlips, Some(true));
     assert!(settings.resources.monitor_memory);
     assert_eq!(settings.notes.len(), 2, "{:?}", settings.notes);
-    assert!(settings.notes[0].contains("relax_structures") && !settings.notes[0].contains("embeddings"));
+    assert!(settings.notes[0].contains("structures are relaxed") && !settings.notes[0].contains("embeddings"));
     assert!(settings.notes[1].contains("mace is computed on the CPU, not on `cuda`"));
 }
 

@@ -9,15 +9,18 @@ use super::failures::Failures;
 use super::forces::Forces;
 use super::forces_ensemble::ForcesEnsemble;
 use super::potential::LabeledPotential;
+use super::relaxation::RelaxationTable;
+use super::relaxed_structures::RelaxedStructures;
 use super::row::{EntryRow, Fetched};
 use super::source::JournalRecords;
 use super::stability::Stability;
 use super::stability_table::StabilityTable;
+use super::table::Content;
 use super::timings::Timings;
 use super::warnings::Warnings;
 use super::{
     ReportCounts, ReportPlan, embeddings, energies, energy_volume, ensemble, equation_of_state, failures, forces,
-    forces_ensemble, stability_table, timings, warnings,
+    forces_ensemble, relaxation, relaxed_structures, stability_table, timings, warnings,
 };
 use crate::{CHARGE_UNUSED, EntryState, Location, StoreError};
 use mlip_atoms::{Failure, Species, structure::formula};
@@ -59,15 +62,15 @@ pub struct TableRows {
     pub(super) first_failure: Option<String>,
 }
 
-/// Names and columns of the tables with rows for entries.
-pub(super) fn tables(plan: &ReportPlan) -> Vec<(String, Vec<String>)> {
-    let fixed =
-        |name: &str, columns: &[&str]| (name.to_owned(), columns.iter().map(|column| (*column).to_owned()).collect());
+/// Names of the files with rows for entries, and what they hold.
+pub(super) fn tables(plan: &ReportPlan) -> Vec<(String, Content)> {
+    let table = |name: &str, columns| (name.to_owned(), Content::Table(columns));
+    let fixed = |name: &str, columns: &[&str]| table(name, columns.iter().map(|column| (*column).to_owned()).collect());
     let potentials = &plan.potentials;
     let mut tables = vec![
         fixed(energies::NAME, &energies::COLUMNS),
         fixed(forces::NAME, &forces::COLUMNS),
-        (ensemble::NAME.to_owned(), ensemble::columns(potentials, plan.stability.is_asked_for())),
+        table(ensemble::NAME, ensemble::columns(plan)),
     ];
     if plan.stability.is_asked_for() {
         tables.push(fixed(stability_table::NAME, &stability_table::COLUMNS));
@@ -79,7 +82,12 @@ pub(super) fn tables(plan: &ReportPlan) -> Vec<(String, Vec<String>)> {
         tables.push(fixed(energy_volume::NAME, &energy_volume::COLUMNS));
         tables.push(fixed(equation_of_state::NAME, &equation_of_state::COLUMNS));
     }
-    tables.extend(embeddings::tables(plan.embeddings, potentials));
+    if plan.has_relaxations() {
+        tables.push(table(relaxation::NAME, relaxation::columns(plan.stability.is_asked_for())));
+        tables.extend(potentials.iter().map(|potential| (relaxed_structures::name(potential), Content::Structures)));
+    }
+    let of_embeddings = embeddings::tables(plan.embeddings, potentials);
+    tables.extend(of_embeddings.into_iter().map(|(name, columns)| (name, Content::Table(columns))));
     tables.extend([
         fixed(failures::NAME, &failures::COLUMNS),
         fixed(warnings::NAME, &warnings::COLUMNS),
@@ -190,6 +198,8 @@ struct Tables<'a> {
     timings: Timings,
     /// Of runs that compute them.
     curves: Option<(EnergyVolume, EquationOfStateTable)>,
+    /// Of runs that relax.
+    relaxations: Option<(RelaxationTable, RelaxedStructures)>,
     /// With two potentials or more.
     forces_ensemble: Option<ForcesEnsemble>,
     embeddings: EmbeddingRows,
@@ -204,11 +214,14 @@ impl<'a> Tables<'a> {
             first_failure: None,
             energies: Energies::new(),
             forces: Forces::new(),
-            ensemble: Ensemble::new(),
+            ensemble: Ensemble::new(plan.has_relaxations()),
             failures: Failures::new(),
             warnings: Warnings::new(),
             timings: Timings::new(),
             curves: plan.has_curves().then(|| (EnergyVolume::new(), EquationOfStateTable::new())),
+            relaxations: plan
+                .has_relaxations()
+                .then(|| (RelaxationTable::new(), RelaxedStructures::new(plan.potentials.len()))),
             forces_ensemble: ForcesEnsemble::new(plan.potentials.len()),
             embeddings: EmbeddingRows::new(plan.embeddings, &plan.potentials),
             stability: stability.map(|stability| (stability, StabilityTable::new())),
@@ -226,14 +239,19 @@ impl<'a> Tables<'a> {
         self.energies.write(entry, &formula, potentials)?;
         self.forces.write(entry, potentials)?;
         let stability = self.stability.as_ref().map(|(stability, _)| stability.of(entry, &species));
-        self.ensemble.write(entry, &formula, potentials, stability.as_deref())?;
+        self.ensemble.write(entry, &formula, potentials, stability.as_ref())?;
         if let (Some((_, table)), Some(rows)) = (&mut self.stability, &stability) {
-            table.write(entry, &formula, potentials, rows)?;
+            table.write(entry, &formula, potentials, &rows.given)?;
         }
         self.failures.write(entry, potentials)?;
         self.warnings.write(entry)?;
         self.timings.write(entry, potentials)?;
         self.embeddings.write(entry)?;
+        if let Some((table, structures)) = &mut self.relaxations {
+            let stability = stability.as_ref().map(|stability| stability.relaxed.as_slice());
+            table.write(entry, &formula, potentials, stability)?;
+            structures.write(entry, &species, potentials);
+        }
         if let Some((points, states)) = &mut self.curves {
             points.write(entry, potentials)?;
             states.write(entry, &formula, potentials)?;
@@ -288,6 +306,10 @@ impl<'a> Tables<'a> {
         tables.extend(self.forces_ensemble.map(ForcesEnsemble::finish).transpose()?);
         if let Some((points, states)) = self.curves {
             tables.extend([points.finish()?, states.finish()?]);
+        }
+        if let Some((table, structures)) = self.relaxations {
+            tables.push(table.finish()?);
+            tables.extend(structures.finish());
         }
         let (indices, arrays) = self.embeddings.finish()?;
         tables.extend(indices);

@@ -1,25 +1,41 @@
 //! `ensemble.csv`: a row for each structure, the potentials side by side.
 
+use super::ReportPlan;
 use super::potential::LabeledPotential;
 use super::row::EntryRow;
-use super::stability::StabilityRow;
+use super::stability::{EntryStability, StabilityRow};
 use super::statistics::Statistics;
 use super::table::Rows;
 use crate::{EntryState, StoreError};
+use mlip_calculations::Relaxed;
 
 pub(super) const NAME: &str = "ensemble";
 
 const VOIGT: [&str; 6] = ["xx", "yy", "zz", "yz", "xz", "xy"];
 
-pub(super) struct Ensemble(Rows);
+pub(super) struct Ensemble {
+    rows: Rows,
+    /// Whether structures are relaxed.
+    relaxes: bool,
+}
 
-/// The columns depend on the potentials.
-pub(super) fn columns(potentials: &[LabeledPotential], stability: bool) -> Vec<String> {
+/// The columns depend on the potentials, and on what is done with the structures.
+pub(super) fn columns(plan: &ReportPlan) -> Vec<String> {
+    let (potentials, stability) = (&plan.potentials, plan.stability.is_asked_for());
     let mut columns = vec!["structure_id".to_owned(), "formula".to_owned(), "n_atoms".to_owned()];
-    let quantities = ["energy", "max_force", "formation_energy", "e_above_hull"];
-    for quantity in quantities.into_iter().take(if stability { 4 } else { 2 }) {
+    let mut quantities = vec!["energy", "max_force"];
+    quantities.extend(stability.then_some(["formation_energy", "e_above_hull"]).into_iter().flatten());
+    if plan.has_relaxations() {
+        quantities.extend(["relaxation_energy", "relaxation_rmse", "relaxation_steps"]);
+        let of_relaxed = ["relaxed_formation_energy", "relaxed_e_above_hull"];
+        quantities.extend(stability.then_some(of_relaxed).into_iter().flatten());
+    }
+    for quantity in quantities {
         columns.extend(potentials.iter().map(|potential| format!("{quantity}_{}", potential.label)));
         columns.extend(["mean", "std", "n_mlips"].map(|statistic| format!("{quantity}_{statistic}")));
+    }
+    if plan.has_relaxations() {
+        columns.extend(potentials.iter().map(|potential| format!("relaxation_ended_{}", potential.label)));
     }
     for component in VOIGT {
         columns.extend(["mean", "std"].map(|statistic| format!("stress_{component}_{statistic}")));
@@ -29,8 +45,8 @@ pub(super) fn columns(potentials: &[LabeledPotential], stability: bool) -> Vec<S
 }
 
 impl Ensemble {
-    pub(super) fn new() -> Self {
-        Self(Rows::new(NAME))
+    pub(super) fn new(relaxes: bool) -> Self {
+        Self { rows: Rows::new(NAME), relaxes }
     }
 
     pub(super) fn write(
@@ -38,53 +54,72 @@ impl Ensemble {
         entry: &EntryRow<'_>,
         formula: &str,
         potentials: &[LabeledPotential],
-        stability: Option<&[Option<StabilityRow>]>,
+        stability: Option<&EntryStability>,
     ) -> Result<(), StoreError> {
-        self.0.text(entry.id)?;
-        self.0.text(formula)?;
+        self.rows.text(entry.id)?;
+        self.rows.text(formula)?;
         match entry.state {
-            Some(EntryState::Structure { n_atoms, .. }) => self.0.count(n_atoms)?,
-            _ => self.0.empty(1)?,
+            Some(EntryState::Structure { n_atoms, .. }) => self.rows.count(n_atoms)?,
+            _ => self.rows.empty(1)?,
         }
         let predictions: Vec<_> = (0..potentials.len()).map(|position| entry.prediction(position)).collect();
         self.side_by_side(&predictions.iter().map(|found| Some((*found)?.energy)).collect::<Vec<_>>())?;
         self.side_by_side(&predictions.iter().map(|found| (*found)?.max_force()).collect::<Vec<_>>())?;
-        if let Some(rows) = stability {
-            let values = |of: fn(&StabilityRow) -> Option<f64>| {
-                (0..potentials.len()).map(|position| rows.get(position)?.as_ref().and_then(of)).collect::<Vec<_>>()
-            };
-            self.side_by_side(&values(|row| row.formation_energy))?;
-            self.side_by_side(&values(|row| Some(row.above.as_ref()?.energy)))?;
+        let n_potentials = potentials.len();
+        if let Some(stability) = stability {
+            self.stability(&stability.given, n_potentials)?;
+        }
+        if self.relaxes {
+            let relaxed: Vec<_> = (0..n_potentials).map(|position| Some(entry.relaxed(position)?.0)).collect();
+            let values = |of: fn(&Relaxed) -> f64| relaxed.iter().map(|relaxed| relaxed.map(of)).collect::<Vec<_>>();
+            self.side_by_side(&values(|relaxed| relaxed.final_energy))?;
+            self.side_by_side(&values(|relaxed| relaxed.rmse))?;
+            self.side_by_side(&values(|relaxed| f64::from(relaxed.steps)))?;
+            if let Some(stability) = stability {
+                self.stability(&stability.relaxed, n_potentials)?;
+            }
+            relaxed
+                .iter()
+                .try_for_each(|relaxed| self.rows.text(relaxed.map_or("", |relaxed| relaxed.ended.name())))?;
         }
         let stresses = predictions.iter().map(|found| (*found)?.stress);
         let mut n_stresses = None;
         for component in 0..VOIGT.len() {
             let statistics = Statistics::of(stresses.clone().map(|stress| stress?.get(component).copied()));
-            self.0.optional(statistics.map(|statistics| statistics.mean))?;
-            self.0.optional(statistics.map(|statistics| statistics.std))?;
+            self.rows.optional(statistics.map(|statistics| statistics.mean))?;
+            self.rows.optional(statistics.map(|statistics| statistics.std))?;
             n_stresses = statistics.map(|statistics| statistics.n);
         }
         match n_stresses {
-            Some(n) => self.0.count(n)?,
-            None => self.0.empty(1)?,
+            Some(n) => self.rows.count(n)?,
+            None => self.rows.empty(1)?,
         }
-        self.0.end_row()
+        self.rows.end_row()
+    }
+
+    /// Formation energies, then energies above the hull.
+    fn stability(&mut self, rows: &[Option<StabilityRow>], n_potentials: usize) -> Result<(), StoreError> {
+        let values = |of: fn(&StabilityRow) -> Option<f64>| {
+            (0..n_potentials).map(|position| rows.get(position)?.as_ref().and_then(of)).collect::<Vec<_>>()
+        };
+        self.side_by_side(&values(|row| row.formation_energy))?;
+        self.side_by_side(&values(|row| Some(row.above.as_ref()?.energy)))
     }
 
     /// The value of each potential, then their statistics.
     fn side_by_side(&mut self, values: &[Option<f64>]) -> Result<(), StoreError> {
-        values.iter().try_for_each(|value| self.0.optional(*value))?;
+        values.iter().try_for_each(|value| self.rows.optional(*value))?;
         match Statistics::of(values.iter().copied()) {
             Some(Statistics { mean, std, n }) => {
-                self.0.float(mean)?;
-                self.0.float(std)?;
-                self.0.count(n)
+                self.rows.float(mean)?;
+                self.rows.float(std)?;
+                self.rows.count(n)
             }
-            None => self.0.empty(3),
+            None => self.rows.empty(3),
         }
     }
 
     pub(super) fn finish(self) -> Result<Vec<u8>, StoreError> {
-        self.0.finish()
+        self.rows.finish()
     }
 }

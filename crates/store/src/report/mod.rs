@@ -17,6 +17,8 @@ mod forces_ensemble;
 mod memory;
 mod plan;
 mod potential;
+mod relaxation;
+mod relaxed_structures;
 mod row;
 mod run_json;
 mod source;

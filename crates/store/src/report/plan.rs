@@ -35,6 +35,11 @@ impl ReportPlan {
         matches!(self.calculation, CalculationConfig::EnergyVolume(_))
     }
 
+    /// Whether structures are relaxed.
+    pub(super) fn has_relaxations(&self) -> bool {
+        matches!(self.calculation, CalculationConfig::Relaxation(_))
+    }
+
     /// Keys of an entry's tasks, one a potential; none for an entry that is no structure.
     pub fn keys(&self, state: Option<&EntryState>) -> Vec<TaskKey> {
         match state {

@@ -2,7 +2,7 @@
 
 use crate::{EntryState, Record};
 use mlip_atoms::Prediction;
-use mlip_calculations::{Computed, Details, EnergyVolumeCurve, Outcome};
+use mlip_calculations::{Computed, Details, EnergyVolumeCurve, Outcome, Relaxed};
 
 /// A record and where it was made.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +41,17 @@ impl EntryRow<'_> {
     /// The result of a potential, if it has one.
     pub(super) fn prediction(&self, position: usize) -> Option<&Prediction> {
         self.record(position)?.record.outcome.prediction()
+    }
+
+    /// What a relaxation with a potential came to, and the number of atoms.
+    pub(super) fn relaxed(&self, position: usize) -> Option<(&Relaxed, usize)> {
+        let record = &self.record(position)?.record;
+        match &record.outcome {
+            Outcome::Done(Computed { details: Some(Details::Relaxation(relaxed)), .. }) => {
+                Some((relaxed, record.species.len()))
+            }
+            _ => None,
+        }
     }
 
     /// The energies of a potential at several volumes, if that was computed, and the number of atoms.

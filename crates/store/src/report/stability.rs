@@ -104,6 +104,14 @@ pub(super) struct StabilityRow {
     pub(super) errors: Vec<String>,
 }
 
+/// Of an entry, one row a potential.
+pub(super) struct EntryStability {
+    /// As it was read.
+    pub(super) given: Vec<Option<StabilityRow>>,
+    /// Where it was relaxed.
+    pub(super) relaxed: Vec<Option<StabilityRow>>,
+}
+
 impl Stability {
     /// Reads all entries; a table that several potentials name is read once.
     pub(super) fn load(sources: &StabilitySources, potentials: &[LabeledPotential]) -> Result<Self, StoreError> {
@@ -132,13 +140,18 @@ impl Stability {
     }
 
     /// Of each potential, in their order; `None` where it has no result.
-    pub(super) fn of(&self, entry: &EntryRow<'_>, species: &[Species]) -> Vec<Option<StabilityRow>> {
+    pub(super) fn of(&self, entry: &EntryRow<'_>, species: &[Species]) -> EntryStability {
         let composition = Composition::from_species(species.iter().copied());
-        let row = |(position, hull): (usize, &Option<Arc<Hull>>)| {
-            let energy = entry.prediction(position)?.energy;
-            Some(self.row(hull.as_deref(), composition.as_ref()?, energy))
+        let rows = |energy: &dyn Fn(usize) -> Option<f64>| {
+            let row = |(position, hull): (usize, &Option<Arc<Hull>>)| {
+                Some(self.row(hull.as_deref(), composition.as_ref()?, energy(position)?))
+            };
+            self.hulls.iter().enumerate().map(row).collect()
         };
-        self.hulls.iter().enumerate().map(row).collect()
+        EntryStability {
+            given: rows(&|position| Some(entry.prediction(position)?.energy)),
+            relaxed: rows(&|position| Some(entry.relaxed(position)?.0.final_energy)),
+        }
     }
 
     fn row(&self, hull: Option<&Hull>, composition: &Composition, energy: f64) -> StabilityRow {

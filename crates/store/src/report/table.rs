@@ -6,8 +6,23 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// Suffix of compressed tables.
-const COMPRESSED: &str = "csv.zst";
+/// What a file of a report holds, beside its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Content {
+    /// A CSV with these columns.
+    Table(Vec<String>),
+    /// Structures as extended XYZ.
+    Structures,
+}
+
+impl Content {
+    fn ending(&self) -> &'static str {
+        match self {
+            Self::Table(_) => "csv",
+            Self::Structures => "extxyz",
+        }
+    }
+}
 
 /// Rows of one table: comma, `\n`, quotes only where needed.
 pub(super) struct Rows {
@@ -69,10 +84,12 @@ impl Rows {
     }
 }
 
-/// A CSV that appears whole or not at all.
+/// A CSV, or a text of another kind made of rows, that appears whole or not at all.
 pub(super) struct TableFile {
     sink: Sink,
     path: PathBuf,
+    /// Its name in the other form, compressed or plain.
+    other: PathBuf,
 }
 
 enum Sink {
@@ -81,14 +98,11 @@ enum Sink {
 }
 
 impl TableFile {
-    /// Begins `FOLDER/NAME.csv`, or `NAME.csv.zst`, with its heading.
-    pub(super) fn create(
-        folder: &Path,
-        name: &str,
-        compress: bool,
-        columns: impl IntoIterator<Item = impl AsRef<str>>,
-    ) -> Result<Self, StoreError> {
-        let path = folder.join(format!("{name}.{}", if compress { COMPRESSED } else { "csv" }));
+    /// Begins `FOLDER/NAME.csv`, or `NAME.csv.zst`, with its heading if it is a table.
+    pub(super) fn create(folder: &Path, name: &str, compress: bool, content: &Content) -> Result<Self, StoreError> {
+        let plain = folder.join(format!("{name}.{}", content.ending()));
+        let compressed = folder.join(format!("{name}.{}.zst", content.ending()));
+        let (path, other) = if compress { (compressed, plain) } else { (plain, compressed) };
         let file = AtomicFile::create(&path)?;
         let sink = if compress {
             let mut encoder = zstd::Encoder::new(file, 0).map_err(StoreError::io("compress", &path))?;
@@ -97,13 +111,13 @@ impl TableFile {
         } else {
             Sink::Plain(file)
         };
-        let mut heading = Rows::new(name);
-        for column in columns {
-            heading.text(column.as_ref())?;
+        let mut table = Self { sink, path, other };
+        if let Content::Table(columns) = content {
+            let mut heading = Rows::new(name);
+            columns.iter().try_for_each(|column| heading.text(column))?;
+            heading.end_row()?;
+            table.append(&heading.finish()?)?;
         }
-        heading.end_row()?;
-        let mut table = Self { sink, path };
-        table.append(&heading.finish()?)?;
         Ok(table)
     }
 
@@ -118,10 +132,10 @@ impl TableFile {
 
     /// Renames the table into its place, and removes the other form of it that an earlier report left.
     pub(super) fn commit(self) -> Result<PathBuf, StoreError> {
-        let Self { sink, path } = self;
-        let (file, other) = match sink {
-            Sink::Plain(file) => (Ok(file), path.with_extension(COMPRESSED)),
-            Sink::Compressed(encoder) => (encoder.finish(), path.with_extension("")),
+        let Self { sink, path, other } = self;
+        let file = match sink {
+            Sink::Plain(file) => Ok(file),
+            Sink::Compressed(encoder) => encoder.finish(),
         };
         file.map_err(StoreError::io("write", &path))?.commit()?;
         match std::fs::remove_file(&other) {

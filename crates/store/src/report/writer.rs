@@ -4,7 +4,7 @@ use super::array_file::ArrayFile;
 use super::batch::{TableRows, arrays, tables};
 use super::curves::draw;
 use super::memory::{self, Memory};
-use super::table::TableFile;
+use super::table::{Content, TableFile};
 use super::{Provenance, ReportCounts, ReportPlan, RunJson};
 use crate::{AtomicFile, Ledger, StoreError};
 use std::collections::HashSet;
@@ -46,15 +46,15 @@ impl ReportWriter {
         }
         let folder = run_dir.join("report");
         fs::create_dir_all(&folder).map_err(StoreError::io("create the folder", &folder))?;
-        let create =
-            |(name, columns): (String, Vec<String>)| TableFile::create(&folder, &name, options.compress, columns);
+        let create = |(name, content): (String, Content)| TableFile::create(&folder, &name, options.compress, &content);
+        let memory = Content::Table(memory::COLUMNS.map(str::to_owned).to_vec());
         Ok(Self {
             plan: plan.clone(),
             counts: ReportCounts::default(),
             first_failure: None,
             tables: tables(plan).into_iter().map(create).collect::<Result<_, _>>()?,
             arrays: arrays(plan).iter().map(|name| ArrayFile::create(&folder, name)).collect::<Result<_, _>>()?,
-            memory: TableFile::create(&folder, memory::NAME, options.compress, memory::COLUMNS)?,
+            memory: create((memory::NAME.to_owned(), memory))?,
             folder,
         })
     }

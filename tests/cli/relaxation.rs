@@ -1,0 +1,126 @@
+//! Relaxations: what is asked for, and what the tables say of it.
+
+use crate::support::{crystals, program, rock_salt, run, said};
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+fn rows(path: &Path) -> Vec<Vec<String>> {
+    let mut reader = csv::Reader::from_path(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let heading = reader.headers().unwrap().iter().map(str::to_owned).collect();
+    std::iter::once(heading)
+        .chain(reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()))
+        .collect()
+}
+
+/// A column, without its heading.
+fn column<'a>(rows: &'a [Vec<String>], name: &str) -> Vec<&'a str> {
+    let place = rows[0].iter().position(|heading| heading == name).unwrap_or_else(|| panic!("{name} in {:?}", rows[0]));
+    rows[1..].iter().map(|row| row[place].as_str()).collect()
+}
+
+fn number(text: &str) -> f64 {
+    text.parse().unwrap_or_else(|_| panic!("`{text}` is no number"))
+}
+
+const CHGNET: [&str; 6] = ["run", "--cifs", "cifs", "--model", "chgnet", "--relax"];
+
+#[test]
+fn structures_are_relaxed_and_every_end_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    crystals(folder.path(), 3, 1);
+    let entries = "material_id,composition,energy\nsodium,Na1,-1.3\nchlorine,Cl2,-3.6\nsalt,Na1 Cl1,-6.8\n";
+    fs::write(folder.path().join("entries.csv"), entries).unwrap();
+    let more = ["--hull", "entries.csv", "--optimizer", "bfgs", "--out", "RUN"];
+    let output = run(&[&CHGNET[..], &more].concat(), folder.path());
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let report = folder.path().join("RUN/report");
+    let (relaxation, energies) = (rows(&report.join("relaxation.csv")), rows(&report.join("energies.csv")));
+    let done: Vec<usize> = (0..relaxation.len() - 1).filter(|k| column(&relaxation, "status")[*k] == "ok").collect();
+    assert_eq!(done.len(), 4, "three crystals and a twin");
+    for &k in &done {
+        let of = |name| column(&relaxation, name)[k];
+        assert_eq!((of("converged"), of("ended"), of("message")), ("true", "converged", ""));
+        assert!(number(of("fmax_final_ev_per_a")) < 0.02 && number(of("steps")) > 1.0);
+        assert!(number(of("energy_final_ev")) < number(of("energy_initial_ev")));
+        assert_ne!(of("volume_final_a3"), of("volume_initial_a3"));
+        // What the other tables say is about the structure as it was read.
+        assert_eq!(column(&energies, "energy_ev")[k], of("energy_initial_ev"));
+        let above = number(of("relaxed_e_above_hull_ev_per_atom"));
+        assert!((above - (number(of("energy_final_per_atom_ev")) + 3.4)).abs() < 1e-12);
+    }
+    let ensemble = rows(&report.join("ensemble.csv"));
+    for (name, other) in [("energy", "energy_final_ev"), ("rmse", "relaxation_rmse_a")] {
+        let value = column(&ensemble, &format!("relaxation_{name}_chgnet"))[done[0]];
+        assert_eq!(value, column(&relaxation, other)[done[0]]);
+    }
+    assert_eq!(column(&ensemble, "relaxation_ended_chgnet")[done[0]], "converged");
+    let structures = fs::read_to_string(report.join("relaxed.chgnet.extxyz")).unwrap();
+    assert_eq!(structures.lines().filter(|line| line.starts_with("Lattice=")).count(), 4);
+
+    // What was relaxed is at its minimum: relaxed again it takes no step.
+    let again = ["run", "--cifs", "RUN/report/relaxed.chgnet.extxyz", "--model", "chgnet", "--relax", "--out", "AGAIN"];
+    let output = run(&again, folder.path());
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let again = rows(&folder.path().join("AGAIN/report/relaxation.csv"));
+    assert_eq!(column(&again, "steps"), ["0"; 4]);
+
+    let few = ["--cell", "fixed", "--max-steps", "1", "--fmax", "1e-6", "--out", "FEW"];
+    assert_eq!(run(&[&CHGNET[..], &few].concat(), folder.path()).status.code(), Some(0));
+    let few = rows(&folder.path().join("FEW/report/relaxation.csv"));
+    let of = |name| column(&few, name)[done[0]];
+    assert_eq!((of("converged"), of("ended"), of("steps"), of("volume_change")), ("false", "steps", "1", "0.0"));
+}
+
+#[test]
+fn settings_of_relaxations_are_refused_where_they_have_no_effect() {
+    let folder = tempfile::tempdir().unwrap();
+    crystals(folder.path(), 1, 1);
+    let wrong: [(&[&str], &str); 5] = [
+        (&["--fmax", "0.01"], "add --relax"),
+        (&["--relax", "--calculation", "energy-volume"], "leave out one of them"),
+        (&["--relax", "--fmax", "0"], "must be a positive number"),
+        (&["--relax", "--cell", "fixed", "--pressure", "1"], "changes nothing"),
+        (&["--relax", "--volume-points", "9"], "--calculation energy-volume"),
+    ];
+    for (flags, expected) in wrong {
+        let begin = ["run", "--cifs", "cifs", "--model", "lennard-jones", "--out", "RUN"];
+        let output = run(&[&begin[..], flags].concat(), folder.path());
+        assert_eq!(output.status.code(), Some(2), "{flags:?}: {}", said(&output));
+        assert!(said(&output).contains(expected), "{flags:?}: {}", said(&output));
+    }
+}
+
+#[test]
+fn killed_within_relaxations_a_run_goes_on_to_the_same_tables() {
+    let folder = tempfile::tempdir().unwrap();
+    let cifs = folder.path().join("cifs");
+    fs::create_dir(&cifs).unwrap();
+    for number in 0..16 {
+        fs::write(cifs.join(format!("{number}.cif")), rock_salt(number, 1)).unwrap();
+    }
+    let settings = ["--optimizer", "fire", "--fmax", "1e-4", "--max-steps", "60", "--sync", "0.05", "--out"];
+    let whole = run(&[&CHGNET[..], &settings, &["WHOLE"]].concat(), folder.path());
+    assert_eq!(whole.status.code(), Some(0), "{}", said(&whole));
+    let mut command = program();
+    command.args([&CHGNET[..], &settings, &["KILLED"]].concat()).current_dir(folder.path());
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    // Some have ended, others are under way.
+    let journal = folder.path().join("KILLED/journal/0001/rank-00000.journal");
+    let begin = Instant::now();
+    let large = || fs::metadata(&journal).is_ok_and(|file| file.len() > 60_000);
+    while !large() && child.try_wait().unwrap().is_none() && begin.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(child.try_wait().unwrap().is_none(), "the run was over before it could be killed");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let resumed = run(&["resume", "KILLED"], folder.path());
+    assert_eq!(resumed.status.code(), Some(0), "{}", said(&resumed));
+    for name in ["relaxation.csv", "energies.csv", "forces.csv", "ensemble.csv", "relaxed.chgnet.extxyz"] {
+        let [one, other] =
+            ["WHOLE", "KILLED"].map(|run| fs::read(folder.path().join(run).join("report").join(name)).unwrap());
+        assert!(one == other, "{name}");
+    }
+}
