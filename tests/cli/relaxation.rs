@@ -35,6 +35,7 @@ fn structures_are_relaxed_and_every_end_is_shown() {
     let more = ["--hull", "entries.csv", "--optimizer", "bfgs", "--out", "RUN"];
     let output = run(&[&CHGNET[..], &more].concat(), folder.path());
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(said(&output).contains("relaxations: 4 converged"), "{}", said(&output));
     let report = folder.path().join("RUN/report");
     let (relaxation, energies) = (rows(&report.join("relaxation.csv")), rows(&report.join("energies.csv")));
     let done: Vec<usize> = (0..relaxation.len() - 1).filter(|k| column(&relaxation, "status")[*k] == "ok").collect();

@@ -75,6 +75,7 @@ fn what_a_hull_does_not_reach_is_said_in_its_row() {
     let flags = ["run", "--cifs", "cifs", "--model", "lennard-jones", "--hull", "entries.csv", "--out", "RUN"];
     let output = run(&flags, folder.path());
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(said(&output).contains("2 results lack a formation energy or"), "{}", said(&output));
     let stability = rows(&folder.path().join("RUN/report/stability.csv"));
     let k = column(&stability, "status").iter().position(|status| *status == "ok").unwrap();
     assert_eq!(column(&stability, "e_above_hull_ev_per_atom")[k], "");

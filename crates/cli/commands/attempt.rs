@@ -126,6 +126,7 @@ fn conclude(finish: &Finish, run_dir: &Path, messages: &Messages) -> Result<(), 
     match (&finish.report, finish.end) {
         (Some(report @ WrittenReport { counts, files, .. }), _) => {
             messages.note(&summary(counts));
+            of_calculations(counts).iter().for_each(|line| messages.note(line));
             if counts.charges_unused > 0 {
                 let n = counts.charges_unused;
                 messages.warning(&format!(
@@ -162,6 +163,20 @@ pub(super) fn failures(report: &WrittenReport) -> Option<String> {
     let table = report.files.iter().find(|file| file.to_string_lossy().contains("failures.csv"))?;
     let each: Vec<String> = classes.iter().map(|(class, count)| format!("{count} {class}")).collect();
     (!each.is_empty()).then(|| format!("failures: {}; see {}", each.join(", "), table.display()))
+}
+
+/// How relaxations ended, and results whose stability is not known; one line each.
+pub(super) fn of_calculations(counts: &ReportCounts) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !counts.relaxations.is_empty() {
+        let each: Vec<String> = counts.relaxations.iter().map(|(end, count)| format!("{count} {end}")).collect();
+        lines.push(format!("relaxations: {}", each.join(", ")));
+    }
+    if counts.unmeasured > 0 {
+        let n = counts.unmeasured;
+        lines.push(format!("{n} results lack a formation energy or an energy above the hull: stability.csv says why"));
+    }
+    lines
 }
 
 /// What became of a run, in a line.

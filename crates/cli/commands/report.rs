@@ -1,6 +1,6 @@
 //! `report`: writes the tables of a run from its journals alone.
 
-use super::attempt::{failures, summary};
+use super::attempt::{failures, of_calculations, summary};
 use crate::args::ReportArgs;
 use crate::error::CommandError;
 use crate::exit_code::ExitCode;
@@ -14,6 +14,7 @@ pub(crate) fn report(args: &ReportArgs) -> Result<ExitCode, CommandError> {
         eprintln!("note: the run is going on; what is not finished yet is `pending`");
     }
     eprintln!("{}", summary(&report.written.counts));
+    of_calculations(&report.written.counts).iter().for_each(|line| eprintln!("{line}"));
     if let Some(line) = failures(&report.written) {
         eprintln!("{line}");
     }

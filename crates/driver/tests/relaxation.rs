@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Before, Trial, tables, two_potentials};
+use common::{Trial, Wrapped, tables, two_potentials};
 use mlip_atoms::Structure;
 use mlip_calculations::{CalculationConfig, Computed, Details, Ended, Method, Outcome, Relaxation, Relaxed};
 use mlip_driver::{End, Signals};
@@ -27,7 +27,7 @@ fn counting(n_entries: u64, count: &Arc<AtomicU64>, duration: Duration) -> Trial
             count.fetch_add(structures.len() as u64, Ordering::Relaxed);
             std::thread::sleep(duration);
         };
-        Arc::new(Before(inner, before)) as _
+        Arc::new(Wrapped::new(inner).before(before)) as _
     };
     trial.potentials = two_potentials().into_iter().map(slow).collect();
     trial

@@ -241,6 +241,8 @@ impl<'a> Tables<'a> {
         let stability = self.stability.as_ref().map(|(stability, _)| stability.of(entry, &species));
         self.ensemble.write(entry, &formula, potentials, stability.as_ref())?;
         if let (Some((_, table)), Some(rows)) = (&mut self.stability, &stability) {
+            let unmeasured = rows.given.iter().flatten().filter(|row| !row.errors.is_empty());
+            self.counts.unmeasured += unmeasured.count() as u64;
             table.write(entry, &formula, potentials, &rows.given)?;
         }
         self.failures.write(entry, potentials)?;
@@ -285,6 +287,9 @@ impl<'a> Tables<'a> {
                     self.count_failure(entry, failure);
                 }
                 Outcome::Done(_) => {
+                    if let Some((relaxed, _)) = entry.relaxed(position) {
+                        *self.counts.relaxations.entry(relaxed.ended.name().to_owned()).or_default() += 1;
+                    }
                     self.counts.ok += 1;
                     self.counts.cached += u64::from(record.is_from_cache());
                 }

@@ -46,6 +46,17 @@ pub struct ReportCounts {
     /// Structures with a charge or spin that not all potentials use.
     #[serde(default)]
     pub charges_unused: u64,
+    /// Relaxations by how they ended.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub relaxations: BTreeMap<String, u64>,
+    /// Results of which stability was asked for, and something could not be had.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unmeasured: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl ReportCounts {
@@ -62,6 +73,10 @@ impl ReportCounts {
             *self.failures.entry(class.clone()).or_default() += count;
         }
         self.charges_unused += more.charges_unused;
+        for (end, count) in &more.relaxations {
+            *self.relaxations.entry(end.clone()).or_default() += count;
+        }
+        self.unmeasured += more.unmeasured;
     }
 }
 

@@ -83,6 +83,7 @@ fn the_tables_of_a_small_run_are_these_bytes() {
         warnings: 1,
         failures: [("disordered", 1), ("timeout", 1)].map(|(class, count)| (class.to_owned(), count)).into(),
         charges_unused: 0,
+        ..ReportCounts::default()
     };
     assert_eq!(counts, expected);
     assert!(first_failure.unwrap().starts_with("in/Fe, \u{3b1}.cif: "));
