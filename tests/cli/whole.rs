@@ -95,6 +95,14 @@ fn a_dry_run_says_what_would_be_done_and_leaves_nothing_behind() {
     for line in ["entries     12", "structures  11 (10 distinct)", "ranks       4", "atoms       8 to 64"] {
         assert!(text.contains(line), "{line} is missing in\n{text}");
     }
+    // A relaxation costs as many evaluations as it is expected to take.
+    let cost = |flags: &[&str]| {
+        let output = run(&[&["plan", "--cifs", "cifs", "--model", "chgnet"], flags].concat(), folder.path());
+        let text = String::from_utf8(output.stdout).unwrap();
+        let line = text.lines().find(|line| line.starts_with("cost ")).unwrap_or_else(|| panic!("{text}")).to_owned();
+        line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap()
+    };
+    assert!(cost(&["--relax"]) > 5.0 * cost(&[]));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 

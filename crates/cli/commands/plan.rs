@@ -23,6 +23,9 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<ExitCode, CommandError> {
     if let Some([least, median, most]) = found.atoms {
         writeln!(text, "atoms       {least} to {most}, median {median}")?;
     }
+    if plan.n_evaluations > 1.0 {
+        writeln!(text, "evaluations {:.0} of each structure and potential, expected", plan.n_evaluations)?;
+    }
     for (name, cost) in plan.potentials.iter().zip(&found.cost_s) {
         writeln!(text, "cost        {cost:.1} s on one core for {name}")?;
     }

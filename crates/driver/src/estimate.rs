@@ -45,7 +45,8 @@ struct Seen {
     bytes: u64,
 }
 
-/// Reads all entries on this many threads, and plans for this many ranks of this many workers.
+/// Reads all entries on this many threads, and plans for this many ranks of this many workers, where a structure takes
+/// this many evaluations of each potential.
 ///
 /// # Errors
 /// When the list cannot be read back from disk.
@@ -55,6 +56,7 @@ pub fn estimate(
     threads: usize,
     ranks: usize,
     workers: usize,
+    n_evaluations: f64,
 ) -> Result<Estimate, InputError> {
     let next = AtomicUsize::new(0);
     let found: Mutex<(Vec<Seen>, BTreeMap<String, usize>)> = Mutex::default();
@@ -77,7 +79,7 @@ pub fn estimate(
                     position,
                     digest: StructureDigest::of(&structure),
                     n_atoms: structure.n_atoms(),
-                    costs: engine.potentials.iter().map(|potential| potential.cost(&structure)).collect(),
+                    costs: engine.potentials.iter().map(|p| n_evaluations * p.cost(&structure)).collect(),
                     preparations: engine.potentials.iter().map(|p| p.preparation(&structure)).collect(),
                     bytes: engine.potentials.iter().map(|p| p.working_bytes(&structure)).max().unwrap_or(0),
                 }

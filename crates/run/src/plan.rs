@@ -19,6 +19,8 @@ pub struct Plan {
     pub ranks: usize,
     /// Threads of each of them.
     pub threads: ThreadBudget,
+    /// Evaluations that a structure takes of each potential, expected.
+    pub n_evaluations: f64,
 }
 
 impl Plan {
@@ -61,6 +63,13 @@ pub fn plan(new: &NewRun, ranks: usize, strict: bool) -> Result<Plan, Error> {
         resident_bytes: Resident::sample().now_bytes,
     };
     let threads = Threads::choose(&new.resources, &engine.potentials, &surroundings)?.budget;
-    let estimate = estimate(&manifest, &engine, cores, ranks, threads.structure_workers.get())?;
-    Ok(Plan { potentials: configs.into_iter().map(|config| config.label).collect(), estimate, ranks, threads })
+    let n_evaluations = new.calculation.build(new.forces, new.embeddings).expected_evaluations();
+    let estimate = estimate(&manifest, &engine, cores, ranks, threads.structure_workers.get(), n_evaluations)?;
+    Ok(Plan {
+        potentials: configs.into_iter().map(|config| config.label).collect(),
+        estimate,
+        ranks,
+        threads,
+        n_evaluations,
+    })
 }
