@@ -18,8 +18,8 @@ impl FromStr for HullName {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (label, rest) = match text.split_once(':') {
-            // One letter is a drive, and a path may hold colons.
-            Some((label, rest)) if is_word(label) && label.len() > 1 => (Some(label.to_owned()), rest),
+            // A path may hold colons, a label no `/` or `.`.
+            Some((label, rest)) if is_word(label) => (Some(label.to_owned()), rest),
             _ => (None, text),
         };
         let (file, energy) = rest.rsplit_once(",energy=").unwrap_or((rest, "energy"));
@@ -77,6 +77,7 @@ mod tests {
         let read = |text: &str| text.parse::<HullName>().map(|HullName(hull)| (hull.label, hull.file, hull.energy));
         assert_eq!(read("e.csv"), Ok((None, "e.csv".into(), "energy".into())));
         assert_eq!(read("orb:e.csv.gz,energy=orb_ev"), Ok((Some("orb".into()), "e.csv.gz".into(), "orb_ev".into())));
+        assert_eq!(read("b:e.csv"), Ok((Some("b".into()), "e.csv".into(), "energy".into())));
         assert_eq!(read("/a:b/e,x.parquet"), Ok((None, "/a:b/e,x.parquet".into(), "energy".into())));
         assert!(read("orb:").is_err() && read("e.csv,energy=").is_err());
     }

@@ -139,6 +139,14 @@ pub enum StoreError {
         /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// What stability is to be measured by is not what it should be.
+    #[error("{what} cannot be used")]
+    Stability {
+        /// A hull, or reference energies.
+        what: &'static str,
+        /// The cause.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A temporary file cannot be used.
     #[error(transparent)]
     Spill(#[from] mlip_spill::SpillError),
