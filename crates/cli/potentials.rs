@@ -197,6 +197,13 @@ pub(crate) fn choose(named: &[Named], precision: Precision, engine: EngineKind) 
                 .hint("a label is a letter, then letters, digits, `_` and `-`")
                 .usage());
         }
+        if ["mean", "std", "n_mlips"].contains(&label.as_str()) {
+            return Err(CommandError::new(format!(
+                "`{label}` cannot be a label: ensemble.csv has a column of that name"
+            ))
+            .hint("give the potential another: --model LABEL:NAME…")
+            .usage());
+        }
         if chosen.iter().any(|other| other.label == label) {
             return Err(CommandError::new(format!("two potentials have the label `{label}`"))
                 .hint(format!("give each a label of its own: --model {label}-a:{name}… {label}-b:{name}…"))

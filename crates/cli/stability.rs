@@ -3,11 +3,14 @@
 use mlip_store::report::{HullSource, ReferenceSource, StabilitySources};
 use serde::de::{Deserialize, Deserializer, Error};
 use std::convert::Infallible;
+use std::path::Path;
 use std::str::FromStr;
 
+/// Takes back what a job file says.
+const NONE: &str = "none";
+
 /// How a hull is written.
-pub(crate) const HULL_FORM: &str =
-    "write --hull [LABEL:]FILE[,energy=COLUMN], and --reference FILE or --reference genbench";
+pub(crate) const HULL_FORM: &str = "write --hull [LABEL:]FILE[,energy=COLUMN], --reference FILE or genbench; of a run that is there, `run --resume --hull …`";
 
 /// A table of entries as it was typed: `[LABEL:]FILE[,energy=COLUMN]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,11 +57,40 @@ impl<'de> Deserialize<'de> for ReferenceName {
     }
 }
 
+impl HullName {
+    /// A relative path starts from this folder.
+    pub(crate) fn start_from(&mut self, folder: &Path) {
+        if !self.is_none() {
+            self.0.file = folder.join(&self.0.file);
+        }
+    }
+
+    /// `none`: against what a job file says.
+    fn is_none(&self) -> bool {
+        self.0.label.is_none() && self.0.file.as_os_str() == NONE
+    }
+}
+
+impl ReferenceName {
+    /// A relative path starts from this folder.
+    pub(crate) fn start_from(&mut self, folder: &Path) {
+        if let ReferenceSource::File(file) = &mut self.0
+            && file.as_os_str() != NONE
+        {
+            *file = folder.join(&*file);
+        }
+    }
+
+    fn is_none(&self) -> bool {
+        matches!(&self.0, ReferenceSource::File(file) if file.as_os_str() == NONE)
+    }
+}
+
 /// What stability is measured by.
 pub(crate) fn stability(reference: Option<ReferenceName>, hulls: Vec<HullName>) -> StabilitySources {
     StabilitySources {
-        reference: reference.map(|named| named.0),
-        hulls: hulls.into_iter().map(|named| named.0).collect(),
+        reference: reference.filter(|named| !named.is_none()).map(|named| named.0),
+        hulls: hulls.into_iter().filter(|named| !named.is_none()).map(|named| named.0).collect(),
     }
 }
 

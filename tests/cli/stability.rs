@@ -68,6 +68,42 @@ fn results_are_measured_by_hulls_and_reference_energies() {
 }
 
 #[test]
+fn a_report_keeps_what_is_not_named_and_leaves_nothing_of_another() {
+    let folder = tempfile::tempdir().unwrap();
+    crystals(folder.path(), 1, 1);
+    fs::create_dir(folder.path().join("jobs")).unwrap();
+    let table = "material_id,composition,energy\nsodium,Na1,-1.3\nchlorine,Cl1,-1.8\n";
+    fs::write(folder.path().join("jobs/entries.csv"), table).unwrap();
+    fs::write(folder.path().join("jobs/mu.csv"), "element,energy\nNa,-1.0\nCl,-2.0\n").unwrap();
+    // Paths of a job file start from its folder.
+    let job = "hull = ['entries.csv']\nreference = 'mu.csv'\nmodels = ['lennard-jones']\n";
+    fs::write(folder.path().join("jobs/job.toml"), job).unwrap();
+    let output = run(&["run", "jobs/job.toml", "--cifs", "cifs", "--out", "RUN"], folder.path());
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let report = folder.path().join("RUN/report");
+    let formation = || {
+        let table = rows(&report.join("stability.csv"));
+        let k = column(&table, "status").iter().position(|status| *status == "ok").unwrap();
+        column(&table, "formation_energy_ev_per_atom")[k].to_owned()
+    };
+    let by_reference = formation();
+    let output = run(&["report", "RUN", "--hull", "jobs/entries.csv"], folder.path());
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(formation(), by_reference, "the reference energies of the run were dropped");
+
+    let plain = ["run", "--cifs", "cifs", "--model", "lennard-jones", "--out", "PLAIN"];
+    assert_eq!(run(&plain, folder.path()).status.code(), Some(0));
+    let stability = folder.path().join("PLAIN/report/stability.csv");
+    assert_eq!(run(&["report", "PLAIN", "--reference", "genbench"], folder.path()).status.code(), Some(0));
+    assert!(stability.is_file());
+    assert_eq!(run(&["report", "PLAIN"], folder.path()).status.code(), Some(0));
+    assert!(!stability.exists(), "a table of an earlier report was left");
+    let none = ["run", "jobs/job.toml", "--cifs", "cifs", "--hull", "none", "--reference", "none", "--out", "NONE"];
+    assert_eq!(run(&none, folder.path()).status.code(), Some(0));
+    assert!(!folder.path().join("NONE/report/stability.csv").exists());
+}
+
+#[test]
 fn what_a_hull_does_not_reach_is_said_in_its_row() {
     let folder = tempfile::tempdir().unwrap();
     crystals(folder.path(), 1, 1);
@@ -88,7 +124,9 @@ fn a_hull_that_cannot_be_used_stops_the_run_before_work() {
     let folder = tempfile::tempdir().unwrap();
     crystals(folder.path(), 1, 1);
     fs::write(folder.path().join("entries.csv"), "material_id,composition,energy\nsodium,Na1,-1.3\n").unwrap();
-    let wrong: [(&[&str], &str); 5] = [
+    fs::write(folder.path().join("empty.csv"), "").unwrap();
+    let wrong: [(&[&str], &str); 6] = [
+        (&["--reference", "empty.csv"], "no element has one"),
         (&["--hull", "nowhere.csv"], "nowhere.csv"),
         (&["--hull", "entries.csv,energy=mace_ev"], "mace_ev"),
         (&["--hull", "orb:entries.csv"], "no potential is called `orb`; there are lennard-jones"),

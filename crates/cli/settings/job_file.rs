@@ -77,6 +77,8 @@ impl JobFile {
         self.what.cifs.iter_mut().for_each(here);
         self.what.root.iter_mut().for_each(here);
         self.how.cache.iter_mut().for_each(here);
+        self.what.hull.iter_mut().for_each(|hull| hull.start_from(folder));
+        self.what.reference.iter_mut().for_each(|reference| reference.start_from(folder));
         self.potentials.iter_mut().for_each(|potential| potential.start_from(folder));
     }
 }

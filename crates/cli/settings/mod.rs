@@ -1,8 +1,9 @@
 //! Settings: what they are, where they are said, what is decided from it.
 //!
-//! Module order: `list` ← `job_file` ← `resolve`; `args` and `upstream` beside this folder stand between the last two.
+//! Module order: `list` ← `job_file`, `calculation` ← `resolve`; `args` and `upstream` beside this folder stand between the last two.
 //! `document` compares the list with `docs/commands.md`.
 
+mod calculation;
 #[cfg(test)]
 mod document;
 mod job_file;

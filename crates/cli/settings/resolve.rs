@@ -1,6 +1,7 @@
 //! What was decided, from all that was said: built-in values < job file < environment < flags.
 //! (clap already lets flags win over the environment.)
 
+use super::calculation;
 use super::job_file::{JobFile, is_yaml};
 use super::list::{How, What, Where};
 use crate::args::{BenchArgs, PlanArgs, PresetArgs, RunArgs, VerifyArgs};
@@ -8,9 +9,9 @@ use crate::error::CommandError;
 use crate::potentials::{Chosen, Common, Named, choose, complete_from};
 use crate::stability::stability;
 use crate::upstream;
-use crate::values::{CalculationName, Workers};
+use crate::values::Workers;
 use mlip_atoms::{EngineKind, Frame, Precision};
-use mlip_calculations::{CalculationConfig, CellMotion, Embeddings, EnergyVolume, Method, Relaxation};
+use mlip_calculations::{CalculationConfig, Embeddings};
 use mlip_driver::Resources;
 use mlip_inputs::{Blocks, Enumeration, Source};
 use mlip_run::{ChosenPotential, NewRun, RunInputs};
@@ -135,61 +136,6 @@ fn choose_potentials(what: &What, job: &JobFile) -> Result<Vec<Chosen>, CommandE
     choose(&named, precision, engine)
 }
 
-/// What is done with each structure.
-fn calculation(what: &What) -> Result<CalculationConfig, CommandError> {
-    let named = match (what.relax, what.calculation) {
-        (Some(true), None | Some(CalculationName::Relaxation)) => CalculationName::Relaxation,
-        (Some(true), Some(_)) => {
-            return Err(CommandError::new("--relax and another --calculation").hint("leave out one of them").usage());
-        }
-        // Against a job file that relaxes.
-        (Some(false), Some(CalculationName::Relaxation)) => CalculationName::SinglePoint,
-        (_, named) => named.unwrap_or(CalculationName::SinglePoint),
-    };
-    let volumes = volumes(what);
-    let relaxation = relaxation(what);
-    if volumes != EnergyVolume::default() && named != CalculationName::EnergyVolume {
-        return Err(CommandError::new("volumes are settings of another calculation")
-            .hint("add --calculation energy-volume, or leave out --volume-points and --volume-range")
-            .usage());
-    }
-    if relaxation != Relaxation::default() && named != CalculationName::Relaxation && what.relax != Some(false) {
-        return Err(CommandError::new("optimizer, cell, pressure, fmax and max-steps are settings of relaxations")
-            .hint("add --relax, or leave them out (of a configuration: --relax=false)")
-            .usage());
-    }
-    match named {
-        CalculationName::SinglePoint => Ok(CalculationConfig::SinglePoint),
-        CalculationName::EnergyVolume => {
-            volumes.validate().map_err(|error| CommandError::from_error(&error).usage())?;
-            Ok(CalculationConfig::EnergyVolume(volumes))
-        }
-        CalculationName::Relaxation => {
-            relaxation.validate().map_err(|error| CommandError::from_error(&error).usage())?;
-            Ok(CalculationConfig::Relaxation(relaxation))
-        }
-    }
-}
-
-fn volumes(what: &What) -> EnergyVolume {
-    let defaults = EnergyVolume::default();
-    EnergyVolume {
-        points: what.volume_points.unwrap_or(defaults.points),
-        range: what.volume_range.unwrap_or(defaults.range),
-    }
-}
-
-fn relaxation(what: &What) -> Relaxation {
-    let preset = what.relax_preset.map(Relaxation::from).unwrap_or_default();
-    Relaxation {
-        optimizer: what.optimizer.map_or(preset.optimizer, Method::from),
-        cell: what.cell.map_or(preset.cell, CellMotion::from),
-        pressure: what.pressure.unwrap_or(preset.pressure),
-        fmax: what.fmax.unwrap_or(preset.fmax),
-        max_steps: what.max_steps.unwrap_or(preset.max_steps),
-    }
-}
-
 /// `runs/NAME`.
 fn run_folder(name: &str) -> Result<PathBuf, CommandError> {
     if name.is_empty() || name == ".." || name == "." || name.contains('/') {
@@ -234,11 +180,11 @@ impl Settings {
     ) -> Result<Self, CommandError> {
         let (job, notes) = job_file(job, preset)?;
         let potentials = choose_potentials(what, &job)?;
-        let what = what.clone().over(job.what);
+        let what = what.clone().over(calculation::under(job.what, what));
         let how = how.clone().over(job.how);
         let mut resources = Resources::default();
         overlay(&mut resources, &how);
-        let calculation = calculation(&what)?;
+        let calculation = calculation::of(&what)?;
         Ok(Self {
             sources: what.cifs,
             notes,
@@ -371,19 +317,5 @@ mod tests {
         let args = RunArgs { job: Some("x.cif".into()), ..RunArgs::default() };
         let message = format!("{:?}", Settings::of_run(&args).unwrap_err());
         assert!(message.contains("mlip-batch run --cifs x.cif"), "{message}");
-    }
-
-    #[test]
-    fn volumes_belong_to_their_calculation() {
-        let of = |calculation, points| {
-            let what = What { calculation, volume_points: points, ..What::default() };
-            Settings::of_run(&RunArgs { what, ..RunArgs::default() }).map(|settings| settings.calculation)
-        };
-        let volumes = Some(CalculationName::EnergyVolume);
-        assert_eq!(of(None, None).unwrap(), CalculationConfig::SinglePoint);
-        let expected = CalculationConfig::EnergyVolume(EnergyVolume { points: 9, ..EnergyVolume::default() });
-        assert_eq!(of(volumes, Some(9)).unwrap(), expected);
-        assert!(format!("{:?}", of(volumes, Some(8)).unwrap_err()).contains("an odd number from 5 to 101"));
-        assert!(format!("{:?}", of(None, Some(9)).unwrap_err()).contains("add --calculation energy-volume"));
     }
 }

@@ -4,7 +4,7 @@ use super::keys::Config;
 use crate::potentials::Named;
 use crate::settings::{How, JobFile, What};
 use crate::stability::ReferenceName;
-use crate::values::RelaxPreset;
+use crate::values::{RelaxPreset, Seconds};
 use mlip_models::registry;
 use mlip_store::report::ReferenceSource;
 
@@ -24,9 +24,16 @@ impl Config {
             let task = task.filter(|_| has("task")).map(|task| ("task".to_owned(), task));
             Named::new(name, file, task.into_iter().collect())
         });
-        let potentials = potentials.collect();
+        let potentials: Vec<Named> = potentials.collect();
+        // Upstream's limit is for all that one potential does with a structure; here the structure has one for all of them.
+        let n_potentials = potentials.len() as f64;
+        let structure_timeout = preprocessor
+            .timeout
+            .filter(|_| preprocessor.relax_structures)
+            .map(|Seconds(limit)| Seconds(limit * n_potentials));
         let how = How {
             timeout: preprocessor.timeout,
+            structure_timeout,
             structure_workers: preprocessor.n_jobs,
             max_mlip_workers: preprocessor.max_mlip_workers,
             parallel_mlips: preprocessor.parallel_mlips.or(self.performance_config.enable_parallel_mlips),

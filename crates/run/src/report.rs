@@ -19,17 +19,16 @@ pub struct RunReport {
 }
 
 /// Writes the tables of a run as far as it is, as `.csv.zst` if that is asked for now or was before. `stability`, with
-/// paths from the current folder, takes the place of what the run was begun with.
+/// paths from the current folder, takes the place of what the run was begun with, reference energies and
+/// hulls each for themselves.
 ///
 /// # Errors
 /// When there is no run in the folder, or its journals cannot be read.
 pub fn report(run_dir: &Path, compress: bool, stability: &StabilitySources) -> Result<RunReport, Error> {
     let mut config = read_config(run_dir)?;
     config.resources.compress |= compress;
-    if stability.is_asked_for() {
-        config.stability =
-            ready(stability, &std::env::current_dir().map_err(Error::io("find", Path::new(".")))?, &config.physics)?;
-    }
+    let here = std::env::current_dir().map_err(Error::io("find", Path::new(".")))?;
+    config.stability = ready(&stability.over(&config.stability), &here, &config.physics)?;
     let run = run_id(&config)?;
     let manifest = read_manifest(run_dir)?;
     let is_going_on = RunLock::holder(run_dir)?.is_some();

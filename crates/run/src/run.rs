@@ -173,6 +173,7 @@ impl Run {
         }
         let potentials = load_configured(&config.physics)?;
         let physics = config.physics.clone();
+        config.stability = ready(&config.stability, &run_dir, &physics)?;
         Self::go_on(run_dir, config, potentials, physics, options)
     }
 
@@ -196,9 +197,7 @@ impl Run {
                 return Err(Error::OtherInputs { difference });
             }
         }
-        if new.stability.is_asked_for() {
-            config.stability = ready(&new.stability, &new.folder, &physics)?;
-        }
+        config.stability = ready(&new.stability.over(&config.stability), &new.folder, &physics)?;
         config.resources = new.resources;
         Self::go_on(new.run_dir, config, potentials, physics, options)
     }

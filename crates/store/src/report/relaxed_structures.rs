@@ -62,9 +62,22 @@ fn frame(text: &mut String, id: &str, species: &[Species], label: &str, relaxed:
     Ok(())
 }
 
-/// A value with quotes around it; backslashes before what would end it.
+/// A value with quotes around it; backslashes before what would end it. What ASE would take for numbers, a truth value or
+/// JSON is written as the text that it is, in the form that ASE has for that: `_JSON "0012"`.
 fn quoted(value: &str) -> String {
-    format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
+    let words = || value.split([' ', '\t', ',']).filter(|word| !word.is_empty());
+    let is_number =
+        words().all(|word| word.trim_start_matches(['-', '+']).starts_with(|c: char| c.is_ascii_digit() || c == '.'));
+    let is_truth = words().all(|word| ["t", "f", "true", "false"].contains(&word.to_lowercase().as_str()));
+    let is_other = value.starts_with("_JSON") || value.contains(char::is_control);
+    let json;
+    let value = if is_number || is_truth || is_other {
+        json = format!("_JSON {}", serde_json::Value::from(value));
+        json.as_str()
+    } else {
+        value
+    };
+    format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 #[cfg(test)]
@@ -98,5 +111,9 @@ mod tests {
                         structure_id=\"a \\\"b\\\"\" potential=\"mine\" energy=-1.5 converged=F ended=steps steps=3 \
                         fmax=0.25\nNa 0.0 0.0 0.0\nCl 1.25 1.0 0.5\n";
         assert_eq!(text, expected);
+        assert_eq!(quoted("0012"), r#""_JSON \"0012\"""#);
+        assert_eq!(quoted("T"), r#""_JSON \"T\"""#);
+        assert_eq!(quoted("mp-12"), r#""mp-12""#);
+        assert_eq!(quoted("a\nb"), r#""_JSON \"a\\nb\"""#);
     }
 }

@@ -20,7 +20,8 @@ pub struct Provenance {
     pub frame: String,
 }
 
-/// What became of the entries of a run.
+/// What became of the entries of a run. It also travels between ranks, in a form without names of fields: none may be left
+/// out.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ReportCounts {
     /// Entries of the input list.
@@ -47,16 +48,11 @@ pub struct ReportCounts {
     #[serde(default)]
     pub charges_unused: u64,
     /// Relaxations by how they ended.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default)]
     pub relaxations: BTreeMap<String, u64>,
     /// Results of which stability was asked for, and something could not be had.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     pub unmeasured: u64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
 }
 
 impl ReportCounts {

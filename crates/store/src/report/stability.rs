@@ -48,6 +48,15 @@ impl StabilitySources {
         self.reference.is_some() || !self.hulls.is_empty()
     }
 
+    /// These, and where one of both is not named, that of `lower`.
+    #[must_use]
+    pub fn over(&self, lower: &Self) -> Self {
+        Self {
+            reference: self.reference.clone().or_else(|| lower.reference.clone()),
+            hulls: if self.hulls.is_empty() { lower.hulls.clone() } else { self.hulls.clone() },
+        }
+    }
+
     /// Finds out what is wrong with them without reading millions of entries.
     ///
     /// # Errors
@@ -73,7 +82,11 @@ impl StabilitySources {
             Some(ReferenceSource::Genbench) => ReferenceEnergies::genbench(),
             Some(ReferenceSource::File(file)) => ReferenceEnergies::read(file),
         };
-        read.map(Some).map_err(|error| failed("the reference energies", error))
+        let read = read.map_err(|error| failed("the reference energies", error))?;
+        if read.elements().is_empty() {
+            return Err(failed("the reference energies", "no element has one"));
+        }
+        Ok(Some(read))
     }
 
     /// The table of a potential.

@@ -85,6 +85,7 @@ impl ReportWriter {
         let tables = self.tables.into_iter().chain([self.memory]);
         let mut files = tables.map(TableFile::commit).collect::<Result<Vec<_>, _>>()?;
         files.extend(self.arrays.into_iter().map(ArrayFile::commit).collect::<Result<Vec<_>, _>>()?);
+        remove_left_over(&self.folder, &files)?;
         if self.plan.has_curves() {
             files.extend(draw_curves(&self.plan, &files, &self.folder)?);
         }
@@ -92,6 +93,20 @@ impl ReportWriter {
         files.push(self.folder.join("run.json"));
         Ok(WrittenReport { counts: self.counts, first_failure: self.first_failure, files })
     }
+}
+
+/// What an earlier report of this run wrote, and this one did not.
+fn remove_left_over(folder: &Path, files: &[PathBuf]) -> Result<(), StoreError> {
+    let names = ["stability.csv", "stability.csv.zst"].map(|name| folder.join(name));
+    for path in names.into_iter().filter(|path| !files.contains(path)) {
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(StoreError::io("remove", &path)(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Draws the first curves from the table that holds them.
