@@ -1,6 +1,6 @@
 //! Embeddings as arrays for NumPy, with the tables that name their rows.
 
-use crate::support::{crystals, run, said};
+use crate::support::{Table, crystals, run, said};
 use std::fs;
 use std::path::Path;
 
@@ -17,11 +17,6 @@ fn array(path: &Path) -> (Vec<usize>, Vec<f64>) {
     (shape, numbers.collect())
 }
 
-fn rows(path: &Path) -> Vec<Vec<String>> {
-    let mut reader = csv::Reader::from_path(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect()
-}
-
 #[test]
 fn embeddings_of_structures_are_means_over_their_atoms() {
     let folder = tempfile::tempdir().unwrap();
@@ -35,19 +30,21 @@ fn embeddings_of_structures_are_means_over_their_atoms() {
     let (shape, graph) = array(&report("graph", "graph_embeddings.chgnet.npy"));
     // Five crystals and a twin of one; what is broken has no row.
     assert_eq!(shape, [6, 64]);
-    let index = rows(&report("graph", "graph_embeddings.chgnet.csv"));
-    let energies = rows(&report("graph", "energies.csv"));
-    let computed: Vec<&String> = energies.iter().filter(|row| row[6] == "ok").map(|row| &row[0]).collect();
-    assert_eq!(index.iter().map(|row| &row[0]).collect::<Vec<_>>(), computed);
+    let index = Table::read(&report("graph", "graph_embeddings.chgnet.csv"));
+    let energies = Table::read(&report("graph", "energies.csv"));
+    let ids = energies.column("structure_id");
+    let computed: Vec<&str> = energies.places("status", "ok").into_iter().map(|place| ids[place]).collect();
+    assert_eq!(index.column("structure_id"), computed);
     assert!(!report("graph", "node_embeddings.chgnet.npy").exists());
 
     let (shape, node) = array(&report("node", "node_embeddings.chgnet.npy"));
-    let sites = rows(&report("node", "node_embeddings.chgnet.csv"));
-    assert_eq!(shape, [sites.len(), 64]);
+    let sites = Table::read(&report("node", "node_embeddings.chgnet.csv"));
+    assert_eq!(shape, [sites.rows.len(), 64]);
     assert_eq!(array(&report("node", "graph_embeddings.chgnet.npy")).1, graph);
-    for (structure, mean) in index.iter().zip(graph.chunks_exact(64)) {
-        let own: Vec<usize> = (0..sites.len()).filter(|row| sites[*row][0] == structure[0]).collect();
-        assert_eq!(own.len().to_string(), structure[2]);
+    let structures = index.column("structure_id").into_iter().zip(index.column("n_atoms"));
+    for ((id, n_atoms), mean) in structures.zip(graph.chunks_exact(64)) {
+        let own = sites.places("structure_id", id);
+        assert_eq!(own.len().to_string(), n_atoms);
         for (column, mean) in mean.iter().enumerate() {
             let sum: f64 = own.iter().map(|row| node[row * 64 + column]).sum();
             assert!((sum / own.len() as f64 - mean).abs() < 1e-12);

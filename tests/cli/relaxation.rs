@@ -1,28 +1,9 @@
 //! Relaxations: what is asked for, and what the tables say of it.
 
-use crate::support::{crystals, program, rock_salt, run, said};
+use crate::support::{Table, crystals, number, program, rock_salt, run, said};
 use std::fs;
-use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
-
-fn rows(path: &Path) -> Vec<Vec<String>> {
-    let mut reader = csv::Reader::from_path(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let heading = reader.headers().unwrap().iter().map(str::to_owned).collect();
-    std::iter::once(heading)
-        .chain(reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()))
-        .collect()
-}
-
-/// A column, without its heading.
-fn column<'a>(rows: &'a [Vec<String>], name: &str) -> Vec<&'a str> {
-    let place = rows[0].iter().position(|heading| heading == name).unwrap_or_else(|| panic!("{name} in {:?}", rows[0]));
-    rows[1..].iter().map(|row| row[place].as_str()).collect()
-}
-
-fn number(text: &str) -> f64 {
-    text.parse().unwrap_or_else(|_| panic!("`{text}` is no number"))
-}
 
 const CHGNET: [&str; 6] = ["run", "--cifs", "cifs", "--model", "chgnet", "--relax"];
 
@@ -37,26 +18,27 @@ fn structures_are_relaxed_and_every_end_is_shown() {
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     assert!(said(&output).contains("relaxations: 4 converged"), "{}", said(&output));
     let report = folder.path().join("RUN/report");
-    let (relaxation, energies) = (rows(&report.join("relaxation.csv")), rows(&report.join("energies.csv")));
-    let done: Vec<usize> = (0..relaxation.len() - 1).filter(|k| column(&relaxation, "status")[*k] == "ok").collect();
+    let (relaxation, energies) =
+        (Table::read(&report.join("relaxation.csv")), Table::read(&report.join("energies.csv")));
+    let done = relaxation.places("status", "ok");
     assert_eq!(done.len(), 4, "three crystals and a twin");
     for &k in &done {
-        let of = |name| column(&relaxation, name)[k];
+        let of = |name| relaxation.column(name)[k];
         assert_eq!((of("converged"), of("ended"), of("message")), ("true", "converged", ""));
         assert!(number(of("fmax_final_ev_per_a")) < 0.02 && number(of("steps")) > 1.0);
         assert!(number(of("energy_final_ev")) < number(of("energy_initial_ev")));
         assert_ne!(of("volume_final_a3"), of("volume_initial_a3"));
         // What the other tables say is about the structure as it was read.
-        assert_eq!(column(&energies, "energy_ev")[k], of("energy_initial_ev"));
+        assert_eq!(energies.column("energy_ev")[k], of("energy_initial_ev"));
         let above = number(of("relaxed_e_above_hull_ev_per_atom"));
         assert!((above - (number(of("energy_final_per_atom_ev")) + 3.4)).abs() < 1e-12);
     }
-    let ensemble = rows(&report.join("ensemble.csv"));
+    let ensemble = Table::read(&report.join("ensemble.csv"));
     for (name, other) in [("energy", "energy_final_ev"), ("rmse", "relaxation_rmse_a")] {
-        let value = column(&ensemble, &format!("relaxation_{name}_chgnet"))[done[0]];
-        assert_eq!(value, column(&relaxation, other)[done[0]]);
+        let value = ensemble.column(&format!("relaxation_{name}_chgnet"))[done[0]];
+        assert_eq!(value, relaxation.column(other)[done[0]]);
     }
-    assert_eq!(column(&ensemble, "relaxation_ended_chgnet")[done[0]], "converged");
+    assert_eq!(ensemble.column("relaxation_ended_chgnet")[done[0]], "converged");
     let structures = fs::read_to_string(report.join("relaxed.chgnet.extxyz")).unwrap();
     assert_eq!(structures.lines().filter(|line| line.starts_with("Lattice=")).count(), 4);
 
@@ -64,13 +46,13 @@ fn structures_are_relaxed_and_every_end_is_shown() {
     let again = ["run", "--cifs", "RUN/report/relaxed.chgnet.extxyz", "--model", "chgnet", "--relax", "--out", "AGAIN"];
     let output = run(&again, folder.path());
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    let again = rows(&folder.path().join("AGAIN/report/relaxation.csv"));
-    assert_eq!(column(&again, "steps"), ["0"; 4]);
+    let again = Table::read(&folder.path().join("AGAIN/report/relaxation.csv"));
+    assert_eq!(again.column("steps"), ["0"; 4]);
 
     let few = ["--cell", "fixed", "--max-steps", "1", "--fmax", "1e-6", "--out", "FEW"];
     assert_eq!(run(&[&CHGNET[..], &few].concat(), folder.path()).status.code(), Some(0));
-    let few = rows(&folder.path().join("FEW/report/relaxation.csv"));
-    let of = |name| column(&few, name)[done[0]];
+    let few = Table::read(&folder.path().join("FEW/report/relaxation.csv"));
+    let of = |name| few.column(name)[done[0]];
     assert_eq!((of("converged"), of("ended"), of("steps"), of("volume_change")), ("false", "steps", "1", "0.0"));
 }
 

@@ -1,22 +1,7 @@
 //! Formation energies and energies above the hull beside the energies of a run.
 
-use crate::support::{crystals, run, said};
+use crate::support::{Table, crystals, number, run, said};
 use std::fs;
-use std::path::Path;
-
-fn rows(path: &Path) -> Vec<Vec<String>> {
-    let mut reader = csv::Reader::from_path(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let heading = reader.headers().unwrap().iter().map(str::to_owned).collect();
-    std::iter::once(heading)
-        .chain(reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()))
-        .collect()
-}
-
-/// A column, without its heading.
-fn column<'a>(rows: &'a [Vec<String>], name: &str) -> Vec<&'a str> {
-    let place = rows[0].iter().position(|heading| heading == name).unwrap_or_else(|| panic!("{name} in {:?}", rows[0]));
-    rows[1..].iter().map(|row| row[place].as_str()).collect()
-}
 
 const MODELS: [&str; 4] = ["--model", "lennard-jones", "--model", "chgnet"];
 
@@ -32,12 +17,11 @@ fn results_are_measured_by_hulls_and_reference_energies() {
     let output = run(&[&["run"], &MODELS[..], &hulls[..], &out[..]].concat(), folder.path());
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     let report = folder.path().join("RUN/report");
-    let stability = rows(&report.join("stability.csv"));
-    let number = |text: &str| text.parse::<f64>().unwrap_or_else(|_| panic!("`{text}`"));
-    let computed: Vec<usize> = (0..stability.len() - 1).filter(|k| column(&stability, "status")[*k] == "ok").collect();
+    let stability = Table::read(&report.join("stability.csv"));
+    let computed = stability.places("status", "ok");
     assert_eq!(computed.len(), 8, "three crystals and a twin, two potentials");
     for k in computed {
-        let of = |name| column(&stability, name)[k];
+        let of = |name| stability.column(name)[k];
         // Per atom, of the compound.
         let on_the_hull = if of("potential") == "chgnet" { -3.3 } else { -3.4 };
         let energy = number(of("energy_per_atom_ev"));
@@ -46,10 +30,10 @@ fn results_are_measured_by_hulls_and_reference_energies() {
         assert!(of("decomposition").contains("(salt)"), "{}", of("decomposition"));
         assert_eq!(of("error"), "");
     }
-    let ensemble = rows(&report.join("ensemble.csv"));
-    let both = column(&ensemble, "energy_n_mlips").iter().position(|n| *n == "2").unwrap();
+    let ensemble = Table::read(&report.join("ensemble.csv"));
+    let both = ensemble.places("energy_n_mlips", "2")[0];
     for quantity in ["formation_energy", "e_above_hull"] {
-        let one = |what: &str| number(column(&ensemble, &format!("{quantity}_{what}"))[both]);
+        let one = |what: &str| number(ensemble.column(&format!("{quantity}_{what}"))[both]);
         assert!((0.5 * (one("lennard-jones") + one("chgnet")) - one("mean")).abs() < 1e-12);
         assert_eq!(one("n_mlips"), 2.0);
     }
@@ -82,9 +66,9 @@ fn a_report_keeps_what_is_not_named_and_leaves_nothing_of_another() {
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     let report = folder.path().join("RUN/report");
     let formation = || {
-        let table = rows(&report.join("stability.csv"));
-        let k = column(&table, "status").iter().position(|status| *status == "ok").unwrap();
-        column(&table, "formation_energy_ev_per_atom")[k].to_owned()
+        let table = Table::read(&report.join("stability.csv"));
+        let k = table.places("status", "ok")[0];
+        table.column("formation_energy_ev_per_atom")[k].to_owned()
     };
     let by_reference = formation();
     let output = run(&["report", "RUN", "--hull", "jobs/entries.csv"], folder.path());
@@ -112,11 +96,11 @@ fn what_a_hull_does_not_reach_is_said_in_its_row() {
     let output = run(&flags, folder.path());
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     assert!(said(&output).contains("2 results lack a formation energy or"), "{}", said(&output));
-    let stability = rows(&folder.path().join("RUN/report/stability.csv"));
-    let k = column(&stability, "status").iter().position(|status| *status == "ok").unwrap();
-    assert_eq!(column(&stability, "e_above_hull_ev_per_atom")[k], "");
-    assert_ne!(column(&stability, "energy_per_atom_ev")[k], "");
-    assert!(column(&stability, "error")[k].contains("Cl"), "{}", column(&stability, "error")[k]);
+    let stability = Table::read(&folder.path().join("RUN/report/stability.csv"));
+    let k = stability.places("status", "ok")[0];
+    assert_eq!(stability.column("e_above_hull_ev_per_atom")[k], "");
+    assert_ne!(stability.column("energy_per_atom_ev")[k], "");
+    assert!(stability.column("error")[k].contains("Cl"), "{}", stability.column("error")[k]);
 }
 
 #[test]

@@ -129,3 +129,37 @@ impl History {
         assert!(odd.is_empty(), "tasks that did not end exactly once: {odd:?}");
     }
 }
+
+/// A table as its heading and rows.
+pub(crate) struct Table {
+    heading: Vec<String>,
+    /// Below the heading.
+    pub(crate) rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// Reads a CSV.
+    pub(crate) fn read(path: &Path) -> Self {
+        let mut reader = csv::Reader::from_path(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let heading = reader.headers().expect("a heading").iter().map(str::to_owned).collect();
+        let rows = reader.records().map(|row| row.expect("a row").iter().map(str::to_owned).collect());
+        Self { heading, rows: rows.collect() }
+    }
+
+    /// A column.
+    pub(crate) fn column(&self, name: &str) -> Vec<&str> {
+        let place = self.heading.iter().position(|heading| heading == name);
+        let place = place.unwrap_or_else(|| panic!("{name} is not among {:?}", self.heading));
+        self.rows.iter().map(|row| row[place].as_str()).collect()
+    }
+
+    /// Where a column has this value.
+    pub(crate) fn places(&self, name: &str, value: &str) -> Vec<usize> {
+        self.column(name).iter().enumerate().filter(|(_, found)| **found == value).map(|(place, _)| place).collect()
+    }
+}
+
+/// A number of a table.
+pub(crate) fn number(text: &str) -> f64 {
+    text.parse().unwrap_or_else(|_| panic!("`{text}` is no number"))
+}

@@ -252,7 +252,7 @@ impl<'a> Tables<'a> {
         if let Some((table, structures)) = &mut self.relaxations {
             let stability = stability.as_ref().map(|stability| stability.relaxed.as_slice());
             table.write(entry, &formula, potentials, stability)?;
-            structures.write(entry, &species, potentials);
+            structures.write(entry, potentials);
         }
         if let Some((points, states)) = &mut self.curves {
             points.write(entry, potentials)?;

@@ -1,11 +1,10 @@
 //! `energies.csv`: a row for each (structure, potential).
 
 use super::potential::LabeledPotential;
-use super::row::EntryRow;
+use super::row::{EntryRow, Status};
 use super::table::Rows;
-use crate::{EntryState, StoreError};
+use crate::StoreError;
 use mlip_atoms::Prediction;
-use mlip_calculations::Outcome;
 
 pub(super) const NAME: &str = "energies";
 
@@ -43,29 +42,13 @@ impl Energies {
         potentials: &[LabeledPotential],
     ) -> Result<(), StoreError> {
         for (position, potential) in potentials.iter().enumerate() {
-            let record = entry.record(position);
-            self.0.text(entry.id)?;
-            self.0.text(entry.path)?;
-            self.0.text(formula)?;
-            match entry.state {
-                Some(EntryState::Structure { n_atoms, .. }) => self.0.count(n_atoms)?,
-                _ => self.0.empty(1)?,
-            }
-            self.0.text(&potential.label)?;
+            self.0.head(entry, formula, &potential.label)?;
             self.0.text(&potential.id.weights())?;
-            match (entry.state, record.map(|fetched| &fetched.record.outcome)) {
-                (Some(EntryState::Failed(failure)), _) | (_, Some(Outcome::Failed(failure))) => {
-                    self.0.text(&failure.kind.to_string())?;
-                    self.0.empty(10)?;
-                }
-                (_, Some(Outcome::Done(computed))) => {
-                    self.0.text("ok")?;
-                    self.numbers(&computed.prediction, record.map_or(0, |fetched| fetched.record.species.len()))?;
-                }
-                (_, None) => {
-                    self.0.text("pending")?;
-                    self.0.empty(10)?;
-                }
+            let status = entry.status(position);
+            self.0.text(&status.to_string())?;
+            match status {
+                Status::Done(record, computed) => self.numbers(&computed.prediction, record.species.len())?,
+                _ => self.0.empty(10)?,
             }
             self.0.end_row()?;
         }

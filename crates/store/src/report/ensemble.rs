@@ -6,7 +6,7 @@ use super::row::EntryRow;
 use super::stability::{EntryStability, StabilityRow};
 use super::statistics::Statistics;
 use super::table::Rows;
-use crate::{EntryState, StoreError};
+use crate::StoreError;
 use mlip_calculations::Relaxed;
 
 pub(super) const NAME: &str = "ensemble";
@@ -58,9 +58,9 @@ impl Ensemble {
     ) -> Result<(), StoreError> {
         self.rows.text(entry.id)?;
         self.rows.text(formula)?;
-        match entry.state {
-            Some(EntryState::Structure { n_atoms, .. }) => self.rows.count(n_atoms)?,
-            _ => self.rows.empty(1)?,
+        match entry.n_atoms() {
+            Some(n_atoms) => self.rows.count(n_atoms)?,
+            None => self.rows.empty(1)?,
         }
         let predictions: Vec<_> = (0..potentials.len()).map(|position| entry.prediction(position)).collect();
         self.side_by_side(&predictions.iter().map(|found| Some((*found)?.energy)).collect::<Vec<_>>())?;

@@ -1,10 +1,11 @@
 //! `equation_of_state.csv`: a row for each (structure, potential), with the curve's minimum where it has one.
 
 use super::potential::LabeledPotential;
-use super::row::EntryRow;
+use super::row::{EntryRow, Status};
 use super::table::Rows;
-use crate::{EntryState, StoreError};
-use mlip_calculations::Outcome;
+use crate::StoreError;
+use mlip_atoms::units::GPA_PER_EV_PER_A3;
+use mlip_calculations::EnergyVolumeCurve;
 
 pub(super) const NAME: &str = "equation_of_state";
 
@@ -23,9 +24,6 @@ pub(super) const COLUMNS: [&str; 12] = [
     "residual_ev",
 ];
 
-/// One eV/Å^3, from the exact charge of the electron.
-const GPA: f64 = 160.217_663_4;
-
 pub(super) struct EquationOfStateTable(Rows);
 
 impl EquationOfStateTable {
@@ -43,33 +41,30 @@ impl EquationOfStateTable {
             for text in [entry.id, entry.path, formula, &potential.label] {
                 self.0.text(text)?;
             }
-            let outcome = entry.record(position).map(|fetched| &fetched.record.outcome);
-            match (entry.state, outcome, entry.curve(position)) {
-                (Some(EntryState::Failed(failure)), ..) | (_, Some(Outcome::Failed(failure)), _) => {
-                    self.0.text(&failure.kind.to_string())?;
-                    self.0.empty(7)?;
-                }
-                (_, Some(Outcome::Done(_)), Some((curve, _))) => {
-                    let state = curve.equation_of_state();
-                    // Energies were computed all the same: they are in `energy_volume.csv`.
-                    self.0.text(if state.is_some() { "ok" } else { "no_minimum" })?;
-                    let volume = curve.volumes.get(curve.volumes.len() / 2).copied();
-                    self.0.optional(volume)?;
-                    self.0.optional(state.map(|state| state.volume))?;
-                    self.0.optional(state.zip(volume).map(|(state, volume)| state.volume / volume - 1.0))?;
-                    self.0.optional(state.map(|state| state.energy))?;
-                    self.0.optional(state.map(|state| state.bulk_modulus * GPA))?;
-                    self.0.optional(state.map(|state| state.bulk_modulus_derivative))?;
-                    self.0.optional(state.map(|state| state.residual))?;
-                }
-                _ => {
-                    self.0.text("pending")?;
+            match (entry.status(position), entry.curve(position)) {
+                (Status::Done(..), Some((curve, _))) => self.curve(curve)?,
+                (status, _) => {
+                    self.0.text(&status.to_string())?;
                     self.0.empty(7)?;
                 }
             }
             self.0.end_row()?;
         }
         Ok(())
+    }
+
+    fn curve(&mut self, curve: &EnergyVolumeCurve) -> Result<(), StoreError> {
+        let state = curve.equation_of_state();
+        // Energies were computed all the same: they are in `energy_volume.csv`.
+        self.0.text(if state.is_some() { "ok" } else { "no_minimum" })?;
+        let volume = curve.volumes.get(curve.volumes.len() / 2).copied();
+        self.0.optional(volume)?;
+        self.0.optional(state.map(|state| state.volume))?;
+        self.0.optional(state.zip(volume).map(|(state, volume)| state.volume / volume - 1.0))?;
+        self.0.optional(state.map(|state| state.energy))?;
+        self.0.optional(state.map(|state| state.bulk_modulus * GPA_PER_EV_PER_A3))?;
+        self.0.optional(state.map(|state| state.bulk_modulus_derivative))?;
+        self.0.optional(state.map(|state| state.residual))
     }
 
     pub(super) fn finish(self) -> Result<Vec<u8>, StoreError> {

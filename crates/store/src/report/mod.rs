@@ -1,6 +1,6 @@
 //! The CSVs of a run.
 //!
-//! Module order: `potential` ← `row`, `table`, `statistics` ← `stability` ← `plan` ← one file per table, `curves`, `embeddings` ← `array_file`, `source` ← `batch` ← `run_json` ← `writer` ← `assemble`.
+//! Module order: `potential` ← `row` ← `table`, `statistics`, `stability` ← `plan` ← one file per table, `curves`, `embeddings` ← `array_file`, `source` ← `batch` ← `run_json` ← `writer` ← `assemble`.
 
 mod array_file;
 mod assemble;

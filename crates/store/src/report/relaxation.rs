@@ -4,8 +4,8 @@ use super::potential::LabeledPotential;
 use super::row::EntryRow;
 use super::stability::StabilityRow;
 use super::table::Rows;
-use crate::{EntryState, StoreError};
-use mlip_calculations::{Outcome, Relaxed};
+use crate::StoreError;
+use mlip_calculations::Relaxed;
 
 pub(super) const NAME: &str = "relaxation";
 
@@ -59,28 +59,11 @@ impl RelaxationTable {
         stability: Option<&[Option<StabilityRow>]>,
     ) -> Result<(), StoreError> {
         for (position, potential) in potentials.iter().enumerate() {
-            for text in [entry.id, entry.path, formula] {
-                self.0.text(text)?;
-            }
-            match entry.state {
-                Some(EntryState::Structure { n_atoms, .. }) => self.0.count(n_atoms)?,
-                _ => self.0.empty(1)?,
-            }
-            self.0.text(&potential.label)?;
-            let outcome = entry.record(position).map(|fetched| &fetched.record.outcome);
-            match (entry.state, outcome, entry.relaxed(position)) {
-                (Some(EntryState::Failed(failure)), ..) | (_, Some(Outcome::Failed(failure)), _) => {
-                    self.0.text(&failure.kind.to_string())?;
-                    self.0.empty(16)?;
-                }
-                (_, Some(Outcome::Done(_)), Some((relaxed, n_atoms))) => {
-                    self.0.text("ok")?;
-                    self.numbers(relaxed, n_atoms)?;
-                }
-                _ => {
-                    self.0.text("pending")?;
-                    self.0.empty(16)?;
-                }
+            self.0.head(entry, formula, &potential.label)?;
+            self.0.text(&entry.status(position).to_string())?;
+            match entry.relaxed(position) {
+                Some((relaxed, numbers)) => self.numbers(relaxed, numbers.len())?,
+                None => self.0.empty(16)?,
             }
             if let Some(rows) = stability {
                 let row = rows.get(position).and_then(Option::as_ref);

@@ -22,13 +22,11 @@ impl RelaxedStructures {
         Self(vec![String::new(); n_potentials])
     }
 
-    pub(super) fn write(&mut self, entry: &EntryRow<'_>, species: &[Species], potentials: &[LabeledPotential]) {
+    pub(super) fn write(&mut self, entry: &EntryRow<'_>, potentials: &[LabeledPotential]) {
         for (position, (text, potential)) in self.0.iter_mut().zip(potentials).enumerate() {
-            if let Some((relaxed, n_atoms)) = entry.relaxed(position)
-                && n_atoms == species.len()
-            {
+            if let Some((relaxed, numbers)) = entry.relaxed(position) {
                 // Writing into a string cannot fail.
-                let _ = frame(text, entry.id, species, &potential.label, relaxed);
+                let _ = frame(text, entry.id, numbers, &potential.label, relaxed);
             }
         }
     }
@@ -38,10 +36,10 @@ impl RelaxedStructures {
     }
 }
 
-fn frame(text: &mut String, id: &str, species: &[Species], label: &str, relaxed: &Relaxed) -> std::fmt::Result {
+fn frame(text: &mut String, id: &str, numbers: &[u8], label: &str, relaxed: &Relaxed) -> std::fmt::Result {
     let Relaxed { lattice, fractional, .. } = relaxed;
     let vectors: Vec<String> = lattice.iter().flatten().map(|component| format!("{component:?}")).collect();
-    writeln!(text, "{}", species.len())?;
+    writeln!(text, "{}", numbers.len())?;
     writeln!(
         text,
         "Lattice=\"{}\" Properties=species:S:1:pos:R:3 pbc=\"T T T\" structure_id={} potential={} energy={:?} \
@@ -55,9 +53,11 @@ fn frame(text: &mut String, id: &str, species: &[Species], label: &str, relaxed:
         relaxed.steps,
         relaxed.fmax
     )?;
-    for (species, x) in species.iter().zip(fractional) {
+    for (number, x) in numbers.iter().zip(fractional) {
+        // `X` is what ASE calls an atom of no element.
+        let symbol = Species::from_atomic_number(*number).map_or("X", Species::symbol);
         let at = |axis: usize| x[0] * lattice[0][axis] + x[1] * lattice[1][axis] + x[2] * lattice[2][axis];
-        writeln!(text, "{} {:?} {:?} {:?}", species.symbol(), at(0), at(1), at(2))?;
+        writeln!(text, "{symbol} {:?} {:?} {:?}", at(0), at(1), at(2))?;
     }
     Ok(())
 }
@@ -65,10 +65,10 @@ fn frame(text: &mut String, id: &str, species: &[Species], label: &str, relaxed:
 /// A value with quotes around it; backslashes before what would end it. What ASE would take for numbers, a truth value or
 /// JSON is written as the text that it is, in the form that ASE has for that: `_JSON "0012"`.
 fn quoted(value: &str) -> String {
-    let words = || value.split([' ', '\t', ',']).filter(|word| !word.is_empty());
-    let is_number =
-        words().all(|word| word.trim_start_matches(['-', '+']).starts_with(|c: char| c.is_ascii_digit() || c == '.'));
-    let is_truth = words().all(|word| ["t", "f", "true", "false"].contains(&word.to_lowercase().as_str()));
+    let words = || value.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty());
+    // Python reads `1_000`, `nan` and `Infinity` as numbers too.
+    let is_number = words().all(|word| word.replace('_', "").parse::<f64>().is_ok());
+    let is_truth = words().all(|word| ["T", "F", "true", "false", "True", "False", "TRUE", "FALSE"].contains(&word));
     let is_other = value.starts_with("_JSON") || value.contains(char::is_control);
     let json;
     let value = if is_number || is_truth || is_other {
@@ -104,14 +104,15 @@ mod tests {
             rmse: 0.0,
             rms_displacement: 0.0,
         };
-        let species: Vec<Species> = ["Na", "Cl"].iter().map(|symbol| Species::from_symbol(symbol).unwrap()).collect();
         let mut text = String::new();
-        frame(&mut text, "a \"b\"", &species, "mine", &relaxed).unwrap();
+        frame(&mut text, "a \"b\"", &[11, 17], "mine", &relaxed).unwrap();
         let expected = "2\nLattice=\"2.0 0.0 0.0 0.5 2.0 0.0 0.0 0.0 2.0\" Properties=species:S:1:pos:R:3 pbc=\"T T T\" \
                         structure_id=\"a \\\"b\\\"\" potential=\"mine\" energy=-1.5 converged=F ended=steps steps=3 \
                         fmax=0.25\nNa 0.0 0.0 0.0\nCl 1.25 1.0 0.5\n";
         assert_eq!(text, expected);
         assert_eq!(quoted("0012"), r#""_JSON \"0012\"""#);
+        assert_eq!(quoted("nan, 1_0"), r#""_JSON \"nan, 1_0\"""#);
+        assert_eq!(quoted("1abc"), r#""1abc""#);
         assert_eq!(quoted("T"), r#""_JSON \"T\"""#);
         assert_eq!(quoted("mp-12"), r#""mp-12""#);
         assert_eq!(quoted("a\nb"), r#""_JSON \"a\\nb\"""#);

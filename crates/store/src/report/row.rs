@@ -1,8 +1,9 @@
 //! An entry as the tables see it.
 
 use crate::{EntryState, Record};
-use mlip_atoms::Prediction;
+use mlip_atoms::{Failure, Prediction};
 use mlip_calculations::{Computed, Details, EnergyVolumeCurve, Outcome, Relaxed};
+use std::fmt;
 
 /// A record and where it was made.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +30,50 @@ pub(super) struct EntryRow<'a> {
     pub(super) records: &'a [Option<Fetched>],
 }
 
+/// What became of a structure with a potential.
+pub(super) enum Status<'a> {
+    /// There is a result.
+    Done(&'a Record, &'a Computed),
+    /// Nobody has come to it yet.
+    Pending,
+    /// It failed, or the entry could not be read.
+    Failed(&'a Failure),
+}
+
+impl fmt::Display for Status<'_> {
+    /// As it stands in tables.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done(..) => f.write_str("ok"),
+            Self::Pending => f.write_str("pending"),
+            Self::Failed(failure) => failure.kind.fmt(f),
+        }
+    }
+}
+
 impl EntryRow<'_> {
+    /// What became of it with a potential.
+    pub(super) fn status(&self, position: usize) -> Status<'_> {
+        if let Some(EntryState::Failed(failure)) = self.state {
+            return Status::Failed(failure);
+        }
+        match self.record(position).map(|fetched| &fetched.record) {
+            Some(record) => match &record.outcome {
+                Outcome::Done(computed) => Status::Done(record, computed),
+                Outcome::Failed(failure) => Status::Failed(failure),
+            },
+            None => Status::Pending,
+        }
+    }
+
+    /// Its atoms; an entry that is no structure has no number of them.
+    pub(super) fn n_atoms(&self) -> Option<u32> {
+        match self.state {
+            Some(EntryState::Structure { n_atoms, .. }) => Some(*n_atoms),
+            _ => None,
+        }
+    }
+
     /// The record of a potential; an entry that failed has none.
     pub(super) fn record(&self, position: usize) -> Option<&Fetched> {
         match self.state {
@@ -43,12 +87,11 @@ impl EntryRow<'_> {
         self.record(position)?.record.outcome.prediction()
     }
 
-    /// What a relaxation with a potential came to, and the number of atoms.
-    pub(super) fn relaxed(&self, position: usize) -> Option<(&Relaxed, usize)> {
-        let record = &self.record(position)?.record;
-        match &record.outcome {
-            Outcome::Done(Computed { details: Some(Details::Relaxation(relaxed)), .. }) => {
-                Some((relaxed, record.species.len()))
+    /// What a relaxation with a potential came to, and the atomic numbers of the sites.
+    pub(super) fn relaxed(&self, position: usize) -> Option<(&Relaxed, &[u8])> {
+        match self.status(position) {
+            Status::Done(record, Computed { details: Some(Details::Relaxation(relaxed)), .. }) => {
+                Some((relaxed, &record.species))
             }
             _ => None,
         }

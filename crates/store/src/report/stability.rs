@@ -65,11 +65,11 @@ impl StabilitySources {
         for (number, hull) in self.hulls.iter().enumerate() {
             if self.hulls.iter().take(number).any(|other| other.label == hull.label) {
                 let of = hull.label.as_deref().map_or("all potentials".into(), |label| format!("`{label}`"));
-                return Err(failed("--hull", format!("two tables are named for {of}")));
+                return Err(failed("the hulls", format!("two tables are named for {of}")));
             }
             if let Some(label) = hull.label.as_deref().filter(|label| !labels.contains(label)) {
                 let known = labels.join(", ");
-                return Err(failed("--hull", format!("no potential is called `{label}`; there are {known}")));
+                return Err(failed("the hulls", format!("no potential is called `{label}`; there are {known}")));
             }
             TableReader::open(&hull.file, &hull.energy).map_err(|error| failed("the hull", error))?;
         }

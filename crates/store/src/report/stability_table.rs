@@ -1,11 +1,10 @@
 //! `stability.csv`: a row for each (structure, potential), where a hull or reference energies are named.
 
 use super::potential::LabeledPotential;
-use super::row::EntryRow;
+use super::row::{EntryRow, Status};
 use super::stability::StabilityRow;
 use super::table::Rows;
-use crate::{EntryState, StoreError};
-use mlip_calculations::Outcome;
+use crate::StoreError;
 
 pub(super) const NAME: &str = "stability";
 
@@ -38,26 +37,12 @@ impl StabilityTable {
         stability: &[Option<StabilityRow>],
     ) -> Result<(), StoreError> {
         for (position, potential) in potentials.iter().enumerate() {
-            let record = entry.record(position).map(|fetched| &fetched.record);
-            self.0.text(entry.id)?;
-            self.0.text(entry.path)?;
-            self.0.text(formula)?;
-            match entry.state {
-                Some(EntryState::Structure { n_atoms, .. }) => self.0.count(n_atoms)?,
-                _ => self.0.empty(1)?,
-            }
-            self.0.text(&potential.label)?;
-            match (entry.state, record.map(|record| &record.outcome)) {
-                (Some(EntryState::Failed(failure)), _) | (_, Some(Outcome::Failed(failure))) => {
-                    self.0.text(&failure.kind.to_string())?;
-                }
-                (_, Some(Outcome::Done(_))) => self.0.text("ok")?,
-                (_, None) => self.0.text("pending")?,
-            }
-            match (stability.get(position), record) {
-                (Some(Some(row)), Some(record)) => {
-                    let energy = entry.prediction(position).map(|found| found.energy / record.species.len() as f64);
-                    self.0.optional(energy)?;
+            self.0.head(entry, formula, &potential.label)?;
+            let status = entry.status(position);
+            self.0.text(&status.to_string())?;
+            match (stability.get(position), status) {
+                (Some(Some(row)), Status::Done(record, computed)) => {
+                    self.0.float(computed.prediction.energy / record.species.len() as f64)?;
                     self.0.optional(row.formation_energy)?;
                     self.0.optional(row.above.as_ref().map(|above| above.energy))?;
                     self.0.text(&row.above.as_ref().map(ToString::to_string).unwrap_or_default())?;

@@ -1,5 +1,6 @@
 //! Rows of a CSV in memory, and the file that they go into.
 
+use super::row::EntryRow;
 use crate::{AtomicFile, StoreError};
 use std::fmt::{Display, Write as _};
 use std::fs::File;
@@ -71,6 +72,18 @@ impl Rows {
         // Formatting numbers into a string cannot fail.
         let _ = self.text.write_fmt(arguments);
         self.writer.write_field(&self.text).map_err(|source| self.fail(source))
+    }
+
+    /// What begins the row of a structure with a potential: id, path, formula, number of atoms, label.
+    pub(super) fn head(&mut self, entry: &EntryRow<'_>, formula: &str, label: &str) -> Result<(), StoreError> {
+        for text in [entry.id, entry.path, formula] {
+            self.text(text)?;
+        }
+        match entry.n_atoms() {
+            Some(n_atoms) => self.count(n_atoms)?,
+            None => self.empty(1)?,
+        }
+        self.text(label)
     }
 
     pub(super) fn end_row(&mut self) -> Result<(), StoreError> {

@@ -95,7 +95,8 @@ impl ReportWriter {
     }
 }
 
-/// What an earlier report of this run wrote, and this one did not.
+/// What an earlier report of this run wrote, and this one did not. Only stability can be asked for in one report and not in
+/// another: what other files there are is decided when a run begins.
 fn remove_left_over(folder: &Path, files: &[PathBuf]) -> Result<(), StoreError> {
     let names = ["stability.csv", "stability.csv.zst"].map(|name| folder.join(name));
     for path in names.into_iter().filter(|path| !files.contains(path)) {
