@@ -13,7 +13,7 @@ pub enum Ended {
     Steps,
     /// An evaluation was over its time.
     Timeout,
-    /// An evaluation failed otherwise.
+    /// An evaluation failed otherwise: no memory, a device, a defect.
     EvaluationFailed,
     /// An evaluation, or the next point, was not finite.
     NotFinite,
@@ -27,6 +27,8 @@ pub enum Ended {
     Overlapping,
     /// The optimizer found no way down.
     LineSearchFailed,
+    /// The potential is not defined for what the structure became: an atom without neighbors, too many of them.
+    Undefined,
 }
 
 impl Ended {
@@ -48,6 +50,7 @@ impl Ended {
             Self::Exploded => "exploded",
             Self::Overlapping => "overlapping",
             Self::LineSearchFailed => "line_search_failed",
+            Self::Undefined => "undefined",
         }
     }
 }

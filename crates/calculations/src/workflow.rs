@@ -13,6 +13,11 @@ pub trait Calculation: Send + Sync {
     /// Evaluations that one structure takes, expected: what costs are predicted by.
     fn expected_evaluations(&self) -> f64;
 
+    /// Memory that one structure of this many atoms takes beside its evaluations, at most, bytes.
+    fn working_bytes(&self, _n_atoms: usize) -> u64 {
+        0
+    }
+
     /// Begins with a structure.
     fn start(&self, structure: Arc<Structure>) -> Box<dyn Workflow>;
 }

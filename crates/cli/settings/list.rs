@@ -200,8 +200,8 @@ settings! {
         /// Give up an evaluation after this time [default: never]
         #[arg(long, value_name = "SECONDS", env = "MLIP_TIMEOUT")]
         timeout: Option<Seconds>,
-        /// Give up a structure, all its potentials together, after this time; that of earlier attempts on what they did not
-        /// finish counts [default: never]
+        /// Give up a structure, all its potentials together, this long after it was begun, waiting for memory and for
+        /// others included; of earlier attempts the time of evaluations whose answers are used counts [default: never]
         #[arg(long, value_name = "SECONDS", env = "MLIP_STRUCTURE_TIMEOUT")]
         structure_timeout: Option<Seconds>,
         /// Memory of each rank, weights included: 4G, 500M, 4GiB, a bare number is MB [default: that of job or machine /

@@ -191,7 +191,8 @@ impl Batches {
         if prepared.demand.host_bytes > 0 {
             needed = prepared.demand.host_bytes;
         }
-        let needed = needed + for_threads(needed, self.threads.number());
+        let of_workflow = shared.evaluator.calculation.working_bytes(task.structure.structure.n_atoms());
+        let needed = (needed + for_threads(needed, self.threads.number())).saturating_add(of_workflow);
         if needed > gate.limit() {
             return Ok(Readiness::Answered(too_large(needed)));
         }

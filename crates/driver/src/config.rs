@@ -63,7 +63,7 @@ pub struct Resources {
     pub batch_size: Option<usize>,
     /// Limit of one evaluation, seconds; none by default.
     pub timeout_s: Option<f64>,
-    /// Limit of all evaluations of one structure together, seconds; none by default.
+    /// From the beginning of a structure to the end of all that is done with it, waiting included, seconds; none by default.
     pub structure_timeout_s: Option<f64>,
     /// Memory of a rank, weights included, bytes; by default that of job or machine, divided by its ranks.
     pub memory_bytes: Option<u64>,

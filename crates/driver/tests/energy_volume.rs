@@ -4,8 +4,7 @@
 
 mod common;
 
-use common::{Trial, Wrapped, tables, two_potentials};
-use mlip_atoms::Structure;
+use common::{Trial, tables};
 use mlip_calculations::{CalculationConfig, EnergyVolume};
 use mlip_driver::{End, Signals};
 use std::sync::Arc;
@@ -14,18 +13,8 @@ use std::time::Duration;
 
 /// Curves of seven volumes; every evaluation is counted and takes some time.
 fn counting(n_entries: u64, count: &Arc<AtomicU64>, duration: Duration) -> Trial {
-    let mut trial = Trial::new(n_entries);
-    trial.calculation = CalculationConfig::EnergyVolume(EnergyVolume::default());
-    let slow = |inner| {
-        let count = count.clone();
-        let before = move |structures: &[&Structure]| {
-            count.fetch_add(structures.len() as u64, Ordering::Relaxed);
-            std::thread::sleep(duration);
-        };
-        Arc::new(Wrapped::new(inner).before(before)) as _
-    };
-    trial.potentials = two_potentials().into_iter().map(slow).collect();
-    trial
+    let curves = CalculationConfig::EnergyVolume(EnergyVolume::default());
+    Trial::counting(n_entries, curves, count, duration)
 }
 
 #[test]

@@ -5,12 +5,11 @@
 
 mod common;
 
-use common::{Trial, Wrapped, tables, two_potentials};
-use mlip_atoms::Structure;
+use common::{Trial, tables};
 use mlip_calculations::{CalculationConfig, Computed, Details, Ended, Method, Outcome, Relaxation, Relaxed};
 use mlip_driver::{End, Signals};
 use mlip_store::{Attempts, Frame, JournalReader, TaskKey};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,19 +17,8 @@ use std::time::Duration;
 
 /// Relaxations of up to 30 steps; every evaluation is counted and takes some time.
 fn counting(n_entries: u64, count: &Arc<AtomicU64>, duration: Duration) -> Trial {
-    let mut trial = Trial::new(n_entries);
     let settings = Relaxation { optimizer: Method::BfgsLineSearch, fmax: 1e-3, max_steps: 30, ..Relaxation::default() };
-    trial.calculation = CalculationConfig::Relaxation(settings);
-    let slow = |inner| {
-        let count = count.clone();
-        let before = move |structures: &[&Structure]| {
-            count.fetch_add(structures.len() as u64, Ordering::Relaxed);
-            std::thread::sleep(duration);
-        };
-        Arc::new(Wrapped::new(inner).before(before)) as _
-    };
-    trial.potentials = two_potentials().into_iter().map(slow).collect();
-    trial
+    Trial::counting(n_entries, CalculationConfig::Relaxation(settings), count, duration)
 }
 
 /// All relaxations of a run, from its journals.
@@ -48,6 +36,22 @@ fn relaxed(run_dir: &Path) -> BTreeMap<TaskKey, Relaxed> {
     found
 }
 
+/// Tasks of which journals hold answers and no record.
+fn n_put_down(run_dir: &Path) -> usize {
+    let (mut answered, mut finished) = (BTreeSet::new(), BTreeSet::new());
+    for file in Attempts::list(run_dir).unwrap().files {
+        let mut reader = JournalReader::open(&file.path).unwrap();
+        while let Some((frame, _)) = reader.next_frame().unwrap() {
+            match frame {
+                Frame::Answered(answers) => answered.insert(answers.key),
+                Frame::Finished(record) => finished.insert(record.key),
+                _ => continue,
+            };
+        }
+    }
+    answered.difference(&finished).count()
+}
+
 #[test]
 fn a_run_that_drains_within_its_relaxations_goes_on_to_the_same_bits() {
     let undisturbed = tempfile::tempdir().unwrap();
@@ -60,12 +64,15 @@ fn a_run_that_drains_within_its_relaxations_goes_on_to_the_same_bits() {
     let mut trial = counting(20, &count, Duration::from_millis(3));
     let finish = std::thread::scope(|scope| {
         let run = scope.spawn(|| trial.run(2, folder.path()).unwrap());
-        std::thread::sleep(Duration::from_millis(250));
+        while count.load(Ordering::Relaxed) < whole / 4 && !run.is_finished() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         trial.signals.ask();
         run.join().unwrap()
     });
     assert_eq!(finish.end, End::Drained);
     assert!(count.load(Ordering::Relaxed) < whole, "the run was over before it was asked to end");
+    assert!(n_put_down(folder.path()) > 0, "no relaxation was under way");
     trial.signals = Signals::default();
     assert_eq!(trial.run(3, folder.path()).unwrap().end, End::Complete);
     assert_eq!(count.load(Ordering::Relaxed), whole, "an answer was asked for again");

@@ -4,7 +4,7 @@
 
 use crate::Ended;
 use mlip_atoms::neighbors::NeighborList;
-use mlip_atoms::{Deadline, Structure};
+use mlip_atoms::{Deadline, PredictError, Structure};
 
 /// Least part, and largest multiple, of the volume as it was read.
 const VOLUMES: [f64; 2] = [0.1, 10.0];
@@ -29,7 +29,8 @@ pub(super) struct Limits {
 impl Limits {
     /// For a structure as it was read and its energy, eV.
     pub(super) fn new(start: &Structure, energy: f64) -> Self {
-        let first = least_distance(start, LEAST_DISTANCE / APPROACH).unwrap_or(f64::INFINITY);
+        // A structure that was evaluated is not refused here, where less is looked for.
+        let first = least_distance(start, LEAST_DISTANCE / APPROACH).unwrap_or_default().unwrap_or(f64::INFINITY);
         Self { volume: start.lattice().volume(), energy, least_distance: LEAST_DISTANCE.min(APPROACH * first) }
     }
 
@@ -43,8 +44,13 @@ impl Limits {
         if volume > VOLUMES[1] * self.volume {
             return Some((Ended::Exploded, changed("grew")));
         }
-        let nearest = least_distance(structure, self.least_distance)?;
-        Some((Ended::Overlapping, format!("two atoms came within {nearest:.3} Å of each other")))
+        match least_distance(structure, self.least_distance) {
+            Ok(nearest) => {
+                let message = |nearest: f64| format!("two atoms came within {nearest:.3} Å of each other");
+                nearest.map(|nearest| (Ended::Overlapping, message(nearest)))
+            }
+            Err(refused) => Some((Ended::Collapsed, refused.to_string())),
+        }
     }
 
     /// What is wrong with an energy, eV.
@@ -57,12 +63,11 @@ impl Limits {
 
 /// Least distance of two atoms, Å, if it is below a limit.
 ///
-/// A search that is refused has too many pairs within so short a distance: zero.
-fn least_distance(structure: &Structure, limit: f64) -> Option<f64> {
-    match NeighborList::build(structure, limit, &Deadline::NONE) {
-        Ok(list) => list.pairs().iter().map(|pair| pair.distance).reduce(f64::min),
-        Err(_) => Some(0.0),
-    }
+/// # Errors
+/// When the cell is so flat or sheared that too many of its images lie within so short a distance.
+fn least_distance(structure: &Structure, limit: f64) -> Result<Option<f64>, PredictError> {
+    let list = NeighborList::build(structure, limit, &Deadline::NONE)?;
+    Ok(list.pairs().iter().map(|pair| pair.distance).reduce(f64::min))
 }
 
 #[cfg(test)]

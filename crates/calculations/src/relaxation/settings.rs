@@ -157,8 +157,21 @@ impl Relaxation {
         format!("optimizer={optimizer} cell={cell} pressure={pressure:?} fmax={fmax:?} max_steps={max_steps}")
     }
 
-    /// Evaluations that a structure takes, expected: as crystals of some ten atoms take them that are near a minimum, with
-    /// models of today; a structure that was generated takes more.
+    /// Memory of the optimizer at most, bytes: the matrices of `bfgs` and `bfgs-line-search`, one number for each two degrees
+    /// of freedom, with the copies that a step makes of them. What else there is grows with the atoms only.
+    pub(super) fn working_bytes(&self, n_atoms: usize) -> u64 {
+        let matrices = match self.optimizer {
+            // The matrix, its decomposition, and eigenvectors where it is not positive.
+            Method::Bfgs => 4,
+            Method::BfgsLineSearch => 2,
+            Method::Fire | Method::Lbfgs => 0,
+        };
+        let n_degrees = 3 * n_atoms as u64 + 9;
+        matrices * 8 * n_degrees.saturating_mul(n_degrees)
+    }
+
+    /// Evaluations that a structure takes, expected: what CHGNet takes for crystals of databases (docs/relaxation.md); a
+    /// structure that was generated takes more.
     pub(super) fn expected_evaluations(&self) -> f64 {
         let (steps, evaluations_per_step) = match self.optimizer {
             Method::Fire => (80.0, 1.0),

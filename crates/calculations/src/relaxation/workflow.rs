@@ -130,8 +130,11 @@ impl Descent {
                 self.judge(step);
             }
             Err(error) => {
-                let broken = self.beginning.as_ref().and_then(|first| first.limits.broken_by(&question.structure));
-                let (ended, message) = broken.unwrap_or_else(|| (reason(&error), error.to_string()));
+                let ended = reason(&error);
+                // What the run ended is never the structure's: another run would come further.
+                let first = self.beginning.as_ref().filter(|_| !ended.by_the_run());
+                let broken = first.and_then(|first| first.limits.broken_by(&question.structure));
+                let (ended, message) = broken.unwrap_or_else(|| (ended, error.to_string()));
                 self.end(ended, Some(message));
             }
         }
@@ -230,6 +233,9 @@ fn reason(error: &PredictError) -> Ended {
     match error {
         PredictError::Timeout { .. } => Ended::Timeout,
         PredictError::NotFinite { .. } => Ended::NotFinite,
+        PredictError::IsolatedAtom { .. }
+        | PredictError::TooManyImages { .. }
+        | PredictError::TooManyNeighbors { .. } => Ended::Undefined,
         _ => Ended::EvaluationFailed,
     }
 }

@@ -18,7 +18,9 @@ use mlip_ranks::{Communicator, Ended, Leaving, ThreadRanks, dismiss, leave};
 use mlip_store::run_lock::LockOptions;
 use mlip_store::{RetryFailed, RunLock};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// Makes structures from numbers: `cell-17` is always the same crystal.
 pub(crate) struct MadeUp;
@@ -109,6 +111,25 @@ impl Trial {
             embeddings: mlip_calculations::Embeddings::None,
             events: Arc::default(),
         }
+    }
+
+    /// Of a calculation; every evaluation is counted and takes this long.
+    pub(crate) fn counting(
+        n_entries: u64,
+        calculation: CalculationConfig,
+        count: &Arc<AtomicU64>,
+        duration: Duration,
+    ) -> Self {
+        let slow = |inner| {
+            let count = count.clone();
+            let before = move |structures: &[&Structure]| {
+                count.fetch_add(structures.len() as u64, Ordering::Relaxed);
+                std::thread::sleep(duration);
+            };
+            Arc::new(Wrapped::new(inner).before(before)) as _
+        };
+        let potentials = two_potentials().into_iter().map(slow).collect();
+        Self { calculation, potentials, ..Self::new(n_entries) }
     }
 
     pub(crate) fn config(&self) -> RunConfig {
