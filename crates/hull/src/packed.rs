@@ -16,7 +16,11 @@ pub(crate) struct Row {
 enum Amounts {
     /// Whole numbers, zeros behind.
     Small([u8; 15]),
-    /// Anything else, in a box of a single pointer because it is rare.
+    /// Parts of the atoms where amounts are no whole numbers, as they were asked for and will be asked for again: made
+    /// to sum to one once more they would be other numbers. In a box of a single pointer because it is rare.
+    #[expect(clippy::box_collection, reason = "a boxed slice is twice as large")]
+    Fractions(Box<Vec<f64>>),
+    /// Whole numbers that are larger or more.
     #[expect(clippy::box_collection, reason = "a boxed slice is twice as large")]
     Large(Box<Vec<f64>>),
 }
@@ -52,9 +56,12 @@ impl Row {
         self.id.as_str()
     }
 
-    /// Part of the atoms of each element of its system, `[n_elements]`.
+    /// Part of the atoms of each element of its system, `[n_elements]`: the bits of [`Composition::fractions`].
     pub(crate) fn fractions(&self) -> impl Iterator<Item = f64> {
-        let n_atoms: f64 = self.amounts.iter().sum();
+        let n_atoms = match self.amounts {
+            Amounts::Fractions(_) => 1.0,
+            Amounts::Small(_) | Amounts::Large(_) => self.amounts.iter().sum(),
+        };
         self.amounts.iter().map(move |amount| amount / n_atoms)
     }
 
@@ -68,8 +75,12 @@ impl Amounts {
     fn of(composition: &Composition) -> Self {
         // Half an atom of an element is that element.
         let reduced = if composition.amounts().len() == 1 { Some(vec![1]) } else { composition.reduced() };
-        let Some(reduced) = reduced else {
-            return Self::Large(Box::new(composition.fractions().collect()));
+        // Amounts that are whole but for a rounding error have other fractions than whole ones.
+        let n_atoms = reduced.iter().flatten().copied().map(f64::from).sum::<f64>();
+        let equal =
+            |reduced: &Vec<u32>| reduced.iter().map(|amount| f64::from(*amount) / n_atoms).eq(composition.fractions());
+        let Some(reduced) = reduced.filter(equal) else {
+            return Self::Fractions(Box::new(composition.fractions().collect()));
         };
         let mut small = [0; 15];
         let fits = reduced.len() <= small.len();
@@ -86,23 +97,25 @@ impl Amounts {
     fn iter(&self) -> impl Iterator<Item = f64> {
         let (small, large): (&[u8], &[f64]) = match self {
             Self::Small(amounts) => (amounts, &[]),
-            Self::Large(amounts) => (&[], amounts),
+            Self::Fractions(amounts) | Self::Large(amounts) => (&[], amounts),
         };
         small.iter().take_while(|amount| **amount > 0).map(|amount| f64::from(*amount)).chain(large.iter().copied())
     }
 
     /// An order of compositions within a system.
     fn cmp(&self, other: &Self) -> Ordering {
+        let kind = |amounts: &Self| match amounts {
+            Self::Small(_) => 0,
+            Self::Fractions(_) => 1,
+            Self::Large(_) => 2,
+        };
         match (self, other) {
             (Self::Small(a), Self::Small(b)) => a.cmp(b),
-            (Self::Small(_), Self::Large(_)) => Ordering::Less,
-            (Self::Large(_), Self::Small(_)) => Ordering::Greater,
-            (Self::Large(a), Self::Large(b)) => a
-                .iter()
-                .zip(b.iter())
-                .map(|(a, b)| a.total_cmp(b))
-                .find(|order| order.is_ne())
-                .unwrap_or(Ordering::Equal),
+            (Self::Fractions(a), Self::Fractions(b)) | (Self::Large(a), Self::Large(b)) => {
+                let orders = a.iter().zip(b.iter()).map(|(a, b)| a.total_cmp(b));
+                orders.fold(Ordering::Equal, Ordering::then)
+            }
+            _ => kind(self).cmp(&kind(other)),
         }
     }
 }

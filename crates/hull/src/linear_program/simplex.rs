@@ -25,7 +25,15 @@ const PIVOT: f64 = 1e-9;
 const SMALLEST_PART: f64 = 1e-8;
 
 /// Steps without progress after which the rule changes to Bland's, which cannot cycle.
-const PATIENCE: usize = 32;
+pub(super) const PATIENCE: usize = 32;
+
+/// Rows of the basis reach zero together if their steps differ by no more than this: parts of the atoms are rounded at
+/// 1e-16, and a later row would leave a part this far below zero.
+const STEP_TIE: f64 = 1e-14;
+
+/// A mixture holds the composition that was asked for to this, in parts of the atoms. Answers are right to 1e-15; beyond
+/// the limit rounding errors could show in the energy, which is several eV for a part of one.
+const BALANCE: f64 = 1e-12;
 
 /// More steps than any hull has needed, by far; only rounding errors could lead here.
 const MAX_STEPS: usize = 20_000;
@@ -74,7 +82,7 @@ impl Columns {
         self.energies.len()
     }
 
-    pub(super) fn column(&self, column: usize) -> impl Iterator<Item = f64> {
+    fn column(&self, column: usize) -> impl Iterator<Item = f64> {
         self.parts.iter().skip(column).step_by(self.n_columns()).copied()
     }
 
@@ -84,7 +92,15 @@ impl Columns {
 
     /// The mixture of lowest energy at `composition`, `[n_elements]` positive parts that sum to one. `None` if rounding
     /// errors prevent an answer, which no composition of real entries has been seen to do.
+    ///
+    /// A column at the very composition is the whole mixture if nothing else is better by more than the tolerance of the
+    /// search, so that its energy is found to the bit.
     pub(crate) fn cheapest(&self, composition: &[f64]) -> Option<Mixture> {
+        self.cheapest_within(composition, PATIENCE)
+    }
+
+    /// With another number of steps without progress before the rule changes.
+    pub(super) fn cheapest_within(&self, composition: &[f64], patience: usize) -> Option<Mixture> {
         let mut basis: Vec<usize> = (0..self.n_elements).collect();
         let mut reduced = vec![0.0; self.n_columns()];
         let mut lowest = f64::INFINITY;
@@ -98,7 +114,7 @@ impl Columns {
             let costs: Vec<f64> = basis.iter().map(|column| self.energy(*column)).collect();
             let potentials = factors.solve_transposed(&costs);
             self.price(&potentials, &mut reduced);
-            let patient = n_idle < PATIENCE;
+            let patient = n_idle < patience;
             let Some(entering) = entering(&reduced, &basis, patient) else {
                 return self.mixture(composition, &basis, &parts);
             };
@@ -114,30 +130,48 @@ impl Columns {
     }
 
     /// By how much a mixture at the present potentials is undercut by each column: `[n_columns]`.
-    pub(super) fn price(&self, potentials: &[f64], reduced: &mut [f64]) {
+    fn price(&self, potentials: &[f64], reduced: &mut [f64]) {
         reduced.copy_from_slice(&self.energies);
         for (potential, row) in potentials.iter().zip(self.parts.chunks_exact(self.n_columns())) {
             reduced.iter_mut().zip(row).for_each(|(reduced, part)| *reduced -= potential * part);
         }
     }
 
-    fn mixture(&self, composition: &[f64], basis: &[usize], parts: &[f64]) -> Option<Mixture> {
-        // A column at the very composition is the whole mixture, and rounding has no part in it.
-        let whole = basis.iter().find(|column| self.column(**column).eq(composition.iter().copied()));
-        if let Some(column) = whole {
-            return Some(Mixture { energy: self.energy(*column), columns: vec![(*column, 1.0)] });
-        }
+    /// Of a basis and its parts; `None` if they are not what was asked for.
+    pub(super) fn mixture(&self, composition: &[f64], basis: &[usize], parts: &[f64]) -> Option<Mixture> {
         let mut columns: Vec<(usize, f64)> = basis.iter().copied().zip(parts.iter().copied()).collect();
+        let off = |(element, wanted): (usize, &f64)| {
+            let held = columns.iter().filter_map(|(column, part)| Some(part * self.part(element, *column)?));
+            (held.sum::<f64>() - wanted).abs()
+        };
+        // Comparisons with what is not a number fail, as they should.
+        let balanced = composition.iter().enumerate().map(off).all(|off| off <= BALANCE);
+        if !balanced || !columns.iter().all(|(_, part)| *part > -SMALLEST_PART) {
+            return None;
+        }
         columns.sort_unstable_by_key(|(column, _)| *column);
-        let energy = columns.iter().map(|(column, part)| self.energy(*column) * part).sum();
-        let balanced = columns.iter().all(|(_, part)| *part > -SMALLEST_PART);
+        let sum: f64 = columns.iter().map(|(column, part)| self.energy(*column) * part).sum();
+        // The elements alone have zero; rounding does not lift a mixture above them.
+        let energy = sum.min(0.0);
+        if let Some(column) = self.lowest_at(composition).filter(|column| self.energy(*column) <= energy + OPTIMALITY) {
+            return Some(Mixture { energy: self.energy(column), columns: vec![(column, 1.0)] });
+        }
         columns.retain(|(_, part)| *part > SMALLEST_PART);
-        balanced.then_some(Mixture { energy, columns })
+        Some(Mixture { energy, columns })
+    }
+
+    /// The column of lowest energy among those at the very composition, the first of equals.
+    fn lowest_at(&self, composition: &[f64]) -> Option<usize> {
+        // Most columns differ in the first element already, and its parts lie together in memory.
+        let (first, row) = (composition.first()?, self.parts.get(..self.n_columns())?);
+        let alike = row.iter().enumerate().filter(|(_, part)| *part == first).map(|(column, _)| column);
+        let equal = alike.filter(|column| self.column(*column).eq(composition.iter().copied()));
+        equal.min_by(|a, b| self.energy(*a).total_cmp(&self.energy(*b)))
     }
 }
 
 /// The column that lowers the energy most, the first of equals; in Bland's rule the first that lowers it.
-pub(super) fn entering(reduced: &[f64], basis: &[usize], patient: bool) -> Option<usize> {
+fn entering(reduced: &[f64], basis: &[usize], patient: bool) -> Option<usize> {
     let mut best = None;
     let mut lowest = -OPTIMALITY;
     for (column, cost) in reduced.iter().enumerate() {
@@ -154,13 +188,13 @@ pub(super) fn entering(reduced: &[f64], basis: &[usize], patient: bool) -> Optio
 
 /// The row of the basis that reaches zero first. Among those that reach it together the largest pivot, which is the most
 /// exact; in Bland's rule the first column.
-pub(super) fn leaving(parts: &[f64], direction: &[f64], basis: &[usize], patient: bool) -> Option<usize> {
+fn leaving(parts: &[f64], direction: &[f64], basis: &[usize], patient: bool) -> Option<usize> {
     let steps = || {
         let rows = parts.iter().zip(direction).enumerate();
         rows.filter(|(_, (_, slope))| **slope > PIVOT).map(|(row, (part, slope))| (row, part.max(0.0) / slope, *slope))
     };
     let shortest = steps().map(|(_, step, _)| step).fold(f64::INFINITY, f64::min);
-    let together = steps().filter(|(_, step, _)| *step <= shortest + 1e-14);
+    let together = steps().filter(|(_, step, _)| *step <= shortest + STEP_TIE);
     let order = |a: &(usize, f64, f64), b: &(usize, f64, f64)| {
         let by_column = basis.get(a.0).cmp(&basis.get(b.0));
         if patient { b.2.total_cmp(&a.2).then(by_column) } else { by_column }

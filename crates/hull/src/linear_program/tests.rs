@@ -1,5 +1,5 @@
 use super::factors::Factors;
-use super::simplex::{Columns, Mixture, entering, leaving};
+use super::simplex::{Columns, Mixture, PATIENCE};
 use proptest::prelude::*;
 
 /// Two answers may differ by this, eV/atom: energies of some eV, rounded, and the tolerance of the search.
@@ -46,13 +46,17 @@ fn program(n: usize) -> impl Strategy<Value = (Columns, Vec<f64>)> {
     })
 }
 
+/// By the rule of the steepest descent, by Bland's, and by both in turns.
 fn check(columns: &Columns, composition: &[f64]) -> Result<(), TestCaseError> {
-    let found = columns.cheapest(composition).unwrap();
     let expected = of_all_bases(columns, composition);
-    prop_assert!((found.energy - expected).abs() < TOLERANCE, "{} {}", found.energy, expected);
-    for (element, part) in composition.iter().enumerate() {
-        let held = found.columns.iter().map(|(column, of)| of * columns.part(element, *column).unwrap()).sum::<f64>();
-        prop_assert!((held - part).abs() < 1e-7);
+    for patience in [0, 1, PATIENCE] {
+        let found = columns.cheapest_within(composition, patience).unwrap();
+        prop_assert!((found.energy - expected).abs() < TOLERANCE, "{patience}: {} {expected}", found.energy);
+        for (element, part) in composition.iter().enumerate() {
+            let held =
+                found.columns.iter().map(|(column, of)| of * columns.part(element, *column).unwrap()).sum::<f64>();
+            prop_assert!((held - part).abs() < 1e-7);
+        }
     }
     Ok(())
 }
@@ -66,25 +70,6 @@ proptest! {
     #[test]
     fn the_cheapest_mixture_is_that_of_all_choices_of_four_elements((columns, composition) in program(4)) {
         check(&columns, &composition)?;
-    }
-
-    #[test]
-    fn blands_rule_leads_to_the_same_energy((columns, composition) in program(5)) {
-        let mut basis: Vec<usize> = (0..5).collect();
-        let mut reduced = vec![0.0; columns.n_columns()];
-        let energy = loop {
-            let factors = Factors::of(5, |row, at| columns.part(row, basis[at])).unwrap();
-            let parts = factors.solve(&composition);
-            let costs: Vec<f64> = basis.iter().map(|column| columns.energy(*column)).collect();
-            columns.price(&factors.solve_transposed(&costs), &mut reduced);
-            let Some(next) = entering(&reduced, &basis, false) else {
-                break parts.iter().zip(&costs).map(|(part, cost)| part * cost).sum::<f64>();
-            };
-            let direction = factors.solve(&columns.column(next).collect::<Vec<_>>());
-            let row = leaving(&parts, &direction, &basis, false).unwrap();
-            basis[row] = next;
-        };
-        prop_assert!((energy - columns.cheapest(&composition).unwrap().energy).abs() < TOLERANCE);
     }
 }
 
@@ -102,10 +87,20 @@ fn one_element_is_its_own_mixture() {
 }
 
 #[test]
-fn many_columns_at_one_composition_do_not_cycle() {
-    // All tie, and each replaces the other without progress.
-    let parts: Vec<f64> = (0..500).flat_map(|n| if n % 2 == 0 { [0.5, 0.5, 0.0] } else { [0.0, 0.5, 0.5] }).collect();
-    let columns = Columns::new(3, &parts, &vec![-1.0; 500]);
-    let mixture = columns.cheapest(&[0.25, 0.5, 0.25]).unwrap();
-    assert!((mixture.energy + 1.0).abs() < 1e-14);
+fn a_column_on_the_line_between_others_is_the_whole_mixture() {
+    // Between the second and the third; a third of an atom is rounded.
+    let parts = [0.5, 0.5, 1.0 / 3.0, 2.0 / 3.0, 0.1, 0.9];
+    let columns = Columns::new(2, &parts, &[-0.5, -1.0 / 3.0, -0.1]);
+    for (column, (at, energy)) in parts.chunks(2).zip([-0.5, -1.0 / 3.0, -0.1]).enumerate() {
+        assert_eq!(columns.cheapest(at), Some(Mixture { energy, columns: vec![(column + 2, 1.0)] }));
+    }
+}
+
+#[test]
+fn parts_that_do_not_hold_the_composition_are_no_mixture() {
+    let columns = Columns::new(2, &[0.5, 0.5], &[-0.5]);
+    let mixture = |parts: [f64; 2]| columns.mixture(&[0.75, 0.25], &[0, 2], &parts);
+    assert_eq!(mixture([0.5, 0.5]), Some(Mixture { energy: -0.25, columns: vec![(0, 0.5), (2, 0.5)] }));
+    assert_eq!(mixture([0.5 + 1e-11, 0.5]), None);
+    assert_eq!(mixture([f64::NAN, 0.5]), None);
 }
