@@ -57,9 +57,12 @@ pub fn parse_element(text: &str) -> Result<Species, CompositionError> {
 /// Reads a formula, as pymatgen's `Composition` does, and formulas of charged species too.
 ///
 /// Symbols with amounts, blanks between or not; amounts are decimal numbers, one if there is none; parentheses, brackets
-/// and braces with a factor, nested or not; `@` between the parts of an endohedral compound. Charges (`Fe3+`, `O2-`,
-/// `Li+`) stand between symbol and amount, as pymatgen writes them, and are dropped: `Fe3+2 O2-3` is `Fe2O3`. Amounts
-/// are kept as they are: `Al2 N2` stays four atoms.
+/// and braces with a factor, nested or not; `@` between the parts of an endohedral compound. Amounts are kept as they
+/// are: `Al2 N2` stays four atoms.
+///
+/// Charges (`Fe3+`, `O2-`, `Li+`) stand between symbol and amount as pymatgen writes them, each species between blanks,
+/// and are dropped: `Fe3+2 O2-3` is `Fe2O3`. A sign anywhere else might mean something else (`CaSO4-2H2O`, `NH4+`) and
+/// is an error.
 ///
 /// # Errors
 /// When the text is no formula: with the text and the place.
@@ -136,18 +139,36 @@ impl Reader<'_> {
             symbol: symbol.into(),
             place: self.place(begin),
         })?;
-        self.charge();
+        let before = begin.checked_sub(1).and_then(|before| self.bytes.get(before));
+        if before.is_none_or(u8::is_ascii_whitespace)
+            && let Some(amount) = self.charge_and_amount()
+        {
+            return Ok((element, amount));
+        }
         self.skip_blanks();
         Ok((element, self.number()?.unwrap_or(1.0)))
     }
 
-    /// Goes past a number with a sign behind it. A number without one is an amount.
-    fn charge(&mut self) {
+    /// Goes past a number with a sign and the amount behind it, up to a blank or the end of the text; goes nowhere if
+    /// something else stands there. A number without sign is an amount.
+    fn charge_and_amount(&mut self) -> Option<f64> {
+        let begin = self.at;
+        let amount = self.sign_and_amount();
+        if amount.is_none() || self.peek().is_some_and(|byte| !byte.is_ascii_whitespace()) {
+            self.at = begin;
+            return None;
+        }
+        amount
+    }
+
+    fn sign_and_amount(&mut self) -> Option<f64> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
-        if matches!(rest.get(digits), Some(b'+' | b'-')) {
-            self.at += digits + 1;
+        if !matches!(rest.get(digits), Some(b'+' | b'-')) {
+            return None;
         }
+        self.at += digits + 1;
+        Some(self.number().ok()?.unwrap_or(1.0))
     }
 
     /// A decimal number without sign; an exponent only with digits.
@@ -226,6 +247,8 @@ mod tests {
             ("Fe3+", "Fe"),
             ("Fe3+2 O2-3", "Fe2O3"),
             ("Li+ Fe2.5+0.5", "Fe0.5Li"),
+            ("Na+4 Cl-4", "Cl4Na4"),
+            ("Xe0+1", "Xe"),
             ("NaNa", "Na2"),
             ("D2O", "H2O"),
             ("Fe 2 O 3", "Fe2O3"),
@@ -253,6 +276,14 @@ mod tests {
             ("Fe₂", "the composition `Fe₂` has `₂` at character 3, where an element was expected"),
             ("Fe.", "the composition `Fe.` has `.` at character 3, where an amount was expected"),
             ("CuSO4*5H2O", "the composition `CuSO4*5H2O` has `*` at character 6, where an element was expected"),
+            ("Fe-2O3", "the composition `Fe-2O3` has `-` at character 3, where an element was expected"),
+            ("CaSO4-2H2O", "the composition `CaSO4-2H2O` has `-` at character 6, where an element was expected"),
+            ("Fe3+2O2-3", "the composition `Fe3+2O2-3` has `+` at character 4, where an element was expected"),
+            ("NH4+", "the composition `NH4+` has `+` at character 4, where an element was expected"),
+            ("CaSO4-2", "the composition `CaSO4-2` has `-` at character 6, where an element was expected"),
+            ("Na+Cl-", "the composition `Na+Cl-` has `+` at character 3, where an element was expected"),
+            ("Fe3+ 2", "the composition `Fe3+ 2` has `2` at character 6, where an element was expected"),
+            ("Fe++", "the composition `Fe++` has `+` at character 3, where an element was expected"),
         ] {
             assert_eq!(read(text), expected, "{text}");
         }
