@@ -2,8 +2,10 @@
 
 use crate::composition::{Composition, ElementSet, parse_element};
 use mlip_atoms::Species;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -52,6 +54,12 @@ pub enum ReferenceError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// No element at all.
+    #[error("`{}` has no reference energies: no element has one", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
     /// An energy that is not a finite number, or several of which none is said to be meant.
     #[error("`{}`: the energy of {element} is `{found}`; expected a number in eV/atom, or an object with one", path.display())]
     Energy {
@@ -86,17 +94,22 @@ impl ReferenceEnergies {
     }
 
     /// From a file: JSON (`{"Ac": -4.1}` or `{"Ac": {"pbe": -4.1}}`) if its name ends so, else CSV with the element in the
-    /// first column and the energy in the second. A first line whose second field is no number is a heading.
+    /// first column and the energy in the second. A first row is a heading if it begins with no element and its second
+    /// field is no number; blank lines and those that begin with `#` do not count.
     ///
     /// # Errors
-    /// When the file cannot be read or says something else.
+    /// When the file cannot be read, says something else, names an element twice or none.
     pub fn read(path: &Path) -> Result<Self, ReferenceError> {
         let text =
             std::fs::read_to_string(path).map_err(|source| ReferenceError::Io { path: path.to_owned(), source })?;
-        match path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
+        let read = match path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
             true => parse_json(&text, path),
             false => parse_csv(&text, path),
+        }?;
+        if read.0.is_empty() {
+            return Err(ReferenceError::Empty { path: path.to_owned() });
         }
+        Ok(read)
     }
 
     /// From elements and energies, eV/atom; of an element that is there twice the last one counts.
@@ -134,7 +147,7 @@ impl ReferenceEnergies {
 
 fn parse_json(text: &str, path: &Path) -> Result<ReferenceEnergies, ReferenceError> {
     let fail = |source| ReferenceError::Json { path: path.to_owned(), source };
-    let table: BTreeMap<String, Value> = serde_json::from_str(text).map_err(fail)?;
+    let Pairs(table) = serde_json::from_str(text).map_err(fail)?;
     let mut energies = BTreeMap::new();
     for (symbol, value) in table {
         let element = element(&symbol, path, None)?;
@@ -150,6 +163,33 @@ fn parse_json(text: &str, path: &Path) -> Result<ReferenceEnergies, ReferenceErr
         insert(&mut energies, element, energy, path, None)?;
     }
     Ok(ReferenceEnergies(energies))
+}
+
+/// The members of a JSON object as they are written, those of the same name too: a map would keep the last of them.
+struct Pairs(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(PairsVisitor)
+    }
+}
+
+struct PairsVisitor;
+
+impl<'de> Visitor<'de> for PairsVisitor {
+    type Value = Pairs;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of elements")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+        let mut pairs = Vec::new();
+        while let Some(pair) = map.next_entry()? {
+            pairs.push(pair);
+        }
+        Ok(Pairs(pairs))
+    }
 }
 
 fn parse_csv(text: &str, path: &Path) -> Result<ReferenceEnergies, ReferenceError> {
@@ -246,5 +286,18 @@ mod tests {
         assert!(csv("Fe,\n").contains("the energy of Fe is ``"));
         assert!(json(r#"{"Fe": {"pbe": 1, "scan": 2}}"#).contains("the energy of Fe is `{\"pbe\":1,\"scan\":2}`"));
         assert!(json(r#"{"Fe": null}"#).contains("`null`"));
+        assert_eq!(json(r#"{"Fe": 1, "O": 3, "Fe": 2}"#), "`x`: `Fe` is there twice");
+        assert_eq!(json("[]"), "`x` is no JSON");
+    }
+
+    #[test]
+    fn a_file_without_an_element_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in [("a.csv", ""), ("b.csv", "# nothing\nelement,energy\n"), ("c.json", "{}")] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            let error = ReferenceEnergies::read(&path).unwrap_err().to_string();
+            assert!(error.ends_with("has no reference energies: no element has one"), "{error}");
+        }
     }
 }
