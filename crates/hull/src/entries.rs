@@ -83,12 +83,9 @@ impl EntriesBuilder {
     /// An energy that is not finite lies on no hull and is refused.
     ///
     /// # Errors
-    /// When the energy is not finite.
+    /// When the energy, or the energy per atom, is not finite.
     pub fn add(&mut self, composition: &Composition, energy_ev: f64, id: &str) -> Result<(), RowError> {
-        if !energy_ev.is_finite() {
-            return Err(RowError::Energy { text: energy_ev.to_string() });
-        }
-        let energy = energy_ev / composition.n_atoms();
+        let energy = composition.energy_per_atom(energy_ev)?;
         let system = self.systems.entry(composition.elements()).or_default();
         if system.rows.len() == system.rows.capacity() {
             // Most systems have a row or two: a vector would begin with four.
@@ -291,5 +288,7 @@ mod tests {
     fn an_energy_that_is_not_finite_is_refused() {
         let iron = parse_composition("Fe").unwrap();
         assert!(EntriesBuilder::default().add(&iron, f64::NAN, "x").is_err());
+        let little = parse_composition("Fe0.0001").unwrap();
+        assert!(EntriesBuilder::default().add(&little, 1e306, "x").is_err());
     }
 }

@@ -49,6 +49,33 @@ pub enum CompositionError {
         /// Its amount.
         amount: f64,
     },
+    /// Amounts that are finite, but not their sum.
+    #[error("the composition `{text}` holds more atoms than there are numbers")]
+    TooMany {
+        /// The composition as it was written.
+        text: String,
+    },
+}
+
+/// A total energy that gives no energy per atom.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EnergyError {
+    /// The total energy, eV.
+    pub energy_ev: f64,
+    /// Of so many atoms.
+    pub n_atoms: f64,
+}
+
+impl std::error::Error for EnergyError {}
+
+impl fmt::Display for EnergyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { energy_ev, n_atoms } = self;
+        match energy_ev.is_finite() {
+            true => write!(f, "the total energy {energy_ev:?} eV of {n_atoms:?} atoms is not finite per atom"),
+            false => write!(f, "the total energy {energy_ev} eV is not finite"),
+        }
+    }
 }
 
 /// How many atoms of each element a cell (or a formula unit) holds.
@@ -64,7 +91,7 @@ impl Composition {
     /// Sums the amounts of equal elements; those below 1e-8 are left out.
     ///
     /// # Errors
-    /// When nothing is left, or an amount is negative or not finite. `text` is what the error names.
+    /// When nothing is left, or an amount is negative, or one or their sum is not finite. `text` is what the error names.
     pub fn from_amounts(
         amounts: impl IntoIterator<Item = (Species, f64)>,
         text: &str,
@@ -84,7 +111,10 @@ impl Composition {
             return Err(CompositionError::Empty { text: text.into() });
         }
         sums.sort_unstable_by_key(|(element, _)| *element);
-        let n_atoms = sums.iter().map(|(_, amount)| amount).sum();
+        let n_atoms: f64 = sums.iter().map(|(_, amount)| amount).sum();
+        if !n_atoms.is_finite() {
+            return Err(CompositionError::TooMany { text: text.into() });
+        }
         Ok(Self { amounts: sums, n_atoms })
     }
 
@@ -101,6 +131,15 @@ impl Composition {
     /// Number of atoms, the sum of the amounts.
     pub fn n_atoms(&self) -> f64 {
         self.n_atoms
+    }
+
+    /// What a total energy in eV is for each atom, eV/atom.
+    ///
+    /// # Errors
+    /// When that is not finite.
+    pub fn energy_per_atom(&self, energy_ev: f64) -> Result<f64, EnergyError> {
+        let per_atom = energy_ev / self.n_atoms;
+        per_atom.is_finite().then_some(per_atom).ok_or(EnergyError { energy_ev, n_atoms: self.n_atoms })
     }
 
     /// Its elements.
@@ -170,6 +209,18 @@ mod tests {
         let many = parse_composition("Fe26 O39 Li91").unwrap();
         assert!(one.fractions().eq(many.fractions()));
         assert_eq!(many.n_atoms(), 156.0);
+    }
+
+    #[test]
+    fn numbers_beyond_all_numbers_are_refused() {
+        let error = |text: &str| parse_composition(text).unwrap_err().to_string();
+        let much = format!("Fe1{0} O1{0}", "0".repeat(308));
+        assert!(error(&much).ends_with("holds more atoms than there are numbers"));
+        let little = parse_composition("Fe0.00001").unwrap();
+        let error = |energy| little.energy_per_atom(energy).unwrap_err().to_string();
+        assert_eq!(error(1e305), "the total energy 1e305 eV of 1e-5 atoms is not finite per atom");
+        assert_eq!(error(f64::INFINITY), "the total energy inf eV is not finite");
+        assert_eq!(little.energy_per_atom(1.0), Ok(1.0 / 0.00001));
     }
 
     #[test]

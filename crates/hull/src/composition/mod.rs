@@ -6,6 +6,6 @@ mod amounts;
 mod elements;
 mod parse;
 
-pub use amounts::{Composition, CompositionError};
+pub use amounts::{Composition, CompositionError, EnergyError};
 pub use elements::ElementSet;
 pub use parse::{parse_composition, parse_element};

@@ -1,7 +1,9 @@
 //! CSV with a heading.
 
 use super::error::TableError;
-use super::row::{COMPOSITION_COLUMNS, ID_COLUMNS, RowError, TableRow, composition_of_sites, energy_of_text};
+use super::row::{
+    COMPOSITION_COLUMNS, ID_COLUMNS, RowError, TableRow, composition_of_sites, energy_of_text, name_of_row,
+};
 use crate::composition::{Composition, parse_composition};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -10,7 +12,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct CsvTable {
     path: PathBuf,
     reader: csv::Reader<Box<dyn Read + Send>>,
-    record: csv::StringRecord,
+    record: csv::ByteRecord,
+    n_headings: usize,
     n_rows: u64,
     id: Option<usize>,
     composition: usize,
@@ -20,9 +23,8 @@ pub(super) struct CsvTable {
 
 impl CsvTable {
     pub(super) fn open(path: &Path, input: Box<dyn Read + Send>, energy: &str) -> Result<Self, TableError> {
-        let fail = |source| TableError::Csv { path: path.into(), source };
-        let mut reader = csv::ReaderBuilder::new().buffer_capacity(1 << 16).from_reader(input);
-        let headings = reader.headers().map_err(fail)?.clone();
+        let mut reader = csv::ReaderBuilder::new().flexible(true).buffer_capacity(1 << 16).from_reader(input);
+        let headings = reader.headers().map_err(|error| TableError::csv(path, error))?.clone();
         let position = |name: &str| headings.iter().position(|heading| heading.trim() == name);
         let missing = |wanted: &[&str]| TableError::missing(path, wanted, &headings);
         let (composition_name, composition) = COMPOSITION_COLUMNS
@@ -31,29 +33,45 @@ impl CsvTable {
             .ok_or_else(|| missing(&COMPOSITION_COLUMNS))?;
         let energy = position(energy).ok_or_else(|| missing(&[energy]))?;
         let id = ID_COLUMNS.into_iter().find_map(position);
-        let record = csv::StringRecord::new();
-        Ok(Self { path: path.into(), reader, record, n_rows: 0, id, composition, composition_name, energy })
+        Ok(Self {
+            path: path.into(),
+            reader,
+            record: csv::ByteRecord::new(),
+            n_headings: headings.len(),
+            n_rows: 0,
+            id,
+            composition,
+            composition_name,
+            energy,
+        })
     }
 
     pub(super) fn next_row(&mut self) -> Option<Result<TableRow, TableError>> {
-        match self.reader.read_record(&mut self.record) {
+        match self.reader.read_byte_record(&mut self.record) {
             Ok(false) => None,
             Ok(true) => {
                 self.n_rows += 1;
                 Some(Ok(self.row()))
             }
-            Err(source) => Some(Err(TableError::Csv { path: self.path.clone(), source })),
+            Err(error) => Some(Err(TableError::csv(&self.path, error))),
         }
     }
 
     fn row(&self) -> TableRow {
-        let field = |position: usize| self.record.get(position).unwrap_or_default();
-        let id = self.id.map_or_else(|| format!("row {}", self.n_rows), |position| field(position).to_owned());
+        let name = self.id.and_then(|position| self.field(position).ok());
         let place = self.record.position().map_or(0, csv::Position::line);
-        TableRow { place, id, content: self.content(field(self.composition), field(self.energy)) }
+        TableRow { place, id: name_of_row(name, self.n_rows), content: self.content() }
     }
 
-    fn content(&self, composition: &str, energy: &str) -> Result<Option<(Composition, f64)>, RowError> {
+    fn field(&self, position: usize) -> Result<&str, RowError> {
+        std::str::from_utf8(self.record.get(position).unwrap_or_default()).map_err(|_| RowError::NotUtf8)
+    }
+
+    fn content(&self) -> Result<Option<(Composition, f64)>, RowError> {
+        if self.record.len() != self.n_headings {
+            return Err(RowError::Ragged { n_fields: self.record.len(), n_headings: self.n_headings });
+        }
+        let (composition, energy) = (self.field(self.composition)?, self.field(self.energy)?);
         let Some(energy) = energy_of_text(energy)? else { return Ok(None) };
         let composition = match self.composition_name {
             "composition" => parse_composition(composition)?,

@@ -22,25 +22,14 @@ pub enum TableError {
         /// The file.
         path: PathBuf,
     },
-    /// Not CSV.
-    #[error("the table `{}` is no regular CSV", path.display())]
+    /// The heading is no CSV.
+    #[error("the table `{}` is no CSV", path.display())]
     Csv {
         /// The file.
         path: PathBuf,
         /// Where and why.
         #[source]
         source: csv::Error,
-    },
-    /// A line that is no JSON object.
-    #[error("the table `{}`, line {line}, is no JSON object", path.display())]
-    Json {
-        /// The file.
-        path: PathBuf,
-        /// Its line, from 1.
-        line: u64,
-        /// Why.
-        #[source]
-        source: serde_json::Error,
     },
     /// Not Parquet, or damaged.
     #[error("the Parquet file `{}` cannot be read", path.display())]
@@ -95,6 +84,16 @@ fn unit(path: &Path) -> &'static str {
 }
 
 impl TableError {
+    pub(super) fn csv(path: &Path, error: csv::Error) -> Self {
+        if !error.is_io_error() {
+            return Self::Csv { path: path.into(), source: error };
+        }
+        match error.into_kind() {
+            csv::ErrorKind::Io(source) => Self::Io { path: path.into(), source },
+            other => Self::Io { path: path.into(), source: std::io::Error::other(format!("{other:?}")) },
+        }
+    }
+
     pub(super) fn missing<'n>(path: &Path, wanted: &[&str], known: impl IntoIterator<Item = &'n str>) -> Self {
         let quoted = |names: &mut dyn Iterator<Item = &str>, between: &str| {
             names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(between)

@@ -3,6 +3,7 @@
 use super::error::TableError;
 use super::row::{
     COMPOSITION_COLUMNS, ID_COLUMNS, RowError, TableRow, composition_of_sites, energy_of_number, energy_of_text,
+    name_of_row,
 };
 use crate::composition::{Composition, parse_composition, parse_element};
 use serde_json::{Map, Value};
@@ -13,25 +14,28 @@ use std::path::{Path, PathBuf};
 pub(super) struct JsonLines {
     path: PathBuf,
     input: BufReader<Box<dyn Read + Send>>,
-    text: String,
+    bytes: Vec<u8>,
     line: u64,
     n_rows: u64,
+    /// Whether an object had the energy.
+    has_energy: bool,
     energy: String,
 }
 
 impl JsonLines {
     pub(super) fn open(path: &Path, input: Box<dyn Read + Send>, energy: &str) -> Self {
         let input = BufReader::with_capacity(1 << 16, input);
-        Self { path: path.into(), input, text: String::new(), line: 0, n_rows: 0, energy: energy.into() }
+        let (path, energy) = (path.into(), energy.into());
+        Self { path, input, bytes: Vec::new(), line: 0, n_rows: 0, has_energy: false, energy }
     }
 
     pub(super) fn next_row(&mut self) -> Option<Result<TableRow, TableError>> {
         loop {
-            self.text.clear();
+            self.bytes.clear();
             self.line += 1;
-            match self.input.read_line(&mut self.text) {
+            match self.input.read_until(b'\n', &mut self.bytes) {
                 Ok(0) => return None,
-                Ok(_) if self.text.trim().is_empty() => {}
+                Ok(_) if self.bytes.trim_ascii().is_empty() => {}
                 Ok(_) => return Some(self.row()),
                 Err(source) => return Some(Err(TableError::Io { path: self.path.clone(), source })),
             }
@@ -40,19 +44,21 @@ impl JsonLines {
 
     fn row(&mut self) -> Result<TableRow, TableError> {
         self.n_rows += 1;
-        let object: Map<String, Value> = serde_json::from_str(&self.text).map_err(|source| TableError::Json {
-            path: self.path.clone(),
-            line: self.line,
-            source,
-        })?;
+        let object = match object(&self.bytes) {
+            Ok(object) => object,
+            Err(error) => {
+                return Ok(TableRow { place: self.line, id: name_of_row(None, self.n_rows), content: Err(error) });
+            }
+        };
         // Objects may leave out what is empty, but a name that no object has is a mistake: the first must have it.
-        if self.n_rows == 1 && !object.contains_key(&self.energy) {
+        if !self.has_energy && !object.contains_key(&self.energy) {
             return Err(TableError::missing(&self.path, &[&self.energy], object.keys().map(String::as_str)));
         }
+        self.has_energy = true;
         let id = match ID_COLUMNS.into_iter().find_map(|name| object.get(name)) {
-            Some(Value::String(id)) => id.clone(),
+            Some(Value::String(id)) => name_of_row(Some(id), self.n_rows),
+            Some(Value::Null) | None => name_of_row(None, self.n_rows),
             Some(other) => other.to_string(),
-            None => format!("row {}", self.n_rows),
         };
         Ok(TableRow { place: self.line, id, content: self.content(&object) })
     }
@@ -81,6 +87,15 @@ impl JsonLines {
         };
         Ok(Some((composition, energy)))
     }
+}
+
+fn object(line: &[u8]) -> Result<Map<String, Value>, RowError> {
+    let text = std::str::from_utf8(line).map_err(|_| RowError::NotUtf8)?;
+    serde_json::from_str(text).map_err(|error| {
+        // It counts lines in the line.
+        let (said, behind) = (error.to_string(), format!(" at line {} column {}", error.line(), error.column()));
+        RowError::Json { problem: said.strip_suffix(&behind).unwrap_or(&said).to_owned(), place: error.column() }
+    })
 }
 
 /// `{"Fe": 2, "O": 3}`.

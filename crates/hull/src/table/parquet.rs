@@ -4,10 +4,13 @@
 //! three columns are ever decoded.
 
 use super::error::TableError;
-use super::row::{COMPOSITION_COLUMNS, ID_COLUMNS, RowError, TableRow, composition_of_sites, energy_of_number};
+use super::row::{
+    COMPOSITION_COLUMNS, ID_COLUMNS, RowError, TableRow, composition_of_sites, energy_of_number, name_of_row,
+};
 use crate::composition::{Composition, parse_composition};
+use parquet::basic::{ConvertedType, Type};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
-use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, FloatType};
+use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, FloatType, Int32Type, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, RowGroupReader};
 use parquet::file::serialized_reader::SerializedFileReader;
@@ -41,6 +44,8 @@ struct Column {
     /// The definition level of a value that is there.
     defined: i16,
     is_list: bool,
+    physical: Type,
+    converted: ConvertedType,
 }
 
 /// Columns of a row group.
@@ -68,7 +73,7 @@ impl ParquetTable {
         };
         let composition = find(&COMPOSITION_COLUMNS).ok_or_else(|| missing(&COMPOSITION_COLUMNS))?;
         let energy = find(&[energy]).ok_or_else(|| missing(&[energy]))?;
-        let id = find(&ID_COLUMNS).filter(|column| !column.is_list);
+        let id = Self::id(path, &leaves)?;
         if energy.is_list {
             return Err(energy.of_type(path, "a list", "a number"));
         }
@@ -85,17 +90,42 @@ impl ParquetTable {
         })
     }
 
+    /// The column of names; one that holds something else is a mistake, not a table without names.
+    fn id(path: &Path, leaves: &[ColumnDescPtr]) -> Result<Option<Column>, TableError> {
+        let is_there = |name: &&str| leaves.iter().any(|leaf| leaf.path().parts().first().is_some_and(|at| at == name));
+        let Some(name) = ID_COLUMNS.into_iter().find(is_there) else { return Ok(None) };
+        let wrong = |found: &str| TableError::ColumnType {
+            path: path.into(),
+            column: name.into(),
+            found: found.into(),
+            expected: "a text or a whole number",
+        };
+        let column = Column::find(leaves, name).ok_or_else(|| wrong("a structure"))?;
+        if column.is_list {
+            return Err(wrong("a list"));
+        }
+        let is_whole = matches!(
+            column.converted,
+            ConvertedType::NONE
+                | ConvertedType::INT_8
+                | ConvertedType::INT_16
+                | ConvertedType::INT_32
+                | ConvertedType::INT_64
+        ) || column.is_unsigned();
+        match column.physical {
+            Type::BYTE_ARRAY => Ok(Some(column)),
+            Type::INT32 | Type::INT64 if is_whole => Ok(Some(column)),
+            _ => Err(wrong("of another type")),
+        }
+    }
+
     pub(super) fn next_row(&mut self) -> Option<Result<TableRow, TableError>> {
         while self.rows.is_empty() {
             let path = self.path.clone();
             match without_panic(&path, || self.read_batch()) {
                 Ok(true) => {}
                 Ok(false) => return None,
-                Err(error) => {
-                    // Nothing after a defect: the iterator ends.
-                    (self.group, self.next_group) = (None, usize::MAX);
-                    return Some(Err(error));
-                }
+                Err(error) => return Some(Err(error)),
             }
         }
         self.rows.pop().map(Ok)
@@ -120,10 +150,14 @@ impl ParquetTable {
         let compositions = compositions
             .ok_or_else(|| self.composition.of_type(&path, "of another type", "a text, or a list of texts"))?;
         let ids = match (&mut group.id, &self.id) {
-            (Some(reader), Some(column)) => texts(reader, column).map_err(fail)?,
+            (Some(reader), Some(column)) => {
+                let ids = names(reader, column).map_err(fail)?;
+                Some(ids.ok_or_else(|| column.of_type(&path, "of another type", "a text or a whole number"))?)
+            }
             _ => None,
         };
-        if energies.len() != compositions.len() {
+        let lengths = [Some(compositions.len()), ids.as_ref().map(Vec::len)];
+        if lengths.into_iter().flatten().any(|length| length != energies.len()) {
             return Err(fail(ParquetError::General("columns of a row group differ in length".into())));
         }
         if energies.is_empty() {
@@ -135,8 +169,8 @@ impl ParquetTable {
         let mut rows: Vec<TableRow> = Vec::with_capacity(energies.len());
         for (position, (energy, composition)) in energies.into_iter().zip(&compositions).enumerate() {
             let place = first + position as u64 + 1;
-            let id = ids.as_ref().and_then(|ids| ids.get(position)).and_then(|id| id.first().cloned().flatten());
-            let id = id.map_or_else(|| format!("row {place}"), |id| String::from_utf8_lossy(id.data()).into_owned());
+            let name = ids.as_ref().and_then(|ids| ids.get(position)?.as_deref());
+            let id = name_of_row(name, place);
             rows.push(TableRow { place, id, content: content(energy, composition, &self.composition) });
         }
         rows.reverse();
@@ -175,7 +209,15 @@ impl Column {
             position,
             defined: leaf.max_def_level(),
             is_list: leaf.max_rep_level() == 1,
+            physical: leaf.physical_type(),
+            converted: leaf.converted_type(),
         })
+    }
+
+    /// Whether its numbers are stored as those with a sign that have the same bits.
+    fn is_unsigned(&self) -> bool {
+        use ConvertedType::{UINT_8, UINT_16, UINT_32, UINT_64};
+        matches!(self.converted, UINT_8 | UINT_16 | UINT_32 | UINT_64)
     }
 
     fn of_type(&self, path: &Path, found: &str, expected: &'static str) -> TableError {
@@ -202,12 +244,29 @@ fn content(
 
 /// Numbers of the next rows, empty at the end of the row group; `None` if the column holds something else.
 fn numbers(reader: &mut ColumnReader, column: &Column) -> Result<Option<Vec<Option<f64>>>, ParquetError> {
-    let single = |rows: Vec<Vec<Option<f64>>>| rows.into_iter().map(|row| row.first().copied().flatten()).collect();
     Ok(match reader {
         ColumnReader::DoubleColumnReader(reader) => Some(single(rows::<DoubleType, _>(reader, column, |x| x)?)),
         ColumnReader::FloatColumnReader(reader) => Some(single(rows::<FloatType, _>(reader, column, f64::from)?)),
         _ => None,
     })
+}
+
+/// What the next rows are called, as for numbers.
+fn names(reader: &mut ColumnReader, column: &Column) -> Result<Option<Vec<Option<String>>>, ParquetError> {
+    let of_32 = |n: i32| if column.is_unsigned() { n.cast_unsigned().to_string() } else { n.to_string() };
+    let of_64 = |n: i64| if column.is_unsigned() { n.cast_unsigned().to_string() } else { n.to_string() };
+    let of_text = |text: ByteArray| String::from_utf8_lossy(text.data()).into_owned();
+    Ok(match reader {
+        ColumnReader::ByteArrayColumnReader(reader) => Some(single(rows::<ByteArrayType, _>(reader, column, of_text)?)),
+        ColumnReader::Int32ColumnReader(reader) => Some(single(rows::<Int32Type, _>(reader, column, of_32)?)),
+        ColumnReader::Int64ColumnReader(reader) => Some(single(rows::<Int64Type, _>(reader, column, of_64)?)),
+        _ => None,
+    })
+}
+
+/// Rows of a column that is no list.
+fn single<V>(rows: Vec<Vec<Option<V>>>) -> Vec<Option<V>> {
+    rows.into_iter().map(|row| row.into_iter().next().flatten()).collect()
 }
 
 /// Texts of the next rows, as for numbers.

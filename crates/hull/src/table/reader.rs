@@ -15,8 +15,13 @@ use std::path::Path;
 /// The name of the file tells its format: `.csv`, `.jsonl` or `.ndjson`, these with `.gz` behind, `.parquet`. Columns:
 /// `material_id` (or `immutable_id`, `id`, or none), `composition` (a formula; in JSON lines also an object of amounts),
 /// else `species_at_sites` or `species` (a list with an element for each site), and the total energy of the cell, eV.
-/// A row with a defect is a row whose content is an error; a file that is none ends the rows with an error.
-pub struct TableReader(Table);
+/// A row with a defect is a row whose content is an error, and rows go on behind it; what cannot be read further ends the
+/// rows with an error.
+pub struct TableReader {
+    table: Table,
+    /// Nothing comes any more.
+    is_over: bool,
+}
 
 enum Table {
     Csv(Box<CsvTable>),
@@ -46,7 +51,7 @@ impl TableReader {
             }
             _ => return Err(TableError::UnknownFormat { path: path.into() }),
         };
-        Ok(Self(table))
+        Ok(Self { table, is_over: false })
     }
 }
 
@@ -54,10 +59,17 @@ impl Iterator for TableReader {
     type Item = Result<TableRow, TableError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match &mut self.0 {
+        if self.is_over {
+            return None;
+        }
+        let next = match &mut self.table {
             Table::Csv(table) => table.next_row(),
             Table::JsonLines(table) => table.next_row(),
             Table::Parquet(table) => table.next_row(),
-        }
+        };
+        self.is_over = !matches!(next, Some(Ok(_)));
+        next
     }
 }
+
+impl std::iter::FusedIterator for TableReader {}

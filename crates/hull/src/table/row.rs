@@ -1,6 +1,6 @@
 //! One row.
 
-use crate::composition::{Composition, CompositionError, parse_element};
+use crate::composition::{Composition, CompositionError, EnergyError, parse_element};
 use thiserror::Error;
 
 /// Columns that may name a row, the first that is there.
@@ -14,7 +14,7 @@ pub(super) const COMPOSITION_COLUMNS: [&str; 3] = ["composition", "species_at_si
 pub struct TableRow {
     /// Where it begins: the line of a text file, the row of a Parquet file, both from 1.
     pub place: u64,
-    /// What it is called; `row 17` in a table without such a column.
+    /// What it is called; `row 17` where it has no name.
     pub id: String,
     /// Composition and total energy of the cell in eV; `None` where the energy is empty.
     pub content: Result<Option<(Composition, f64)>, RowError>,
@@ -32,12 +32,42 @@ pub enum RowError {
         /// The column.
         column: String,
     },
+    /// A row of another length than the heading.
+    #[error("the row has {n_fields} fields, the heading {n_headings}")]
+    Ragged {
+        /// Fields of the row.
+        n_fields: usize,
+        /// Fields of the heading.
+        n_headings: usize,
+    },
+    /// Bytes that are no text.
+    #[error("the row is not UTF-8")]
+    NotUtf8,
+    /// A line that is no JSON object.
+    #[error("the row is no JSON object: {problem}, character {place}")]
+    Json {
+        /// What is wrong.
+        problem: String,
+        /// Where, in bytes.
+        place: usize,
+    },
     /// The energy is no number, or not finite.
     #[error("the energy `{text}` is not a finite number of eV")]
     Energy {
         /// What stands there.
         text: String,
     },
+    /// The energy is finite, for each atom it is not.
+    #[error(transparent)]
+    EnergyPerAtom(#[from] EnergyError),
+}
+
+/// What a row is called: by its number, from 1, where there is no name or an empty one.
+pub(super) fn name_of_row(name: Option<&str>, number: u64) -> String {
+    match name {
+        Some(name) if !name.trim().is_empty() => name.to_owned(),
+        _ => format!("row {number}"),
+    }
 }
 
 /// The energy in a field of text; empty means none.
