@@ -1,9 +1,9 @@
 //! Energy above the hull.
 
 use crate::columns::{Cache, Member};
-use crate::composition::{Composition, ElementSet};
+use crate::composition::{Composition, ElementSet, EnergyError};
 use crate::entries::Entries;
-use crate::reference::ReferenceEnergies;
+use crate::reference::{MissingReferences, ReferenceEnergies};
 use std::fmt;
 use thiserror::Error;
 
@@ -19,18 +19,22 @@ pub enum HullError {
         /// These.
         elements: ElementSet,
     },
-    /// The total energy is infinite or not a number.
-    #[error("the total energy {energy_ev} eV is not finite")]
-    Energy {
-        /// The energy.
-        energy_ev: f64,
-    },
+    /// The total energy, or that of an atom, is infinite or not a number.
+    #[error(transparent)]
+    Energy(#[from] EnergyError),
     /// Rounding errors kept the search from an end.
     #[error("the hull at {composition} could not be computed for rounding errors")]
     Unsolved {
         /// The composition.
         composition: String,
     },
+}
+
+impl From<MissingReferences> for HullError {
+    /// Of the elements of the hull.
+    fn from(missing: MissingReferences) -> Self {
+        Self::MissingTerminals { elements: missing.elements }
+    }
 }
 
 /// The lower convex hull of the energies of entries, over all compositions.
@@ -88,18 +92,24 @@ impl Hull {
     /// The energy above the hull of `energy_ev`, the total energy of the atoms in `composition` in eV.
     ///
     /// The structure that is asked about is not an entry by that: the answer is negative if it is more stable than all of
-    /// them. What is an entry itself is on the hull or above it, zero or more.
+    /// them. What is an entry itself is never below the hull; if no mixture is lower by more than 1e-11 eV/atom it is on it,
+    /// exactly zero, and its own decomposition.
     ///
     /// # Errors
-    /// When elements have no entry of their own, or the energy is not finite.
+    /// When elements have no entry of their own, the energy (or that of an atom) is not finite, or rounding errors kept
+    /// the search from an end.
     pub fn above(&self, composition: &Composition, energy_ev: f64) -> Result<AboveHull, HullError> {
-        if !energy_ev.is_finite() {
-            return Err(HullError::Energy { energy_ev });
-        }
-        let formation_energy = self
-            .elements()
-            .formation_energy(composition, energy_ev)
-            .map_err(|missing| HullError::MissingTerminals { elements: missing.elements })?;
+        composition.energy_per_atom(energy_ev)?;
+        let formation_energy = self.elements().formation_energy(composition, energy_ev).map_err(HullError::from)?;
+        self.above_of_formation(composition, formation_energy)
+    }
+
+    /// Of an energy that is counted from the elements of the hull, eV/atom.
+    pub(crate) fn above_of_formation(
+        &self,
+        composition: &Composition,
+        formation_energy: f64,
+    ) -> Result<AboveHull, HullError> {
         let unsolved = || HullError::Unsolved { composition: composition.to_string() };
         let system = self.cache.system(&self.entries, composition.elements());
         let fractions: Vec<f64> = composition.fractions().collect();

@@ -22,7 +22,7 @@
 //! ```
 //!
 //! Module order, each using only those before it:
-//! `composition` ← `reference`, `linear_program`, `table`, `packed` ← `entries` ← `columns` ← `hull`.
+//! `composition` ← `reference`, `linear_program`, `table`, `packed` ← `entries` ← `columns` ← `hull` ← `stability`.
 
 mod columns;
 pub mod composition;
@@ -31,9 +31,11 @@ mod hull;
 mod linear_program;
 mod packed;
 mod reference;
+mod stability;
 pub mod table;
 
-pub use composition::{Composition, CompositionError, ElementSet};
+pub use composition::{Composition, CompositionError, ElementSet, EnergyError};
 pub use entries::{Entries, EntriesBuilder, EntriesError, EntryCounts, ReadEntries};
 pub use hull::{AboveHull, Hull, HullError, Phase};
 pub use reference::{MissingReferences, ReferenceEnergies, ReferenceError};
+pub use stability::{Measures, Stability, StabilityError};
