@@ -4,7 +4,9 @@ use crate::args::HullArgs;
 use crate::error::CommandError;
 use crate::exit_code::ExitCode;
 use mlip_hull::table::{TableError, TableReader, TableRow};
-use mlip_hull::{AboveHull, Composition, Entries, EntriesError, Hull, ReferenceEnergies, ReferenceError};
+use mlip_hull::{
+    AboveHull, Entries, EntriesError, Hull, HullError, Measures, ReferenceEnergies, ReferenceError, StabilityError,
+};
 use mlip_store::AtomicFile;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,6 +14,9 @@ use std::time::Instant;
 
 const COLUMNS: [&str; 5] =
     ["material_id", "e_above_hull_ev_per_atom", "formation_energy_ev_per_atom", "decomposition", "error"];
+
+/// The name of the reference energies that the program has itself.
+const GENBENCH: &str = "genbench";
 
 /// What became of the rows of the query.
 #[derive(Debug, Default)]
@@ -47,10 +52,11 @@ pub(crate) fn hull(args: &HullArgs) -> Result<ExitCode, CommandError> {
     let without = left_out(counts.n_without_energy);
     eprintln!("entries: {n_entries} with an energy{without}, {n_kept} of them may lie on a hull");
     let hull = Hull::new(read.entries);
+    let measures = Measures { hull: Some(&hull), references: references.as_ref() };
     let mut tally = Tally::default();
     for row in queries {
         let row = row.map_err(of_table)?;
-        if let Some(answer) = tally.answer(&hull, references.as_ref(), &row) {
+        if let Some(answer) = tally.answer(measures, &row) {
             write(&mut table, &row.id, &answer)?;
         }
     }
@@ -67,8 +73,10 @@ pub(crate) fn hull(args: &HullArgs) -> Result<ExitCode, CommandError> {
 
 fn refuse_to_overwrite(args: &HullArgs) -> Result<(), CommandError> {
     let place = |path: &Path| path.canonicalize().ok();
+    let reference = args.reference.as_deref().filter(|named| *named != GENBENCH).map(Path::new);
+    let read = [Some(args.entries.as_path()), Some(args.query.as_path()), reference];
     let out = place(&args.out);
-    if out.is_some() && (out == place(&args.entries) || out == place(&args.query)) {
+    if out.is_some() && read.into_iter().flatten().any(|read| place(read) == out) {
         let error = CommandError::new(format!("--out `{}` is one of the tables that are read", args.out.display()));
         return Err(error.hint("name another file").usage());
     }
@@ -77,7 +85,7 @@ fn refuse_to_overwrite(args: &HullArgs) -> Result<(), CommandError> {
 
 fn references(named: &str) -> Result<ReferenceEnergies, CommandError> {
     match named {
-        "genbench" => Ok(ReferenceEnergies::genbench()?),
+        GENBENCH => Ok(ReferenceEnergies::genbench()?),
         file => ReferenceEnergies::read(Path::new(file)).map_err(|error| {
             let said = CommandError::from_error(&error);
             match error {
@@ -107,7 +115,7 @@ fn of_entries(error: EntriesError) -> CommandError {
 
 impl Tally {
     /// `None` for a row without energy, of which nothing is asked.
-    fn answer(&mut self, hull: &Hull, references: Option<&ReferenceEnergies>, row: &TableRow) -> Option<Answer> {
+    fn answer(&mut self, measures: Measures<'_>, row: &TableRow) -> Option<Answer> {
         self.n_rows += 1;
         let mut answer = Answer::default();
         match &row.content {
@@ -115,32 +123,18 @@ impl Tally {
                 self.n_without_energy += 1;
                 return None;
             }
-            Ok(Some((composition, energy))) => self.energies(&mut answer, hull, references, composition, *energy),
+            Ok(Some((composition, energy))) => {
+                let found = measures.of(composition, *energy);
+                for error in &found.errors {
+                    self.failed(&mut answer, reason(error), error.to_string());
+                }
+                (answer.above, answer.formation_energy) = (found.above, found.formation_energy);
+            }
             Err(error) => self.failed(&mut answer, "not readable", error.to_string()),
         }
         self.n_failed += u64::from(!answer.errors.is_empty());
         self.n_answered += u64::from(answer.above.is_some() || answer.formation_energy.is_some());
         Some(answer)
-    }
-
-    fn energies(
-        &mut self,
-        answer: &mut Answer,
-        hull: &Hull,
-        references: Option<&ReferenceEnergies>,
-        composition: &Composition,
-        energy: f64,
-    ) {
-        match hull.above(composition, energy) {
-            Ok(above) => answer.above = Some(above),
-            Err(error) => self.failed(answer, "not reached by the hull", error.to_string()),
-        }
-        match references.unwrap_or(hull.elements()).formation_energy(composition, energy) {
-            Ok(formation_energy) => answer.formation_energy = Some(formation_energy),
-            // Elements that the hull has not are named already.
-            Err(_) if references.is_none() => {}
-            Err(error) => self.failed(answer, "without reference energy of an element", error.to_string()),
-        }
     }
 
     fn failed(&mut self, answer: &mut Answer, reason: &'static str, sentence: String) {
@@ -159,6 +153,16 @@ impl Tally {
             }
         };
         format!("query: {n_asked} rows{}, {failed}", left_out(self.n_without_energy))
+    }
+}
+
+/// What errors are counted by.
+fn reason(error: &StabilityError) -> &'static str {
+    match error {
+        StabilityError::Energy(_) | StabilityError::Hull(HullError::Energy(_)) => "without finite energy per atom",
+        StabilityError::Hull(HullError::MissingTerminals { .. }) => "not reached by the hull",
+        StabilityError::Hull(HullError::Unsolved { .. }) => "unsolved for rounding errors",
+        StabilityError::References(_) => "without reference energy of an element",
     }
 }
 

@@ -5,7 +5,7 @@ use super::row::EntryRow;
 use crate::StoreError;
 use mlip_atoms::Species;
 use mlip_hull::table::TableReader;
-use mlip_hull::{AboveHull, Composition, Entries, Hull, ReferenceEnergies};
+use mlip_hull::{AboveHull, Composition, Entries, Hull, Measures, ReferenceEnergies};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -82,11 +82,7 @@ impl StabilitySources {
             Some(ReferenceSource::Genbench) => ReferenceEnergies::genbench(),
             Some(ReferenceSource::File(file)) => ReferenceEnergies::read(file),
         };
-        let read = read.map_err(|error| failed("the reference energies", error))?;
-        if read.elements().is_empty() {
-            return Err(failed("the reference energies", "no element has one"));
-        }
-        Ok(Some(read))
+        read.map(Some).map_err(|error| failed("the reference energies", error))
     }
 
     /// The table of a potential.
@@ -168,20 +164,11 @@ impl Stability {
     }
 
     fn row(&self, hull: Option<&Hull>, composition: &Composition, energy: f64) -> StabilityRow {
-        let mut row = StabilityRow::default();
-        match hull.map(|hull| hull.above(composition, energy)) {
-            Some(Ok(above)) => row.above = Some(above),
-            Some(Err(error)) => row.errors.push(error.to_string()),
-            None => {}
+        let found = Measures { hull, references: self.references.as_ref() }.of(composition, energy);
+        StabilityRow {
+            formation_energy: found.formation_energy,
+            above: found.above,
+            errors: found.errors.iter().map(ToString::to_string).collect(),
         }
-        let references = self.references.as_ref().or_else(|| hull.map(Hull::elements));
-        match references.map(|references| references.formation_energy(composition, energy)) {
-            Some(Ok(formation_energy)) => row.formation_energy = Some(formation_energy),
-            // Elements that the hull has not are named already.
-            Some(Err(_)) if self.references.is_none() => {}
-            Some(Err(error)) => row.errors.push(error.to_string()),
-            None => {}
-        }
-        row
     }
 }
