@@ -218,7 +218,7 @@ fn a_parquet_file_that_was_cut_or_damaged_is_an_error_and_no_panic() {
 #[test]
 fn rows_that_are_no_regular_csv_or_json_are_wrong_and_others_go_on() {
     let folder = tempfile::tempdir().unwrap();
-    let csv = b"material_id,composition,e\na,Li,-1\nb,Li\nc,Li,-1,2\nd,Li\xff,-1\ne,Li,-2\n";
+    let csv = b"material_id,composition,e\na,Li,-1\nb,Li\nc,Li,-1,2\nd,Li\xff,-1\ne,Li,-2\n\xfff,Li,-1\n";
     let json = b"[1]\n{\"e\": -1, \"composition\": \"Li\"}\n{\"e\": 1,,}\n{\"e\": -1, \"composition\": \"Li\xff\"}\n{\"e\": -2, \"composition\": \"Li\"}\n";
     let of = |name: &str, bytes: &[u8]| {
         let path = folder.path().join(name);
@@ -238,6 +238,7 @@ fn rows_that_are_no_regular_csv_or_json_are_wrong_and_others_go_on() {
         (4, "c", "the row has 4 fields, the heading 3"),
         (5, "d", "the row is not UTF-8"),
         (6, "e", "-2"),
+        (7, "row 6", "the row is not UTF-8"),
     ];
     assert_eq!(of("a.csv", csv), expected.map(|(place, id, content)| (place, id.to_owned(), content.to_owned())));
     let expected = [

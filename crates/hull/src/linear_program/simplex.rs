@@ -31,8 +31,8 @@ pub(super) const PATIENCE: usize = 32;
 /// 1e-16, and a later row would leave a part this far below zero.
 const STEP_TIE: f64 = 1e-14;
 
-/// A mixture holds the composition that was asked for to this, in parts of the atoms. Answers are right to 1e-15; beyond
-/// the limit rounding errors could show in the energy, which is several eV for a part of one.
+/// A mixture holds the composition that was asked for to this, in parts of the atoms: with formation energies of some eV
+/// its energy is then right to the tolerance of the search. Parts are rounded at 1e-16.
 const BALANCE: f64 = 1e-12;
 
 /// More steps than any hull has needed, by far; only rounding errors could lead here.

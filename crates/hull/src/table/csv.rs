@@ -58,20 +58,24 @@ impl CsvTable {
     }
 
     fn row(&self) -> TableRow {
-        let name = self.id.and_then(|position| self.field(position).ok());
+        let name = self.id.and_then(|position| self.field(position));
         let place = self.record.position().map_or(0, csv::Position::line);
         TableRow { place, id: name_of_row(name, self.n_rows), content: self.content() }
     }
 
-    fn field(&self, position: usize) -> Result<&str, RowError> {
-        std::str::from_utf8(self.record.get(position).unwrap_or_default()).map_err(|_| RowError::NotUtf8)
+    fn field(&self, position: usize) -> Option<&str> {
+        self.record.get(position).and_then(|bytes| std::str::from_utf8(bytes).ok())
     }
 
     fn content(&self) -> Result<Option<(Composition, f64)>, RowError> {
         if self.record.len() != self.n_headings {
             return Err(RowError::Ragged { n_fields: self.record.len(), n_headings: self.n_headings });
         }
-        let (composition, energy) = (self.field(self.composition)?, self.field(self.energy)?);
+        if self.record.iter().any(|bytes| std::str::from_utf8(bytes).is_err()) {
+            return Err(RowError::NotUtf8);
+        }
+        let [composition, energy] =
+            [self.composition, self.energy].map(|position| self.field(position).unwrap_or_default());
         let Some(energy) = energy_of_text(energy)? else { return Ok(None) };
         let composition = match self.composition_name {
             "composition" => parse_composition(composition)?,

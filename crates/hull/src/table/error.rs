@@ -85,13 +85,12 @@ fn unit(path: &Path) -> &'static str {
 
 impl TableError {
     pub(super) fn csv(path: &Path, error: csv::Error) -> Self {
-        if !error.is_io_error() {
-            return Self::Csv { path: path.into(), source: error };
-        }
-        match error.into_kind() {
-            csv::ErrorKind::Io(source) => Self::Io { path: path.into(), source },
-            other => Self::Io { path: path.into(), source: std::io::Error::other(format!("{other:?}")) },
-        }
+        let path = path.into();
+        let kind = match error.kind() {
+            csv::ErrorKind::Io(source) => source.kind(),
+            _ => return Self::Csv { path, source: error },
+        };
+        Self::Io { path, source: std::io::Error::new(kind, error) }
     }
 
     pub(super) fn missing<'n>(path: &Path, wanted: &[&str], known: impl IntoIterator<Item = &'n str>) -> Self {

@@ -57,7 +57,7 @@ pub enum RowError {
         /// What stands there.
         text: String,
     },
-    /// The energy is finite, for each atom it is not.
+    /// The energy of an atom is not finite.
     #[error(transparent)]
     EnergyPerAtom(#[from] EnergyError),
 }
