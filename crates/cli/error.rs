@@ -59,13 +59,11 @@ impl CommandError {
 
     /// Says it on stderr.
     pub(crate) fn print(&self) {
-        eprintln!("error: {}", self.message);
-        for cause in &self.causes {
-            eprintln!("  cause: {cause}");
-        }
-        if let Some(hint) = &self.hint {
-            eprintln!("  hint: {hint}");
-        }
+        let causes = self.causes.iter().map(|cause| format!("  cause: {cause}\n"));
+        let hint = self.hint.iter().map(|hint| format!("  hint: {hint}\n"));
+        let text = format!("error: {}\n{}", self.message, causes.chain(hint).collect::<String>());
+        // Where stderr is closed nobody listens.
+        let _ = crate::show::print_error(&text);
     }
 }
 

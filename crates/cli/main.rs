@@ -19,6 +19,7 @@ mod values;
 use args::{Args, Command};
 use clap::CommandFactory;
 use exit_code::ExitCode;
+use std::io::IsTerminal;
 use std::path::Path;
 
 fn main() -> std::process::ExitCode {
@@ -60,9 +61,17 @@ fn main() -> std::process::ExitCode {
 
 /// Help, the version, or what is wrong with the arguments.
 fn answer(error: &clap::Error) -> std::process::ExitCode {
-    if mlip_ranks::may_speak(|name| std::env::var(name).ok()) {
-        // A closed pipe is nobody's error.
-        let _ = error.print();
-    }
+    let speaks = mlip_ranks::may_speak(|name| std::env::var(name).ok());
+    // A closed pipe is nobody's error.
+    let _ = match (speaks, error.use_stderr()) {
+        (true, true) if !std::io::stderr().is_terminal() => show::print_error(&error.render().to_string()),
+        (true, _) => error.print(),
+        (false, true) => {
+            // A launcher that sees this process fail ends the one that speaks.
+            mlip_ranks::let_first_speak();
+            Ok(())
+        }
+        (false, false) => Ok(()),
+    };
     if error.use_stderr() { ExitCode::Usage.into() } else { ExitCode::Success.into() }
 }

@@ -1,9 +1,11 @@
 //! What people see of a run on stderr.
 //!
-//! Module order: `duration` ← `progress` ← `messages`.
+//! Module order: `duration` ← `progress` ← `messages`; `whole`.
 
 mod duration;
 mod messages;
 mod progress;
+mod whole;
 
 pub(crate) use messages::Messages;
+pub(crate) use whole::print_error;

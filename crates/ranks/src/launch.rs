@@ -121,6 +121,12 @@ pub fn may_speak(variable: impl Fn(&str) -> Option<String>) -> bool {
     true
 }
 
+/// For a process that [may not speak](may_speak) and is about to fail: a launcher that sees it fail ends the others, so the
+/// first is given the time to say what is wrong.
+pub fn let_first_speak() {
+    std::thread::sleep(FIRST_SPEAKS_WITHIN);
+}
+
 /// Whether this process is rank 0 or knows of no ranks, by the variables of launchers.
 fn is_first(variable: impl Fn(&str) -> Option<String>) -> bool {
     let ranks = ["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "SLURM_PROCID"];
