@@ -49,7 +49,8 @@ fn every_point_has_a_row_and_every_curve_its_minimum_or_none() {
     };
     assert_eq!(rows[0][5], "41.0");
     assert_eq!(rows[0][6].parse::<f64>().unwrap(), expected.volume);
-    assert_eq!(rows[0][9].parse::<f64>().unwrap(), expected.bulk_modulus * 160.217_663_4);
+    // ASE's eV/Å^3 in GPa.
+    assert_eq!(rows[0][9].parse::<f64>().unwrap(), expected.bulk_modulus * 160.217_662_08);
     assert_eq!(rows[1][6..], [""; 6]);
 
     let plot = std::fs::read_to_string(run.path().join("report/energy_volume.svg")).unwrap();
