@@ -13,6 +13,11 @@ pub trait Calculation: Send + Sync {
     /// Evaluations that one structure takes, expected: what costs are predicted by.
     fn expected_evaluations(&self) -> f64;
 
+    /// Evaluations that it may take, at most.
+    fn most_evaluations(&self) -> f64 {
+        self.expected_evaluations()
+    }
+
     /// Memory that one structure of this many atoms takes beside its evaluations, at most, bytes.
     fn working_bytes(&self, _n_atoms: usize) -> u64 {
         0

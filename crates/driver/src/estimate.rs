@@ -110,7 +110,7 @@ pub fn estimate(
         estimate.atoms = Some([*first, atoms[atoms.len() / 2], *last]);
     }
     let (mut digests, mut prepared) = (HashSet::new(), HashSet::new());
-    let mut planner = Planner::new(ranks, ranks * workers);
+    let mut planner = Planner::new(ranks, ranks * workers, 1.0);
     for seen in seen.iter().filter(|seen| digests.insert(seen.digest)) {
         estimate.distinct += 1;
         estimate.largest_bytes = estimate.largest_bytes.max(seen.bytes);

@@ -91,7 +91,9 @@ pub fn execute(
         let physics = &setup.config.physics;
         let max_crashes = setup.config.resources.max_crashes;
         let longest = setup.config.resources.batch_size.unwrap_or(usize::MAX);
-        let policy = Policy { retry: part.retry, crashes: CrashPolicy { max_crashes }, longest };
+        let calculation = physics.calculation();
+        let excess = calculation.most_evaluations() / calculation.expected_evaluations();
+        let policy = Policy { retry: part.retry, crashes: CrashPolicy { max_crashes }, longest, excess };
         let (ids, settings) = (physics.potential_ids(), physics.settings());
         let coordinator = Coordinator::new(&setup.run_dir, part.entries, known, policy, ids, settings, &workers);
         let monitor = setup.config.resources.monitor_memory.then(|| Monitor::new(hosts));

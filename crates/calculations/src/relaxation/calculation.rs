@@ -49,6 +49,10 @@ impl Calculation for RelaxationCalculation {
         self.settings.expected_evaluations()
     }
 
+    fn most_evaluations(&self) -> f64 {
+        self.settings.most_evaluations()
+    }
+
     fn working_bytes(&self, n_atoms: usize) -> u64 {
         self.settings.working_bytes(n_atoms)
     }

@@ -173,12 +173,24 @@ impl Relaxation {
     /// Evaluations that a structure takes, expected: what CHGNet takes for crystals of databases (docs/relaxation.md); a
     /// structure that was generated takes more.
     pub(super) fn expected_evaluations(&self) -> f64 {
-        let (steps, evaluations_per_step) = match self.optimizer {
-            Method::Fire => (80.0, 1.0),
-            Method::Bfgs | Method::Lbfgs => (40.0, 1.0),
-            Method::BfgsLineSearch => (25.0, 2.0),
+        let steps: f64 = match self.optimizer {
+            Method::Fire => 80.0,
+            Method::Bfgs | Method::Lbfgs => 40.0,
+            Method::BfgsLineSearch => 25.0,
         };
-        1.0 + evaluations_per_step * f64::from(self.max_steps).min(steps)
+        1.0 + self.evaluations_per_step() * f64::from(self.max_steps).min(steps)
+    }
+
+    /// Evaluations of a structure that takes all steps.
+    pub(super) fn most_evaluations(&self) -> f64 {
+        1.0 + self.evaluations_per_step() * f64::from(self.max_steps)
+    }
+
+    fn evaluations_per_step(&self) -> f64 {
+        match self.optimizer {
+            Method::Fire | Method::Bfgs | Method::Lbfgs => 1.0,
+            Method::BfgsLineSearch => 2.0,
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use super::state::{Known, Policy, RankState, Totals, Treatments};
 use super::survey::Survey;
 use super::suspects::Suspects;
-use crate::plan::{Group, Item, Planner};
+use crate::plan::{Group, Item, Planner, Reserve};
 use crate::protocol::{Answer, Assignment, Order, Predicted, Report, Seen, Tally, Times, Treatment, Work};
 use mlip_atoms::PotentialId;
 use mlip_inputs::Manifest;
@@ -23,6 +23,9 @@ const WORTH_CORRECTING: f64 = 1.25;
 /// Evaluations shorter than this together show nothing: clocks and first touches of memory.
 const LEAST_MEASURED_S: f64 = 0.02;
 
+/// So much of a reserve is planned ahead: enough for several shards of each worker.
+const PLANNED_PER_WORKER: usize = 16;
+
 /// The root's view of the run.
 pub(crate) struct Coordinator {
     survey: Survey,
@@ -36,6 +39,8 @@ pub(crate) struct Coordinator {
     /// Digests of the structures that are known.
     seen: Table<()>,
     pub(super) planner: Planner<Treatments>,
+    /// What waits for the end of the survey where costs are uncertain.
+    reserve: Reserve<Treatments>,
     suspects: Suspects,
     /// By potential: measured by predicted time, as the plan takes it.
     factors: Vec<f64>,
@@ -86,7 +91,8 @@ impl Coordinator {
             workers: workers.iter().sum(),
             settings,
             seen: Table::new(folder),
-            planner: Planner::new(workers.len(), workers.iter().sum()),
+            planner: Planner::new(workers.len(), workers.iter().sum(), policy.excess),
+            reserve: Reserve::default(),
             suspects: Suspects::default(),
             ranks,
         }
@@ -107,7 +113,13 @@ impl Coordinator {
                 if let Some(order) = self.first_structures(from, &mut items)? {
                     orders.push((from, order));
                 }
-                items.into_iter().for_each(|item| self.planner.push(from, item));
+                for item in items {
+                    if self.is_uncertain() {
+                        self.reserve.push(from, item);
+                    } else {
+                        self.planner.push(from, item);
+                    }
+                }
             }
             Report::Progress(tally) => {
                 if let Some(rank) = self.ranks.get_mut(from.index()) {
@@ -149,9 +161,10 @@ impl Coordinator {
         self.factors = measured;
         let factors = &self.factors;
         self.planner.predict(|treatments| cost(&treatments.work, factors));
+        self.reserve.predict(|treatments| cost(&treatments.work, factors));
         let given: f64 = self.ranks.iter().map(|rank| rank.given_cost).sum();
         let suspected = self.suspects.cost();
-        self.cost = given + self.planner.cost() + suspected;
+        self.cost = given + self.planner.cost() + self.reserve.cost() + suspected;
     }
 
     /// What is left to do for a surveyed entry.
@@ -221,19 +234,21 @@ impl Coordinator {
     /// What every rank that runs low is to do next.
     pub(crate) fn hand_out(&mut self) -> Result<Vec<(Rank, Order)>, Trouble> {
         let mut orders = Vec::new();
+        let waiting = self.waiting();
         self.first_to_read = (self.first_to_read + 1) % self.ranks.len().max(1);
         for turn in 0..self.ranks.len() {
             // Where there is little room to read ahead, no rank shall do all the reading.
             let index = (self.first_to_read + turn) % self.ranks.len();
             while let Some(state) = self.ranks.get_mut(index)
-                && let Some(order) = self.survey.next_read(state, self.planner.remaining(), self.policy.longest)?
+                && let Some(order) = self.survey.next_read(state, waiting, self.policy.longest)?
             {
                 orders.push((Rank::from_index(index), order));
             }
         }
+        self.draw_on_reserve();
         for index in 0..self.ranks.len() {
             let rank = Rank::from_index(index);
-            while self.survey.may_compute(self.planner.remaining()) && self.runs_low(index) {
+            while self.survey.may_compute(self.waiting()) && self.runs_low(index) {
                 let limit = self.limit(index).min(self.policy.longest.max(1));
                 let shard = self.planner.next_shard(rank, limit);
                 if shard.is_empty() {
@@ -246,9 +261,31 @@ impl Coordinator {
         Ok(orders)
     }
 
+    /// Structures that are known and wait.
+    fn waiting(&self) -> usize {
+        self.planner.remaining() + self.reserve.len()
+    }
+
+    /// Until all are known the cheapest of the reserve are planned, as many as ranks need for their next questions; then
+    /// all.
+    fn draw_on_reserve(&mut self) {
+        let wanted = if self.survey.is_over() { usize::MAX } else { PLANNED_PER_WORKER * self.workers };
+        while self.planner.remaining() < wanted
+            && let Some((home, item)) = self.reserve.pop()
+        {
+            self.planner.push(home, item);
+        }
+    }
+
     /// Whether so little is left that no rank should hoard.
     fn is_scarce(&self) -> bool {
         self.planner.remaining() < 2 * self.workers
+    }
+
+    /// Whether what a rank has under way may take many times what it is thought to: whatever waits behind it could be what
+    /// all others wait for in the end.
+    fn is_uncertain(&self) -> bool {
+        self.policy.excess > 1.0
     }
 
     /// How many structures a rank that runs low may be given.
@@ -258,6 +295,8 @@ impl Coordinator {
             self.free_workers(index)
         } else if rank.is_short_of_work() {
             usize::MAX
+        } else if self.is_uncertain() {
+            self.free_workers(index)
         } else {
             // It has enough to do, only no next structure for each worker: a whole shard behind a costly structure
             // would be what the others wait for in the end.
@@ -277,14 +316,15 @@ impl Coordinator {
         if self.is_scarce() {
             return self.free_workers(index) > 0;
         }
-        rank.is_short_of_work() || rank.structures_out() < 2 * rank.workers as u64
+        let wanted = if self.is_uncertain() { rank.workers } else { 2 * rank.workers };
+        rank.is_short_of_work() || rank.structures_out() < wanted as u64
     }
 
     /// Suspects go when all else is handed out, each rank that has nothing else to do taking its part of them: while
     /// the run is long, one at a time to each. Never are that many in flight that a further death would show nothing new.
     fn next_suspects(&mut self) -> Result<Vec<(Rank, Order)>, Trouble> {
         let mut orders = Vec::new();
-        if self.suspects.is_empty() || !self.survey.is_over() || self.planner.remaining() > 0 {
+        if self.suspects.is_empty() || !self.survey.is_over() || self.waiting() > 0 {
             return Ok(orders);
         }
         let n_ranks = self.ranks.len().max(1);
@@ -335,9 +375,7 @@ impl Coordinator {
 
     /// Nothing is in flight, and but for suspects nothing is left.
     fn is_idle(&self) -> bool {
-        self.survey.is_over()
-            && self.planner.remaining() == 0
-            && self.ranks.iter().all(|rank| rank.structures_out() == 0)
+        self.survey.is_over() && self.waiting() == 0 && self.ranks.iter().all(|rank| rank.structures_out() == 0)
     }
 
     /// Whether all is done.

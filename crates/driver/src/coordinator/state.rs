@@ -16,6 +16,8 @@ pub(crate) struct Policy {
     pub(crate) crashes: CrashPolicy,
     /// Structures handed out at a time, at most.
     pub(crate) longest: usize,
+    /// A structure may take so many times what is predicted: 1 where the number of its evaluations is known beforehand.
+    pub(crate) excess: f64,
 }
 
 /// What was computed before.

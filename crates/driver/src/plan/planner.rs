@@ -36,6 +36,7 @@ pub struct Planner<W> {
     by_cost: BTreeSet<(Cost, Reverse<u64>)>,
     remaining: usize,
     workers: usize,
+    excess: f64,
 }
 
 /// A shard is this part of what is left for one worker: the smaller, the better the end is balanced.
@@ -51,8 +52,9 @@ pub(super) const COSTLY_S: f32 = 0.01;
 pub(super) const LONGEST_SHARD: usize = 1024;
 
 impl<W> Planner<W> {
-    /// For this many ranks, with this many structure workers in all.
-    pub fn new(ranks: usize, workers: usize) -> Self {
+    /// For this many ranks, with this many structure workers in all, and structures that may take up to `excess` times what
+    /// they are predicted to.
+    pub fn new(ranks: usize, workers: usize, excess: f64) -> Self {
         let ranks = ranks.max(1);
         Self {
             candidates: (0..ranks).map(|_| BinaryHeap::new()).collect(),
@@ -66,6 +68,7 @@ impl<W> Planner<W> {
             by_cost: BTreeSet::new(),
             remaining: 0,
             workers: workers.max(1),
+            excess: excess.max(1.0),
         }
     }
 
@@ -140,9 +143,10 @@ impl<W> Planner<W> {
 
     /// The next shard for a rank, of at most `limit` structures; empty when nothing is left.
     pub fn next_shard(&mut self, rank: Rank, limit: usize) -> Vec<Item<W>> {
-        let target = (self.cost() / (PARTS * self.workers as f64)).max(SMALLEST_SHARD_S);
+        let parts = PARTS * self.excess * self.workers as f64;
+        let target = (self.cost() / parts).max(SMALLEST_SHARD_S);
         // Predicted costs may all be zero; then numbers decide.
-        let even = (self.remaining as f64 / (PARTS * self.workers as f64)).ceil() as usize;
+        let even = (self.remaining as f64 / parts).ceil() as usize;
         let by_number = if target > SMALLEST_SHARD_S { LONGEST_SHARD } else { even.max(64) };
         let longest = limit.min(LONGEST_SHARD).min(by_number);
         let mut shard = Vec::new();

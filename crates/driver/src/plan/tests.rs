@@ -12,7 +12,7 @@ proptest! {
         costs in prop::collection::vec((0.0f32..10.0, 0u32..5, 0u64..40), 0..300),
         asking in prop::collection::vec((0u32..5, 1usize..40), 1..20),
     ) {
-        let mut planner = Planner::new(5, 7);
+        let mut planner = Planner::new(5, 7, 1.0);
         for (entry, (cost, home, key)) in costs.iter().enumerate() {
             // Some belong to no group.
             let group = (*key < 20).then_some(Group { key: *key, saves: 0.4 });
@@ -44,7 +44,7 @@ proptest! {
     ) {
         // Costs whose sums are exact, so that the order of adding does not matter.
         let exact = |number: u16| f32::from(number) / 1024.0;
-        let mut planner = Planner::new(7, 9);
+        let mut planner = Planner::new(7, 9, 1.0);
         let mut oracle = super::scanning::ScanningPlanner::new(7, 9);
         let mut waiting = costs.iter().zip(0u64..);
         let mut more = |planner: &mut Planner<()>, oracle: &mut super::scanning::ScanningPlanner<()>, n: usize| {
@@ -74,7 +74,7 @@ proptest! {
 #[test]
 fn handing_out_to_ten_thousand_ranks_looks_at_few_of_them() {
     let n_ranks = 10_000u32;
-    let mut planner = Planner::new(n_ranks as usize, n_ranks as usize);
+    let mut planner = Planner::new(n_ranks as usize, n_ranks as usize, 1.0);
     (0..100_000u64)
         .for_each(|entry| planner.push(Rank((entry % 10_000) as u32), item(entry, 0.5 + entry as f32 * 1e-6)));
     let begin = std::time::Instant::now();
@@ -87,7 +87,7 @@ fn handing_out_to_ten_thousand_ranks_looks_at_few_of_them() {
 
 #[test]
 fn the_costliest_come_first_and_shards_shrink() {
-    let mut planner = Planner::new(1, 2);
+    let mut planner = Planner::new(1, 2, 1.0);
     (0..1000u16).for_each(|entry| planner.push(Rank::ROOT, item(entry.into(), 0.01 * f32::from(entry))));
     let mut last = f32::INFINITY;
     let mut totals = Vec::new();
@@ -108,7 +108,7 @@ fn the_costliest_come_first_and_shards_shrink() {
 
 #[test]
 fn a_rank_computes_what_it_read_and_then_helps_the_busiest() {
-    let mut planner = Planner::new(3, 3);
+    let mut planner = Planner::new(3, 3, 1.0);
     planner.push(Rank(0), item(0, 0.001));
     planner.push(Rank(1), item(1, 0.005));
     planner.push(Rank(2), item(2, 0.009));
@@ -122,7 +122,7 @@ fn a_rank_computes_what_it_read_and_then_helps_the_busiest() {
 
 #[test]
 fn costly_structures_go_to_whoever_asks_next() {
-    let mut planner = Planner::new(2, 2);
+    let mut planner = Planner::new(2, 2, 1.0);
     planner.push(Rank(0), item(0, 0.5));
     (1..4).for_each(|entry| planner.push(Rank(1), item(entry, entry as f32)));
     let order: Vec<u64> = (0..4).map(|k| planner.next_shard(Rank(k % 2), 1)[0].entry).collect();
@@ -131,7 +131,7 @@ fn costly_structures_go_to_whoever_asks_next() {
 
 #[test]
 fn nonsense_costs_do_no_harm() {
-    let mut planner = Planner::new(1, 1);
+    let mut planner = Planner::new(1, 1, 1.0);
     [f32::NAN, f32::INFINITY, -1.0].iter().for_each(|cost| planner.push(Rank::ROOT, item(0, *cost)));
     assert_eq!(planner.next_shard(Rank::ROOT, 10).len(), 3);
     assert_eq!(planner.cost(), 0.0);
@@ -143,7 +143,7 @@ fn of_group(entry: u64, cost: f32, key: u64) -> Item<()> {
 
 #[test]
 fn a_rank_that_begins_a_group_goes_on_with_it() {
-    let mut planner = Planner::new(2, 2);
+    let mut planner = Planner::new(2, 2, 1.0);
     // Two groups of hundred, read by either rank in turns.
     (0..200).for_each(|entry| planner.push(Rank((entry % 3 % 2) as u32), of_group(entry, 0.1, entry % 2)));
     let mut preparations = 0;
@@ -166,7 +166,7 @@ fn a_rank_that_begins_a_group_goes_on_with_it() {
 
 #[test]
 fn who_has_nothing_left_helps_with_the_largest_group() {
-    let mut planner = Planner::new(2, 2);
+    let mut planner = Planner::new(2, 2, 1.0);
     (0..100).for_each(|entry| planner.push(Rank(0), of_group(entry, 0.1, 7)));
     assert!(!planner.next_shard(Rank(0), 1)[0].prepared);
     let first = planner.next_shard(Rank(1), 2);
@@ -180,7 +180,7 @@ fn who_has_nothing_left_helps_with_the_largest_group() {
 
 #[test]
 fn a_group_waits_for_what_would_be_the_tail() {
-    let mut planner = Planner::new(1, 1);
+    let mut planner = Planner::new(1, 1, 1.0);
     (0..50).for_each(|entry| planner.push(Rank(0), of_group(entry, 0.2, 1)));
     assert_eq!(planner.next_shard(Rank(0), 1)[0].entry, 0);
     planner.push(Rank(0), item(99, 20.0));
@@ -190,7 +190,7 @@ fn a_group_waits_for_what_would_be_the_tail() {
 
 #[test]
 fn members_that_come_later_join_their_group() {
-    let mut planner = Planner::new(2, 2);
+    let mut planner = Planner::new(2, 2, 1.0);
     planner.push(Rank(0), of_group(0, 0.2, 1));
     assert_eq!(planner.next_shard(Rank(0), 1)[0].entry, 0);
     planner.push(Rank(1), of_group(1, 0.2, 1));
