@@ -174,9 +174,10 @@ impl Relaxation {
     /// structure that was generated takes more.
     pub(super) fn expected_evaluations(&self) -> f64 {
         let steps: f64 = match self.optimizer {
-            Method::Fire => 80.0,
-            Method::Bfgs | Method::Lbfgs => 40.0,
-            Method::BfgsLineSearch => 25.0,
+            Method::Fire => 75.0,
+            Method::Bfgs => 38.0,
+            Method::Lbfgs => 45.0,
+            Method::BfgsLineSearch => 20.6,
         };
         1.0 + self.evaluations_per_step() * f64::from(self.max_steps).min(steps)
     }
@@ -189,7 +190,7 @@ impl Relaxation {
     fn evaluations_per_step(&self) -> f64 {
         match self.optimizer {
             Method::Fire | Method::Bfgs | Method::Lbfgs => 1.0,
-            Method::BfgsLineSearch => 2.0,
+            Method::BfgsLineSearch => 1.6,
         }
     }
 }

@@ -279,7 +279,10 @@ fn the_tail_of_relaxations_on_a_thousand_ranks_is_short() {
     let (length, ideal) = simulate_times(coordinator, &costs, real);
     let longest = (0..n).map(real).fold(0.0, f64::max);
     let tail = (length - ideal) / length;
-    eprintln!("{length:.1} s, {ideal:.1} s in perfect balance, the longest takes {longest:.0} s: tail {:.2} %", 100.0 * tail);
+    eprintln!(
+        "{length:.1} s, {ideal:.1} s in perfect balance, the longest takes {longest:.0} s: tail {:.2} %",
+        100.0 * tail
+    );
     assert!(tail < 0.03, "{length:.2} s instead of {ideal:.2} s: {:.1} % longer", 100.0 * tail);
 }
 
