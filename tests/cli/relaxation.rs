@@ -41,6 +41,8 @@ fn structures_are_relaxed_and_every_end_is_shown() {
     assert_eq!(ensemble.column("relaxation_ended_chgnet")[done[0]], "converged");
     let structures = fs::read_to_string(report.join("relaxed.chgnet.extxyz")).unwrap();
     assert_eq!(structures.lines().filter(|line| line.starts_with("Lattice=")).count(), 4);
+    let plot = fs::read_to_string(report.join("relaxation.svg")).unwrap();
+    assert!(plot.contains("% of relaxations") && plot.contains(">100.0<") && plot.contains(">chgnet<"), "{plot}");
 
     // What was relaxed is at its minimum: relaxed again it takes no step.
     let again = ["run", "--cifs", "RUN/report/relaxed.chgnet.extxyz", "--model", "chgnet", "--relax", "--out", "AGAIN"];
@@ -60,12 +62,15 @@ fn structures_are_relaxed_and_every_end_is_shown() {
 fn settings_of_relaxations_are_refused_where_they_have_no_effect() {
     let folder = tempfile::tempdir().unwrap();
     crystals(folder.path(), 1, 1);
-    let wrong: [(&[&str], &str); 5] = [
+    let wrong: [(&[&str], &str); 8] = [
         (&["--fmax", "0.01"], "add --relax"),
         (&["--relax", "--calculation", "energy-volume"], "leave out one of them"),
         (&["--relax", "--fmax", "0"], "must be a positive number"),
         (&["--relax", "--cell", "fixed", "--pressure", "1"], "changes nothing"),
         (&["--relax", "--volume-points", "9"], "--calculation energy-volume"),
+        (&["--fix-symmetry"], "add --relax"),
+        (&["--relax", "--symprec", "0.1"], "without fix_symmetry = true"),
+        (&["--relax", "--fix-symmetry", "--symprec", "2"], "at most 0.5 Å"),
     ];
     for (flags, expected) in wrong {
         let begin = ["run", "--cifs", "cifs", "--model", "lennard-jones", "--out", "RUN"];

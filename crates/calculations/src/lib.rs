@@ -4,7 +4,7 @@
 //! evaluations, receives the answers, and can be put down and taken up again.
 //!
 //! Module order, each using only those before it:
-//! `embeddings`, `birch_murnaghan` ← `curve`, `relaxed` ← `outcome` ← `workflow` ← `check` ← `single_point` ← `energy_volume`,
+//! `embeddings`, `birch_murnaghan`, `matrix` ← `symmetry` ← `curve`, `relaxed` ← `outcome` ← `workflow` ← `check` ← `single_point` ← `energy_volume`,
 //! `relaxation` ← `config`.
 
 mod birch_murnaghan;
@@ -13,10 +13,12 @@ mod config;
 mod curve;
 mod embeddings;
 mod energy_volume;
+mod matrix;
 mod outcome;
 mod relaxation;
 mod relaxed;
 mod single_point;
+mod symmetry;
 mod workflow;
 
 pub use birch_murnaghan::EquationOfState;
@@ -26,6 +28,7 @@ pub use embeddings::Embeddings;
 pub use energy_volume::{EnergyVolume, EnergyVolumeCalculation, EnergyVolumeError};
 pub use outcome::{Computed, Details, Outcome};
 pub use relaxation::{CellMotion, Method, Relaxation, RelaxationCalculation, RelaxationError};
-pub use relaxed::{Ended, Relaxed};
+pub use relaxed::{Ended, Relaxed, SpaceGroups};
 pub use single_point::SinglePoint;
+pub use symmetry::{SYMPREC, SpaceGroup, SymmetryError, space_group};
 pub use workflow::{Ask, AskId, Calculation, Poll, Workflow};

@@ -1,5 +1,6 @@
 //! What a relaxation comes to.
 
+use crate::symmetry::SpaceGroup;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -29,6 +30,8 @@ pub enum Ended {
     LineSearchFailed,
     /// The potential is not defined for what the structure became: an atom without neighbors, too many of them.
     Undefined,
+    /// The symmetry that was to be kept was not found.
+    NoSymmetry,
 }
 
 impl Ended {
@@ -51,6 +54,7 @@ impl Ended {
             Self::Overlapping => "overlapping",
             Self::LineSearchFailed => "line_search_failed",
             Self::Undefined => "undefined",
+            Self::NoSymmetry => "no_symmetry",
         }
     }
 }
@@ -97,6 +101,19 @@ pub struct Relaxed {
     /// The same of displacements within the cell as it was read, to the nearest image, without drift, Å: what is left
     /// when neither a strain of the cell nor a shift of its origin is to count.
     pub rms_displacement: f64,
+    /// Of the structure as it was read, and of the relaxed one. Not part of the stored form of older journals, so it is
+    /// stored beside it.
+    #[serde(skip)]
+    pub space_groups: SpaceGroups,
+}
+
+/// Space groups before and after a relaxation, within the `symprec` of its settings; none where none is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SpaceGroups {
+    /// Of the structure as it was read.
+    pub initial: Option<SpaceGroup>,
+    /// Of the relaxed one.
+    pub relaxed: Option<SpaceGroup>,
 }
 
 impl Relaxed {

@@ -17,6 +17,7 @@ pub(super) fn under(mut job: What, flags: &What) -> What {
     }
     if leaves || flags.relax_preset.is_some() {
         (job.optimizer, job.cell, job.pressure, job.fmax, job.max_steps) = (None, None, None, None, None);
+        (job.fix_symmetry, job.symprec) = (None, None);
     }
     if matches!(flags.calculation, Some(name) if name != CalculationName::EnergyVolume) || flags.relax == Some(true) {
         (job.volume_points, job.volume_range) = (None, None);
@@ -44,11 +45,15 @@ pub(super) fn of(what: &What) -> Result<CalculationConfig, CommandError> {
         || what.cell.is_some()
         || what.pressure.is_some()
         || what.fmax.is_some()
-        || what.max_steps.is_some();
+        || what.max_steps.is_some()
+        || what.fix_symmetry == Some(true)
+        || what.symprec.is_some();
     if has_settings && named != CalculationName::Relaxation {
-        return Err(CommandError::new("optimizer, cell, pressure, fmax and max-steps are settings of relaxations")
-            .hint("add --relax, or leave them out")
-            .usage());
+        return Err(CommandError::new(
+            "optimizer, cell, pressure, fmax, max-steps, fix-symmetry and symprec are settings of relaxations",
+        )
+        .hint("add --relax, or leave them out")
+        .usage());
     }
     match named {
         CalculationName::SinglePoint => Ok(CalculationConfig::SinglePoint),
@@ -81,6 +86,8 @@ fn relaxation(what: &What) -> Relaxation {
         pressure: what.pressure.unwrap_or(preset.pressure),
         fmax: what.fmax.unwrap_or(preset.fmax),
         max_steps: what.max_steps.unwrap_or(preset.max_steps),
+        fix_symmetry: what.fix_symmetry.unwrap_or(preset.fix_symmetry),
+        symprec: what.symprec.unwrap_or(preset.symprec),
     }
 }
 
@@ -109,6 +116,12 @@ mod tests {
         let finer = What { fmax: Some(0.01), ..What::default() };
         let expected = Relaxation { optimizer: Method::Bfgs, fmax: 0.01, ..Relaxation::default() };
         assert_eq!(resolved(finer, relaxing()).unwrap(), CalculationConfig::Relaxation(expected));
+        let kept = || What { fix_symmetry: Some(true), symprec: Some(0.1), ..relaxing() };
+        let CalculationConfig::Relaxation(found) = resolved(What::default(), kept()).unwrap() else { panic!() };
+        assert_eq!((found.fix_symmetry, found.symprec), (true, 0.1));
+        let preset = What { relax_preset: Some(RelaxPreset::Discovery), ..What::default() };
+        let expected = CalculationConfig::Relaxation(Relaxation::preset("discovery").unwrap());
+        assert_eq!(resolved(preset, kept()).unwrap(), expected);
         // Also a value that is the default.
         assert!(resolved(What { fmax: Some(0.02), ..What::default() }, What::default()).is_err());
     }

@@ -137,6 +137,12 @@ settings! {
         /// Steps of a relaxation, at most [default: 500]
         #[arg(long, value_name = "N", env = "MLIP_MAX_STEPS")]
         max_steps: Option<u32>,
+        /// Keep the symmetry of each structure in a relaxation, as ASE's FixSymmetry does [default: false]
+        #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, env = "MLIP_FIX_SYMMETRY")]
+        fix_symmetry: Option<bool>,
+        /// How far atoms may be from where the symmetry that --fix-symmetry keeps wants them, Å [default: 0.01]
+        #[arg(long, value_name = "LENGTH", env = "MLIP_SYMPREC")]
+        symprec: Option<f64>,
         /// Cartesian axes of cells given by lengths and angles [default: pymatgen]
         #[arg(long, value_enum, env = "MLIP_FRAME")]
         frame: Option<FrameName>,

@@ -3,7 +3,7 @@
 use crate::prediction::StoredPrediction;
 use crate::{StoreError, TaskKey};
 use mlip_atoms::{Failure, FailureKind};
-use mlip_calculations::{Computed, Details, EnergyVolumeCurve, Outcome, Relaxed};
+use mlip_calculations::{Computed, Details, EnergyVolumeCurve, Outcome, Relaxed, SpaceGroups};
 use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -66,10 +66,16 @@ enum Body<'a> {
         prediction: StoredPrediction<'a>,
         curve: Cow<'a, EnergyVolumeCurve>,
     },
-    /// Since minor version 3 of the journal.
+    /// Since minor version 3 of the journal, until minor version 4.
     Relaxation {
         prediction: StoredPrediction<'a>,
         relaxed: Cow<'a, Relaxed>,
+    },
+    /// Since minor version 4 of the journal.
+    RelaxationWithGroups {
+        prediction: StoredPrediction<'a>,
+        relaxed: Cow<'a, Relaxed>,
+        space_groups: SpaceGroups,
     },
 }
 
@@ -116,7 +122,8 @@ impl Serialize for Record {
                         Body::EnergyVolume { prediction, curve: Cow::Borrowed(curve) }
                     }
                     Some(Details::Relaxation(relaxed)) => {
-                        Body::Relaxation { prediction, relaxed: Cow::Borrowed(relaxed) }
+                        let space_groups = relaxed.space_groups;
+                        Body::RelaxationWithGroups { prediction, relaxed: Cow::Borrowed(relaxed), space_groups }
                     }
                     Some(_) => return Err(S::Error::custom("a record of a calculation that has no stored form")),
                 }
@@ -141,6 +148,10 @@ impl<'de> Deserialize<'de> for Record {
             (None, Body::Relaxation { prediction, relaxed }) => Outcome::Done(Computed {
                 prediction: prediction.into_prediction()?,
                 details: Some(Details::Relaxation(Box::new(relaxed.into_owned()))),
+            }),
+            (None, Body::RelaxationWithGroups { prediction, relaxed, space_groups }) => Outcome::Done(Computed {
+                prediction: prediction.into_prediction()?,
+                details: Some(Details::Relaxation(Box::new(Relaxed { space_groups, ..relaxed.into_owned() }))),
             }),
             (Some(kind), Body::Failed { line, message }) => {
                 Outcome::Failed(Failure { kind, line, message: message.into_owned() })

@@ -5,7 +5,7 @@ use crate::{
 };
 use mlip_atoms::prediction::AtomFeatures;
 use mlip_atoms::{Failure, FailureKind, Prediction};
-use mlip_calculations::{Computed, Details, Ended, EnergyVolumeCurve, Outcome, Relaxed};
+use mlip_calculations::{Computed, Details, Ended, EnergyVolumeCurve, Outcome, Relaxed, SpaceGroup, SpaceGroups};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -97,6 +97,10 @@ fn any_relaxed() -> impl Strategy<Value = Relaxed> {
             fractional,
             rmse: 0.5 * energy,
             rms_displacement: 0.25 * energy,
+            space_groups: SpaceGroups {
+                initial: SpaceGroup::from_number((count % 256) as u8),
+                relaxed: SpaceGroup::from_number((count / 256 % 256) as u8),
+            },
         },
     )
 }

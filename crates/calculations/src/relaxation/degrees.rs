@@ -1,13 +1,13 @@
 //! What an optimizer moves: atoms, and the logarithm of the deformation of the cell.
 //!
-//! With rows as vectors, a cell `A` that was read as `A₀` has the deformation gradient `F` with `A = A₀ Fᵀ`. Degrees of
+//! With rows as vectors, a cell `A` that was `A₀` at the start has the deformation gradient `F` with `A = A₀ Fᵀ`. Degrees of
 //! freedom are positions before the deformation, `z` with `r = z Fᵀ`, and `N U` with `F = exp(U)` and N the number of atoms,
 //! which gives both about the same stiffness. The gradient by `U` needs the Fréchet derivative of the exponential. This is
 //! ASE's `FrechetCellFilter`; its idea is that of E. B. Tadmor et al., *Phys. Rev. B* **59**, 235 (1999).
 
-use super::matrix::{Matrix, ONE, exponential, exponential_and_derivative, norm, product, scaled, trace, transposed};
 use super::optimizer::Point;
 use super::settings::{CellMotion, Relaxation};
+use crate::matrix::{Matrix, ONE, exponential, exponential_and_derivative, norm, product, scaled, trace, transposed};
 use mlip_atoms::lattice::LatticeError;
 use mlip_atoms::structure::StructureError;
 use mlip_atoms::units::GPA_PER_EV_PER_A3;
@@ -52,7 +52,12 @@ impl Degrees {
         Self { start, cell: settings.cell, pressure: settings.pressure / GPA_PER_EV_PER_A3 }
     }
 
-    /// The structure as it was read: `[3 n_atoms]`, and nine zeros where the cell moves.
+    /// The structure that deformations are measured from.
+    pub(super) fn start(&self) -> &Structure {
+        &self.start
+    }
+
+    /// The point of that structure: `[3 n_atoms]`, and nine zeros where the cell moves.
     pub(super) fn origin(&self) -> Vec<f64> {
         let mut x = self.start.cartesian().concat();
         if self.cell != CellMotion::Fixed {
@@ -118,7 +123,7 @@ impl Degrees {
     fn gradient_by_strain(&self, strain: &Matrix, volume: f64, stress: [f64; 6]) -> Matrix {
         let [xx, yy, zz, yz, xz, xy] = stress;
         let p = self.pressure;
-        let mut virial = scaled(&[[xx + p, xy, xz], [xy, yy + p, yz], [xz, yz, zz + p]], volume);
+        let mut virial = scaled(&stress_tensor([xx + p, yy + p, zz + p, yz, xz, xy]), volume);
         if self.cell == CellMotion::Hydrostatic {
             virial = scaled(&ONE, trace(&virial) / 3.0);
         }
@@ -132,6 +137,11 @@ impl Degrees {
         }
         by_strain
     }
+}
+
+/// From Voigt order, xx yy zz yz xz xy.
+pub(super) fn stress_tensor([xx, yy, zz, yz, xz, xy]: [f64; 6]) -> Matrix {
+    [[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]
 }
 
 #[cfg(test)]

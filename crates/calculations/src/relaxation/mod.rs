@@ -1,7 +1,7 @@
 //! Structures moved to a minimum of the energy, positions and cell.
 //!
 //! Module order, each using only those before it:
-//! `settings`, `vector`, `matrix` ← `symmetric`, `optimizer` ← `degrees` ← `fire`, `bfgs`, `lbfgs`, `line_search` ←
+//! `settings`, `vector` ← `symmetric`, `optimizer` ← `degrees` ← `fixed_symmetry`, `fire`, `bfgs`, `lbfgs`, `line_search` ←
 //! `bfgs_line_search` ← `limits`, `displacement` ← `workflow` ← `calculation`.
 
 mod bfgs;
@@ -10,10 +10,10 @@ mod calculation;
 mod degrees;
 mod displacement;
 mod fire;
+mod fixed_symmetry;
 mod lbfgs;
 mod limits;
 mod line_search;
-mod matrix;
 mod optimizer;
 mod settings;
 mod symmetric;

@@ -1,5 +1,6 @@
 //! What users choose of a relaxation.
 
+use crate::symmetry::SYMPREC;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -77,11 +78,23 @@ pub struct Relaxation {
     pub fmax: f64,
     /// Given up after this many steps; 0 evaluates the structure as it is.
     pub max_steps: u32,
+    /// Whether the symmetry of the structure as it was read is kept: ASE's `FixSymmetry`.
+    pub fix_symmetry: bool,
+    /// How far sites may be from where symmetry wants them, Å, for the symmetry that is kept and for space groups.
+    pub symprec: f64,
 }
 
 impl Default for Relaxation {
     fn default() -> Self {
-        Self { optimizer: Method::default(), cell: CellMotion::default(), pressure: 0.0, fmax: 0.02, max_steps: 500 }
+        Self {
+            optimizer: Method::default(),
+            cell: CellMotion::default(),
+            pressure: 0.0,
+            fmax: 0.02,
+            max_steps: 500,
+            fix_symmetry: false,
+            symprec: SYMPREC,
+        }
     }
 }
 
@@ -108,11 +121,22 @@ pub enum RelaxationError {
         /// What the cell may do.
         cell: &'static str,
     },
+    /// A distance within which no symmetry can be looked for.
+    #[error("symprec is {0} Å; it must be more than 0 and at most {most} Å, for example 0.01", most = Relaxation::MOST_SYMPREC)]
+    Symprec(f64),
+    /// A distance for symmetry that is not kept.
+    #[error(
+        "symprec = {0} changes nothing without fix_symmetry = true; space groups in tables are found within {SYMPREC} Å"
+    )]
+    SymprecWithoutSymmetry(f64),
 }
 
 impl Relaxation {
     /// Most steps that may be asked for: evaluations are counted in 32 bits, and each step may take some.
     pub const MOST_STEPS: u32 = 1_000_000;
+
+    /// Largest distance for symmetry that may be asked for, Å: atoms are not much further from each other.
+    pub const MOST_SYMPREC: f64 = 0.5;
 
     /// Names of [`preset`](Self::preset).
     pub const PRESETS: [&str; 2] = ["genbench", "discovery"];
@@ -132,7 +156,7 @@ impl Relaxation {
     /// # Errors
     /// When nothing can be relaxed with the settings, or one of them would have no effect.
     pub fn validate(&self) -> Result<(), RelaxationError> {
-        let &Self { cell, pressure, fmax, max_steps, .. } = self;
+        let &Self { optimizer: _, cell, pressure, fmax, max_steps, fix_symmetry, symprec } = self;
         if !(fmax > 0.0 && fmax.is_finite()) {
             return Err(RelaxationError::Fmax(fmax));
         }
@@ -145,19 +169,27 @@ impl Relaxation {
         if pressure != 0.0 && !cell.changes_volume() {
             return Err(RelaxationError::PressureWithoutVolume { pressure, cell: cell.name() });
         }
+        if !(symprec > 0.0 && symprec <= Self::MOST_SYMPREC) {
+            return Err(RelaxationError::Symprec(symprec));
+        }
+        if !fix_symmetry && symprec != SYMPREC {
+            return Err(RelaxationError::SymprecWithoutSymmetry(symprec));
+        }
         Ok(())
     }
 
-    /// The canonical text of all settings that decide the numbers.
+    /// The canonical text of all settings that decide the numbers. What came later than others is in it only where it is on,
+    /// so that older keys hold.
     pub(super) fn key(&self) -> String {
-        let &Self { optimizer, cell, pressure, fmax, max_steps } = self;
+        let &Self { optimizer, cell, pressure, fmax, max_steps, fix_symmetry, symprec } = self;
         // -0 GPa is 0 GPa.
         let pressure = pressure + 0.0;
         let (optimizer, cell) = (optimizer.name(), cell.name());
-        format!("optimizer={optimizer} cell={cell} pressure={pressure:?} fmax={fmax:?} max_steps={max_steps}")
+        let symmetry = if fix_symmetry { format!(" fix_symmetry=true symprec={symprec:?}") } else { String::new() };
+        format!("optimizer={optimizer} cell={cell} pressure={pressure:?} fmax={fmax:?} max_steps={max_steps}{symmetry}")
     }
 
-    /// Memory of the optimizer at most, bytes: the matrices of `bfgs` and `bfgs-line-search`, one number for each two degrees
+    /// Memory of the optimizer and of symmetry operations at most, bytes: the matrices of `bfgs` and `bfgs-line-search`, one number for each two degrees
     /// of freedom, with the copies that a step makes of them. What else there is grows with the atoms only.
     pub(super) fn working_bytes(&self, n_atoms: usize) -> u64 {
         let matrices = match self.optimizer {
@@ -166,8 +198,11 @@ impl Relaxation {
             Method::BfgsLineSearch => 2,
             Method::Fire | Method::Lbfgs => 0,
         };
-        let n_degrees = 3 * n_atoms as u64 + 9;
-        matrices * 8 * n_degrees.saturating_mul(n_degrees)
+        let n_atoms = n_atoms as u64;
+        let n_degrees = 3 * n_atoms + 9;
+        // Where each of the operations takes each site: there are 48, and a translation for each atom, at most.
+        let symmetry = if self.fix_symmetry { (n_atoms + 48).saturating_mul(140 + 4 * n_atoms) } else { 0 };
+        (matrices * 8 * n_degrees.saturating_mul(n_degrees)).saturating_add(symmetry)
     }
 
     /// Evaluations that a structure takes, expected: what CHGNet takes for crystals of databases (docs/relaxation.md); a
@@ -213,6 +248,13 @@ mod tests {
             assert!(refused.to_string().contains(cell.name()), "{refused}");
         }
         assert_eq!(Relaxation { pressure: -2.0, cell: CellMotion::Hydrostatic, ..base }.validate(), Ok(()));
+        let kept = Relaxation { fix_symmetry: true, ..base };
+        assert_eq!(Relaxation { symprec: 0.1, ..kept }.validate(), Ok(()));
+        for symprec in [0.0, -0.01, f64::NAN, 0.6] {
+            assert!(matches!(Relaxation { symprec, ..kept }.validate(), Err(RelaxationError::Symprec(_))));
+        }
+        let refused = Relaxation { symprec: 0.1, ..base }.validate().unwrap_err().to_string();
+        assert!(refused.contains("fix_symmetry = true") && refused.contains("0.01 Å"), "{refused}");
     }
 
     #[test]
@@ -227,8 +269,12 @@ mod tests {
             Relaxation { pressure: 1e-3, ..base },
             Relaxation { fmax: 0.05, ..base },
             Relaxation { max_steps: 50, ..base },
+            Relaxation { fix_symmetry: true, ..base },
+            Relaxation { fix_symmetry: true, symprec: 0.1, ..base },
         ];
-        assert!(others.iter().all(|other| other.key() != text));
+        let keys = others.iter().map(Relaxation::key).collect::<std::collections::BTreeSet<_>>();
+        assert!(keys.len() == others.len() && !keys.contains(text));
+        assert_eq!(others[5].key(), format!("{text} fix_symmetry=true symprec=0.01"));
     }
 
     #[test]

@@ -2,13 +2,15 @@
 
 use super::degrees::{Degrees, NoStructure};
 use super::displacement::{cartesian_rmse, rms_displacement, wrapped};
+use super::fixed_symmetry::FixedSymmetry;
 use super::limits::Limits;
 use super::optimizer::{Optimizer, Point, Stuck, Verdict};
 use super::settings::{CellMotion, Relaxation};
 use super::vector::longest_row;
 use crate::check::finite;
 use crate::single_point::unanswered;
-use crate::{Ask, AskId, Computed, Details, Embeddings, Ended, Outcome, Poll, Relaxed, Workflow};
+use crate::symmetry::{SymmetryError, space_group};
+use crate::{Ask, AskId, Computed, Details, Embeddings, Ended, Outcome, Poll, Relaxed, SpaceGroups, Workflow};
 use mlip_atoms::{Failure, PredictError, Prediction, Request, Structure};
 use std::sync::Arc;
 
@@ -56,6 +58,12 @@ pub(super) struct Descent {
     /// Whether forces are wanted of the structure as it was read, and what is kept of its features.
     kept: (bool, Embeddings),
     structure: Arc<Structure>,
+    /// Where the steps begin, if not at the structure as it was read.
+    start: Option<Arc<Structure>>,
+    /// What is kept of its symmetry; nothing where that was not asked for, or there is none.
+    symmetry: Option<FixedSymmetry>,
+    /// Symmetry that was to be kept and was not found.
+    not_found: Option<SymmetryError>,
     degrees: Degrees,
     optimizer: Box<dyn Optimizer>,
     question: Option<Question>,
@@ -76,12 +84,22 @@ impl Descent {
         structure: Arc<Structure>,
         optimizer: Box<dyn Optimizer>,
     ) -> Self {
-        let degrees = Degrees::new(structure.clone(), &settings);
+        let (mut symmetry, mut start, mut not_found) = (None, None, None);
+        if settings.fix_symmetry {
+            match FixedSymmetry::find(&structure, settings.symprec) {
+                Ok((found, refined)) => (symmetry, start) = (found, refined.map(Arc::new)),
+                Err(error) => not_found = Some(error),
+            }
+        }
+        let degrees = Degrees::new(start.as_ref().unwrap_or(&structure).clone(), &settings);
         let question = Some(Question { x: degrees.origin(), structure: structure.clone(), asked: false });
         Self {
             settings,
             kept,
             structure,
+            start,
+            symmetry,
+            not_found,
             degrees,
             optimizer,
             question,
@@ -118,7 +136,15 @@ impl Descent {
         let step = self.step(question, &prediction);
         let energy = prediction.energy;
         self.beginning = Some(Beginning { prediction: self.as_requested(prediction), limits, energy });
-        self.go_on_from(step);
+        if let Some(error) = self.not_found.take() {
+            self.last = Some(step);
+            self.end(Ended::NoSymmetry, Some(error.to_string()));
+        } else if let Some(start) = &self.start {
+            self.last = Some(step);
+            self.question = Some(Question { x: self.degrees.origin(), structure: start.clone(), asked: false });
+        } else {
+            self.go_on_from(step);
+        }
     }
 
     /// Any later answer.
@@ -127,7 +153,11 @@ impl Descent {
         match answer {
             Ok(prediction) => {
                 let step = self.step(question, &prediction);
-                self.judge(step);
+                // The structure that was made symmetric takes the place of the one that was read, as step 0.
+                match self.start.take() {
+                    Some(_) => self.go_on_from(step),
+                    None => self.judge(step),
+                }
             }
             Err(error) => {
                 let ended = reason(&error);
@@ -163,8 +193,10 @@ impl Descent {
     fn step(&self, question: Question, prediction: &Prediction) -> Step {
         let Question { x, structure, .. } = question;
         let max_stress = prediction.stress.map(|stress| stress.iter().fold(0.0, |most: f64, s| most.max(s.abs())));
+        let (lattice, symmetry) = (structure.lattice(), self.symmetry.as_ref());
+        let symmetric = symmetry.map(|symmetry| symmetry.prediction(lattice, prediction));
         Step {
-            point: self.degrees.point(x, structure.lattice().volume(), prediction),
+            point: self.degrees.point(x, lattice.volume(), symmetric.as_ref().unwrap_or(prediction)),
             structure,
             energy: prediction.energy,
             max_force: prediction.max_force().unwrap_or_default(),
@@ -214,6 +246,10 @@ impl Descent {
     }
 
     fn ask(&mut self, x: Vec<f64>) {
+        let x = match &self.symmetry {
+            Some(symmetry) => symmetry.point(&self.degrees, x),
+            None => x,
+        };
         match self.degrees.structure(&x) {
             Ok(structure) => self.question = Some(Question { x, structure: Arc::new(structure), asked: false }),
             Err(error) => {
@@ -267,7 +303,8 @@ impl Workflow for Descent {
         let n_atoms = self.structure.n_atoms() as u64;
         let first = self.beginning.as_ref().and_then(|first| first.prediction.atom_features.as_ref());
         let features = first.map_or(0, |features| 8 * features.values.len() as u64);
-        600 + 250 * n_atoms + features + self.optimizer.held_bytes()
+        let symmetry = self.symmetry.as_ref().map_or(0, |symmetry| 32 * n_atoms + symmetry.held_bytes());
+        600 + 250 * n_atoms + features + symmetry + self.optimizer.held_bytes()
     }
 
     fn finish(self: Box<Self>) -> Outcome {
@@ -277,6 +314,8 @@ impl Workflow for Descent {
         let (Some(first), Some(last), Some((ended, message))) = (self.beginning, self.last, self.ended) else {
             return Outcome::Failed(unanswered());
         };
+        let group = |structure: &Structure| space_group(structure, self.settings.symprec).ok();
+        let space_groups = SpaceGroups { initial: group(&self.structure), relaxed: group(&last.structure) };
         let relaxed = Relaxed {
             ended,
             message,
@@ -293,6 +332,7 @@ impl Workflow for Descent {
             fractional: last.structure.fractional().iter().copied().map(wrapped).collect(),
             rmse: cartesian_rmse(&self.structure, &last.structure),
             rms_displacement: rms_displacement(&self.structure, &last.structure),
+            space_groups,
         };
         Outcome::Done(Computed { prediction: first.prediction, details: Some(Details::Relaxation(Box::new(relaxed))) })
     }

@@ -2,7 +2,7 @@ use super::*;
 use crate::samples::{RUN, any_frame, any_record, done, failed as failed_record, header, key};
 use crate::{Answers, EntryState, Frame, MemorySample, Record, StoreError, StructureDigest, SurveyedEntry};
 use mlip_atoms::{Failure, FailureKind, Prediction};
-use mlip_calculations::{Computed, Details, Ended, EnergyVolumeCurve, Outcome, Relaxed};
+use mlip_calculations::{Computed, Details, Ended, EnergyVolumeCurve, Outcome, Relaxed, SpaceGroup, SpaceGroups};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::fs::{self, File, OpenOptions};
@@ -139,6 +139,7 @@ fn relaxation() -> Computed {
         fractional: vec![[0.0, 0.25, 0.75]],
         rmse: 3.0,
         rms_displacement: 0.0625,
+        space_groups: SpaceGroups { initial: SpaceGroup::from_number(225), relaxed: None },
     };
     let prediction = Prediction { energy: -1.5, ..Prediction::default() };
     Computed { prediction, details: Some(Details::Relaxation(Box::new(relaxed))) }
@@ -151,7 +152,7 @@ fn the_bytes_of_a_journal_are_those_documented() {
         write(run.path(), &[Frame::Started { key: key(0xab), alone: true }, Frame::Finished(done(key(1), -1.5))]);
     let bytes = fs::read(path).unwrap();
     let mut expected = Vec::new();
-    expected.extend(b"MLIPJRNL\x01\x00\x03\x00");
+    expected.extend(b"MLIPJRNL\x01\x00\x04\x00");
     let mut frame = |payload: &[u8]| {
         let length = (payload.len() as u32).to_le_bytes();
         expected.extend(length);
@@ -221,10 +222,10 @@ fn the_bytes_of_the_other_frames_are_those_documented() {
     assert!(curved.ends_with(&[body.concat().as_slice(), &3f64.to_le_bytes()].concat()), "{curved:?}");
     let relaxed = payload(&Frame::Finished(Record { outcome: Outcome::Done(relaxation()), ..done(key(1), 0.0) }));
     let numbers = |values: &[f64]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+    let (first, last) = (b"\x04".as_slice(), b"\x01\xe1\x00".as_slice());
     let body = [
-        b"\x03".as_slice(),
         &numbers(&[-1.5]),
-        b"\x00\x00\x00\x00",
+        b"\x00\x00\x00\x00".as_slice(),
         b"\x02\x01\x02no\x0c\xac\x02",
         &numbers(&[-1.5, -2.5, 0.25, 0.125]),
         b"\x01",
@@ -232,7 +233,16 @@ fn the_bytes_of_the_other_frames_are_those_documented() {
         b"\x01",
         &numbers(&[0.0, 0.25, 0.75, 3.0, 0.0625]),
     ];
-    assert!(relaxed.ends_with(&body.concat()), "{relaxed:?}");
+    let body = body.concat();
+    assert!(relaxed.ends_with(&[first, &body, last].concat()), "{relaxed:?}");
+    // As minor version 3 had it: without space groups.
+    let older = [&relaxed[1..relaxed.len() - last.len() - body.len() - 1], b"\x03".as_slice(), &body].concat();
+    let Outcome::Done(Computed { details: Some(Details::Relaxation(read)), .. }) =
+        Record::from_bytes(&older).unwrap().outcome
+    else {
+        panic!()
+    };
+    assert_eq!((read.final_energy, read.space_groups), (-2.5, SpaceGroups::default()));
     let record = payload(&Frame::Finished(failed_record(key(2), FailureKind::Crashed, 3)));
     let head = [b"\x03".as_slice(), &[2; 16], b"\x00\x03", &0.25f32.to_le_bytes(), b"\x01\x08"].concat();
     assert_eq!(record, [head.as_slice(), b"\x01\x0e\x01\x00\x02no"].concat());
@@ -303,7 +313,7 @@ fn another_major_version_is_refused_with_both_versions_named() {
     bytes[8] = 9;
     fs::write(&path, bytes).unwrap();
     let message = JournalReader::open(&path).unwrap_err().to_string();
-    assert!(message.contains("format 9.3") && message.contains("reads format 1"), "{message}");
+    assert!(message.contains("format 9.4") && message.contains("reads format 1"), "{message}");
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! The CSVs of a run.
 //!
-//! Module order: `potential` ← `row` ← `table`, `statistics`, `stability` ← `plan` ← one file per table, `curves`, `embeddings` ← `array_file`, `source` ← `batch` ← `run_json` ← `writer` ← `assemble`.
+//! Module order: `potential` ← `row` ← `table`, `statistics`, `stability` ← `plan` ← one file per table, `plot` ← `curves`, `convergence`, `embeddings` ← `array_file`, `source` ← `batch` ← `run_json` ← `writer` ← `assemble`.
 
 mod array_file;
 mod assemble;
 mod batch;
+mod convergence;
 mod curves;
 mod embeddings;
 mod energies;
@@ -16,6 +17,7 @@ mod forces;
 mod forces_ensemble;
 mod memory;
 mod plan;
+mod plot;
 mod potential;
 mod relaxation;
 mod relaxed_structures;

@@ -9,7 +9,7 @@ use mlip_calculations::Relaxed;
 
 pub(super) const NAME: &str = "relaxation";
 
-const COLUMNS: [&str; 22] = [
+const COLUMNS: [&str; 26] = [
     "structure_id",
     "path",
     "formula",
@@ -32,6 +32,10 @@ const COLUMNS: [&str; 22] = [
     "relaxation_rmse_a",
     "rms_displacement_a",
     "message",
+    "spacegroup_initial",
+    "spacegroup_final",
+    "spacegroup_symbol_initial",
+    "spacegroup_symbol_final",
 ];
 
 /// Beside them, where there is something to measure stability by.
@@ -63,7 +67,7 @@ impl RelaxationTable {
             self.0.text(&entry.status(position).to_string())?;
             match entry.relaxed(position) {
                 Some((relaxed, numbers)) => self.numbers(relaxed, numbers.len())?,
-                None => self.0.empty(16)?,
+                None => self.0.empty(20)?,
             }
             if let Some(rows) = stability {
                 let row = rows.get(position).and_then(Option::as_ref);
@@ -91,7 +95,12 @@ impl RelaxationTable {
         self.0.float(relaxed.final_volume / relaxed.initial_volume - 1.0)?;
         self.0.float(relaxed.rmse)?;
         self.0.float(relaxed.rms_displacement)?;
-        self.0.text(relaxed.message.as_deref().unwrap_or_default())
+        self.0.text(relaxed.message.as_deref().unwrap_or_default())?;
+        let groups = [relaxed.space_groups.initial, relaxed.space_groups.relaxed];
+        for group in groups {
+            self.0.text(&group.map_or_else(String::new, |group| group.number().to_string()))?;
+        }
+        groups.into_iter().try_for_each(|group| self.0.text(&group.map_or_else(String::new, |group| group.symbol())))
     }
 
     pub(super) fn finish(self) -> Result<Vec<u8>, StoreError> {

@@ -83,7 +83,7 @@ fn quoted(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mlip_calculations::Ended;
+    use mlip_calculations::{Ended, SpaceGroups};
 
     #[test]
     fn a_frame_is_extended_xyz() {
@@ -103,6 +103,7 @@ mod tests {
             fractional: vec![[0.0; 3], [0.5, 0.5, 0.25]],
             rmse: 0.0,
             rms_displacement: 0.0,
+            space_groups: SpaceGroups::default(),
         };
         let mut text = String::new();
         frame(&mut text, "a \"b\"", &[11, 17], "mine", &relaxed).unwrap();

@@ -2,10 +2,9 @@
 
 use super::array_file::ArrayFile;
 use super::batch::{TableRows, arrays, tables};
-use super::curves::draw;
 use super::memory::{self, Memory};
 use super::table::{Content, TableFile};
-use super::{Provenance, ReportCounts, ReportPlan, RunJson};
+use super::{Provenance, ReportCounts, ReportPlan, RunJson, convergence, curves};
 use crate::{AtomicFile, Ledger, StoreError};
 use std::collections::HashSet;
 use std::fs;
@@ -87,7 +86,10 @@ impl ReportWriter {
         files.extend(self.arrays.into_iter().map(ArrayFile::commit).collect::<Result<Vec<_>, _>>()?);
         remove_left_over(&self.folder, &files)?;
         if self.plan.has_curves() {
-            files.extend(draw_curves(&self.plan, &files, &self.folder)?);
+            files.extend(plot(&self.plan, &files, &self.folder, "energy_volume", curves::draw)?);
+        }
+        if self.plan.has_relaxations() {
+            files.extend(plot(&self.plan, &files, &self.folder, "relaxation", convergence::draw)?);
         }
         RunJson::new(provenance, &self.plan.potentials, self.counts.clone(), ledger).write(&self.folder)?;
         files.push(self.folder.join("run.json"));
@@ -110,13 +112,20 @@ fn remove_left_over(folder: &Path, files: &[PathBuf]) -> Result<(), StoreError> 
     Ok(())
 }
 
-/// Draws the first curves from the table that holds them.
-fn draw_curves(plan: &ReportPlan, files: &[PathBuf], folder: &Path) -> Result<Option<PathBuf>, StoreError> {
+/// Draws what a table holds into a file of the same name.
+fn plot(
+    plan: &ReportPlan,
+    files: &[PathBuf],
+    folder: &Path,
+    name: &str,
+    draw: impl Fn(&Path, &[&str]) -> Result<String, StoreError>,
+) -> Result<Option<PathBuf>, StoreError> {
+    let begin = format!("{name}.csv");
     let is_table =
-        |file: &&PathBuf| file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"energy_volume."));
+        |file: &&PathBuf| file.file_name().is_some_and(|found| found.as_encoded_bytes().starts_with(begin.as_bytes()));
     let Some(table) = files.iter().find(is_table) else { return Ok(None) };
     let labels: Vec<&str> = plan.potentials.iter().map(|potential| potential.label.as_str()).collect();
-    let path = folder.join("energy_volume.svg");
+    let path = folder.join(format!("{name}.svg"));
     AtomicFile::write(&path, draw(table, &labels)?.as_bytes())?;
     Ok(Some(path))
 }

@@ -1,7 +1,9 @@
-//! Step for step as ASE: `tests/relaxation/make_goldens.py` wrote what its optimizers do.
+//! Step for step as ASE: `tests/relaxation/make_goldens.py` wrote what its optimizers do, `make_symmetry_goldens.py` what
+//! they do under `FixSymmetry`.
 
-use super::support::{read, relax, structures};
-use crate::{CellMotion, Ended, Method, Relaxation};
+use super::support::{read, relax, relax_by, structures};
+use super::symmetric::{crystals, in_field};
+use crate::{CellMotion, Ended, Method, Relaxation, Relaxed};
 use mlip_atoms::Lattice;
 use serde::Deserialize;
 
@@ -25,6 +27,16 @@ struct Golden {
     final_cell: [[f64; 3]; 3],
 }
 
+impl Golden {
+    fn settings(&self) -> Relaxation {
+        let &Self { optimizer, cell, pressure, .. } = self;
+        Relaxation { optimizer, cell, pressure, fmax: FMAX, max_steps: MAX_STEPS, ..Relaxation::default() }
+    }
+}
+
+/// Energies (eV) and largest forces (eV/Å) at the end of all steps, and the end.
+type Path = (Vec<(f64, f64)>, Relaxed);
+
 /// As the script has them.
 const FMAX: f64 = 1e-3;
 const MAX_STEPS: u32 = 120;
@@ -40,16 +52,13 @@ const CELL_TOLERANCE: f64 = 1e-7;
 /// evaporate.
 fn compare(file: &str, least_whole: usize, n_exploding: usize) {
     let structures = structures();
+    compare_runs(file, least_whole, n_exploding, |golden| relax(golden.settings(), &structures[golden.structure]));
+}
+
+fn compare_runs(file: &str, least_whole: usize, n_exploding: usize, run: impl Fn(&Golden) -> Path) {
     let (mut whole, mut points, mut exploded) = (0, 0, 0);
     for golden in read::<Vec<Golden>>(file) {
-        let settings = Relaxation {
-            optimizer: golden.optimizer,
-            cell: golden.cell,
-            pressure: golden.pressure,
-            fmax: FMAX,
-            max_steps: MAX_STEPS,
-        };
-        let (steps, relaxed) = relax(settings, &structures[golden.structure]);
+        let (steps, relaxed) = run(&golden);
         let Golden { structure, optimizer, cell, pressure, .. } = golden;
         let run = format!("{file}: structure {structure}, {optimizer:?}, {cell:?}, {pressure} GPa");
         // ASE follows a cell that evaporates; ours is stopped.
@@ -106,4 +115,29 @@ fn bfgs_with_line_searches_goes_as_ase_does() {
 #[test]
 fn cells_that_may_not_do_everything_and_pressure_go_as_in_ase() {
     compare("variants.json", 43, 1);
+}
+
+/// Runs from structures that ASE made exactly symmetric, in a field that breaks symmetry.
+fn compare_symmetric(file: &str, least_whole: usize) {
+    let crystals = crystals();
+    compare_runs(file, least_whole, 0, |golden| {
+        let crystal = &crystals[golden.structure];
+        let settings = Relaxation { fix_symmetry: true, ..golden.settings() };
+        relax_by(|ask| in_field(&crystal.field, ask), settings, &crystal.exact())
+    });
+}
+
+#[test]
+fn atoms_that_keep_their_symmetry_go_as_ase_does() {
+    compare_symmetric("symmetric_fixed.json", 54);
+}
+
+#[test]
+fn cells_that_keep_their_symmetry_go_as_ase_does() {
+    compare_symmetric("symmetric_frechet.json", 37);
+}
+
+#[test]
+fn cells_that_keep_their_symmetry_and_may_not_do_everything_go_as_in_ase() {
+    compare_symmetric("symmetric_variants.json", 18);
 }

@@ -4,3 +4,4 @@ mod behavior;
 mod goldens;
 mod line_searches;
 mod support;
+mod symmetric;

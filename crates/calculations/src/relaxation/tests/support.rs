@@ -53,6 +53,15 @@ pub(super) fn question(workflow: &mut dyn Workflow) -> Option<Ask> {
 
 /// Steps, each with the energy or enthalpy (eV) and the largest force (eV/Å) at its end, and the outcome.
 pub(super) fn relax(settings: Relaxation, structure: &Arc<Structure>) -> (Vec<(f64, f64)>, Relaxed) {
+    relax_by(evaluate, settings, structure)
+}
+
+/// The same with other answers.
+pub(super) fn relax_by(
+    evaluate: impl Fn(&Ask) -> Result<Prediction, PredictError>,
+    settings: Relaxation,
+    structure: &Arc<Structure>,
+) -> (Vec<(f64, f64)>, Relaxed) {
     let mut descent = calculation(settings).descent(structure.clone());
     let mut steps: Vec<(f64, f64)> = Vec::new();
     while let Some(ask) = question(&mut descent) {

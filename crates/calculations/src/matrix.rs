@@ -1,10 +1,10 @@
 //! Matrices of three rows, and their exponential.
 
 /// Row by row.
-pub(super) type Matrix = [[f64; 3]; 3];
+pub(crate) type Matrix = [[f64; 3]; 3];
 
 /// The unit matrix.
-pub(super) const ONE: Matrix = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
+pub(crate) const ONE: Matrix = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
 
 const ZERO: Matrix = [[0.0; 3]; 3];
 
@@ -21,33 +21,33 @@ fn sum(a: &Matrix, b: &Matrix) -> Matrix {
 }
 
 /// `factor a`.
-pub(super) fn scaled(a: &Matrix, factor: f64) -> Matrix {
+pub(crate) fn scaled(a: &Matrix, factor: f64) -> Matrix {
     a.map(|row| row.map(|component| factor * component))
 }
 
 /// `a b`.
-pub(super) fn product(a: &Matrix, b: &Matrix) -> Matrix {
+pub(crate) fn product(a: &Matrix, b: &Matrix) -> Matrix {
     std::array::from_fn(|i| std::array::from_fn(|j| a[i][0] * b[0][j] + a[i][1] * b[1][j] + a[i][2] * b[2][j]))
 }
 
 /// The transpose.
-pub(super) fn transposed(a: &Matrix) -> Matrix {
+pub(crate) fn transposed(a: &Matrix) -> Matrix {
     std::array::from_fn(|i| std::array::from_fn(|j| a[j][i]))
 }
 
 /// Sum of the diagonal.
-pub(super) fn trace(a: &Matrix) -> f64 {
+pub(crate) fn trace(a: &Matrix) -> f64 {
     a[0][0] + a[1][1] + a[2][2]
 }
 
 /// Largest sum of the absolute values of a row; NaN if a component is.
-pub(super) fn norm(a: &Matrix) -> f64 {
+pub(crate) fn norm(a: &Matrix) -> f64 {
     let sums = a.map(|row| row.iter().map(|component| component.abs()).sum::<f64>());
     sums.into_iter().fold(0.0, |most: f64, sum| if sum.is_nan() || sum > most { sum } else { most })
 }
 
 /// `exp(a)`, of a finite matrix.
-pub(super) fn exponential(a: &Matrix) -> Matrix {
+pub(crate) fn exponential(a: &Matrix) -> Matrix {
     exponential_and_derivative(a, &ZERO).0
 }
 
@@ -56,7 +56,7 @@ pub(super) fn exponential(a: &Matrix) -> Matrix {
 /// Scaling and squaring (N. J. Higham, *Functions of Matrices*, SIAM 2008, chapter 10), each operation differentiated as
 /// A. H. Al-Mohy and N. J. Higham do (*SIAM J. Matrix Anal. Appl.* **30**, 1639 (2009)). Three rows need no Padé
 /// approximant: a Taylor series of the scaled matrix has the same digits.
-pub(super) fn exponential_and_derivative(a: &Matrix, e: &Matrix) -> (Matrix, Matrix) {
+pub(crate) fn exponential_and_derivative(a: &Matrix, e: &Matrix) -> (Matrix, Matrix) {
     let mut squarings = 0;
     let mut scale = 1.0;
     while norm(a) * scale > 0.25 && squarings < 64 {
