@@ -34,6 +34,9 @@ warnings.filterwarnings("ignore")
 
 SYMPREC = 0.01
 FIELD = 4e-3
+# Cells whose energy begins higher, eV, have atoms at 2.4 A and large stresses. Energies differ by 3e-12 eV after the first
+# step, and by 1e-8 after 40, though ASE comes to its own again; where the cell moves these are left out.
+HIGHEST = 2.0
 # Space group, elements and positions with free parameters (None) drawn, lengths and angles likewise.
 KINDS = [
     (2, "monoclinic-free", 2), (12, "beta", 2), (14, "beta", 1), (19, "orthorhombic", 1), (36, "orthorhombic", 2),
@@ -159,7 +162,7 @@ def run_once(structure: dict, optimizer: str, cell: str, pressure: float, jitter
 
 def relax(structure: dict, optimizer: str, cell: str, pressure: float) -> dict:
     shape = np.array(structure["field"]).shape
-    jitters = [np.zeros(shape), np.random.default_rng(1).uniform(-1e-14, 1e-14, shape)]
+    jitters = [np.zeros(shape)] + [np.random.default_rng(seed).uniform(-1e-14, 1e-14, shape) for seed in (1, 2)]
     first, *others = [run_once(structure, optimizer, cell, pressure, jitter) for jitter in jitters]
     if optimizer == "bfgs":
         free = run_once(structure, optimizer, cell, pressure, jitters[0], constrained=False, symprec=1e-3)
@@ -186,6 +189,7 @@ def main() -> None:
     for cell in ("fixed", "frechet"):
         runs = [{"structure": i} | relax(crystal, optimizer, cell, 0.0)
                 for optimizer in OPTIMIZERS for i, crystal in enumerate(crystals)]
+        runs = [run for run in runs if cell == "fixed" or run["energies"][0] <= HIGHEST]
         write(out / f"symmetric_{cell}.json", runs)
         print(cell, [(crystals[r["structure"]]["group"], r["end"], r["steps"], r["reproducible"]) for r in runs])
     variants = [("constant-volume", 0.0), ("hydrostatic", 0.0), ("frechet", 0.5)]
