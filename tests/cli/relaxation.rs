@@ -2,6 +2,7 @@
 
 use crate::support::{Table, crystals, number, program, rock_salt, run, said};
 use std::fs;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -110,5 +111,37 @@ fn killed_within_relaxations_a_run_goes_on_to_the_same_tables() {
         let [one, other] =
             ["WHOLE", "KILLED"].map(|run| fs::read(folder.path().join(run).join("report").join(name)).unwrap());
         assert!(one == other, "{name}");
+    }
+}
+
+#[test]
+fn symmetry_is_kept_where_a_relaxation_breaks_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let cifs = folder.path().join("cifs");
+    fs::create_dir(&cifs).unwrap();
+    // Lennard-Jones is lower without the symmetry of these.
+    let expected = [
+        ("aflow_JVASP-153242_NaFeSO4F", "15", "C2/c"),
+        ("alexandria_agm002254498", "69", "Fmmm"),
+        ("alexandria_agm005737257", "72", "Ibam"),
+        ("oqmd_oqmd-2032155", "164", "P-3m1"),
+    ];
+    for (name, ..) in expected {
+        let file = format!("{name}.cif");
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/cifs").join(&file);
+        fs::copy(from, cifs.join(file)).unwrap();
+    }
+    let settings = ["--model", "lennard-jones", "--relax", "--fmax", "1e-4", "--max-steps", "400", "--out"];
+    for (more, kept) in [(&["KEPT", "--fix-symmetry"][..], true), (&["FREE"], false)] {
+        let output = run(&[&["run", "--cifs", "cifs"][..], &settings, more].concat(), folder.path());
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        let relaxation = Table::read(&folder.path().join(more[0]).join("report/relaxation.csv"));
+        for (name, number, symbol) in expected {
+            let row = relaxation.places("structure_id", name)[0];
+            let of = |column| relaxation.column(column)[row];
+            assert_eq!((of("spacegroup_initial"), of("spacegroup_symbol_initial")), (number, symbol), "{name}");
+            let end = (of("spacegroup_final"), of("spacegroup_symbol_final"));
+            assert_eq!(end == (number, symbol), kept, "{name}: {end:?}");
+        }
     }
 }
