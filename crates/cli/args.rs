@@ -3,7 +3,7 @@
 use crate::environment;
 use crate::settings::{How, What, Where};
 use crate::stability::{HullName, ReferenceName};
-use crate::values::{Count, Retry};
+use crate::values::{Count, MismatchName, Retry};
 use clap::{ArgMatches, Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand};
 use mlip_run::{AttemptOptions, RetryFailed};
 use std::ffi::OsString;
@@ -67,7 +67,8 @@ pub(crate) enum Command {
     Bench(Box<BenchArgs>),
     /// Compute structures with both engines of a potential, native and candle, and compare them
     Verify(Box<VerifyArgs>),
-    /// Energies above the hull and formation energies of a table of compositions and total energies
+    /// Energies above the hull and formation energies of a table of compositions and total energies; `hull build` makes
+    /// such a table of runs
     Hull(HullArgs),
     /// List the potentials that this program knows
     Models,
@@ -193,13 +194,16 @@ pub(crate) struct ReportArgs {
     /// Write tables as .csv.zst
     #[arg(long)]
     pub(crate) csv_zst: bool,
-    /// Reference energies of the elements for formation energies, eV/atom: a CSV or JSON file, or genbench [default: as in
-    /// the run]
-    #[arg(long, value_name = "FILE|genbench")]
+    /// Reference energies of the elements for formation energies, eV/atom: a CSV or JSON file, genbench, or a run over
+    /// crystals of the elements [default: as in the run]
+    #[arg(long, value_name = "FILE|RUN|genbench")]
     pub(crate) reference: Option<ReferenceName>,
     /// Table of entries for energies above the hull, of all potentials or of one [default: as in the run]
     #[arg(long, value_name = "[LABEL:]FILE[,energy=COLUMN]", num_args = 1..)]
     pub(crate) hull: Vec<HullName>,
+    /// What to do with a hull that says it is of another potential [default: as in the run]
+    #[arg(long, value_enum)]
+    pub(crate) hull_mismatch: Option<MismatchName>,
 }
 
 /// `plan`.
@@ -254,7 +258,46 @@ Examples:
 
 Exit codes: 0 done, rows that failed say why in the column `error`; 1 a table cannot be read or written; 2 the command \
 line is wrong; 3 with --strict: done, and rows failed; 4 no row has an answer.")]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct HullArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<HullCommand>,
+    #[command(flatten)]
+    pub(crate) query: Option<HullQueryArgs>,
+}
+
+/// What else there is to do with hulls.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum HullCommand {
+    /// Make a table of entries from runs over a reference set
+    Build(HullBuildArgs),
+}
+
+/// `hull build`.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_long_help = "\
+The energies are those of the structures as they were read, or where the runs relaxed, those of the relaxations that \
+converged. All runs must have the same potential, settings and calculation. The table says which: `run --hull` refuses \
+it for another potential.
+
+Examples:
+  mlip-batch hull build RUN --out hull.csv
+  mlip-batch hull build part-1 part-2 --label orb --out orb.parquet")]
+pub(crate) struct HullBuildArgs {
+    /// Folders of finished runs
+    #[arg(value_name = "RUN", required = true)]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Potential whose energies are taken; needed where a run has several
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) label: Option<String>,
+    /// Table that is written: .csv, .csv.gz or .parquet
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+/// Energies above the hull of a table.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct HullQueryArgs {
     /// Table of the entries that span the hull
     #[arg(long, value_name = "FILE")]
     pub(crate) entries: PathBuf,

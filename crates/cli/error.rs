@@ -1,6 +1,7 @@
 //! What is said to a person when a command cannot do its work.
 
 use crate::exit_code::ExitCode;
+use mlip_store::StoreError;
 use std::error::Error;
 
 /// An error with what to do about it.
@@ -82,6 +83,9 @@ impl CommandError {
             Error::NoInputs => {
                 said.hint("add --cifs with files, folders, lists, archives or CSV tables, or name a job file").usage()
             }
+            Error::Stability(inner) if matches!(*inner, StoreError::HullOfAnother { .. }) => said
+                .hint("name a hull of this potential, or go on all the same: --hull-mismatch allow")
+                .usage(),
             Error::Stability(_) => said.hint(crate::stability::HULL_FORM).usage(),
             Error::NoEmbeddings { .. } => {
                 said.hint("leave it out, or run without --embeddings").usage()
@@ -98,6 +102,34 @@ impl CommandError {
             Error::NoSuchPotential { known, .. } => {
                 said.hint(format!("its potentials are {}", known.join(", "))).usage()
             }
+            Error::NotFinished { folder, .. } => {
+                said.hint(format!("mlip-batch resume {0}; `mlip-batch status {0}` says how far it is", folder.display())).usage()
+            }
+            Error::SeveralPotentials { labels, .. } => {
+                let label = labels.first().cloned().unwrap_or_default();
+                said.hint(format!("name one of them, such as {label}")).usage()
+            }
+            Error::UnknownColumn { like, .. } => said.hint(format!("similar are {}", like.join(", "))).usage(),
+            Error::ManyValues { like, .. } => said.hint(format!("write one of {}", like.join(", "))).usage(),
+            Error::DifferentRuns { .. } => said.hint("make a table of each, and name one for each potential with --hull").usage(),
+            Error::NotOfRuns { .. } => said.hint("name folders of runs with --cifs, or leave it out").usage(),
+            Error::NoElementEnergies { .. } => {
+                said.hint("compute the crystals of the elements with this potential, weights, settings and precision").usage()
+            }
+            Error::NothingToCheck { .. } => {
+                said.hint("add the crystals of the hull to --cifs, under the names that the hull has for them; or leave out --hull-check").usage()
+            }
+            Error::NotRelaxed { .. } => said.hint("leave out --relaxed, or begin that run with --relax").usage(),
+            Error::NoTable { folder, .. } => {
+                said.hint(format!("write its tables: mlip-batch report {}", folder.display())).usage()
+            }
+            Error::NoSuchPotentialOf { .. }
+            | Error::SameRun { .. }
+            | Error::NoElements { .. }
+            | Error::NoNumber { .. }
+            | Error::NothingTaken { .. }
+            | Error::NoneConverged { .. }
+            | Error::TableWrite(mlip_hull::table::TableWriteError::UnknownFormat { .. }) => said.usage(),
             Error::SameLabel { .. } | Error::Threads(_) => said.usage(),
             Error::Load(_) => said.hint("`mlip-batch models` lists the potentials that this program knows").usage(),
             _ => said,

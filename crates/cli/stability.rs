@@ -1,5 +1,6 @@
 //! What stability is measured by, as users name it.
 
+use crate::values::MismatchName;
 use mlip_store::report::{HullSource, ReferenceSource, StabilitySources};
 use serde::de::{Deserialize, Deserializer, Error};
 use std::convert::Infallible;
@@ -10,7 +11,7 @@ use std::str::FromStr;
 const NONE: &str = "none";
 
 /// How a hull is written.
-pub(crate) const HULL_FORM: &str = "write --hull [LABEL:]FILE[,energy=COLUMN], --reference FILE or genbench; of a run that is there, `run --resume --hull …`";
+pub(crate) const HULL_FORM: &str = "write --hull [LABEL:]FILE[,energy=COLUMN], --reference FILE, RUN or genbench; of a run that is there, `run --resume --hull …`";
 
 /// A table of entries as it was typed: `[LABEL:]FILE[,energy=COLUMN]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +34,8 @@ impl FromStr for HullName {
     }
 }
 
-/// Reference energies as they were typed: a file, or `genbench`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Reference energies as they were typed: a file, the folder of a run, or `genbench`.
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ReferenceName(pub(crate) ReferenceSource);
 
 impl FromStr for ReferenceName {
@@ -87,8 +88,13 @@ impl ReferenceName {
 }
 
 /// What stability is measured by.
-pub(crate) fn stability(reference: Option<ReferenceName>, hulls: Vec<HullName>) -> StabilitySources {
+pub(crate) fn stability(
+    reference: Option<ReferenceName>,
+    hulls: Vec<HullName>,
+    mismatch: Option<MismatchName>,
+) -> StabilitySources {
     StabilitySources {
+        mismatch: mismatch.map(MismatchName::into),
         reference: reference.filter(|named| !named.is_none()).map(|named| named.0),
         hulls: hulls.into_iter().filter(|named| !named.is_none()).map(|named| named.0).collect(),
     }

@@ -4,6 +4,7 @@ use clap::ValueEnum;
 use mlip_atoms::{EngineKind, Frame, Precision};
 use mlip_calculations::{CellMotion, Embeddings, Method, Relaxation};
 use mlip_inputs::Blocks;
+use mlip_run::HullMismatch;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -251,6 +252,25 @@ impl From<CellName> for CellMotion {
             CellName::Fixed => Self::Fixed,
             CellName::ConstantVolume => Self::ConstantVolume,
             CellName::Hydrostatic => Self::Hydrostatic,
+        }
+    }
+}
+
+/// What is done with a hull of another potential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum MismatchName {
+    /// Nothing is begun
+    Refuse,
+    /// It is used, with a warning
+    Allow,
+}
+
+impl From<MismatchName> for HullMismatch {
+    fn from(name: MismatchName) -> Self {
+        match name {
+            MismatchName::Refuse => Self::Refuse,
+            MismatchName::Allow => Self::Allow,
         }
     }
 }

@@ -1,12 +1,13 @@
-//! `hull`: energies above the hull and formation energies, from one table to another.
+//! `hull`: energies above the hull and formation energies, from one table to another; tables of entries from runs.
 
-use crate::args::HullArgs;
+use crate::args::{HullArgs, HullBuildArgs, HullCommand, HullQueryArgs};
 use crate::error::CommandError;
 use crate::exit_code::ExitCode;
 use mlip_hull::table::{TableError, TableReader, TableRow};
 use mlip_hull::{
     AboveHull, Entries, EntriesError, Hull, HullError, Measures, ReferenceEnergies, ReferenceError, StabilityError,
 };
+use mlip_run::EnergyCounts;
 use mlip_store::AtomicFile;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -37,8 +38,44 @@ struct Answer {
     errors: Vec<String>,
 }
 
-/// Reads the entries, then answers row by row.
+/// From table to table, or from runs to a table.
 pub(crate) fn hull(args: &HullArgs) -> Result<ExitCode, CommandError> {
+    match (&args.command, &args.query) {
+        (Some(HullCommand::Build(args)), _) => build(args),
+        (None, Some(query)) => answer(query),
+        (None, None) => {
+            let said = CommandError::new("no tables were named");
+            Err(said.hint("name --entries, --query and --out, or make a table of runs: mlip-batch hull build").usage())
+        }
+    }
+}
+
+/// Makes a table of entries from runs.
+fn build(args: &HullBuildArgs) -> Result<ExitCode, CommandError> {
+    let built = mlip_run::build_hull(&args.runs, args.label.as_deref(), &args.out).map_err(|error| {
+        let several = matches!(error, mlip_run::Error::SeveralPotentials { .. });
+        let said = CommandError::of_run(error);
+        if several { said.hint("choose one with --label") } else { said }
+    })?;
+    for (run, EnergyCounts { taken, failed, unconverged }) in &built.counts {
+        let left_out = [(*failed, "failed or unreadable"), (*unconverged, "not converged")];
+        let left_out = left_out.iter().filter(|(n, _)| *n > 0).map(|(n, why)| format!(", {n} {why}: left out"));
+        eprintln!("{}: {taken} entries{}", run.display(), left_out.collect::<String>());
+    }
+    let of = &built.provenance;
+    eprintln!("{} ({}), {}, {}", of.potential, of.checkpoint, of.precision, of.calculation);
+    if !built.without_terminal.is_empty() {
+        let elements = built.without_terminal;
+        eprintln!(
+            "warning: there is no crystal of {elements} alone: what holds one of these has no energy above this hull"
+        );
+    }
+    super::output::print(&format!("{}\n", args.out.display()))?;
+    Ok(ExitCode::Success)
+}
+
+/// Reads the entries, then answers row by row.
+fn answer(args: &HullQueryArgs) -> Result<ExitCode, CommandError> {
     let begin = Instant::now();
     refuse_to_overwrite(args)?;
     // What can be wrong with the command line is found out before millions of entries are read.
@@ -71,7 +108,7 @@ pub(crate) fn hull(args: &HullArgs) -> Result<ExitCode, CommandError> {
     })
 }
 
-fn refuse_to_overwrite(args: &HullArgs) -> Result<(), CommandError> {
+fn refuse_to_overwrite(args: &HullQueryArgs) -> Result<(), CommandError> {
     let place = |path: &Path| path.canonicalize().ok();
     let reference = args.reference.as_deref().filter(|named| *named != GENBENCH).map(Path::new);
     let read = [Some(args.entries.as_path()), Some(args.query.as_path()), reference];

@@ -13,6 +13,7 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<ExitCode, CommandError> {
     let strict = settings.strict;
     let ranks = args.ranks.map_or(1, |ranks| ranks.0.get());
     let plan = mlip_run::plan(&settings.into_new_run()?, ranks, strict).map_err(CommandError::of_run)?;
+    plan.notes.iter().for_each(|note| eprintln!("note: {note}"));
     let found = &plan.estimate;
     let mut text = String::new();
     writeln!(text, "entries     {}", found.entries)?;

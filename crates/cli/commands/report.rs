@@ -8,8 +8,9 @@ use crate::stability::stability;
 
 /// Writes the tables; a run that is going on is reported as far as it is.
 pub(crate) fn report(args: &ReportArgs) -> Result<ExitCode, CommandError> {
-    let stability = stability(args.reference.clone(), args.hull.clone());
+    let stability = stability(args.reference.clone(), args.hull.clone(), args.hull_mismatch);
     let report = mlip_run::report(&args.run, args.csv_zst, &stability).map_err(CommandError::of_run)?;
+    report.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
     if report.is_going_on {
         eprintln!("note: the run is going on; what is not finished yet is `pending`");
     }

@@ -10,7 +10,7 @@ use mlip_formats::cif::{CifOptions, parse_cif};
 use mlip_models::registry::{Registry, Selection};
 use mlip_models::verify::{Differences, LIMITS, Largest, Limits, Report, verify as compare};
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Structures that are compared when none are named: with one element and several, skewed, magnetic, with light atoms.
@@ -78,10 +78,11 @@ fn embedded(settings: &Settings) -> Result<Crystals, CommandError> {
 
 fn named(settings: &Settings) -> Result<Crystals, CommandError> {
     let spool = Unpacked(std::env::temp_dir().join(format!("mlip-batch-{}.spool", std::process::id())));
-    let manifest = mlip_inputs::enumerate(&settings.inputs()?, &settings.enumeration(spool.0.clone()))?;
+    let listed = settings.inputs()?.list(Path::new(""), spool.0.clone()).map_err(CommandError::of_run)?;
+    listed.notes.iter().for_each(|note| eprintln!("note: {note}"));
     let source = CifSource { frame: settings.frame, ..CifSource::default() };
     let mut crystals = Crystals { names: Vec::new(), structures: Vec::new(), n_unreadable: 0 };
-    for entry in manifest.iter() {
+    for entry in listed.manifest.iter() {
         let entry = entry?;
         match source.load(&entry.locator) {
             Ok(loaded) => {

@@ -4,11 +4,12 @@
 //! `MLIP_` and the key. The help ends with the default in brackets; `docs/commands.md` repeats this list, and a test
 //! compares (`document.rs`).
 
+use crate::inputs::{FilterText, RelaxedName};
 use crate::potentials::Named;
 use crate::stability::{HullName, ReferenceName};
 use crate::values::{
-    BlocksOf, CalculationName, CellName, Count, EmbeddingsName, EngineName, FrameName, Memory, OptimizerName,
-    PrecisionName, RelaxPreset, Seconds, Workers,
+    BlocksOf, CalculationName, CellName, Count, EmbeddingsName, EngineName, FrameName, Memory, MismatchName,
+    OptimizerName, PrecisionName, RelaxPreset, Seconds, Workers,
 };
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -70,9 +71,18 @@ settings! {
     /// What is computed.
     What {
         /// Structures: CIF, XYZ, POSCAR and pymatgen's JSON files, also compressed, folders, list files (`-`: from standard
-        /// input), TAR and ZIP archives, CSV tables with a column of CIFs or JSON
+        /// input), TAR and ZIP archives, CSV tables with a column of CIFs or JSON, folders of runs
         #[arg(long, visible_alias = "csv", value_name = "PATH", num_args = 1.., env = "MLIP_CIFS", value_delimiter = None)]
         cifs: Vec<PathBuf>,
+        /// Of runs among --cifs: the relaxed structures of converged relaxations, by the potential of this label, or the
+        /// only one [default: structures as the run read them]
+        #[arg(long, value_name = "LABEL", num_args = 0..=1, require_equals = true, default_missing_value = "true", env = "MLIP_RELAXED")]
+        relaxed: Option<RelaxedName>,
+        /// Of runs among --cifs: the structures of which numbers in the tables of the run satisfy this, `e_above_hull < 0.1
+        /// and n_atoms <= 20` [default: all]
+        #[arg(long = "where", value_name = "[LABEL:]COLUMN OP NUMBER", env = "MLIP_WHERE")]
+        #[serde(rename = "where")]
+        filter: Option<FilterText>,
         /// Only the first N structures [default: all]
         #[arg(long, value_name = "N", env = "MLIP_LIMIT")]
         limit: Option<Count>,
@@ -153,14 +163,22 @@ settings! {
         /// atom; written as NumPy arrays [default: none]
         #[arg(long, value_enum, env = "MLIP_EMBEDDINGS")]
         embeddings: Option<EmbeddingsName>,
-        /// Reference energies of the elements for formation energies, eV/atom: a CSV or JSON file, or genbench [default: the
-        /// elements of the hull]
-        #[arg(long, value_name = "FILE|genbench", env = "MLIP_REFERENCE")]
+        /// Reference energies of the elements for formation energies, eV/atom: a CSV or JSON file, genbench, or a run
+        /// over crystals of the elements by the same potentials [default: the elements of the hull]
+        #[arg(long, value_name = "FILE|RUN|genbench", env = "MLIP_REFERENCE")]
         reference: Option<ReferenceName>,
         /// Table of entries for energies above the hull, of all potentials or of one: CSV, JSON lines or Parquet; in MLIP_HULL
         /// several are separated by `;` [default: none]
         #[arg(long, value_name = "[LABEL:]FILE[,energy=COLUMN]", num_args = 1.., value_delimiter = ';', env = "MLIP_HULL")]
         hull: Vec<HullName>,
+        /// What to do with a hull that says it is of another potential: begin nothing, or go on with a warning [default:
+        /// refuse]
+        #[arg(long, value_enum, env = "MLIP_HULL_MISMATCH")]
+        hull_mismatch: Option<MismatchName>,
+        /// Evaluate N entries of each hull that are among the structures, by name and composition, before a run begins; a
+        /// difference of more than 1 meV/atom is a hull of another potential [default: none]
+        #[arg(long, value_name = "N", env = "MLIP_HULL_CHECK")]
+        hull_check: Option<Count>,
         /// Folder from which relative paths in list files start [default: the one that fits]
         #[arg(long, value_name = "DIR", env = "MLIP_ROOT")]
         root: Option<PathBuf>,

@@ -13,8 +13,8 @@ use crate::values::Workers;
 use mlip_atoms::{EngineKind, Frame, Precision};
 use mlip_calculations::{CalculationConfig, Embeddings};
 use mlip_driver::Resources;
-use mlip_inputs::{Blocks, Enumeration, Source};
-use mlip_run::{ChosenPotential, NewRun, RunInputs};
+use mlip_inputs::{Blocks, Source};
+use mlip_run::{ChosenPotential, Filter, NewRun, RelaxedBy, RunInputs};
 use mlip_store::report::StabilitySources;
 use std::path::{Path, PathBuf};
 
@@ -34,6 +34,9 @@ pub(crate) struct Settings {
     /// What people should know of the settings.
     pub(crate) notes: Vec<String>,
     limit: Option<usize>,
+    hull_check: Option<usize>,
+    relaxed: Option<RelaxedBy>,
+    filter: Option<Filter>,
     root: Option<PathBuf>,
     blocks: Blocks,
     cif_column: Option<String>,
@@ -189,12 +192,15 @@ impl Settings {
             sources: what.cifs,
             notes,
             limit: what.limit.map(|limit| limit.0.get()),
+            hull_check: what.hull_check.map(|n| n.0.get()),
+            relaxed: what.relaxed.and_then(|relaxed| relaxed.0),
+            filter: what.filter.map(|filter| filter.0),
             potentials,
             calculation,
             frame: what.frame.map(Frame::from).unwrap_or_default(),
             forces: what.forces.unwrap_or(true),
             embeddings: what.embeddings.map(Embeddings::from).unwrap_or_default(),
-            stability: stability(what.reference, what.hull),
+            stability: stability(what.reference, what.hull, what.hull_mismatch),
             out: place.over(job.place).out.unwrap_or_else(|| "RUN".into()),
             strict: how.strict.unwrap_or(false),
             resources,
@@ -205,19 +211,14 @@ impl Settings {
         })
     }
 
-    /// How the inputs become entries; compressed archives are unpacked into `spool`.
-    pub(crate) fn enumeration(&self, spool: PathBuf) -> Enumeration {
-        Enumeration { blocks: self.blocks, spool, limit: self.limit, ..Enumeration::default() }
-    }
-
     /// The run that is asked for, from the current folder.
     pub(crate) fn into_new_run(self) -> Result<NewRun, CommandError> {
-        let sources = if self.sources.is_empty() { Vec::new() } else { self.inputs()? };
+        let inputs = self.inputs()?;
         let chosen = |Chosen { label, selection }| ChosenPotential { label, selection };
         Ok(NewRun {
             run_dir: self.out,
             folder: std::env::current_dir()?,
-            inputs: RunInputs { sources, blocks: self.blocks, limit: self.limit },
+            inputs,
             potentials: self.potentials.into_iter().map(chosen).collect(),
             frame: self.frame,
             calculation: self.calculation,
@@ -225,16 +226,12 @@ impl Settings {
             embeddings: self.embeddings,
             resources: self.resources,
             stability: self.stability,
+            hull_check: self.hull_check,
         })
     }
 
-    /// What the input paths mean.
-    pub(crate) fn inputs(&self) -> Result<Vec<Source>, CommandError> {
-        if self.sources.is_empty() {
-            return Err(CommandError::new("no structures were named")
-                .hint("add --cifs with files, folders, lists, archives or CSV tables, or name a job file")
-                .usage());
-        }
+    /// What the input paths mean; none where there are none.
+    pub(crate) fn inputs(&self) -> Result<RunInputs, CommandError> {
         let mut sources = Vec::with_capacity(self.sources.len());
         for path in &self.sources {
             let mut source = Source::from_path(path)?;
@@ -248,7 +245,8 @@ impl Settings {
             }
             sources.push(source);
         }
-        Ok(sources)
+        let (relaxed, filter) = (self.relaxed.clone(), self.filter.clone());
+        Ok(RunInputs { sources, blocks: self.blocks, limit: self.limit, relaxed, filter })
     }
 }
 

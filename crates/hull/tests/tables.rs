@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use mlip_hull::composition::parse_composition;
-use mlip_hull::table::{TableError, TableReader, TableRow};
+use mlip_hull::table::{Entry, TableError, TableFormat, TableProvenance, TableReader, TableRow, TableWriter};
 use mlip_hull::{Entries, EntriesError};
 use parquet::data_type::{ByteArrayType, DataType, DoubleType, Int32Type, Int64Type};
 use parquet::file::writer::SerializedFileWriter;
@@ -315,4 +315,55 @@ fn names_in_parquet_are_texts_or_whole_numbers() {
     assert!(error.to_string().contains("the column `id` of") && matches!(error, TableError::ColumnType { .. }));
     parquet_with_names::<Int32Type>(&path, "int32 id (DATE)", &[1, 8], &[1, 1]);
     assert!(matches!(TableReader::open(&path, "e"), Err(TableError::ColumnType { .. })));
+}
+
+#[test]
+fn a_table_that_was_written_says_the_same_in_all_forms_and_where_it_is_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let provenance = TableProvenance {
+        potential: "mace".into(),
+        digest: "ab12".into(),
+        runs: vec!["00".into()],
+        ..Default::default()
+    };
+    let entry = |n: u32| Entry {
+        material_id: format!("mp-{n}#2"),
+        composition: format!("Fe{n} O1"),
+        energy_ev: -0.1 - f64::from(n),
+        n_atoms: n + 1,
+        path: format!("a, \"b\"/{n}.cif"),
+    };
+    let mut read = Vec::new();
+    for name in ["t.csv", "t.csv.gz", "t.parquet"] {
+        let path = folder.path().join(name);
+        let file = std::fs::File::create(&path).unwrap();
+        let mut table = TableWriter::begin(file, TableFormat::of_name(&path).unwrap(), &provenance).unwrap();
+        (1..=70_000).for_each(|n| table.write(entry(n)).unwrap());
+        table.finish().unwrap();
+        assert_eq!(TableReader::open(&path, "energy").unwrap().provenance(), Some(&provenance), "{name}");
+        read.push(rows(&path, "energy"));
+    }
+    let said: Vec<(&str, f64)> =
+        read[2].iter().map(|row| (row.id.as_str(), row.content.as_ref().unwrap().as_ref().unwrap().1)).collect();
+    assert_eq!(said.len(), 70_000);
+    assert_eq!((said[0], said[69_999]), (("mp-1#2", -1.1), ("mp-70000#2", -70_000.1)));
+    assert!(read[0] == read[1]);
+    assert!(
+        read[0].iter().zip(&read[2]).all(|(a, b)| a.id == b.id && a.content == b.content && a.place == b.place + 2)
+    );
+    assert!(TableFormat::of_name(Path::new("t.jsonl")).unwrap_err().to_string().contains("should end in .csv"));
+}
+
+#[test]
+fn lines_before_the_heading_are_gone_past_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "# of somebody\n# mlip-batch {\"potential\": \"orb\"}\ncomposition,energy\nFe1,-8\n#Fe2,-16\nFe3,many\n";
+    let path = write(folder.path(), "t.csv", text);
+    assert_eq!(TableReader::open(&path, "energy").unwrap().provenance().unwrap().potential, "orb");
+    let rows = rows(&path, "energy");
+    assert!(rows[0].content.is_ok() && rows[1].content.is_err(), "a row is no comment");
+    assert_eq!(rows[2].place, 6);
+    let path = write(folder.path(), "u.csv", "# mlip-batch {\"digset\": \"ab\"}\ncomposition,energy\nFe1,-8\n");
+    let text = said(&TableReader::open(&path, "energy").err().unwrap());
+    assert!(text.contains("u.csv` says of its potential") && text.contains("unknown field `digset`"), "{text}");
 }

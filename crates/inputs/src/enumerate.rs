@@ -7,6 +7,7 @@ use crate::names::{file_id, format_of_name};
 use crate::split::Blocks;
 use crate::spool::Spool;
 use crate::{InputError, Locator, Manifest, Packing, Part, Source};
+use mlip_formats::Format;
 use mlip_spill::{Key, Table, Value};
 use std::cmp::Reverse;
 use std::fs::File;
@@ -102,8 +103,45 @@ impl Collector {
                     |id, locator| self.push(&id, &locator),
                 )?;
             }
+            Source::Manifest { path, folder, taken } => self.manifest(path, folder, taken.as_deref())?,
+            Source::Frames { path, ids } => self.frames(path, ids, spool)?,
         }
         Ok(())
+    }
+
+    /// Adds entries of a list that another run has.
+    fn manifest(&mut self, path: &Path, folder: &Path, taken: Option<&[bool]>) -> Result<(), InputError> {
+        let list = Manifest::read(&self.folder.join(path))?;
+        if let Some(expected) = taken.map(<[bool]>::len).filter(|expected| *expected != list.len()) {
+            return Err(InputError::OtherNumber { path: path.into(), found: list.len(), expected });
+        }
+        for (position, entry) in list.iter().enumerate() {
+            let entry = entry?;
+            if taken.is_none_or(|taken| taken.get(position) == Some(&true)) {
+                self.push(&entry.id, &entry.locator.in_folder(folder))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds frames of a file under these ids.
+    fn frames(&mut self, path: &Path, ids: &[Option<String>], spool: &mut Spool) -> Result<(), InputError> {
+        let place = self.folder.join(path);
+        let file = File::open(&place).map_err(|error| InputError::read(path, error))?;
+        let length = file.metadata().map_err(|error| InputError::read(path, error))?.len();
+        let whole = whole_file(path, length, Format::Xyz);
+        let mut found = 0;
+        let result = divide(file, "", &whole, true, spool, &mut |_, part| {
+            let id = ids.get(found).and_then(Option::as_deref);
+            found += 1;
+            id.map_or(Ok(()), |id| self.push(id, &Locator::Part(Box::new(part))))
+        });
+        match result {
+            Ok(()) if found == ids.len() => Ok(()),
+            Ok(()) => Err(InputError::OtherNumber { path: path.into(), found, expected: ids.len() }),
+            Err(Trouble::Io(error)) => Err(InputError::read(path, error)),
+            Err(Trouble::Input(error)) => Err(error),
+        }
     }
 
     /// Adds the structures of a file; one that cannot be read is an entry, which will fail. False when there are none.
@@ -115,16 +153,7 @@ impl Collector {
             self.push(&id, &Locator::File { path: path.into() })?;
             return Ok(true);
         };
-        let whole = Part {
-            store: path.into(),
-            path: path.into(),
-            byte_offset: 0,
-            length,
-            packing: Packing::Stored,
-            format,
-            first_line: 1,
-            name: String::new(),
-        };
+        let whole = whole_file(path, length, format);
         let mut has_some = false;
         let result = divide(file, &id, &whole, origin != Origin::Found, spool, &mut |id, part| {
             has_some = true;
@@ -147,6 +176,20 @@ impl Collector {
             1 => self.manifest.push(id, locator),
             n => self.manifest.push(&format!("{id}#{n}"), locator),
         }
+    }
+}
+
+/// All of a file as one part.
+fn whole_file(path: &Path, length: u64, format: Format) -> Part {
+    Part {
+        store: path.into(),
+        path: path.into(),
+        byte_offset: 0,
+        length,
+        packing: Packing::Stored,
+        format,
+        first_line: 1,
+        name: String::new(),
     }
 }
 
@@ -293,5 +336,50 @@ mod tests {
             let x = if entry.id == "two@1" { 0.1 } else { 0.0 };
             assert!((structure.fractional()[0][0] - x).abs() < 1e-15, "{}", entry.id);
         }
+    }
+
+    #[test]
+    fn entries_of_another_list_and_frames_keep_their_ids() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, other) = (folder.path().join("one"), folder.path().join("other"));
+        for folder in [&one, &other] {
+            std::fs::create_dir(folder).unwrap();
+        }
+        let frame = |x: f64| format!("1\nLattice=\"9 0 0 0 9 0 0 0 9\"\nH {x} 0 0\n");
+        std::fs::write(one.join("x.cif"), "").unwrap();
+        std::fs::write(one.join("two.xyz"), frame(0.0) + &frame(0.9)).unwrap();
+        let how = |folder: &Path| Enumeration {
+            folder: folder.into(),
+            spool: folder.join("inputs.spool"),
+            ..Enumeration::default()
+        };
+        let named = ["x.cif", "two.xyz"].map(|name| Source::File { path: name.into() });
+        enumerate(&named, &how(&one)).unwrap().write(&one.join("inputs.manifest")).unwrap();
+        let of = |taken: Option<&[bool]>| Source::Manifest {
+            path: one.join("inputs.manifest"),
+            folder: one.clone(),
+            taken: taken.map(Into::into),
+        };
+        let ids = |source| {
+            let manifest = enumerate(&[source], &how(&other))?;
+            let entries = manifest.iter().map(Result::unwrap);
+            Ok(entries.map(|entry| (entry.id, entry.locator.to_string())).collect::<Vec<_>>())
+        };
+        let at = |name: &str| one.join(name).display().to_string();
+        let all = [("x", "x.cif"), ("two@0", "two.xyz@0"), ("two@1", "two.xyz@1")];
+        let all = all.map(|(id, name)| (id.to_owned(), at(name)));
+        assert_eq!(ids(of(None)).unwrap(), all);
+        assert_eq!(ids(of(Some(&[true, false, true]))).unwrap(), [all[0].clone(), all[2].clone()]);
+        let error: InputError = ids(of(Some(&[true]))).unwrap_err();
+        assert!(error.to_string().contains("holds 3 structures, and 1 were expected"), "{error}");
+        let frames = |names: &[Option<&str>]| Source::Frames {
+            path: one.join("two.xyz"),
+            ids: names.iter().map(|name| name.map(str::to_owned)).collect(),
+        };
+        assert_eq!(ids(frames(&[None, Some("b")])).unwrap(), [("b".to_owned(), at("two.xyz@1"))]);
+        assert!(ids(frames(&[None])).is_err() && ids(frames(&[None, None, None])).is_err());
+        // One frame alone is the file as a whole.
+        std::fs::write(one.join("two.xyz"), frame(0.9)).unwrap();
+        assert_eq!(ids(frames(&[Some("a")])).unwrap()[0].0, "a");
     }
 }

@@ -47,6 +47,16 @@ pub enum InputError {
         /// What is there.
         columns: Vec<String>,
     },
+    /// A file of frames, or a list, holds another number than is known of it.
+    #[error("`{}` holds {found} structures, and {expected} were expected: it is not what was written with the tables beside it", path.display())]
+    OtherNumber {
+        /// The file.
+        path: PathBuf,
+        /// Structures in it.
+        found: usize,
+        /// Structures that it should hold.
+        expected: usize,
+    },
     /// A table that cannot be parsed.
     #[error("table `{}` cannot be parsed", path.display())]
     Table {

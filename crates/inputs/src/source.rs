@@ -6,6 +6,7 @@ use crate::compression::unpacked_name;
 use crate::escape::bytes_of;
 use crate::names::format_of_name;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// One input of the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +56,22 @@ pub enum Source {
         /// The column of the ids; without it `structure_id`, `material_id`, `id`, `name` or `mat_id`, in any case;
         /// without any of them the number of the row.
         id_column: Option<String>,
+    },
+    /// Entries of the list of a run, in their order and under their ids.
+    Manifest {
+        /// The list.
+        path: PathBuf,
+        /// Where its relative paths start.
+        folder: PathBuf,
+        /// Which of them are taken; all if nothing is said.
+        taken: Option<Arc<[bool]>>,
+    },
+    /// Frames of an XYZ file, plain or compressed, under ids of their own.
+    Frames {
+        /// The file.
+        path: PathBuf,
+        /// One a frame; those without are not taken.
+        ids: Arc<[Option<String>]>,
     },
 }
 

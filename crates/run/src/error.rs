@@ -80,6 +80,176 @@ pub enum Error {
         /// Those of the run.
         known: Vec<String>,
     },
+    /// A run of which results are taken has to be at its end.
+    #[error("the run in `{}` is not finished: {why}", folder.display())]
+    NotFinished {
+        /// Its folder.
+        folder: PathBuf,
+        /// What is missing.
+        why: String,
+    },
+    /// A potential has to be chosen.
+    #[error("the run in `{}` has several potentials: {}", folder.display(), labels.join(", "))]
+    SeveralPotentials {
+        /// Its folder.
+        folder: PathBuf,
+        /// Their labels.
+        labels: Vec<String>,
+    },
+    /// A label that another run does not have.
+    #[error("no potential of the run in `{}` is called `{label}`; there are {}", folder.display(), known.join(", "))]
+    NoSuchPotentialOf {
+        /// Its folder.
+        folder: PathBuf,
+        /// As it was given.
+        label: String,
+        /// Those of the run.
+        known: Vec<String>,
+    },
+    /// Energies of these runs do not belong into one table.
+    #[error("the runs in `{}` and `{}` do not go together: {difference}", first.display(), second.display())]
+    DifferentRuns {
+        /// Folder of the one.
+        first: PathBuf,
+        /// Folder of the other.
+        second: PathBuf,
+        /// In what they differ.
+        difference: String,
+    },
+    /// A run was named twice.
+    #[error("the run in `{}` is named twice", folder.display())]
+    SameRun {
+        /// Its folder.
+        folder: PathBuf,
+    },
+    /// A run has no results.
+    #[error("no structure of `{}` has an energy", folder.display())]
+    NoEnergies {
+        /// Its folder.
+        folder: PathBuf,
+    },
+    /// Reference energies are asked of a run that did not compute them with this potential.
+    #[error("the run in `{}` has no energies of the elements by {potential}; its potentials are {}", folder.display(), known.join(", "))]
+    NoElementEnergies {
+        /// Its folder.
+        folder: PathBuf,
+        /// The potential that needs them.
+        potential: String,
+        /// Those of the run.
+        known: Vec<String>,
+    },
+    /// Reference energies are asked of a run without a crystal of an element alone.
+    #[error("no structure of the run in `{}` consists of one element and has an energy", folder.display())]
+    NoElements {
+        /// Its folder.
+        folder: PathBuf,
+    },
+    /// Relaxed structures, or those that satisfy a condition, are asked of what is no run.
+    #[error("{flag} takes structures of runs, and {what} is none")]
+    NotOfRuns {
+        /// What asks for it.
+        flag: &'static str,
+        /// Among the structures that were named.
+        what: String,
+    },
+    /// Relaxed structures are asked of a run that has none.
+    #[error("the run in `{}` relaxed nothing", folder.display())]
+    NotRelaxed {
+        /// Its folder.
+        folder: PathBuf,
+    },
+    /// A table of a run is not there.
+    #[error("the run in `{}` has no table {table}.csv", folder.display())]
+    NoTable {
+        /// Its folder.
+        folder: PathBuf,
+        /// The table.
+        table: &'static str,
+    },
+    /// A table of a run is not as this program writes it.
+    #[error("`{}` has no column `{column}`", path.display())]
+    NoColumn {
+        /// The table.
+        path: PathBuf,
+        /// The column.
+        column: String,
+    },
+    /// A table of a run has rows of another list.
+    #[error("{table}.csv of the run in `{}` has {rows} rows of a potential, and the run {n_entries} entries", folder.display())]
+    OtherRows {
+        /// Its folder.
+        folder: PathBuf,
+        /// The table.
+        table: &'static str,
+        /// Its rows.
+        rows: usize,
+        /// Entries of the run.
+        n_entries: usize,
+    },
+    /// A field that is to be compared is no number.
+    #[error("the column `{column}` of `{}` holds `{found}` for {id}, which is no number", path.display())]
+    NoNumber {
+        /// The table.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// Of which structure.
+        id: String,
+        /// What stands there.
+        found: String,
+    },
+    /// A column that no table of the run has.
+    #[error("no table of the run in `{}` has a column `{column}`; it has {}", folder.display(), tables.join(", "))]
+    UnknownColumn {
+        /// Its folder.
+        folder: PathBuf,
+        /// As it was given.
+        column: String,
+        /// Columns with similar names.
+        like: Vec<String>,
+        /// Tables that were looked through.
+        tables: Vec<String>,
+    },
+    /// A column that has a value for each potential.
+    #[error("`{column}` has a value for each potential of the run")]
+    ManyValues {
+        /// As it was given.
+        column: String,
+        /// How one of them is named.
+        like: Vec<String>,
+    },
+    /// A condition that no structure satisfies.
+    #[error("none of the {n_entries} structures of the run in `{}` satisfies `{filter}`; {n_without} lack a value", folder.display())]
+    NothingTaken {
+        /// Its folder.
+        folder: PathBuf,
+        /// The condition.
+        filter: String,
+        /// Structures of the run.
+        n_entries: usize,
+        /// Those without a value that is compared.
+        n_without: usize,
+    },
+    /// None of the relaxations of a run converged.
+    #[error("none of the relaxations that are asked of the run in `{}` converged", folder.display())]
+    NoneConverged {
+        /// Its folder.
+        folder: PathBuf,
+    },
+    /// A hull of which nothing can be compared.
+    #[error(
+        "none of the structures that {label} can evaluate is an entry of the hull `{}`: same name and composition",
+        file.display()
+    )]
+    NothingToCheck {
+        /// The hull.
+        file: PathBuf,
+        /// The potential.
+        label: String,
+    },
+    /// A table of entries cannot be written.
+    #[error(transparent)]
+    TableWrite(#[from] mlip_hull::table::TableWriteError),
     /// A potential cannot be had.
     #[error(transparent)]
     Load(#[from] LoadError),

@@ -1,7 +1,8 @@
 //! Runs as a library: what programs, and other languages, begin, go on with, report and plan.
 //!
 //! Module order, each using only those before it:
-//! `error` ← `folder` ← `potentials`, `inputs`, `stability` ← `run` ← `report`, `status`, `plan`.
+//! `error`, `filter` ← `folder` ← `finished` ← `energies`, `taken` ← `potentials`, `inputs`, `stability`, `hull_check` ← `run` ←
+//! `report`, `status`, `plan`, `hull_table`.
 //!
 //! Nothing here prints, exits, or changes what belongs to the whole process: environment, current folder, signal and
 //! panic handlers, allocator. Signals come in as a value, what happens goes out as events, results as data.
@@ -17,8 +18,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod energies;
 mod error;
+mod filter;
+mod finished;
 mod folder;
+mod hull_check;
+mod hull_table;
 mod inputs;
 mod plan;
 mod potentials;
@@ -26,10 +32,14 @@ mod report;
 mod run;
 mod stability;
 mod status;
+mod taken;
 
+pub use energies::EnergyCounts;
 pub use error::Error;
+pub use filter::{Filter, FilterError};
 pub use folder::read_config;
-pub use inputs::RunInputs;
+pub use hull_table::{BuiltHull, build_hull};
+pub use inputs::{Listed, RelaxedBy, RunInputs};
 pub use mlip_driver::{
     CifSource, End, Event, EventSink, Finish, HostMemory, Loaded, NoEvents, Physics, Progress, Remark, Resources,
     RunConfig, RunError, Signals, StructureSource, ThreadBudget, Totals,
@@ -37,7 +47,9 @@ pub use mlip_driver::{
 pub use mlip_inputs::{Blocks, Source};
 pub use mlip_models::registry::{Options, Selection};
 pub use mlip_store::RetryFailed;
-pub use mlip_store::report::{HullSource, ReferenceSource, ReportCounts, StabilitySources, WrittenReport};
+pub use mlip_store::report::{
+    ElementRun, HullMismatch, HullSource, ReferenceSource, ReportCounts, StabilitySources, WrittenReport,
+};
 pub use plan::{Plan, plan};
 pub use potentials::ChosenPotential;
 pub use report::{RunReport, report};

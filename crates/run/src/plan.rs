@@ -1,6 +1,6 @@
 //! What a run would be.
 
-use crate::inputs::{Unpacked, check_all};
+use crate::inputs::{Listed, Unpacked, check_all};
 use crate::potentials::load_chosen;
 use crate::{Error, NewRun};
 use mlip_driver::{
@@ -21,6 +21,8 @@ pub struct Plan {
     pub threads: ThreadBudget,
     /// Evaluations that a structure takes of each potential, expected.
     pub n_evaluations: f64,
+    /// What people should know of the structures.
+    pub notes: Vec<String>,
 }
 
 impl Plan {
@@ -44,7 +46,7 @@ pub fn plan(new: &NewRun, ranks: usize, strict: bool) -> Result<Plan, Error> {
     new.resources.validate()?;
     let ranks = ranks.max(1);
     let spool = Unpacked::in_folder(&std::env::temp_dir());
-    let manifest = new.inputs.list(&new.folder, spool.0.clone())?;
+    let Listed { manifest, notes } = new.inputs.list(&new.folder, spool.0.clone())?;
     if strict {
         check_all(&manifest, &new.folder)?;
     }
@@ -71,5 +73,6 @@ pub fn plan(new: &NewRun, ranks: usize, strict: bool) -> Result<Plan, Error> {
         ranks,
         threads,
         n_evaluations,
+        notes,
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::folder::{read_config, read_manifest, run_id};
-use crate::stability::ready;
+use crate::stability::{Ready, ready};
 use mlip_driver::{provenance, rows};
 use mlip_store::RunLock;
 use mlip_store::report::{StabilitySources, WrittenReport, report_from_journals};
@@ -16,6 +16,8 @@ pub struct RunReport {
     pub written: WrittenReport,
     /// Whether a process works in the run: what is not finished yet is `pending`.
     pub is_going_on: bool,
+    /// What there is to warn of.
+    pub warnings: Vec<String>,
 }
 
 /// Writes the tables of a run as far as it is, as `.csv.zst` if that is asked for now or was before. `stability`, with
@@ -28,12 +30,13 @@ pub fn report(run_dir: &Path, compress: bool, stability: &StabilitySources) -> R
     let mut config = read_config(run_dir)?;
     config.resources.compress |= compress;
     let here = std::env::current_dir().map_err(Error::io("find", Path::new(".")))?;
-    config.stability = ready(&stability.over(&config.stability), &here, &config.physics)?;
+    let Ready { sources, warnings } = ready(&stability.over(&config.stability), &here, &config.physics)?;
+    config.stability = sources;
     let run = run_id(&config)?;
     let manifest = read_manifest(run_dir)?;
     let is_going_on = RunLock::holder(run_dir)?.is_some();
     let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let (plan, provenance) = (config.report_plan(), provenance(&config, run));
     let written = report_from_journals(run_dir, &plan, &provenance, rows(&manifest), threads)?;
-    Ok(RunReport { written, is_going_on })
+    Ok(RunReport { written, is_going_on, warnings })
 }

@@ -1,9 +1,10 @@
 //! A run: begun, gone on with, executed.
 
 use crate::folder::{self, is_run, lock, read_config, read_manifest, spool_path, start_of_paths};
-use crate::inputs::{List, Unpacked, check_all};
+use crate::hull_check::{Checked, Listing, check};
+use crate::inputs::{List, Listed, Unpacked, check_all};
 use crate::potentials::{load_chosen, load_configured};
-use crate::stability::ready;
+use crate::stability::{Ready, ready};
 use crate::{ChosenPotential, Error, RunInputs};
 use mlip_atoms::{Frame, Potential};
 use mlip_calculations::{CalculationConfig, Embeddings};
@@ -41,6 +42,8 @@ pub struct NewRun {
     pub resources: Resources,
     /// What stability is measured by, in the tables.
     pub stability: StabilitySources,
+    /// Entries of each hull that are compared before work, if they are among the structures.
+    pub hull_check: Option<usize>,
 }
 
 /// How an attempt behaves.
@@ -72,6 +75,8 @@ pub struct Run {
     potentials: Vec<Arc<dyn Potential>>,
     source: Option<Arc<dyn StructureSource>>,
     options: AttemptOptions,
+    /// What is said before work begins.
+    remarks: Vec<Event>,
 }
 
 impl NewRun {
@@ -88,6 +93,7 @@ impl NewRun {
             embeddings: Embeddings::None,
             resources: Resources::default(),
             stability: StabilitySources::default(),
+            hull_check: None,
         }
     }
 
@@ -126,13 +132,20 @@ impl Run {
             return Err(Error::NoInputs);
         }
         let (potentials, physics) = new.load()?;
-        let stability = ready(&new.stability, &new.folder, &physics)?;
+        let Ready { sources: stability, warnings } = ready(&new.stability, &new.folder, &physics)?;
         let existed = new.run_dir.is_dir();
         std::fs::create_dir_all(&new.run_dir).map_err(Error::io("create the run folder", &new.run_dir))?;
         let lock = lock(&new.run_dir, options.force)?;
-        let manifest = new.list(options.strict).inspect_err(|_| {
+        let listed = new.list(options.strict).and_then(|listed| {
+            let Some(n) = new.hull_check else { return Ok((listed, Checked::default())) };
+            let listing = Listing { manifest: &listed.manifest, folder: &new.folder, frame: new.frame };
+            let checked = check(n, &stability, listing, &physics, &potentials)?;
+            Ok((listed, checked))
+        });
+        let (Listed { manifest, notes }, checked) = listed.inspect_err(|_| {
             if !existed {
-                // Holds nothing but the lock; a folder with more in it stays.
+                // Holds nothing but the lock and what archives were unpacked to; a folder with more in it stays.
+                let _ = std::fs::remove_file(spool_path(&new.run_dir));
                 let _ =
                     std::fs::remove_file(new.run_dir.join("run.lock")).and_then(|()| std::fs::remove_dir(&new.run_dir));
             }
@@ -150,7 +163,10 @@ impl Run {
         manifest.write(&folder::manifest_path(&new.run_dir))?;
         // Last: a folder with this file is a run.
         write_run_file(&new.run_dir, &config)?;
-        Ok(Self { run_dir: new.run_dir, config, manifest, lock, potentials, source: None, options: *options })
+        let notes = notes.into_iter().chain(checked.notes).map(Event::note);
+        let remarks = notes.chain(warnings.into_iter().chain(checked.warnings).map(Event::warning)).collect();
+        let (run_dir, options) = (new.run_dir, *options);
+        Ok(Self { run_dir, config, manifest, lock, potentials, source: None, options, remarks })
     }
 
     /// Goes on with the run in a folder.
@@ -173,8 +189,9 @@ impl Run {
         }
         let potentials = load_configured(&config.physics)?;
         let physics = config.physics.clone();
-        config.stability = ready(&config.stability, &run_dir, &physics)?;
-        Self::go_on(run_dir, config, potentials, physics, options)
+        let Ready { sources, warnings } = ready(&config.stability, &run_dir, &physics)?;
+        config.stability = sources;
+        Self::go_on(run_dir, config, potentials, physics, warnings, options)
     }
 
     /// Goes on with the run in the folder of `new`, which has to be the same: the same structures, if some are named,
@@ -189,7 +206,7 @@ impl Run {
         let (potentials, physics) = new.load()?;
         if !new.inputs.sources.is_empty() {
             let spool = Unpacked::in_folder(&new.run_dir);
-            let wanted = new.inputs.list(&new.folder, spool.0.clone())?;
+            let wanted = new.inputs.list(&new.folder, spool.0.clone())?.manifest;
             let known = read_manifest(&new.run_dir)?;
             let start = absolute(&start_of_paths(&config))?;
             let was = List { manifest: &known, folder: &start };
@@ -197,9 +214,10 @@ impl Run {
                 return Err(Error::OtherInputs { difference });
             }
         }
-        config.stability = ready(&new.stability.over(&config.stability), &new.folder, &physics)?;
+        let Ready { sources, warnings } = ready(&new.stability.over(&config.stability), &new.folder, &physics)?;
+        config.stability = sources;
         config.resources = new.resources;
-        Self::go_on(new.run_dir, config, potentials, physics, options)
+        Self::go_on(new.run_dir, config, potentials, physics, warnings, options)
     }
 
     fn go_on(
@@ -207,6 +225,7 @@ impl Run {
         mut config: RunConfig,
         potentials: Vec<Arc<dyn Potential>>,
         mut physics: Physics,
+        warnings: Vec<String>,
         options: &AttemptOptions,
     ) -> Result<Self, Error> {
         for (known, potential) in physics.potentials.iter_mut().zip(&potentials) {
@@ -224,7 +243,8 @@ impl Run {
         let lock = lock(&run_dir, options.force)?;
         let manifest = read_manifest(&run_dir)?;
         write_run_file(&run_dir, &config)?;
-        Ok(Self { run_dir, config, manifest, lock, potentials, source: None, options: *options })
+        let (remarks, options) = (warnings.into_iter().map(Event::warning).collect(), *options);
+        Ok(Self { run_dir, config, manifest, lock, potentials, source: None, options, remarks })
     }
 
     /// Takes structures from elsewhere than from files: every locator of the input list is given to `source`. For runs
@@ -260,7 +280,8 @@ impl Run {
         signals: Signals,
         events: &mut dyn EventSink,
     ) -> Result<Finish, RunError> {
-        let Self { run_dir, config, manifest, lock, potentials, source, options } = self;
+        let Self { run_dir, config, manifest, lock, potentials, source, options, remarks } = self;
+        remarks.into_iter().for_each(|remark| events.event(remark));
         let setup = Setup::share(Some(&Setup::new(run_dir, config, manifest.len() as u64)?), ranks)?;
         if !setup.config.folder.is_dir() {
             let folder = setup.config.folder.display();
@@ -276,12 +297,12 @@ impl Run {
 }
 
 impl NewRun {
-    fn list(&self, strict: bool) -> Result<Manifest, Error> {
-        let manifest = self.inputs.list(&self.folder, spool_path(&self.run_dir))?;
+    fn list(&self, strict: bool) -> Result<Listed, Error> {
+        let listed = self.inputs.list(&self.folder, spool_path(&self.run_dir))?;
         if strict {
-            check_all(&manifest, &self.folder)?;
+            check_all(&listed.manifest, &self.folder)?;
         }
-        Ok(manifest)
+        Ok(listed)
     }
 }
 

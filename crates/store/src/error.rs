@@ -123,8 +123,8 @@ pub enum StoreError {
         /// The cause.
         source: toml::ser::Error,
     },
-    /// The provenance of a run cannot be expressed.
-    #[error("cannot write `{}` as JSON", path.display())]
+    /// The provenance of a run cannot be expressed, or is not as this program writes it.
+    #[error("cannot write or read `{}` as JSON", path.display())]
     Json {
         /// The file.
         path: PathBuf,
@@ -146,6 +146,12 @@ pub enum StoreError {
         what: &'static str,
         /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A hull says that it is of another potential.
+    #[error("{said}")]
+    HullOfAnother {
+        /// Both.
+        said: String,
     },
     /// A temporary file cannot be used.
     #[error(transparent)]

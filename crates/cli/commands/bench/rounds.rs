@@ -83,7 +83,8 @@ fn splits(asked: &[String], cores: usize, n_potentials: usize) -> Result<Vec<Spl
 /// Reads all entries, so that the first run finds files in memory as all others do.
 fn read_once(settings: &Settings, out: &Path) -> Result<usize, CommandError> {
     let spool = out.join("bench.spool");
-    let manifest = mlip_inputs::enumerate(&settings.inputs()?, &settings.enumeration(spool.clone()))?;
+    let listed = settings.inputs()?.list(Path::new(""), spool.clone()).map_err(CommandError::of_run)?;
+    let manifest = listed.manifest;
     for entry in manifest.iter() {
         // What cannot be read is a failure of every run alike.
         let _ = entry?.read(Path::new(""));

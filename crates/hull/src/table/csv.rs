@@ -1,17 +1,21 @@
 //! CSV with a heading.
 
 use super::error::TableError;
+use super::provenance::{CSV_LINE, TableProvenance};
 use super::row::{
     COMPOSITION_COLUMNS, ID_COLUMNS, RowError, TableRow, composition_of_sites, energy_of_text, name_of_row,
 };
 use crate::composition::{Composition, parse_composition};
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// Rows of a CSV.
 pub(super) struct CsvTable {
     path: PathBuf,
-    reader: csv::Reader<Box<dyn Read + Send>>,
+    reader: csv::Reader<BufReader<Box<dyn Read + Send>>>,
+    /// Lines before the heading.
+    n_comments: u64,
+    provenance: Option<TableProvenance>,
     record: csv::ByteRecord,
     n_headings: usize,
     n_rows: u64,
@@ -23,6 +27,8 @@ pub(super) struct CsvTable {
 
 impl CsvTable {
     pub(super) fn open(path: &Path, input: Box<dyn Read + Send>, energy: &str) -> Result<Self, TableError> {
+        let mut input = BufReader::with_capacity(1 << 16, input);
+        let (n_comments, provenance) = comments(path, &mut input)?;
         let mut reader = csv::ReaderBuilder::new().flexible(true).buffer_capacity(1 << 16).from_reader(input);
         let headings = reader.headers().map_err(|error| TableError::csv(path, error))?.clone();
         let position = |name: &str| headings.iter().position(|heading| heading.trim() == name);
@@ -36,6 +42,8 @@ impl CsvTable {
         Ok(Self {
             path: path.into(),
             reader,
+            n_comments,
+            provenance,
             record: csv::ByteRecord::new(),
             n_headings: headings.len(),
             n_rows: 0,
@@ -44,6 +52,10 @@ impl CsvTable {
             composition_name,
             energy,
         })
+    }
+
+    pub(super) fn provenance(&self) -> Option<&TableProvenance> {
+        self.provenance.as_ref()
     }
 
     pub(super) fn next_row(&mut self) -> Option<Result<TableRow, TableError>> {
@@ -59,7 +71,7 @@ impl CsvTable {
 
     fn row(&self) -> TableRow {
         let name = self.id.and_then(|position| self.field(position));
-        let place = self.record.position().map_or(0, csv::Position::line);
+        let place = self.record.position().map_or(0, csv::Position::line) + self.n_comments;
         TableRow { place, id: name_of_row(name, self.n_rows), content: self.content() }
     }
 
@@ -89,4 +101,21 @@ impl CsvTable {
         };
         Ok(Some((composition, energy)))
     }
+}
+
+/// Goes past the lines before the heading that begin with `#`: how many, and what one of them says of the energies.
+fn comments(path: &Path, input: &mut impl BufRead) -> Result<(u64, Option<TableProvenance>), TableError> {
+    let io = |source| TableError::Io { path: path.into(), source };
+    let (mut n_lines, mut provenance) = (0, None);
+    while input.fill_buf().map_err(io)?.first() == Some(&b'#') {
+        let mut line = Vec::new();
+        input.read_until(b'\n', &mut line).map_err(io)?;
+        n_lines += 1;
+        let text = String::from_utf8_lossy(&line);
+        if let Some(said) = text.strip_prefix(CSV_LINE) {
+            let read = TableProvenance::parse(said.trim_end());
+            provenance = Some(read.map_err(|source| TableError::Provenance { path: path.into(), source })?);
+        }
+    }
+    Ok((n_lines, provenance))
 }

@@ -40,6 +40,15 @@ pub enum TableError {
         #[source]
         source: parquet::errors::ParquetError,
     },
+    /// What the table says of its energies is not what this program writes.
+    #[error("what the table `{}` says of its potential cannot be read", path.display())]
+    Provenance {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
     /// A column is not there.
     #[error("the table `{}` has no column {wanted}; it has {known}", path.display())]
     MissingColumn {

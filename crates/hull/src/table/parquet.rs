@@ -4,6 +4,7 @@
 //! three columns are ever decoded.
 
 use super::error::TableError;
+use super::provenance::{PARQUET_KEY, TableProvenance};
 use super::row::{
     COMPOSITION_COLUMNS, ID_COLUMNS, RowError, TableRow, composition_of_sites, energy_of_number, name_of_row,
 };
@@ -26,6 +27,7 @@ const BATCH: usize = 1024;
 pub(super) struct ParquetTable {
     path: PathBuf,
     file: SerializedFileReader<File>,
+    provenance: Option<TableProvenance>,
     id: Option<Column>,
     composition: Column,
     energy: Column,
@@ -63,6 +65,10 @@ impl ParquetTable {
     fn open_trusting(path: &Path, file: File, energy: &str) -> Result<Self, TableError> {
         let fail = |source| TableError::Parquet { path: path.into(), source };
         let file = SerializedFileReader::new(file).map_err(fail)?;
+        let said = file.metadata().file_metadata().key_value_metadata();
+        let said = said.and_then(|pairs| pairs.iter().find(|pair| pair.key == PARQUET_KEY)?.value.as_deref());
+        let provenance = said.map(TableProvenance::parse).transpose();
+        let provenance = provenance.map_err(|source| TableError::Provenance { path: path.into(), source })?;
         let leaves = file.metadata().file_metadata().schema_descr().columns().to_vec();
         let find = |names: &[&str]| names.iter().find_map(|name| Column::find(&leaves, name));
         let missing = |wanted: &[&str]| {
@@ -80,6 +86,7 @@ impl ParquetTable {
         Ok(Self {
             path: path.into(),
             file,
+            provenance,
             id,
             composition,
             energy,
@@ -117,6 +124,10 @@ impl ParquetTable {
             Type::INT32 | Type::INT64 if is_whole => Ok(Some(column)),
             _ => Err(wrong("of another type")),
         }
+    }
+
+    pub(super) fn provenance(&self) -> Option<&TableProvenance> {
+        self.provenance.as_ref()
     }
 
     pub(super) fn next_row(&mut self) -> Option<Result<TableRow, TableError>> {

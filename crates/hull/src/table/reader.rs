@@ -4,6 +4,7 @@ use super::csv::CsvTable;
 use super::error::TableError;
 use super::json_lines::JsonLines;
 use super::parquet::ParquetTable;
+use super::provenance::TableProvenance;
 use super::row::TableRow;
 use flate2::read::MultiGzDecoder;
 use std::fs::File;
@@ -16,7 +17,8 @@ use std::path::Path;
 /// `material_id` (or `immutable_id`, `id`, or none), `composition` (a formula; in JSON lines also an object of amounts),
 /// else `species_at_sites` or `species` (a list with an element for each site), and the total energy of the cell, eV.
 /// A row with a defect is a row whose content is an error, and rows go on behind it; what cannot be read further ends the
-/// rows with an error.
+/// rows with an error. Lines of a CSV that begin with `#` before the heading are gone past, but for what
+/// [`TableReader::provenance`] gives.
 pub struct TableReader {
     table: Table,
     /// Nothing comes any more.
@@ -52,6 +54,15 @@ impl TableReader {
             _ => return Err(TableError::UnknownFormat { path: path.into() }),
         };
         Ok(Self { table, is_over: false })
+    }
+
+    /// Where the column `energy` is from, if the table says so.
+    pub fn provenance(&self) -> Option<&TableProvenance> {
+        match &self.table {
+            Table::Csv(table) => table.provenance(),
+            Table::JsonLines(_) => None,
+            Table::Parquet(table) => table.provenance(),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::names::format_of_name;
 use mlip_formats::Format;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Larger texts are refused: no structure needs as much, and a rank should not run out of memory over one file.
 pub const MAX_CIF_BYTES: u64 = 64 << 20;
@@ -129,6 +129,19 @@ impl Locator {
         }
     }
 
+    /// The same place for somebody in another folder: relative paths start from this one.
+    #[must_use]
+    pub fn in_folder(mut self, folder: &Path) -> Self {
+        match &mut self {
+            Self::File { path } | Self::CsvCell { path, .. } => *path = folder.join(&*path),
+            Self::Part(part) => {
+                part.path = folder.join(&part.path);
+                part.store = folder.join(&part.store);
+            }
+        }
+        self
+    }
+
     /// Line of the file in which the text begins, from 1.
     pub(crate) fn first_line(&self) -> u32 {
         match self {
@@ -140,10 +153,10 @@ impl Locator {
 
 /// Paths as bytes: serde's own form refuses those that are not UTF-8.
 mod path_bytes {
-    use super::{PathBuf, bytes_of, os_string};
+    use super::{Path, PathBuf, bytes_of, os_string};
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(path: &std::path::Path, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
         bytes_of(path.as_os_str()).serialize(serializer)
     }
 

@@ -1,6 +1,6 @@
 //! The CSVs of a run.
 //!
-//! Module order: `potential` ← `row` ← `table`, `statistics`, `stability` ← `plan` ← one file per table, `plot` ← `curves`, `convergence`, `embeddings` ← `array_file`, `source` ← `batch` ← `run_json` ← `writer` ← `assemble`.
+//! Module order: `potential` ← `pairing`, `row` ← `table`, `statistics`, `stability` ← `plan` ← one file per table, `plot` ← `curves`, `convergence`, `stability_plot`, `embeddings` ← `array_file`, `source` ← `batch` ← `run_json` ← `writer` ← `assemble`.
 
 mod array_file;
 mod assemble;
@@ -16,6 +16,7 @@ mod failures;
 mod forces;
 mod forces_ensemble;
 mod memory;
+mod pairing;
 mod plan;
 mod plot;
 mod potential;
@@ -25,6 +26,7 @@ mod row;
 mod run_json;
 mod source;
 mod stability;
+mod stability_plot;
 mod stability_table;
 mod statistics;
 mod table;
@@ -41,5 +43,6 @@ pub use plan::{ReportOptions, ReportPlan};
 pub use potential::LabeledPotential;
 pub use run_json::{AttemptJson, PotentialJson, Provenance, ReportCounts, RunJson};
 pub use source::JournalSurveys;
-pub use stability::{HullSource, ReferenceSource, StabilitySources};
+pub use stability::{ElementRun, HullMismatch, HullSource, ReferenceSource, StabilitySources};
+pub use table::TableReader;
 pub use writer::{ReportWriter, WrittenReport};

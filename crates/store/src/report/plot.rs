@@ -63,7 +63,7 @@ pub(super) fn svg(layout: &Layout, panels: &[Panel], labels: &[&str]) -> String 
     text
 }
 
-fn style(potential: usize) -> String {
+pub(super) fn style(potential: usize) -> String {
     let place = potential.min(COLORS.len() - 1);
     format!("fill=\"none\" stroke=\"{}\" stroke-width=\"1.5\" stroke-dasharray=\"{}\"", COLORS[place], DASHES[place])
 }
@@ -123,7 +123,7 @@ fn shortened(id: &str) -> String {
     }
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

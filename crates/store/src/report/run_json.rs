@@ -184,6 +184,19 @@ impl RunJson {
         }
     }
 
+    /// Of the report in this folder of a run; `None` where there is none.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is none of this program.
+    pub fn read(run_dir: &Path) -> Result<Option<Self>, StoreError> {
+        let path = run_dir.join("report").join("run.json");
+        let text = match std::fs::read_to_string(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            read => read.map_err(StoreError::io("read", &path))?,
+        };
+        serde_json::from_str(&text).map(Some).map_err(|source| StoreError::Json { path, source })
+    }
+
     pub(super) fn write(&self, folder: &Path) -> Result<(), StoreError> {
         let path = folder.join("run.json");
         let mut text =

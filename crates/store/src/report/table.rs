@@ -159,14 +159,26 @@ impl TableFile {
 }
 
 /// A table that was written, read back row by row.
-pub(super) struct TableReader {
+pub struct TableReader {
     reader: csv::Reader<Box<dyn Read>>,
     path: PathBuf,
 }
 
 impl TableReader {
+    /// The table of this name (`energies`) in `RUN/report`; `None` where there is none.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn find(run_dir: &Path, name: &str) -> Result<Option<Self>, StoreError> {
+        let paths = ["csv", "csv.zst"].map(|ending| run_dir.join("report").join(format!("{name}.{ending}")));
+        paths.iter().find(|path| path.is_file()).map(|path| Self::open(path)).transpose()
+    }
+
     /// Opens a table, compressed or not by its name.
-    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
         let file = File::open(path).map_err(StoreError::io("open", path))?;
         let content: Box<dyn Read> = if path.extension().is_some_and(|extension| extension == "zst") {
             Box::new(zstd::Decoder::new(file).map_err(StoreError::io("read", path))?)
@@ -176,8 +188,23 @@ impl TableReader {
         Ok(Self { reader: csv::Reader::from_reader(content), path: path.to_owned() })
     }
 
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The names of its columns.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn columns(&mut self) -> Result<Vec<String>, StoreError> {
+        let Self { reader, path } = self;
+        let heading = reader.headers().map_err(|source| StoreError::CsvRead { path: path.clone(), source })?;
+        Ok(heading.iter().map(str::to_owned).collect())
+    }
+
     /// The rows below the heading.
-    pub(super) fn rows(self) -> impl Iterator<Item = Result<csv::StringRecord, StoreError>> {
+    pub fn rows(self) -> impl Iterator<Item = Result<csv::StringRecord, StoreError>> {
         let Self { reader, path } = self;
         reader.into_records().map(move |row| row.map_err(|source| StoreError::CsvRead { path: path.clone(), source }))
     }

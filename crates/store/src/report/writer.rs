@@ -3,6 +3,7 @@
 use super::array_file::ArrayFile;
 use super::batch::{TableRows, arrays, tables};
 use super::memory::{self, Memory};
+use super::stability_plot;
 use super::table::{Content, TableFile};
 use super::{Provenance, ReportCounts, ReportPlan, RunJson, convergence, curves};
 use crate::{AtomicFile, Ledger, StoreError};
@@ -91,6 +92,9 @@ impl ReportWriter {
         if self.plan.has_relaxations() {
             files.extend(plot(&self.plan, &files, &self.folder, "relaxation", convergence::draw)?);
         }
+        if self.plan.stability.is_asked_for() {
+            files.extend(draw_stability(&self.plan, &files, &self.folder)?);
+        }
         RunJson::new(provenance, &self.plan.potentials, self.counts.clone(), ledger).write(&self.folder)?;
         files.push(self.folder.join("run.json"));
         Ok(WrittenReport { counts: self.counts, first_failure: self.first_failure, files })
@@ -100,7 +104,7 @@ impl ReportWriter {
 /// What an earlier report of this run wrote, and this one did not. Only stability can be asked for in one report and not in
 /// another: what other files there are is decided when a run begins.
 fn remove_left_over(folder: &Path, files: &[PathBuf]) -> Result<(), StoreError> {
-    let names = ["stability.csv", "stability.csv.zst"].map(|name| folder.join(name));
+    let names = ["stability.csv", "stability.csv.zst", "stability.svg"].map(|name| folder.join(name));
     for path in names.into_iter().filter(|path| !files.contains(path)) {
         match fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -110,6 +114,25 @@ fn remove_left_over(folder: &Path, files: &[PathBuf]) -> Result<(), StoreError> 
         }
     }
     Ok(())
+}
+
+/// Draws the energies above the hull: of the relaxed structures, if there are any, else as they were read.
+fn draw_stability(plan: &ReportPlan, files: &[PathBuf], folder: &Path) -> Result<Option<PathBuf>, StoreError> {
+    if plan.stability.hulls.is_empty() {
+        return Ok(None);
+    }
+    let is_relaxed = plan.has_relaxations();
+    let (name, column, title) = match is_relaxed {
+        true => ("relaxation.csv", "relaxed_e_above_hull_ev_per_atom", "Relaxed structures"),
+        false => ("stability.csv", "e_above_hull_ev_per_atom", "Structures as they were read"),
+    };
+    let is_table =
+        |file: &&PathBuf| file.file_name().is_some_and(|file| file.as_encoded_bytes().starts_with(name.as_bytes()));
+    let Some(table) = files.iter().find(is_table) else { return Ok(None) };
+    let labels: Vec<&str> = plan.potentials.iter().map(|potential| potential.label.as_str()).collect();
+    let path = folder.join("stability.svg");
+    AtomicFile::write(&path, stability_plot::draw(table, column, &labels, title)?.as_bytes())?;
+    Ok(Some(path))
 }
 
 /// Draws what a table holds into a file of the same name.

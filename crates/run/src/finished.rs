@@ -1,0 +1,78 @@
+//! A run that came to its end, and its tables: what others take from it.
+
+use crate::folder::{read_config, run_id};
+use crate::{Error, RunConfig};
+use mlip_driver::PotentialConfig;
+use mlip_store::RunLock;
+use mlip_store::report::{RunJson, TableReader};
+use std::path::{Path, PathBuf};
+
+/// A run that has a record of everything, with its tables.
+#[derive(Debug)]
+pub(crate) struct FinishedRun {
+    folder: PathBuf,
+    config: RunConfig,
+    n_entries: usize,
+}
+
+impl FinishedRun {
+    /// The run in a folder.
+    ///
+    /// # Errors
+    /// When there is none, it is not finished, or it has no tables.
+    pub(crate) fn open(folder: &Path) -> Result<Self, Error> {
+        let config = read_config(folder)?;
+        let unfinished = |why: String| Error::NotFinished { folder: folder.into(), why };
+        if let Some(holder) = RunLock::holder(folder)? {
+            return Err(unfinished(format!("process {} on {} works in it", holder.pid, holder.host)));
+        }
+        // Written last, beside the tables.
+        let Some(report) = RunJson::read(folder)? else {
+            let why = "it has no report: it was stopped, or its report was deleted (`mlip-batch report` writes it)";
+            return Err(unfinished(why.into()));
+        };
+        if report.run != run_id(&config)?.to_string() {
+            return Err(unfinished("its report is of another run".into()));
+        }
+        if report.counts.pending > 0 {
+            return Err(unfinished(format!("{} evaluations are pending", report.counts.pending)));
+        }
+        let n_entries = usize::try_from(report.counts.entries).unwrap_or(usize::MAX);
+        Ok(Self { folder: folder.into(), config, n_entries })
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn config(&self) -> &RunConfig {
+        &self.config
+    }
+
+    /// Entries of its list.
+    pub(crate) fn n_entries(&self) -> usize {
+        self.n_entries
+    }
+
+    /// Labels of its potentials.
+    pub(crate) fn labels(&self) -> Vec<String> {
+        self.config.physics.potentials.iter().map(|potential| potential.label.clone()).collect()
+    }
+
+    /// One of its tables; `None` where it has none of this name.
+    pub(crate) fn table(&self, name: &str) -> Result<Option<TableReader>, Error> {
+        Ok(TableReader::find(&self.folder, name)?)
+    }
+
+    /// The potential of a label; the only one if none is said.
+    pub(crate) fn potential(&self, label: Option<&str>) -> Result<&PotentialConfig, Error> {
+        let potentials = &self.config.physics.potentials;
+        match (label, potentials.as_slice()) {
+            (None, [only]) => Ok(only),
+            (None, _) => Err(Error::SeveralPotentials { folder: self.folder.clone(), labels: self.labels() }),
+            (Some(label), all) => all.iter().find(|potential| potential.label == label).ok_or_else(|| {
+                Error::NoSuchPotentialOf { folder: self.folder.clone(), label: label.into(), known: self.labels() }
+            }),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Whether a hull is of the potential whose energies are measured by it.
+
+use super::potential::LabeledPotential;
+use mlip_atoms::PotentialId;
+use mlip_hull::table::TableProvenance;
+use std::path::Path;
+
+/// What there is to say of a hull and a potential.
+#[derive(Debug, Default)]
+pub(super) struct Pairing {
+    /// They are not of each other.
+    pub(super) mismatch: Option<String>,
+    /// A difference that changes last digits.
+    pub(super) remark: Option<String>,
+}
+
+/// By digest where the table has one, else by the name of the model; settings count where the table names any.
+pub(super) fn pairing(file: &Path, table: &TableProvenance, potential: &LabeledPotential) -> Pairing {
+    let LabeledPotential { label, id } = potential;
+    let differs = if table.digest.is_empty() {
+        !table.potential.is_empty() && table.potential != id.name
+    } else {
+        // Who writes a digest by hand may shorten it.
+        table.digest.len() < 8 || !id.digest.starts_with(&table.digest)
+    };
+    let knows_settings = !table.digest.is_empty() || !table.settings.is_empty();
+    if differs || (knows_settings && table.settings != id.settings) {
+        let (of, own) = (described(table), described(&of_id(id)));
+        let file = file.display();
+        let said = format!("the hull `{file}` is of {of}, and the potential `{label}` is {own}");
+        return Pairing { mismatch: Some(said), remark: None };
+    }
+    let precision = id.precision.to_string();
+    let remark = (!table.precision.is_empty() && table.precision != precision).then(|| {
+        let (file, of) = (file.display(), &table.precision);
+        format!("the hull `{file}` was computed in {of}, and `{label}` is in {precision}: last digits differ")
+    });
+    Pairing { mismatch: None, remark }
+}
+
+fn of_id(id: &PotentialId) -> TableProvenance {
+    TableProvenance {
+        potential: id.name.clone(),
+        checkpoint: id.checkpoint.clone(),
+        digest: id.digest.clone(),
+        settings: id.settings.clone(),
+        ..TableProvenance::default()
+    }
+}
+
+/// For people: `mace (medium-0b3, digest 0123456789abcdef, head=default)`.
+fn described(table: &TableProvenance) -> String {
+    let digest = table.digest.get(..16).unwrap_or(&table.digest);
+    let digest = if digest.is_empty() { String::new() } else { format!("digest {digest}") };
+    let more = [&table.checkpoint, &digest, &table.settings].map(String::as_str);
+    let more: Vec<&str> = more.into_iter().filter(|word| !word.is_empty()).collect();
+    let name = if table.potential.is_empty() { "another potential" } else { &table.potential };
+    if more.is_empty() { name.to_owned() } else { format!("{name} ({})", more.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mlip_atoms::Precision;
+
+    fn potential() -> LabeledPotential {
+        let id = PotentialId {
+            name: "mace".into(),
+            checkpoint: "medium-mpa-0".into(),
+            digest: "0123456789abcdef0123".into(),
+            precision: Precision::F32,
+            settings: "head=default".into(),
+        };
+        LabeledPotential { label: "mine".into(), id }
+    }
+
+    fn found(table: TableProvenance) -> (Option<String>, Option<String>) {
+        let Pairing { mismatch, remark } = pairing(Path::new("h.csv"), &table, &potential());
+        (mismatch, remark)
+    }
+
+    #[test]
+    fn the_digest_decides_and_the_name_where_there_is_none() {
+        let empty = TableProvenance::default;
+        assert_eq!(found(empty()), (None, None));
+        assert_eq!(found(TableProvenance { potential: "mace".into(), ..empty() }), (None, None));
+        let (mismatch, _) = found(TableProvenance { potential: "orb".into(), ..empty() });
+        assert!(
+            mismatch
+                .unwrap()
+                .contains("is of orb, and the potential `mine` is mace (medium-mpa-0, digest 0123456789abcdef")
+        );
+        let same = TableProvenance {
+            potential: "x".into(),
+            digest: "0123456789ab".into(),
+            settings: "head=default".into(),
+            ..empty()
+        };
+        assert_eq!(found(same.clone()), (None, None));
+        assert!(found(TableProvenance { digest: "f".repeat(64), ..same.clone() }).0.is_some());
+        assert!(found(TableProvenance { settings: "head=other".into(), ..same.clone() }).0.is_some());
+        assert!(found(TableProvenance { precision: "f64".into(), ..same }).1.unwrap().contains("was computed in f64"));
+    }
+}
