@@ -14,6 +14,7 @@ mod interrupted;
 mod older;
 mod potentials;
 mod relaxation;
+mod run_as_input;
 mod runs;
 mod stability;
 mod threads;
