@@ -80,9 +80,8 @@ settings! {
         relaxed: Option<RelaxedName>,
         /// Of runs among --cifs: the structures of which numbers in the tables of the run satisfy this, `e_above_hull < 0.1
         /// and n_atoms <= 20` [default: all]
-        #[arg(long = "where", value_name = "[LABEL:]COLUMN OP NUMBER", env = "MLIP_WHERE")]
-        #[serde(rename = "where")]
-        filter: Option<FilterText>,
+        #[arg(long, value_name = "[LABEL:]COLUMN OP NUMBER", env = "MLIP_WHERE")]
+        r#where: Option<FilterText>,
         /// Only the first N structures [default: all]
         #[arg(long, value_name = "N", env = "MLIP_LIMIT")]
         limit: Option<Count>,

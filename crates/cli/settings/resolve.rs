@@ -194,7 +194,7 @@ impl Settings {
             limit: what.limit.map(|limit| limit.0.get()),
             hull_check: what.hull_check.map(|n| n.0.get()),
             relaxed: what.relaxed.and_then(|relaxed| relaxed.0),
-            filter: what.filter.map(|filter| filter.0),
+            filter: what.r#where.map(|filter| filter.0),
             potentials,
             calculation,
             frame: what.frame.map(Frame::from).unwrap_or_default(),
