@@ -134,7 +134,7 @@ fn atoms_that_keep_their_symmetry_go_as_ase_does() {
 
 #[test]
 fn cells_that_keep_their_symmetry_go_as_ase_does() {
-    compare_symmetric("symmetric_frechet.json", 28);
+    compare_symmetric("symmetric_frechet.json", 31);
 }
 
 #[test]
