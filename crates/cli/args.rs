@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::environment;
+use crate::formats::FormatName;
 use crate::settings::{How, What, Where};
 use crate::stability::{HullName, ReferenceName};
 use crate::values::{Count, MismatchName, Retry};
@@ -191,6 +192,10 @@ pub(crate) struct ReportArgs {
     /// Folder of the run
     #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
+    /// What to write beside the tables: extxyz (ASE), parquet, jsonl (pymatgen), genbench (LeMat-GenBench's properties),
+    /// cif (relaxed structures); several with commas [default: as in the run]
+    #[arg(long, value_name = "FORMAT", num_args = 1.., value_delimiter = ',')]
+    pub(crate) format: Vec<FormatName>,
     /// Write tables as .csv.zst
     #[arg(long)]
     pub(crate) csv_zst: bool,

@@ -4,7 +4,7 @@ use clap::{ArgMatches, Command};
 use std::ffi::{OsStr, OsString};
 
 /// Not settings of this program: read by its models, its scripts and its tests.
-const OTHERS: [&str; 15] = [
+const OTHERS: [&str; 16] = [
     "MLIP_BATCH",
     "MLIP_BENCH_MACE",
     "MLIP_CHECKPOINTS",
@@ -16,6 +16,7 @@ const OTHERS: [&str; 15] = [
     "MLIP_MACE_MODELS",
     "MLIP_MAX_REQUEUES",
     "MLIP_NO_INSTALL",
+    "MLIP_PYTHON",
     "MLIP_REFERENCE_DIR",
     "MLIP_TEST_LAUNCH",
     "MLIP_TEST_MODEL",

@@ -1,6 +1,6 @@
 //! `mlip-batch`: the composition root. Knows models, ranks, files and flags; computes nothing.
 //!
-//! Module order: `allocator`, `error`, `exit_code`, `values`, `inputs`, `show`, `stability`, `potentials` ← `settings` (list, job files) ← `environment` ← `args`,
+//! Module order: `allocator`, `error`, `exit_code`, `values`, `formats`, `inputs`, `show`, `stability`, `potentials` ← `settings` (list, job files) ← `environment` ← `args`,
 //! `upstream` ← `settings` (what is decided) ← `commands`.
 
 mod allocator;
@@ -9,6 +9,7 @@ mod commands;
 mod environment;
 mod error;
 mod exit_code;
+mod formats;
 mod inputs;
 mod potentials;
 mod settings;

@@ -8,6 +8,7 @@ mod support;
 mod embeddings;
 mod energy_volume;
 mod ensemble;
+mod formats;
 mod hull;
 mod inputs;
 mod interrupted;

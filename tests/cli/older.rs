@@ -100,3 +100,27 @@ fn a_finished_run_of_an_older_version_is_resumed_without_an_evaluation() {
     assert_eq!(history(&run_dir).tasks.values().filter(|(started, _)| *started == 1).count(), 7);
     history(&run_dir).check();
 }
+
+#[test]
+fn structures_of_an_older_run_are_read_again_and_missed_where_they_are_gone() {
+    let folder = older("finished");
+    let run_dir = folder.path().join("RUN");
+    let output = run(&["report", "RUN", "--format", "extxyz"], folder.path());
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let frames = || {
+        let text = fs::read_to_string(run_dir.join("report/structures.extxyz")).unwrap();
+        text.lines().filter(|line| line.starts_with("Lattice")).count()
+    };
+    assert_eq!(frames(), 7);
+    assert!(!said(&output).contains("older version"), "{}", said(&output));
+    let gone = fs::read_dir(folder.path().join("cifs")).unwrap().map(|file| file.unwrap().path());
+    let mut gone: Vec<PathBuf> = gone.filter(|path| !path.to_string_lossy().contains("bad")).collect();
+    gone.sort();
+    fs::remove_file(&gone[0]).unwrap();
+    fs::copy(&gone[2], &gone[1]).unwrap();
+    let output = run(&["report", "RUN", "--format", "extxyz"], folder.path());
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(said(&output).contains("2 structures were journaled by an older version"), "{}", said(&output));
+    assert_eq!(frames(), 5);
+    has_the_older_tables(&run_dir);
+}

@@ -176,6 +176,13 @@ pub(super) fn of_calculations(counts: &ReportCounts) -> Vec<String> {
         let n = counts.unmeasured;
         lines.push(format!("{n} results lack a formation energy or an energy above the hull: stability.csv says why"));
     }
+    if counts.without_cell > 0 {
+        let n = counts.without_cell;
+        lines.push(format!(
+            "{n} structures were journaled by an older version without their sites, and their files are gone or say \
+             something else: cells and fractional coordinates are empty for them, and forms with structures lack them"
+        ));
+    }
     lines
 }
 

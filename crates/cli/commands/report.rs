@@ -4,12 +4,15 @@ use super::attempt::{failures, of_calculations, summary};
 use crate::args::ReportArgs;
 use crate::error::CommandError;
 use crate::exit_code::ExitCode;
+use crate::formats::formats;
 use crate::stability::stability;
+use mlip_run::ReportWishes;
 
 /// Writes the tables; a run that is going on is reported as far as it is.
 pub(crate) fn report(args: &ReportArgs) -> Result<ExitCode, CommandError> {
     let stability = stability(args.reference.clone(), args.hull.clone(), args.hull_mismatch);
-    let report = mlip_run::report(&args.run, args.csv_zst, &stability).map_err(CommandError::of_run)?;
+    let wishes = ReportWishes { compress: args.csv_zst, formats: formats(&args.format) };
+    let report = mlip_run::report(&args.run, &wishes, &stability).map_err(CommandError::of_run)?;
     report.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
     if report.is_going_on {
         eprintln!("note: the run is going on; what is not finished yet is `pending`");

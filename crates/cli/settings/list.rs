@@ -4,6 +4,7 @@
 //! `MLIP_` and the key. The help ends with the default in brackets; `docs/commands.md` repeats this list, and a test
 //! compares (`document.rs`).
 
+use crate::formats::{FormatName, one_or_several};
 use crate::inputs::{FilterText, RelaxedName};
 use crate::potentials::Named;
 use crate::stability::{HullName, ReferenceName};
@@ -257,6 +258,12 @@ settings! {
         /// Write tables as .csv.zst [default: false]
         #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, env = "MLIP_CSV_ZST")]
         csv_zst: Option<bool>,
+        /// What the report is written as beside its tables: extxyz (for ASE), parquet, jsonl (pymatgen's structures),
+        /// genbench (with LeMat-GenBench's properties), cif (relaxed structures in an archive); several with commas
+        /// [default: none]
+        #[arg(long, value_name = "FORMAT", num_args = 1.., value_delimiter = ',', env = "MLIP_FORMAT")]
+        #[serde(deserialize_with = "one_or_several")]
+        format: Vec<FormatName>,
         /// Missing files are an error before work starts; failures make the exit code 3 [default: false]
         #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, env = "MLIP_STRICT")]
         strict: Option<bool>,

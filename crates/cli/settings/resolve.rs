@@ -6,6 +6,7 @@ use super::job_file::{JobFile, is_yaml};
 use super::list::{How, What, Where};
 use crate::args::{BenchArgs, PlanArgs, PresetArgs, RunArgs, VerifyArgs};
 use crate::error::CommandError;
+use crate::formats::formats;
 use crate::potentials::{Chosen, Common, Named, choose, complete_from};
 use crate::stability::stability;
 use crate::upstream;
@@ -79,6 +80,7 @@ pub(crate) fn overlay(resources: &mut Resources, how: &How) {
         cache,
         no_cache,
         csv_zst,
+        format,
         // Of the attempt alone.
         strict: _,
     } = how;
@@ -97,6 +99,7 @@ pub(crate) fn overlay(resources: &mut Resources, how: &How) {
     put(&mut resources.sync_s, sync.map(|time| time.0));
     put(&mut resources.sample_s, sample.map(|time| time.0));
     put(&mut resources.compress, *csv_zst);
+    put(&mut resources.formats, (!format.is_empty()).then(|| formats(format)));
     if let Some(folder) = cache {
         // Later attempts may start elsewhere. Without a current folder the path stays as it is.
         resources.cache = Some(std::path::absolute(folder).unwrap_or_else(|_| folder.clone()));

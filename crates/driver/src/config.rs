@@ -3,7 +3,7 @@
 use crate::potential_config::PotentialConfig;
 use mlip_atoms::{Frame, PotentialId, Request};
 use mlip_calculations::{Calculation, CalculationConfig, Embeddings};
-use mlip_store::report::{LabeledPotential, ReportOptions, ReportPlan, StabilitySources};
+use mlip_store::report::{LabeledPotential, ReportFormat, ReportOptions, ReportPlan, StabilitySources};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -79,6 +79,8 @@ pub struct Resources {
     pub sample_s: f64,
     /// Tables as `.csv.zst`.
     pub compress: bool,
+    /// What the report is written as beside its tables.
+    pub formats: Vec<ReportFormat>,
     /// Folder of results that runs share; none by default.
     pub cache: Option<PathBuf>,
 }
@@ -101,6 +103,7 @@ impl Default for Resources {
             sync_s: 5.0,
             sample_s: 10.0,
             compress: false,
+            formats: Vec::new(),
             cache: None,
         }
     }
@@ -156,7 +159,7 @@ impl RunConfig {
             calculation: self.physics.calculation,
             embeddings: self.physics.embeddings,
             stability: self.stability.clone(),
-            options: ReportOptions { compress: self.resources.compress },
+            options: ReportOptions { compress: self.resources.compress, formats: self.resources.formats.clone() },
         }
     }
 }

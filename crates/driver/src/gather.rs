@@ -7,11 +7,14 @@ use crate::root::Root;
 use crate::setup::Setup;
 use mlip_inputs::{InputError, Manifest};
 use mlip_ranks::{Channel, Communicator, Pause, Rank};
-use mlip_store::report::{Provenance, ReportWriter, TableJob, TableJobs, TableRows, Tabulator, WrittenReport};
+use mlip_store::report::{
+    Provenance, ReadAgain, ReportWriter, TableJob, TableJobs, TableRows, Tabulator, WrittenReport,
+};
 use mlip_store::run_lock::REFRESH_EVERY;
 use mlip_store::{RunId, RunLock, StoreError};
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Jobs whose rows are awaited at a time: half a megabyte of text each, so the root holds some thirty.
@@ -103,7 +106,7 @@ impl Gathering<'_> {
     fn take(&mut self, first: u64, rows: Vec<TableRows>) -> Result<(), Trouble> {
         self.early.extend((first..).zip(rows));
         while let Some(rows) = self.early.remove(&self.n_written) {
-            self.writer.append(&rows)?;
+            self.writer.append(rows)?;
             self.n_written += 1;
         }
         Ok(())
@@ -116,12 +119,13 @@ pub(crate) fn report(
     setup: &Setup,
     root: Root<'_>,
     threads: usize,
+    again: Arc<dyn ReadAgain>,
 ) -> Result<WrittenReport, RunError> {
     let (entries, ledger, lock) = root.into_report_parts();
     let plan = setup.config.report_plan();
     let jobs = TableJobs::new(&setup.run_dir, &plan, &ledger, rows(&entries));
     let gathering = Gathering {
-        tabulator: Tabulator::new(&setup.run_dir, &plan),
+        tabulator: Tabulator::new(&setup.run_dir, &plan, Some(again)),
         threads,
         writer: ReportWriter::create(&setup.run_dir, &plan)?,
         n_handed_out: 0,

@@ -62,6 +62,6 @@ pub use protocol::{End, ProtocolError};
 pub use run::{Engine, Finish, RootPart, execute};
 pub use setup::Setup;
 pub use signals::Signals;
-pub use source::{CifSource, Loaded, StructureSource};
+pub use source::{CifSource, InputsAgain, Loaded, MANIFEST, StructureSource};
 pub use threads::{Surroundings, Threads};
 pub use typical::typical_costs;

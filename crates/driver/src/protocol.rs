@@ -28,6 +28,8 @@ pub(crate) type Welcome = Result<Vec<Share>, String>;
 pub(crate) struct ToRead {
     pub(crate) entry: u64,
     pub(crate) locator: Locator,
+    /// Whether a journal holds its structure already.
+    pub(crate) is_kept: bool,
 }
 
 /// What to do with one potential of a structure.

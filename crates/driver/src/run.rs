@@ -19,13 +19,13 @@ use crate::root::Root;
 use crate::setup::{Greeting, Setup, exchange_workers, greet};
 use crate::shared::Shared;
 use crate::signals::Signals;
-use crate::source::StructureSource;
+use crate::source::{InputsAgain, StructureSource};
 use crate::threads::{Surroundings, Threads};
 use crate::typical::{measured_costs, typical_costs};
 use mlip_atoms::Potential;
 use mlip_inputs::Manifest;
 use mlip_ranks::{Channel, Communicator, Pause, Rank};
-use mlip_store::report::{Tabulator, WrittenReport};
+use mlip_store::report::{ReadAgain, Tabulator, WrittenReport};
 use mlip_store::{CrashPolicy, JournalHeader, RetryFailed, RunLock};
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
@@ -78,6 +78,7 @@ pub fn execute(
     let Greeting { share, known, hosts, remarks } = greet(ranks, setup, engine.as_ref().err())?;
     // Without an engine the greeting has failed on all ranks.
     let engine = engine.map_err(RunError::Broken)?;
+    let again: Arc<dyn ReadAgain> = Arc::new(InputsAgain::new(&setup.run_dir, engine.source.clone()));
     let mut notes: Vec<Event> = setup.remarks.iter().cloned().chain(remarks).map(Event::warning).collect();
     let basis = ThreadBasis::find(ranks, setup, share, &engine, &mut notes)?;
     let prepared = prepare(ranks, setup, basis, engine, begin, signals, &mut notes);
@@ -103,7 +104,7 @@ pub fn execute(
     let mut root = root;
     let end = live(ranks, root.as_mut(), &mut life).inspect_err(|_| life.give_up())?;
     let report = match root {
-        Some(root) => conclude(ranks, setup, root, end, life.threads())?,
+        Some(root) => conclude(ranks, setup, root, end, life.threads(), again)?,
         None if end == End::Failed => return Err(RunError::Elsewhere),
         None => None,
     };
@@ -159,6 +160,7 @@ fn prepare(
         let text = format!("{} threads compute on {} cores of a rank", budget.threads(), budget.cores);
         notes.push(Event::warning(text));
     }
+    let again = Arc::new(InputsAgain::new(&setup.run_dir, engine.source.clone()));
     let weight_bytes = engine.potentials.iter().map(|potential| potential.weight_bytes()).sum();
     let header = JournalHeader {
         run: setup.run_id().map_err(|error| error.to_string())?,
@@ -203,7 +205,7 @@ fn prepare(
         underway: Mutex::default(),
     };
     let settings = RankSettings {
-        tabulator: Tabulator::new(&setup.run_dir, &setup.config.report_plan()),
+        tabulator: Tabulator::new(&setup.run_dir, &setup.config.report_plan(), Some(again)),
         budget,
         begin,
         sample_every: seconds(if resources.monitor_memory { resources.sample_s.min(1.0) } else { resources.sample_s }),
@@ -328,13 +330,14 @@ fn conclude(
     mut root: Root<'_>,
     end: End,
     threads: usize,
+    again: Arc<dyn ReadAgain>,
 ) -> Result<Option<WrittenReport>, RunError> {
     let trouble = root.trouble();
     root.report_memory();
     let result = match (end, trouble) {
         (End::Complete, _) => {
             root.say(Event::ReportBegan);
-            report(ranks, setup, root, threads).map(Some)
+            report(ranks, setup, root, threads, again).map(Some)
         }
         (End::Drained, _) => Ok(None),
         (End::Failed, message) => Err(RunError::Broken(message.unwrap_or_else(|| "a rank could not go on".into()))),

@@ -13,7 +13,10 @@ use mlip_atoms::{Deadline, DeviceError, Failure, FailureKind, Structure};
 use mlip_calculations::Outcome;
 use mlip_inputs::Locator;
 use mlip_store::journal::read_answers;
-use mlip_store::{Answers, CHARGE_UNUSED, EntryState, Frame, StoreError, SurveyedEntry, TaskKey};
+use mlip_store::{
+    Answers, CHARGE_UNUSED, EntryState, Frame, StoreError, SurveyedEntry, SurveyedStructure, SurveyedStructures,
+    TaskKey,
+};
 use std::any::Any;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -64,6 +67,33 @@ pub(crate) struct Shared {
     pub(crate) underway: Mutex<HashMap<TaskKey, Arc<RunningTask>>>,
 }
 
+/// Atoms of the structures in a frame, at most, but for those of the last.
+const MOST_ATOMS_KEPT: usize = 100_000;
+
+/// Structures on their way into the journal.
+#[derive(Default)]
+struct Kept {
+    surveyed: Option<SurveyedStructures>,
+    n_atoms: usize,
+}
+
+impl Kept {
+    fn looked_at(&mut self, entry: u64) {
+        let new = || SurveyedStructures { first: entry, last: entry, structures: Vec::new() };
+        let surveyed = self.surveyed.get_or_insert_with(new);
+        surveyed.last = entry;
+    }
+
+    fn structure(&mut self, structure: Option<Arc<Structure>>, entry: u64) {
+        let Some(structure) = structure else { return };
+        self.looked_at(entry);
+        self.n_atoms += structure.n_atoms();
+        if let Some(surveyed) = &mut self.surveyed {
+            surveyed.structures.push(SurveyedStructure { entry, structure });
+        }
+    }
+}
+
 /// What a panic said.
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
     panic
@@ -78,22 +108,40 @@ impl Shared {
     pub(crate) fn read(&self, entries: Vec<ToRead>) -> Result<Vec<Answer>, StoreError> {
         let mut answers = Vec::with_capacity(entries.len());
         let mut surveyed = Vec::with_capacity(entries.len());
-        for ToRead { entry, locator } in entries {
+        let mut kept = Kept::default();
+        for ToRead { entry, locator, is_kept } in entries {
             let (structure, state) = match self.load(&locator) {
                 Err(failure) => (None, EntryState::Failed(failure)),
                 Ok((digested, mut warnings)) => {
                     warnings.extend(self.unused_charge(&digested.structure));
                     let n_atoms = u32::try_from(digested.structure.n_atoms()).unwrap_or(u32::MAX);
                     let seen = self.predict_cost(&digested);
+                    kept.structure((!is_kept).then(|| digested.structure.clone()), entry);
                     self.cache.put(entry, &digested);
                     (Some(seen), EntryState::Structure { digest: digested.digest, n_atoms, warnings })
                 }
             };
             answers.push(Answer { entry, structure });
             surveyed.push(SurveyedEntry { entry, state });
+            if !is_kept {
+                kept.looked_at(entry);
+            }
+            if kept.n_atoms >= MOST_ATOMS_KEPT {
+                self.keep(&mut kept)?;
+            }
         }
+        // Before what the survey says: whoever has its answers has the structures too.
+        self.keep(&mut kept)?;
         self.evaluator.journal.append(&Frame::Surveyed(surveyed))?;
         Ok(answers)
+    }
+
+    /// Journals structures as they were read.
+    fn keep(&self, kept: &mut Kept) -> Result<(), StoreError> {
+        match std::mem::take(kept).surveyed {
+            Some(surveyed) => self.evaluator.journal.append(&Frame::Structures(surveyed)).map(|_| ()),
+            None => Ok(()),
+        }
     }
 
     /// Which potentials leave aside the charge or spin of a structure.

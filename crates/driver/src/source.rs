@@ -2,8 +2,10 @@
 
 use mlip_atoms::{Failure, Frame, Structure};
 use mlip_formats::cif::CifOptions;
-use mlip_inputs::Locator;
-use std::path::PathBuf;
+use mlip_inputs::{Locator, Manifest};
+use mlip_store::report::ReadAgain;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 /// A structure, and what its reader remarked.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +23,35 @@ pub trait StructureSource: Send + Sync {
     /// # Errors
     /// A failure record when there is no structure that can be computed.
     fn load(&self, locator: &Locator) -> Result<Loaded, Failure>;
+}
+
+/// Name of the input list in the folder of a run.
+pub const MANIFEST: &str = "inputs.manifest";
+
+/// Reads entries of a run again by their numbers: those of which no journal holds the structure. The list is opened with
+/// the first of them.
+pub struct InputsAgain {
+    manifest: PathBuf,
+    list: OnceLock<Result<Manifest, String>>,
+    source: Arc<dyn StructureSource>,
+}
+
+impl InputsAgain {
+    /// Of the run in this folder.
+    pub fn new(run_dir: &Path, source: Arc<dyn StructureSource>) -> Self {
+        Self { manifest: run_dir.join(MANIFEST), list: OnceLock::new(), source }
+    }
+}
+
+impl ReadAgain for InputsAgain {
+    fn read_again(&self, entry: u64) -> Result<Structure, String> {
+        let read = || Manifest::read(&self.manifest).map_err(|error| error.to_string());
+        let list = self.list.get_or_init(read).as_ref().map_err(Clone::clone)?;
+        let position = usize::try_from(entry).map_err(|error| error.to_string())?;
+        let found = list.get(position).map_err(|error| error.to_string())?;
+        let found = found.ok_or_else(|| format!("the input list has no entry {entry}"))?;
+        self.source.load(&found.locator).map(|loaded| loaded.structure).map_err(|failure| failure.message)
+    }
 }
 
 /// Reads CIFs, XYZ files and POSCARs.

@@ -6,11 +6,19 @@ mod common;
 
 use common::{Trial, tables};
 use mlip_driver::{End, Resources};
-use mlip_store::report::WrittenReport;
+use mlip_store::report::{ReportFormat, WrittenReport};
+use std::fs;
+use std::path::Path;
+
+fn does_not_depend_on_time(file: &Path) -> bool {
+    let name = file.file_name().unwrap().to_str().unwrap();
+    !["memory.csv", "timings.csv", "run.json"].contains(&name)
+}
 
 #[test]
 fn any_number_of_ranks_writes_the_same_tables() {
-    let trial = Trial::new(300);
+    let mut trial = Trial::new(300);
+    trial.resources.formats = ReportFormat::ALL.into();
     let folder = tempfile::tempdir().unwrap();
     let solo = folder.path().join("solo");
     let finish = trial.run(1, &solo).unwrap();
@@ -27,6 +35,10 @@ fn any_number_of_ranks_writes_the_same_tables() {
         let run = folder.path().join(ranks.to_string());
         assert_eq!(trial.run(ranks, &run).unwrap().end, End::Complete);
         assert_eq!(tables(&run), expected, "{ranks} ranks");
+        for file in files.iter().filter(|file| does_not_depend_on_time(file)) {
+            let other = run.join("report").join(file.file_name().unwrap());
+            assert!(fs::read(file).unwrap() == fs::read(&other).unwrap(), "{}, {ranks} ranks", other.display());
+        }
     }
 }
 
@@ -69,7 +81,9 @@ fn a_finished_run_is_resumed_without_a_single_evaluation() {
     for file in mlip_store::Attempts::list(folder.path()).unwrap().files.iter().filter(|file| file.attempt == 2) {
         let mut reader = mlip_store::JournalReader::open(&file.path).unwrap();
         while let Some((frame, _)) = reader.next_frame().unwrap() {
-            assert!(!matches!(frame, mlip_store::Frame::Started { .. } | mlip_store::Frame::Finished(_)));
+            use mlip_store::Frame::{Finished, Started, Structures};
+            // Structures are journaled once a run.
+            assert!(!matches!(frame, Started { .. } | Finished(_) | Structures(_)));
         }
         assert!(reader.is_closed());
     }

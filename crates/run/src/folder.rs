@@ -1,15 +1,12 @@
 //! The folder of a run, and what lies where in it.
 
 use crate::Error;
-use mlip_driver::RunConfig;
+use mlip_driver::{MANIFEST, RunConfig};
 use mlip_inputs::Manifest;
 use mlip_store::run_lock::LockOptions;
 use mlip_store::{RunId, RunLock, StoreError, read_run_file};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// The input list.
-const MANIFEST: &str = "inputs.manifest";
 
 /// Where compressed archives are unpacked to: beside the input list.
 const SPOOL: &str = "inputs.spool";

@@ -48,10 +48,10 @@ pub use mlip_inputs::{Blocks, Source};
 pub use mlip_models::registry::{Options, Selection};
 pub use mlip_store::RetryFailed;
 pub use mlip_store::report::{
-    ElementRun, HullMismatch, HullSource, ReferenceSource, ReportCounts, StabilitySources, WrittenReport,
+    ElementRun, HullMismatch, HullSource, ReferenceSource, ReportCounts, ReportFormat, StabilitySources, WrittenReport,
 };
 pub use plan::{Plan, plan};
 pub use potentials::ChosenPotential;
-pub use report::{RunReport, report};
+pub use report::{ReportWishes, RunReport, report};
 pub use run::{AttemptOptions, Changes, NewRun, Run, take_part};
 pub use status::{AttemptStatus, RunState, Status, status};

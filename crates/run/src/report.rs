@@ -2,12 +2,14 @@
 
 use crate::Error;
 use crate::folder::{read_config, read_manifest, run_id};
+use crate::run::files_of;
 use crate::stability::{Ready, ready};
-use mlip_driver::{provenance, rows};
+use mlip_driver::{InputsAgain, provenance, rows};
 use mlip_store::RunLock;
-use mlip_store::report::{StabilitySources, WrittenReport, report_from_journals};
+use mlip_store::report::{ReportFormat, StabilitySources, WrittenReport, report_from_journals};
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Arc;
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,15 +22,26 @@ pub struct RunReport {
     pub warnings: Vec<String>,
 }
 
-/// Writes the tables of a run as far as it is, as `.csv.zst` if that is asked for now or was before. `stability`, with
+/// How a report is written beside what the run says.
+#[derive(Debug, Clone, Default)]
+pub struct ReportWishes {
+    /// Tables as `.csv.zst`.
+    pub compress: bool,
+    /// Forms beside the tables.
+    pub formats: Vec<ReportFormat>,
+}
+
+/// Writes the tables of a run as far as it is, and the forms that are asked for now or were when it was begun; tables
+/// compressed likewise. `stability`, with
 /// paths from the current folder, takes the place of what the run was begun with, reference energies and
 /// hulls each for themselves.
 ///
 /// # Errors
 /// When there is no run in the folder, or its journals cannot be read.
-pub fn report(run_dir: &Path, compress: bool, stability: &StabilitySources) -> Result<RunReport, Error> {
+pub fn report(run_dir: &Path, wishes: &ReportWishes, stability: &StabilitySources) -> Result<RunReport, Error> {
     let mut config = read_config(run_dir)?;
-    config.resources.compress |= compress;
+    config.resources.compress |= wishes.compress;
+    config.resources.formats.extend(&wishes.formats);
     let here = std::env::current_dir().map_err(Error::io("find", Path::new(".")))?;
     let Ready { sources, warnings } = ready(&stability.over(&config.stability), &here, &config.physics)?;
     config.stability = sources;
@@ -36,7 +49,8 @@ pub fn report(run_dir: &Path, compress: bool, stability: &StabilitySources) -> R
     let manifest = read_manifest(run_dir)?;
     let is_going_on = RunLock::holder(run_dir)?.is_some();
     let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let again = InputsAgain::new(run_dir, files_of(&config));
     let (plan, provenance) = (config.report_plan(), provenance(&config, run));
-    let written = report_from_journals(run_dir, &plan, &provenance, rows(&manifest), threads)?;
+    let written = report_from_journals(run_dir, &plan, &provenance, rows(&manifest), threads, Some(Arc::new(again)))?;
     Ok(RunReport { written, is_going_on, warnings })
 }

@@ -317,7 +317,7 @@ pub fn take_part(ranks: &mut dyn Communicator, signals: Signals) -> Result<Finis
     execute(ranks, &setup, None, engine, signals)
 }
 
-fn files_of(config: &RunConfig) -> Arc<dyn StructureSource> {
+pub(crate) fn files_of(config: &RunConfig) -> Arc<dyn StructureSource> {
     Arc::new(CifSource { frame: config.physics.frame, folder: start_of_paths(config) })
 }
 

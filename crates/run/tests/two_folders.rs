@@ -62,7 +62,10 @@ fn two_runs_with_different_folders_go_side_by_side_in_one_process() {
     assert_eq!((status.state, status.done, status.pending), (RunState::Complete, 3, 0));
     assert_eq!(status.attempts.iter().map(|attempt| (attempt.n_ranks, attempt.n_closed)).collect::<Vec<_>>(), [(1, 1)]);
     let before = energies(b.path());
-    assert_eq!(mlip_run::report(&b.path().join("RUN"), false, &Default::default()).unwrap().written.counts.ok, 3);
+    assert_eq!(
+        mlip_run::report(&b.path().join("RUN"), &Default::default(), &Default::default()).unwrap().written.counts.ok,
+        3
+    );
     assert_eq!(energies(b.path()), before);
 }
 

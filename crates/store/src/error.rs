@@ -131,6 +131,14 @@ pub enum StoreError {
         /// The cause.
         source: serde_json::Error,
     },
+    /// A Parquet file could not be written.
+    #[error("cannot write `{}`", path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: parquet::errors::ParquetError,
+    },
     /// Entries or records could not be collected from where they are.
     #[error("cannot collect {what} for the report")]
     Source {

@@ -1,6 +1,6 @@
 //! What a journal holds.
 
-use crate::{Record, StructureDigest, TaskKey};
+use crate::{Record, StructureDigest, SurveyedStructures, TaskKey};
 use mlip_atoms::{Failure, Prediction};
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub enum Frame {
     /// What entries of the input list turned out to be. The latest attempt wins.
     Surveyed(Vec<SurveyedEntry>),
+    /// The structures among them. One of an entry counts where its digest is that of the survey.
+    Structures(SurveyedStructures),
     /// An evaluation begins.
     Started {
         /// Which.

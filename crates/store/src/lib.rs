@@ -1,7 +1,7 @@
 //! Everything on disk: the journal that makes a run resumable, and the CSVs made from it.
 //!
 //! Module order, each using only those before it:
-//! `error` ← `key` ← `prediction` ← `record` ← `frame` ← `journal` ← `ledger`, `cache` ← `atomic_file` ← `run_file`, `run_lock` ← `report`; `samples` for tests.
+//! `error` ← `key` ← `prediction` ← `record`, `surveyed_structures` ← `frame` ← `journal` ← `ledger`, `cache` ← `atomic_file` ← `run_file`, `run_lock` ← `report`; `samples` for tests.
 
 mod atomic_file;
 mod error;
@@ -10,6 +10,7 @@ mod key;
 mod prediction;
 mod record;
 mod run_file;
+mod surveyed_structures;
 
 #[cfg(test)]
 mod samples;
@@ -31,3 +32,4 @@ pub use ledger::{CrashPolicy, Ledger, LedgerPart, RetryFailed, TaskState};
 pub use record::{Record, RecordHead};
 pub use run_file::{read_run_file, write_run_file};
 pub use run_lock::RunLock;
+pub use surveyed_structures::{SurveyedStructure, SurveyedStructures};

@@ -1,14 +1,16 @@
 //! Frames for tests.
 
 use crate::{
-    Answers, EntryState, Frame, JournalHeader, MemorySample, Record, RunId, StructureDigest, SurveyedEntry, TaskKey,
+    Answers, EntryState, Frame, JournalHeader, MemorySample, Record, RunId, StructureDigest, SurveyedEntry,
+    SurveyedStructure, SurveyedStructures, TaskKey,
 };
 use mlip_atoms::prediction::AtomFeatures;
-use mlip_atoms::{Failure, FailureKind, Prediction};
+use mlip_atoms::{Failure, FailureKind, Lattice, Prediction, Species, Structure};
 use mlip_calculations::{Computed, Details, Ended, EnergyVolumeCurve, Outcome, Relaxed, SpaceGroup, SpaceGroups};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use std::sync::Arc;
 
 pub(crate) const RUN: RunId = RunId([7; 16]);
 
@@ -145,6 +147,24 @@ fn any_answers() -> impl Strategy<Value = Answers> {
     })
 }
 
+fn any_structures() -> impl Strategy<Value = SurveyedStructures> {
+    let sites = vec((1u8..=118, [-2.0f64..2.0, -2.0f64..2.0, -2.0f64..2.0]), 1..4);
+    let one = (any::<u64>(), 1.0f64..9.0, sites, option::of(any::<i32>()), option::of(any::<u32>()));
+    let one = one.prop_map(|(entry, length, sites, charge, spin)| {
+        let vectors = [[length, 0.0, 0.1], [0.0, 1.5 * length, 0.0], [-0.3, 0.0, length / 3.0]];
+        let (numbers, fractional): (Vec<u8>, _) = sites.into_iter().unzip();
+        let species = numbers.into_iter().map(|number| Species::from_atomic_number(number).expect("an element"));
+        let lattice = Lattice::from_vectors(vectors).expect("a cell");
+        let structure = Structure::new(lattice, species.collect(), fractional).expect("a structure");
+        SurveyedStructure { entry, structure: Arc::new(structure.with_charge(charge).with_spin(spin)) }
+    });
+    (any::<u64>(), any::<u64>(), vec(one, 0..3)).prop_map(|(first, last, structures)| SurveyedStructures {
+        first,
+        last,
+        structures,
+    })
+}
+
 pub(crate) fn any_frame() -> impl Strategy<Value = Frame> {
     let surveyed = (any::<u64>(), any_state()).prop_map(|(entry, state)| SurveyedEntry { entry, state });
     let memory = (0.0f64..1e9, any::<u64>(), any::<u32>()).prop_map(|(time_s, bytes, in_flight)| MemorySample {
@@ -161,6 +181,7 @@ pub(crate) fn any_frame() -> impl Strategy<Value = Frame> {
     });
     prop_oneof![
         1 => vec(surveyed, 1..4).prop_map(Frame::Surveyed),
+        1 => any_structures().prop_map(Frame::Structures),
         3 => (any_key(), any::<bool>()).prop_map(|(key, alone)| Frame::Started { key, alone }),
         2 => any_answers().prop_map(Frame::Answered),
         4 => any_record().prop_map(Frame::Finished),

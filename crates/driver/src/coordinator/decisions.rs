@@ -78,8 +78,9 @@ impl Coordinator {
     ) -> Self {
         let ranks = workers.iter().map(|workers| RankState { workers: *workers, ..RankState::default() }).collect();
         let ids_len = ids.len();
+        let kept: Vec<(u64, u64)> = known.ledger.structures().map(|frame| (frame.first, frame.last)).collect();
         Self {
-            survey: Survey::new(entries, workers.iter().sum()),
+            survey: Survey::new(entries, workers.iter().sum(), kept.into_iter()),
             recorded: 0,
             evaluations: 0,
             cost: 0.0,

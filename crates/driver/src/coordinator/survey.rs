@@ -25,13 +25,15 @@ pub(super) struct Survey {
     /// Entries among them that are no structure.
     pub(super) unreadable: u64,
     window: usize,
+    /// Ranges of entries, both ends included, whose structures earlier attempts have journaled; ascending, apart.
+    kept: Vec<(u64, u64)>,
 }
 
 impl Survey {
-    /// For this many structure workers.
-    pub(super) fn new(entries: Manifest, workers: usize) -> Self {
+    /// For this many structure workers. `kept` are ranges of entries whose structures are in journals.
+    pub(super) fn new(entries: Manifest, workers: usize, kept: impl Iterator<Item = (u64, u64)>) -> Self {
         let window = (WINDOW_PER_WORKER * workers).max(SMALLEST_WINDOW);
-        Self { entries, next_entry: 0, answered: 0, unreadable: 0, window }
+        Self { entries, next_entry: 0, answered: 0, unreadable: 0, window, kept: joined(kept) }
     }
 
     pub(super) fn n_entries(&self) -> u64 {
@@ -77,12 +79,42 @@ impl Survey {
         rank.reads_out += 1;
         let range = self.next_entry..self.next_entry + length;
         self.next_entry += length;
-        let read = |entry| self.locator(entry).map(|locator| ToRead { entry, locator });
+        let read = |entry| self.locator(entry).map(|locator| ToRead { entry, locator, is_kept: self.is_kept(entry) });
         Ok(Some(Order::Read(range.map(read).collect::<Result<_, _>>()?)))
+    }
+
+    fn is_kept(&self, entry: u64) -> bool {
+        let after = self.kept.partition_point(|(first, _)| *first <= entry);
+        after.checked_sub(1).and_then(|at| self.kept.get(at)).is_some_and(|(_, last)| entry <= *last)
     }
 
     /// The input list.
     pub(super) fn into_entries(self) -> Manifest {
         self.entries
+    }
+}
+
+/// Ranges in ascending order; those that overlap or touch become one.
+fn joined(ranges: impl Iterator<Item = (u64, u64)>) -> Vec<(u64, u64)> {
+    let mut ranges: Vec<(u64, u64)> = ranges.collect();
+    ranges.sort_unstable();
+    let mut joined: Vec<(u64, u64)> = Vec::new();
+    for (first, last) in ranges {
+        match joined.last_mut() {
+            Some((_, end)) if first <= end.saturating_add(1) => *end = last.max(*end),
+            _ => joined.push((first, last)),
+        }
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_that_touch_become_one() {
+        let ranges = [(64, 127), (0, 3), (4, 63), (200, 210), (205, 206)];
+        assert_eq!(joined(ranges.into_iter()), [(0, 127), (200, 210)]);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::frame::Answers;
 use crate::prediction::StoredPrediction;
-use crate::{Frame, MemorySample, Record, RecordHead, StoreError, SurveyedEntry, TaskKey};
+use crate::{Frame, MemorySample, Record, RecordHead, StoreError, SurveyedEntry, SurveyedStructures, TaskKey};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::Path;
@@ -14,7 +14,7 @@ pub(crate) const MAGIC: [u8; 8] = *b"MLIPJRNL";
 pub const FORMAT_MAJOR: u16 = 1;
 
 /// Readers accept any minor version: it only adds kinds of frames, which older readers skip.
-pub const FORMAT_MINOR: u16 = 4;
+pub const FORMAT_MINOR: u16 = 5;
 
 /// Magic, major and minor version.
 pub(crate) const PREAMBLE_BYTES: usize = 12;
@@ -39,6 +39,8 @@ const TAG_ANSWERED: u8 = 7;
 const TAG_DRAINING: u8 = 8;
 /// Since minor version 2.
 const TAG_FATAL: u8 = 9;
+/// Since minor version 4.
+const TAG_STRUCTURES: u8 = 10;
 
 /// Identity of a run: drawn once when it begins, repeated in each of its journals.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -112,6 +114,13 @@ pub enum ScannedFrame {
         /// Largest.
         last: u64,
     },
+    /// Structures of entries from `first` to `last` (both included), but for those that could not be read.
+    Structures {
+        /// Smallest position in the input list.
+        first: u64,
+        /// Largest.
+        last: u64,
+    },
     /// An evaluation began.
     Started {
         /// Which.
@@ -146,6 +155,9 @@ impl ScannedFrame {
     pub fn of(frame: &Frame) -> Self {
         match frame {
             Frame::Surveyed(entries) => Self::surveyed(entries),
+            Frame::Structures(SurveyedStructures { first, last, .. }) => {
+                Self::Structures { first: *first, last: *last }
+            }
             Frame::Started { key, alone } => Self::Started { key: *key, alone: *alone },
             Frame::Answered(answers) => Self::Answered { key: answers.key },
             Frame::Fatal { key, .. } => Self::Fatal { key: *key },
@@ -177,6 +189,7 @@ impl EncodedFrame {
     pub fn new(frame: &Frame, journal: &Path) -> Result<Self, StoreError> {
         match frame {
             Frame::Surveyed(entries) => encode(TAG_SURVEYED, entries, journal),
+            Frame::Structures(structures) => encode(TAG_STRUCTURES, structures, journal),
             Frame::Started { key, alone } => encode(TAG_STARTED, &(key, alone), journal),
             Frame::Answered(Answers { key, spent_s, answers }) => {
                 let stored: Vec<_> = answers.iter().map(|(ask, answer)| (*ask, StoredPrediction::of(answer))).collect();
@@ -278,6 +291,7 @@ pub(crate) fn decode(payload: &[u8]) -> Result<Option<Frame>, postcard::Error> {
     };
     Ok(Some(match *tag {
         TAG_SURVEYED => Frame::Surveyed(postcard::from_bytes(body)?),
+        TAG_STRUCTURES => Frame::Structures(postcard::from_bytes(body)?),
         TAG_STARTED => {
             let (key, alone) = postcard::from_bytes(body)?;
             Frame::Started { key, alone }
@@ -304,6 +318,10 @@ pub(crate) fn decode_lean(payload: &[u8]) -> Result<ScannedFrame, postcard::Erro
     Ok(match *tag {
         TAG_FINISHED => ScannedFrame::Finished(postcard::take_from_bytes(body)?.0),
         TAG_ANSWERED => ScannedFrame::Answered { key: postcard::take_from_bytes(body)?.0 },
+        TAG_STRUCTURES => {
+            let (first, last) = postcard::take_from_bytes(body)?.0;
+            ScannedFrame::Structures { first, last }
+        }
         _ => decode(payload)?.as_ref().map_or(ScannedFrame::Unknown, ScannedFrame::of),
     })
 }

@@ -1,13 +1,17 @@
 use super::*;
 use crate::samples::{RUN, any_frame, any_record, done, failed as failed_record, header, key};
-use crate::{Answers, EntryState, Frame, MemorySample, Record, StoreError, StructureDigest, SurveyedEntry};
-use mlip_atoms::{Failure, FailureKind, Prediction};
+use crate::{
+    Answers, EntryState, Frame, MemorySample, Record, StoreError, StructureDigest, SurveyedEntry, SurveyedStructure,
+    SurveyedStructures,
+};
+use mlip_atoms::{Failure, FailureKind, Lattice, Prediction, Species, Structure};
 use mlip_calculations::{Computed, Details, Ended, EnergyVolumeCurve, Outcome, Relaxed, SpaceGroup, SpaceGroups};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 type Placed = Vec<(Frame, FrameRef)>;
 
@@ -145,6 +149,13 @@ fn relaxation() -> Computed {
     Computed { prediction, details: Some(Details::Relaxation(Box::new(relaxed))) }
 }
 
+/// With charge -1 and spin 3.
+fn iron() -> Arc<Structure> {
+    let lattice = Lattice::from_vectors([[2.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 3.0]]).unwrap();
+    let structure = Structure::new(lattice, vec![Species::from_symbol("Fe").unwrap()], vec![[0.0, 0.5, -0.25]]);
+    Arc::new(structure.unwrap().with_charge(Some(-1)).with_spin(Some(3)))
+}
+
 #[test]
 fn the_bytes_of_a_journal_are_those_documented() {
     let run = tempfile::tempdir().unwrap();
@@ -152,7 +163,7 @@ fn the_bytes_of_a_journal_are_those_documented() {
         write(run.path(), &[Frame::Started { key: key(0xab), alone: true }, Frame::Finished(done(key(1), -1.5))]);
     let bytes = fs::read(path).unwrap();
     let mut expected = Vec::new();
-    expected.extend(b"MLIPJRNL\x01\x00\x04\x00");
+    expected.extend(b"MLIPJRNL\x01\x00\x05\x00");
     let mut frame = |payload: &[u8]| {
         let length = (payload.len() as u32).to_le_bytes();
         expected.extend(length);
@@ -204,6 +215,16 @@ fn the_bytes_of_the_other_frames_are_those_documented() {
     let expected = MemorySample { sharing: None, held_bytes: 0, promised_bytes: 0, ..sample };
     assert_eq!(super::format::decode(&old).unwrap(), Some(Frame::Memory(expected)));
     assert_eq!(payload(&Frame::Closed), [5]);
+    let iron = [SurveyedStructure { entry: 300, structure: iron() }];
+    let structures = Frame::Structures(SurveyedStructures { first: 299, last: 301, structures: iron.into() });
+    let cell = [2.0f64, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 3.0].map(f64::to_le_bytes).concat();
+    let site = [0.0f64, 0.5, -0.25].map(f64::to_le_bytes).concat();
+    let head = b"\x0a\xab\x02\xad\x02\x01\xac\x02\x01\x1a".as_slice();
+    let expected = [head, &cell, b"\x01", &site, b"\x01\x01\x01\x03"].concat();
+    assert_eq!(payload(&structures), expected);
+    assert_eq!(super::format::decode(&expected).unwrap(), Some(structures));
+    let lean = super::format::decode_lean(&expected).unwrap();
+    assert_eq!(lean, ScannedFrame::Structures { first: 299, last: 301 });
     assert_eq!(payload(&Frame::Draining), [8]);
     assert_eq!(
         payload(&Frame::Fatal { key: Some(key(7)), signal: 11 }),
@@ -313,7 +334,7 @@ fn another_major_version_is_refused_with_both_versions_named() {
     bytes[8] = 9;
     fs::write(&path, bytes).unwrap();
     let message = JournalReader::open(&path).unwrap_err().to_string();
-    assert!(message.contains("format 9.4") && message.contains("reads format 1"), "{message}");
+    assert!(message.contains("format 9.5") && message.contains("reads format 1"), "{message}");
 }
 
 #[test]

@@ -69,6 +69,9 @@ impl JournalAccount {
             ScannedFrame::Surveyed { first, last } => {
                 self.part.surveys.push(SurveyFrame { first: *first, last: *last, location });
             }
+            ScannedFrame::Structures { first, last } => {
+                self.part.structures.push(SurveyFrame { first: *first, last: *last, location });
+            }
             ScannedFrame::Memory(sample) => {
                 self.summary.last_time_s = self.summary.last_time_s.max(sample.time_s);
                 self.summary.peak_bytes = self.summary.peak_bytes.max(sample.peak_bytes);

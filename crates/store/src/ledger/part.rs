@@ -12,6 +12,7 @@ pub struct LedgerPart {
     pub(super) deaths: Vec<Death>,
     pub(super) answers: Vec<AnsweredFrame>,
     pub(super) surveys: Vec<SurveyFrame>,
+    pub(super) structures: Vec<SurveyFrame>,
     pub(super) samples: Vec<RankSample>,
     pub(super) journals: Vec<JournalSummary>,
 }
@@ -70,7 +71,7 @@ pub struct AnsweredFrame {
     pub location: Location,
 }
 
-/// A `Surveyed` frame.
+/// A `Surveyed` or a `Structures` frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SurveyFrame {
     /// Smallest entry in it.

@@ -11,7 +11,7 @@ use std::path::Path;
 /// What all journals of a run amount to.
 ///
 /// It takes in parts in any order with the same result. Records, which grow with the list, lie on disk but for some; a
-/// survey of 64 entries takes 40 bytes.
+/// survey of 64 entries takes 80 bytes.
 #[derive(Debug)]
 pub struct Ledger {
     records: Table<Recorded>,
@@ -20,6 +20,8 @@ pub struct Ledger {
     answers: BTreeMap<TaskKey, BTreeSet<Location>>,
     /// First and last entry.
     surveys: BTreeMap<Location, (u64, u64)>,
+    /// First and last entry.
+    structures: BTreeMap<Location, (u64, u64)>,
     samples: BTreeMap<Location, MemorySample>,
     /// By attempt and rank.
     journals: BTreeMap<(u32, u32), JournalSummary>,
@@ -34,6 +36,7 @@ impl Ledger {
             deaths: BTreeSet::new(),
             answers: BTreeMap::new(),
             surveys: BTreeMap::new(),
+            structures: BTreeMap::new(),
             samples: BTreeMap::new(),
             journals: BTreeMap::new(),
         }
@@ -63,7 +66,9 @@ impl Ledger {
             }
         }
         self.deaths.extend(part.deaths);
-        self.surveys.extend(part.surveys.into_iter().map(|frame| (frame.location, (frame.first, frame.last))));
+        let placed = |frame: SurveyFrame| (frame.location, (frame.first, frame.last));
+        self.surveys.extend(part.surveys.into_iter().map(placed));
+        self.structures.extend(part.structures.into_iter().map(placed));
         self.samples.extend(part.samples.into_iter().map(|sample| (sample.location, sample.sample)));
         for journal in part.journals {
             let known = self.journals.entry((journal.attempt, journal.rank)).or_insert_with(|| journal.clone());
@@ -149,11 +154,12 @@ impl Ledger {
 
     /// `Surveyed` frames, in order of attempt, rank and place: of two that hold the same entry the later counts.
     pub fn surveys(&self) -> impl Iterator<Item = SurveyFrame> {
-        self.surveys.iter().map(|(location, (first, last))| SurveyFrame {
-            first: *first,
-            last: *last,
-            location: *location,
-        })
+        self.surveys.iter().map(survey_frame)
+    }
+
+    /// `Structures` frames, in the same order.
+    pub fn structures(&self) -> impl Iterator<Item = SurveyFrame> {
+        self.structures.iter().map(survey_frame)
     }
 
     /// Memory samples, in order of attempt, rank and time: 120 bytes each.
@@ -177,4 +183,8 @@ impl Ledger {
         let attempts = attempts.chunk_by(|a, b| a.attempt == b.attempt);
         attempts.map(|attempt| attempt.iter().map(|journal| journal.last_time_s).fold(0.0, f64::max)).sum()
     }
+}
+
+fn survey_frame((location, (first, last)): (&Location, &(u64, u64))) -> SurveyFrame {
+    SurveyFrame { first: *first, last: *last, location: *location }
 }

@@ -1,11 +1,14 @@
 //! Walks over the entries of a run.
 
 use super::batch::{JobEntry, TableJob, Tabulator};
-use super::{JournalSurveys, Provenance, ReportPlan, ReportWriter, WrittenReport};
+use super::source::FramesByEntry;
+use super::{JournalSurveys, Provenance, ReadAgain, ReportPlan, ReportWriter, WrittenReport};
 use crate::{Attempts, EntryState, Ledger, Location, StoreError};
+use mlip_calculations::Embeddings;
 use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Entries whose survey is held in memory at a time.
 const WINDOW_ENTRIES: usize = 2048;
@@ -15,6 +18,15 @@ const WINDOW_ENTRIES: usize = 2048;
 const JOB_ENTRIES: usize = 256;
 const JOB_ATOMS: u64 = 4096;
 
+/// Entries and atoms of a job, at most: fewer where each of them has hundreds of numbers of embeddings.
+fn limits(plan: &ReportPlan) -> (usize, u64) {
+    match plan.embeddings {
+        Embeddings::None => (JOB_ENTRIES, JOB_ATOMS),
+        Embeddings::Graph => (JOB_ENTRIES / 4, JOB_ATOMS),
+        Embeddings::Node => (JOB_ENTRIES / 4, JOB_ATOMS / 8),
+    }
+}
+
 /// The jobs that make the rows of all entries, (id, path) in the order of the input list.
 ///
 /// Holds a window of entries in memory at a time, whatever the length of the list.
@@ -23,6 +35,7 @@ pub struct TableJobs<'a, I> {
     plan: &'a ReportPlan,
     ledger: &'a Ledger,
     surveys: JournalSurveys,
+    structures: FramesByEntry,
     window: VecDeque<(String, String, Option<EntryState>)>,
     first: u64,
 }
@@ -35,7 +48,8 @@ where
     /// Of the entries of the run in this folder.
     pub fn new(run_dir: &Path, plan: &'a ReportPlan, ledger: &'a Ledger, entries: I) -> Self {
         let surveys = JournalSurveys::new(run_dir, ledger);
-        Self { entries, plan, ledger, surveys, window: VecDeque::new(), first: 0 }
+        let structures = FramesByEntry::new(ledger.structures());
+        Self { entries, plan, ledger, surveys, structures, window: VecDeque::new(), first: 0 }
     }
 
     fn look_on(&mut self) -> Result<(), StoreError> {
@@ -52,9 +66,11 @@ where
     }
 
     fn job(&mut self) -> Result<Option<TableJob>, StoreError> {
-        let mut job = TableJob { entries: Vec::new(), hosts: BTreeMap::new() };
+        let first = self.first - self.window.len() as u64;
+        let mut job = TableJob { first, entries: Vec::new(), structures: Vec::new(), hosts: BTreeMap::new() };
         let mut atoms = 0;
-        while job.entries.len() < JOB_ENTRIES && atoms < JOB_ATOMS {
+        let (most_entries, most_atoms) = limits(self.plan);
+        while job.entries.len() < most_entries && atoms < most_atoms {
             if self.window.is_empty() {
                 self.look_on()?;
             }
@@ -69,6 +85,7 @@ where
             }
             job.entries.push(JobEntry { id, path, state, records });
         }
+        job.structures = self.structures.about(first, first + job.entries.len() as u64);
         Ok((!job.entries.is_empty()).then_some(job))
     }
 }
@@ -88,7 +105,8 @@ where
 /// Jobs that are done together, for each thread.
 const JOBS_PER_THREAD: usize = 4;
 
-/// Writes `RUN/report` from the journals alone, on this many threads, without other ranks.
+/// Writes `RUN/report` from the journals alone, on this many threads, without other ranks. Structures that journals of
+/// older versions lack are read again.
 ///
 /// # Errors
 /// When a journal or an entry cannot be read, or the disk is full. Damaged parts of journals are
@@ -99,6 +117,7 @@ pub fn report_from_journals<E: Into<Box<dyn Error + Send + Sync>>>(
     provenance: &Provenance,
     entries: impl IntoIterator<Item = Result<(String, String), E>>,
     threads: usize,
+    again: Option<Arc<dyn ReadAgain>>,
 ) -> Result<WrittenReport, StoreError> {
     let mut ledger = Ledger::new(run_dir);
     for file in &Attempts::list(run_dir)?.files {
@@ -106,14 +125,14 @@ pub fn report_from_journals<E: Into<Box<dyn Error + Send + Sync>>>(
     }
     let mut writer = ReportWriter::create(run_dir, plan)?;
     let mut jobs = TableJobs::new(run_dir, plan, &ledger, entries.into_iter());
-    let tabulator = Tabulator::new(run_dir, plan);
+    let tabulator = Tabulator::new(run_dir, plan, again);
     loop {
         let some = jobs.by_ref().take(JOBS_PER_THREAD * threads.max(1)).collect::<Result<Vec<_>, _>>()?;
         if some.is_empty() {
             return writer.finish(provenance, &ledger);
         }
         for rows in tabulator.tabulate(&some, threads)? {
-            writer.append(&rows)?;
+            writer.append(rows)?;
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Rows of all tables for some entries: made by whoever has time, put together in order.
 
+use super::columns::{Column, ColumnRows};
+use super::documents::{self, Documents};
 use super::embeddings::{ArrayRows, EmbeddingRows};
 use super::energies::Energies;
 use super::energy_volume::EnergyVolume;
@@ -8,22 +10,26 @@ use super::equation_of_state::EquationOfStateTable;
 use super::failures::Failures;
 use super::forces::Forces;
 use super::forces_ensemble::ForcesEnsemble;
+use super::format::ReportFormat;
+use super::given::Given;
 use super::potential::LabeledPotential;
 use super::relaxation::RelaxationTable;
 use super::relaxed_structures::RelaxedStructures;
 use super::row::{EntryRow, Fetched};
+use super::sites::{self, Sites};
 use super::source::JournalRecords;
 use super::stability::Stability;
 use super::stability_table::StabilityTable;
+use super::structures_table::{self, StructuresTable};
 use super::table::Content;
 use super::timings::Timings;
 use super::warnings::Warnings;
 use super::{
-    ReportCounts, ReportPlan, embeddings, energies, energy_volume, ensemble, equation_of_state, failures, forces,
-    forces_ensemble, relaxation, relaxed_structures, stability_table, timings, warnings,
+    ReadAgain, ReportCounts, ReportPlan, embeddings, energies, energy_volume, ensemble, equation_of_state, failures,
+    forces, forces_ensemble, relaxation, relaxed_structures, stability_table, timings, warnings,
 };
-use crate::{CHARGE_UNUSED, EntryState, Location, StoreError};
-use mlip_atoms::{Failure, Species, structure::formula};
+use crate::{CHARGE_UNUSED, EntryState, Location, StoreError, StructureDigest};
+use mlip_atoms::{Failure, Species, Structure, structure::formula};
 use mlip_calculations::Outcome;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -34,7 +40,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Some entries that follow each other, with all that is needed to make their rows from the journals.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TableJob {
+    /// Number of the first entry.
+    pub(super) first: u64,
     pub(super) entries: Vec<JobEntry>,
+    /// Where the structures of these entries lie, among others.
+    pub(super) structures: Vec<Location>,
     /// Hosts by attempt and rank, of those that made the records.
     pub(super) hosts: BTreeMap<(u32, u32), String>,
 }
@@ -57,6 +67,8 @@ pub struct TableRows {
     pub(super) tables: Vec<Vec<u8>>,
     /// In the order of [`arrays`].
     pub(super) arrays: Vec<ArrayRows>,
+    /// In the order of [`column_files`].
+    pub(super) columns: Vec<ColumnRows>,
     pub(super) counts: ReportCounts,
     /// Where and why, of the first failure among them.
     pub(super) first_failure: Option<String>,
@@ -71,7 +83,9 @@ pub(super) fn tables(plan: &ReportPlan) -> Vec<(String, Content)> {
         fixed(energies::NAME, &energies::COLUMNS),
         fixed(forces::NAME, &forces::COLUMNS),
         table(ensemble::NAME, ensemble::columns(plan)),
+        fixed(structures_table::NAME, &structures_table::COLUMNS),
     ];
+    tables.extend(documents::files(plan));
     if plan.stability.is_asked_for() {
         tables.push(fixed(stability_table::NAME, &stability_table::COLUMNS));
     }
@@ -101,18 +115,35 @@ pub(super) fn arrays(plan: &ReportPlan) -> Vec<String> {
     embeddings::tables(plan.embeddings, &plan.potentials).into_iter().map(|(name, _)| name).collect()
 }
 
+/// Names and columns of the Parquet files with rows for entries.
+pub(super) fn column_files(plan: &ReportPlan) -> Vec<(&'static str, Vec<Column>)> {
+    if !plan.writes(ReportFormat::Parquet) {
+        return Vec::new();
+    }
+    let of = |names: &[&str]| names.iter().map(|name| Column::of_table(name)).collect();
+    let ensemble: Vec<String> = ensemble::columns(plan);
+    let ensemble: Vec<&str> = ensemble.iter().map(String::as_str).collect();
+    vec![
+        (energies::NAME, of(&energies::COLUMNS)),
+        (ensemble::NAME, of(&ensemble)),
+        (structures_table::NAME, of(&structures_table::COLUMNS)),
+        (sites::NAME, sites::columns()),
+    ]
+}
+
 /// Makes rows of all tables from the journals of a run.
 pub struct Tabulator {
     run_dir: PathBuf,
     plan: ReportPlan,
+    again: Option<Arc<dyn ReadAgain>>,
     /// Read with the first jobs: a process that makes no rows needs no hull.
     stability: Mutex<Option<Arc<Stability>>>,
 }
 
 impl Tabulator {
-    /// Of the run in this folder.
-    pub fn new(run_dir: &Path, plan: &ReportPlan) -> Self {
-        Self { run_dir: run_dir.into(), plan: plan.clone(), stability: Mutex::new(None) }
+    /// Of the run in this folder. `again` reads structures that journals of older versions lack.
+    pub fn new(run_dir: &Path, plan: &ReportPlan, again: Option<Arc<dyn ReadAgain>>) -> Self {
+        Self { run_dir: run_dir.into(), plan: plan.clone(), again, stability: Mutex::new(None) }
     }
 
     fn stability(&self) -> Result<Option<Arc<Stability>>, StoreError> {
@@ -132,59 +163,61 @@ impl Tabulator {
     /// When a journal cannot be read or was changed, or a hull or reference energies cannot be read.
     pub fn tabulate(&self, jobs: &[TableJob], threads: usize) -> Result<Vec<TableRows>, StoreError> {
         let stability = self.stability()?;
-        tabulate(&self.run_dir, &self.plan, stability.as_deref(), jobs, threads)
-    }
-}
-
-fn tabulate(
-    run_dir: &Path,
-    plan: &ReportPlan,
-    stability: Option<&Stability>,
-    jobs: &[TableJob],
-    threads: usize,
-) -> Result<Vec<TableRows>, StoreError> {
-    let next = AtomicUsize::new(0);
-    let made = Mutex::new(Vec::with_capacity(jobs.len()));
-    let work = || {
-        let mut journals = JournalRecords::new(run_dir);
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(job) = jobs.get(number) else { return };
-            let rows = rows(&mut journals, plan, stability, job);
-            made.lock().unwrap_or_else(PoisonError::into_inner).push((number, rows));
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..threads.min(jobs.len()) {
-            scope.spawn(work);
-        }
-        work();
-    });
-    let mut made = made.into_inner().unwrap_or_else(PoisonError::into_inner);
-    made.sort_unstable_by_key(|(number, _)| *number);
-    made.into_iter().map(|(_, rows)| rows).collect()
-}
-
-fn rows(
-    journals: &mut JournalRecords,
-    plan: &ReportPlan,
-    stability: Option<&Stability>,
-    job: &TableJob,
-) -> Result<TableRows, StoreError> {
-    let locations: Vec<Location> = job.entries.iter().flat_map(|entry| &entry.records).flatten().copied().collect();
-    let mut found = journals.read(&locations)?.into_iter();
-    let mut tables = Tables::new(plan, stability);
-    for entry in &job.entries {
-        let fetched = |location: &Option<Location>| {
-            let (Location { attempt, rank, .. }, record) = ((*location)?, found.next()?);
-            let host = job.hosts.get(&(attempt, rank)).cloned().unwrap_or_default();
-            Some(Fetched { record, host, rank, attempt })
+        let next = AtomicUsize::new(0);
+        let made = Mutex::new(Vec::with_capacity(jobs.len()));
+        let work = || {
+            let mut journals = JournalRecords::new(&self.run_dir);
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let Some(job) = jobs.get(number) else { return };
+                let rows = self.rows(&mut journals, stability.as_deref(), job);
+                made.lock().unwrap_or_else(PoisonError::into_inner).push((number, rows));
+            }
         };
-        let records: Vec<Option<Fetched>> = entry.records.iter().map(fetched).collect();
-        let row = EntryRow { id: &entry.id, path: &entry.path, state: entry.state.as_ref(), records: &records };
-        tables.entry(&row, &plan.potentials)?;
+        std::thread::scope(|scope| {
+            for _ in 1..threads.min(jobs.len()) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let mut made = made.into_inner().unwrap_or_else(PoisonError::into_inner);
+        made.sort_unstable_by_key(|(number, _)| *number);
+        made.into_iter().map(|(_, rows)| rows).collect()
     }
-    tables.finish()
+
+    fn rows(
+        &self,
+        journals: &mut JournalRecords,
+        stability: Option<&Stability>,
+        job: &TableJob,
+    ) -> Result<TableRows, StoreError> {
+        let plan = &self.plan;
+        let locations: Vec<Location> = job.entries.iter().flat_map(|entry| &entry.records).flatten().copied().collect();
+        let mut found = journals.read(&locations)?.into_iter();
+        let states: Vec<Option<&EntryState>> = job.entries.iter().map(|entry| entry.state.as_ref()).collect();
+        let structures = journals.structures(&job.structures, job.first, &states)?;
+        let mut tables = Tables::new(plan, stability);
+        for ((number, entry), structure) in (job.first..).zip(&job.entries).zip(structures) {
+            let fetched = |location: &Option<Location>| {
+                let (Location { attempt, rank, .. }, record) = ((*location)?, found.next()?);
+                let host = job.hosts.get(&(attempt, rank)).cloned().unwrap_or_default();
+                Some(Fetched { record, host, rank, attempt })
+            };
+            let records: Vec<Option<Fetched>> = entry.records.iter().map(fetched).collect();
+            let state = entry.state.as_ref();
+            let given = structure.or_else(|| self.read_again(number, state)).map(Given::new);
+            let row = EntryRow { id: &entry.id, path: &entry.path, state, records: &records, given: given.as_ref() };
+            tables.entry(&row, &plan.potentials)?;
+        }
+        tables.finish()
+    }
+
+    /// A structure that no journal holds, if its file still says what the survey read.
+    fn read_again(&self, entry: u64, state: Option<&EntryState>) -> Option<Arc<Structure>> {
+        let Some(EntryState::Structure { digest, .. }) = state else { return None };
+        let structure = self.again.as_ref()?.read_again(entry).ok()?;
+        (StructureDigest::of(&structure) == *digest).then(|| Arc::new(structure))
+    }
 }
 
 struct Tables<'a> {
@@ -200,6 +233,10 @@ struct Tables<'a> {
     curves: Option<(EnergyVolume, EquationOfStateTable)>,
     /// Of runs that relax.
     relaxations: Option<(RelaxationTable, RelaxedStructures)>,
+    structures: StructuresTable,
+    documents: Documents,
+    /// Where Parquet files are asked for.
+    sites: Option<Sites>,
     /// With two potentials or more.
     forces_ensemble: Option<ForcesEnsemble>,
     embeddings: EmbeddingRows,
@@ -209,12 +246,16 @@ struct Tables<'a> {
 
 impl<'a> Tables<'a> {
     fn new(plan: &ReportPlan, stability: Option<&'a Stability>) -> Self {
+        let columnar = plan.writes(ReportFormat::Parquet);
         Self {
             counts: ReportCounts::default(),
             first_failure: None,
-            energies: Energies::new(),
+            energies: Energies::new(columnar),
             forces: Forces::new(),
-            ensemble: Ensemble::new(plan.has_relaxations()),
+            ensemble: Ensemble::new(plan),
+            structures: StructuresTable::new(columnar),
+            documents: Documents::new(plan),
+            sites: columnar.then(Sites::new),
             failures: Failures::new(),
             warnings: Warnings::new(),
             timings: Timings::new(),
@@ -232,14 +273,23 @@ impl<'a> Tables<'a> {
         self.count(entry, potentials.len());
         let numbers = (0..potentials.len())
             .filter_map(|position| entry.record(position).map(|fetched| fetched.record.species.as_slice()))
-            .find(|numbers| !numbers.is_empty())
-            .unwrap_or_default();
-        let species: Vec<Species> = numbers.iter().filter_map(|number| Species::from_atomic_number(*number)).collect();
+            .find(|numbers| !numbers.is_empty());
+        let species: Vec<Species> = match (entry.given, numbers) {
+            (Some(given), _) => given.structure.species().to_vec(),
+            (None, numbers) => {
+                numbers.unwrap_or_default().iter().filter_map(|number| Species::from_atomic_number(*number)).collect()
+            }
+        };
         let formula = formula(&species);
         self.energies.write(entry, &formula, potentials)?;
         self.forces.write(entry, potentials)?;
         let stability = self.stability.as_ref().map(|(stability, _)| stability.of(entry, &species));
         self.ensemble.write(entry, &formula, potentials, stability.as_ref())?;
+        self.structures.write(entry, &formula)?;
+        self.documents.write(entry, potentials, stability.as_ref())?;
+        if let Some(sites) = &mut self.sites {
+            sites.write(entry, potentials)?;
+        }
         if let (Some((_, table)), Some(rows)) = (&mut self.stability, &stability) {
             let unmeasured = rows.given.iter().flatten().filter(|row| !row.errors.is_empty());
             self.counts.unmeasured += unmeasured.count() as u64;
@@ -271,6 +321,7 @@ impl<'a> Tables<'a> {
             }
             Some(EntryState::Structure { warnings, .. }) => {
                 self.counts.structures += 1;
+                self.counts.without_cell += u64::from(entry.given.is_none());
                 self.counts.warnings += warnings.len() as u64;
                 self.counts.charges_unused += u64::from(warnings.iter().any(|(class, _)| class == CHARGE_UNUSED));
             }
@@ -306,7 +357,13 @@ impl<'a> Tables<'a> {
     }
 
     fn finish(self) -> Result<TableRows, StoreError> {
-        let mut tables = vec![self.energies.finish()?, self.forces.finish()?, self.ensemble.finish()?];
+        let (energies, energy_columns) = self.energies.finish()?;
+        let (ensemble, ensemble_columns) = self.ensemble.finish()?;
+        let (structures, structure_columns) = self.structures.finish()?;
+        let columns = [energy_columns, ensemble_columns, structure_columns, self.sites.map(Sites::finish)];
+        let columns = columns.into_iter().flatten().collect();
+        let mut tables = vec![energies, self.forces.finish()?, ensemble, structures];
+        tables.extend(self.documents.finish()?);
         tables.extend(self.stability.map(|(_, table)| table.finish()).transpose()?);
         tables.extend(self.forces_ensemble.map(ForcesEnsemble::finish).transpose()?);
         if let Some((points, states)) = self.curves {
@@ -319,6 +376,6 @@ impl<'a> Tables<'a> {
         let (indices, arrays) = self.embeddings.finish()?;
         tables.extend(indices);
         tables.extend([self.failures.finish()?, self.warnings.finish()?, self.timings.finish()?]);
-        Ok(TableRows { tables, arrays, counts: self.counts, first_failure: self.first_failure })
+        Ok(TableRows { tables, arrays, columns, counts: self.counts, first_failure: self.first_failure })
     }
 }

@@ -1,5 +1,6 @@
 //! `energies.csv`: a row for each (structure, potential).
 
+use super::columns::ColumnRows;
 use super::potential::LabeledPotential;
 use super::row::{EntryRow, Status};
 use super::table::Rows;
@@ -8,7 +9,7 @@ use mlip_atoms::Prediction;
 
 pub(super) const NAME: &str = "energies";
 
-pub(super) const COLUMNS: [&str; 17] = [
+pub(super) const COLUMNS: [&str; 20] = [
     "structure_id",
     "path",
     "formula",
@@ -26,13 +27,16 @@ pub(super) const COLUMNS: [&str; 17] = [
     "stress_xz_ev_per_a3",
     "stress_xy_ev_per_a3",
     "total_magmom_mu_b",
+    "volume_a3",
+    "density_g_per_cm3",
+    "space_group",
 ];
 
 pub(super) struct Energies(Rows);
 
 impl Energies {
-    pub(super) fn new() -> Self {
-        Self(Rows::new(NAME))
+    pub(super) fn new(columnar: bool) -> Self {
+        Self(Rows::with_columns(NAME, &COLUMNS, columnar))
     }
 
     pub(super) fn write(
@@ -50,6 +54,7 @@ impl Energies {
                 Status::Done(record, computed) => self.numbers(&computed.prediction, record.species.len())?,
                 _ => self.0.empty(10)?,
             }
+            self.0.cell(entry)?;
             self.0.end_row()?;
         }
         Ok(())
@@ -66,7 +71,7 @@ impl Energies {
         self.0.optional(prediction.magmoms.as_ref().map(|magmoms| magmoms.iter().fold(0.0, |sum, m| sum + m)))
     }
 
-    pub(super) fn finish(self) -> Result<Vec<u8>, StoreError> {
-        self.0.finish()
+    pub(super) fn finish(self) -> Result<(Vec<u8>, Option<ColumnRows>), StoreError> {
+        self.0.finish_with_columns()
     }
 }

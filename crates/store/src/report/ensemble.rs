@@ -1,6 +1,8 @@
 //! `ensemble.csv`: a row for each structure, the potentials side by side.
 
 use super::ReportPlan;
+use super::columns::ColumnRows;
+use super::format::ReportFormat;
 use super::potential::LabeledPotential;
 use super::row::EntryRow;
 use super::stability::{EntryStability, StabilityRow};
@@ -45,8 +47,9 @@ pub(super) fn columns(plan: &ReportPlan) -> Vec<String> {
 }
 
 impl Ensemble {
-    pub(super) fn new(relaxes: bool) -> Self {
-        Self { rows: Rows::new(NAME), relaxes }
+    pub(super) fn new(plan: &ReportPlan) -> Self {
+        let columnar = plan.writes(ReportFormat::Parquet);
+        Self { rows: Rows::with_columns(NAME, &columns(plan), columnar), relaxes: plan.has_relaxations() }
     }
 
     pub(super) fn write(
@@ -119,7 +122,7 @@ impl Ensemble {
         }
     }
 
-    pub(super) fn finish(self) -> Result<Vec<u8>, StoreError> {
-        self.rows.finish()
+    pub(super) fn finish(self) -> Result<(Vec<u8>, Option<ColumnRows>), StoreError> {
+        self.rows.finish_with_columns()
     }
 }

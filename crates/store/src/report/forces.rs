@@ -8,8 +8,19 @@ use mlip_atoms::Species;
 
 pub(super) const NAME: &str = "forces";
 
-pub(super) const COLUMNS: [&str; 8] =
-    ["structure_id", "potential", "site", "element", "fx_ev_per_a", "fy_ev_per_a", "fz_ev_per_a", "magmom_mu_b"];
+pub(super) const COLUMNS: [&str; 11] = [
+    "structure_id",
+    "potential",
+    "site",
+    "element",
+    "fx_ev_per_a",
+    "fy_ev_per_a",
+    "fz_ev_per_a",
+    "magmom_mu_b",
+    "frac_a",
+    "frac_b",
+    "frac_c",
+];
 
 pub(super) struct Forces(Rows);
 
@@ -34,6 +45,10 @@ impl Forces {
                 self.0.text(species.map_or("", Species::symbol))?;
                 force.iter().try_for_each(|component| self.0.float(*component))?;
                 self.0.optional(prediction.magmoms.as_ref().and_then(|magmoms| magmoms.get(site).copied()))?;
+                match entry.given.and_then(|given| given.structure.fractional().get(site)) {
+                    Some(x) => x.iter().try_for_each(|part| self.0.float(*part))?,
+                    None => self.0.empty(3)?,
+                }
                 self.0.end_row()?;
             }
         }

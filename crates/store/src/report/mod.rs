@@ -1,34 +1,47 @@
 //! The CSVs of a run.
 //!
-//! Module order: `potential` ← `pairing`, `row` ← `table`, `statistics`, `stability` ← `plan` ← one file per table, `plot` ← `curves`, `convergence`, `stability_plot`, `embeddings` ← `array_file`, `source` ← `batch` ← `run_json` ← `writer` ← `assemble`.
+//! Module order: `potential`, `format`, `given` ← `pairing`, `row`, `columns` ← `table`, `statistics`, `stability` ← `plan`, `extended_xyz`, `pymatgen`, `plot` ← one file per table or document, `curves`, `convergence`, `stability_plot`, `embeddings` ← `documents`, `array_file`, `parquet_file`, `source` ← `batch` ← `run_json` ← `writer` ← `assemble`.
 
 mod array_file;
 mod assemble;
 mod batch;
+mod cif_archive;
+mod columns;
 mod convergence;
 mod curves;
+mod documents;
 mod embeddings;
 mod energies;
 mod energy_volume;
 mod ensemble;
 mod equation_of_state;
+mod extended_xyz;
 mod failures;
 mod forces;
 mod forces_ensemble;
+mod format;
+mod genbench;
+mod given;
 mod memory;
 mod pairing;
+mod parquet_file;
 mod plan;
 mod plot;
 mod potential;
+mod pymatgen;
 mod relaxation;
 mod relaxed_structures;
 mod row;
 mod run_json;
+mod sites;
 mod source;
 mod stability;
 mod stability_plot;
 mod stability_table;
 mod statistics;
+mod structure_frames;
+mod structure_lines;
+mod structures_table;
 mod table;
 mod timings;
 mod warnings;
@@ -39,6 +52,8 @@ mod tests;
 
 pub use assemble::{TableJobs, report_from_journals};
 pub use batch::{TableJob, TableRows, Tabulator};
+pub use format::{ReportFormat, UnknownFormat};
+pub use given::ReadAgain;
 pub use plan::{ReportOptions, ReportPlan};
 pub use potential::LabeledPotential;
 pub use run_json::{AttemptJson, PotentialJson, Provenance, ReportCounts, RunJson};

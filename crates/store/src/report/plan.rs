@@ -1,15 +1,18 @@
 //! What a report is about.
 
 use super::LabeledPotential;
+use super::format::ReportFormat;
 use super::stability::StabilitySources;
 use crate::{EntryState, TaskKey};
 use mlip_calculations::{CalculationConfig, Embeddings};
 
 /// How a report is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ReportOptions {
     /// Tables as `.csv.zst`.
     pub compress: bool,
+    /// What it is written as beside its tables.
+    pub formats: Vec<ReportFormat>,
 }
 
 /// What a report is about.
@@ -38,6 +41,11 @@ impl ReportPlan {
     /// Whether structures are relaxed.
     pub(super) fn has_relaxations(&self) -> bool {
         matches!(self.calculation, CalculationConfig::Relaxation(_))
+    }
+
+    /// Whether it is written in a form.
+    pub(super) fn writes(&self, format: ReportFormat) -> bool {
+        self.options.formats.contains(&format)
     }
 
     /// Keys of an entry's tasks, one a potential; none for an entry that is no structure.

@@ -1,13 +1,11 @@
 //! `relaxed.LABEL.extxyz`: the relaxed structures of a potential, as extended XYZ.
 //!
-//! Sites are in the order of the tables. The comment line names the structure and says how its relaxation ended. The form
-//! is that of <https://github.com/libAtoms/extxyz>.
+//! Sites are in the order of the tables. The comment line names the structure and says how its relaxation ended.
 
+use super::extended_xyz::{self, quoted};
 use super::potential::LabeledPotential;
 use super::row::EntryRow;
-use mlip_atoms::Species;
 use mlip_calculations::Relaxed;
-use std::fmt::Write;
 
 /// Without its ending.
 pub(super) fn name(potential: &LabeledPotential) -> String {
@@ -37,14 +35,11 @@ impl RelaxedStructures {
 }
 
 fn frame(text: &mut String, id: &str, numbers: &[u8], label: &str, relaxed: &Relaxed) -> std::fmt::Result {
-    let Relaxed { lattice, fractional, .. } = relaxed;
-    let vectors: Vec<String> = lattice.iter().flatten().map(|component| format!("{component:?}")).collect();
-    writeln!(text, "{}", numbers.len())?;
-    writeln!(
-        text,
-        "Lattice=\"{}\" Properties=species:S:1:pos:R:3 pbc=\"T T T\" structure_id={} potential={} energy={:?} \
-         converged={} ended={} steps={} fmax={:?}",
-        vectors.join(" "),
+    let lattice = &relaxed.lattice;
+    let at = |x: &[f64; 3], axis: usize| x[0] * lattice[0][axis] + x[1] * lattice[1][axis] + x[2] * lattice[2][axis];
+    let positions: Vec<[f64; 3]> = relaxed.fractional.iter().map(|x| [at(x, 0), at(x, 1), at(x, 2)]).collect();
+    let said = format!(
+        "structure_id={} potential={} energy={:?} converged={} ended={} steps={} fmax={:?}",
         quoted(id),
         quoted(label),
         relaxed.final_energy,
@@ -52,32 +47,10 @@ fn frame(text: &mut String, id: &str, numbers: &[u8], label: &str, relaxed: &Rel
         relaxed.ended.name(),
         relaxed.steps,
         relaxed.fmax
-    )?;
-    for (number, x) in numbers.iter().zip(fractional) {
-        // `X` is what ASE calls an atom of no element.
-        let symbol = Species::from_atomic_number(*number).map_or("X", Species::symbol);
-        let at = |axis: usize| x[0] * lattice[0][axis] + x[1] * lattice[1][axis] + x[2] * lattice[2][axis];
-        writeln!(text, "{symbol} {:?} {:?} {:?}", at(0), at(1), at(2))?;
-    }
-    Ok(())
-}
-
-/// A value with quotes around it; backslashes before what would end it. What ASE would take for numbers, a truth value or
-/// JSON is written as the text that it is, in the form that ASE has for that: `_JSON "0012"`.
-fn quoted(value: &str) -> String {
-    let words = || value.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty());
-    // Python reads `1_000`, `nan` and `Infinity` as numbers too.
-    let is_number = words().all(|word| word.replace('_', "").parse::<f64>().is_ok());
-    let is_truth = words().all(|word| ["T", "F", "true", "false", "True", "False", "TRUE", "FALSE"].contains(&word));
-    let is_other = value.starts_with("_JSON") || value.contains(char::is_control);
-    let json;
-    let value = if is_number || is_truth || is_other {
-        json = format!("_JSON {}", serde_json::Value::from(value));
-        json.as_str()
-    } else {
-        value
-    };
-    format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+    );
+    let frame =
+        extended_xyz::Frame { lattice, numbers, positions: &positions, forces: &[], magmoms: None, said: &said };
+    extended_xyz::write(text, &frame)
 }
 
 #[cfg(test)]
@@ -111,11 +84,5 @@ mod tests {
                         structure_id=\"a \\\"b\\\"\" potential=\"mine\" energy=-1.5 converged=F ended=steps steps=3 \
                         fmax=0.25\nNa 0.0 0.0 0.0\nCl 1.25 1.0 0.5\n";
         assert_eq!(text, expected);
-        assert_eq!(quoted("0012"), r#""_JSON \"0012\"""#);
-        assert_eq!(quoted("nan, 1_0"), r#""_JSON \"nan, 1_0\"""#);
-        assert_eq!(quoted("1abc"), r#""1abc""#);
-        assert_eq!(quoted("T"), r#""_JSON \"T\"""#);
-        assert_eq!(quoted("mp-12"), r#""mp-12""#);
-        assert_eq!(quoted("a\nb"), r#""_JSON \"a\\nb\"""#);
     }
 }

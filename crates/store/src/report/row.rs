@@ -1,5 +1,6 @@
 //! An entry as the tables see it.
 
+use super::given::Given;
 use crate::{EntryState, Record};
 use mlip_atoms::{Failure, Prediction};
 use mlip_calculations::{Computed, Details, EnergyVolumeCurve, Outcome, Relaxed};
@@ -18,7 +19,7 @@ pub(super) struct Fetched {
 }
 
 /// An entry of the input list with all that is known of it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct EntryRow<'a> {
     /// Its id.
     pub(super) id: &'a str,
@@ -28,6 +29,8 @@ pub(super) struct EntryRow<'a> {
     pub(super) state: Option<&'a EntryState>,
     /// One a potential, in their order; `None` where there is no record yet.
     pub(super) records: &'a [Option<Fetched>],
+    /// As it was read, where that is known.
+    pub(super) given: Option<&'a Given>,
 }
 
 /// What became of a structure with a potential.

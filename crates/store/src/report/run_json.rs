@@ -53,6 +53,9 @@ pub struct ReportCounts {
     /// Results of which stability was asked for, and something could not be had.
     #[serde(default)]
     pub unmeasured: u64,
+    /// Structures that are not in the journals, which an older version wrote, and cannot be read again.
+    #[serde(default)]
+    pub without_cell: u64,
 }
 
 impl ReportCounts {
@@ -73,6 +76,7 @@ impl ReportCounts {
             *self.relaxations.entry(end.clone()).or_default() += count;
         }
         self.unmeasured += more.unmeasured;
+        self.without_cell += more.without_cell;
     }
 }
 

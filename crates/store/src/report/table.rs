@@ -1,11 +1,15 @@
 //! Rows of a CSV in memory, and the file that they go into.
 
+use super::columns::{Column, ColumnRows};
 use super::row::EntryRow;
 use crate::{AtomicFile, StoreError};
 use std::fmt::{Display, Write as _};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+
+/// What ends a TAR archive.
+pub(super) const END: [u8; 1024] = [0; 1024];
 
 /// What a file of a report holds, beside its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,13 +18,20 @@ pub(super) enum Content {
     Table(Vec<String>),
     /// Structures as extended XYZ.
     Structures,
+    /// JSON, a structure a line.
+    Lines,
+    /// CIFs in a TAR archive.
+    Archive,
 }
 
 impl Content {
-    fn ending(&self) -> &'static str {
+    /// What its names end in.
+    pub(super) fn ending(&self) -> &'static str {
         match self {
             Self::Table(_) => "csv",
             Self::Structures => "extxyz",
+            Self::Lines => "jsonl",
+            Self::Archive => "cif.tar",
         }
     }
 }
@@ -30,13 +41,24 @@ pub(super) struct Rows {
     writer: csv::Writer<Vec<u8>>,
     table: String,
     text: String,
+    /// The same rows by columns, where that is asked for.
+    columns: Option<ColumnRows>,
+    /// Fields of the row that is under way.
+    n_fields: usize,
 }
 
 impl Rows {
     /// None yet, of the table with this name.
     pub(super) fn new(table: &str) -> Self {
         let writer = csv::WriterBuilder::new().flexible(false).from_writer(Vec::new());
-        Self { writer, table: table.into(), text: String::new() }
+        Self { writer, table: table.into(), text: String::new(), columns: None, n_fields: 0 }
+    }
+
+    /// None yet, of the table with this name and these columns, whose rows are kept by columns as well if that is asked
+    /// for.
+    pub(super) fn with_columns(table: &str, columns: &[impl AsRef<str>], columnar: bool) -> Self {
+        let columns = || columns.iter().map(|name| Column::of_table(name.as_ref())).collect::<Vec<_>>();
+        Self { columns: columnar.then(|| ColumnRows::new(&columns())), ..Self::new(table) }
     }
 
     fn fail(&self, source: csv::Error) -> StoreError {
@@ -44,6 +66,10 @@ impl Rows {
     }
 
     pub(super) fn text(&mut self, text: &str) -> Result<(), StoreError> {
+        if let Some(columns) = &mut self.columns {
+            columns.field(self.n_fields, text)?;
+        }
+        self.n_fields += 1;
         self.writer.write_field(text).map_err(|source| self.fail(source))
     }
 
@@ -71,7 +97,21 @@ impl Rows {
         self.text.clear();
         // Formatting numbers into a string cannot fail.
         let _ = self.text.write_fmt(arguments);
-        self.writer.write_field(&self.text).map_err(|source| self.fail(source))
+        let text = std::mem::take(&mut self.text);
+        let written = self.text(&text);
+        self.text = text;
+        written
+    }
+
+    /// Volume, density and space group of an entry.
+    pub(super) fn cell(&mut self, entry: &EntryRow<'_>) -> Result<(), StoreError> {
+        let Some(given) = entry.given else { return self.empty(3) };
+        self.float(given.volume())?;
+        self.float(given.density)?;
+        match given.space_group {
+            Some(number) => self.count(number),
+            None => self.empty(1),
+        }
     }
 
     /// What begins the row of a structure with a potential: id, path, formula, number of atoms, label.
@@ -87,13 +127,23 @@ impl Rows {
     }
 
     pub(super) fn end_row(&mut self) -> Result<(), StoreError> {
+        if let Some(columns) = &mut self.columns {
+            columns.end_row();
+        }
+        self.n_fields = 0;
         self.writer.write_record(None::<&[u8]>).map_err(|source| self.fail(source))
     }
 
     /// The text of the rows.
     pub(super) fn finish(self) -> Result<Vec<u8>, StoreError> {
+        Ok(self.finish_with_columns()?.0)
+    }
+
+    /// The text of the rows, and the rows by columns.
+    pub(super) fn finish_with_columns(self) -> Result<(Vec<u8>, Option<ColumnRows>), StoreError> {
         let path = PathBuf::from(format!("{}.csv", self.table));
-        self.writer.into_inner().map_err(|error| StoreError::io("write", &path)(error.into_error()))
+        let text = self.writer.into_inner().map_err(|error| StoreError::io("write", &path)(error.into_error()))?;
+        Ok((text, self.columns))
     }
 }
 
@@ -103,6 +153,8 @@ pub(super) struct TableFile {
     path: PathBuf,
     /// Its name in the other form, compressed or plain.
     other: PathBuf,
+    /// What its last bytes are.
+    end: &'static [u8],
 }
 
 enum Sink {
@@ -124,7 +176,8 @@ impl TableFile {
         } else {
             Sink::Plain(file)
         };
-        let mut table = Self { sink, path, other };
+        let end: &[u8] = if *content == Content::Archive { &END } else { &[] };
+        let mut table = Self { sink, path, other, end };
         if let Content::Table(columns) = content {
             let mut heading = Rows::new(name);
             columns.iter().try_for_each(|column| heading.text(column))?;
@@ -144,8 +197,9 @@ impl TableFile {
     }
 
     /// Renames the table into its place, and removes the other form of it that an earlier report left.
-    pub(super) fn commit(self) -> Result<PathBuf, StoreError> {
-        let Self { sink, path, other } = self;
+    pub(super) fn commit(mut self) -> Result<PathBuf, StoreError> {
+        self.append(self.end)?;
+        let Self { sink, path, other, .. } = self;
         let file = match sink {
             Sink::Plain(file) => Ok(file),
             Sink::Compressed(encoder) => encoder.finish(),

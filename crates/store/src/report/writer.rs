@@ -1,8 +1,11 @@
 //! The files of a report.
 
 use super::array_file::ArrayFile;
-use super::batch::{TableRows, arrays, tables};
+use super::batch::{TableRows, arrays, column_files, tables};
+use super::documents;
+use super::format::ReportFormat;
 use super::memory::{self, Memory};
+use super::parquet_file::ParquetFile;
 use super::stability_plot;
 use super::table::{Content, TableFile};
 use super::{Provenance, ReportCounts, ReportPlan, RunJson, convergence, curves};
@@ -30,6 +33,7 @@ pub struct ReportWriter {
     first_failure: Option<String>,
     tables: Vec<TableFile>,
     arrays: Vec<ArrayFile>,
+    columns: Vec<ParquetFile>,
     memory: TableFile,
 }
 
@@ -54,6 +58,10 @@ impl ReportWriter {
             first_failure: None,
             tables: tables(plan).into_iter().map(create).collect::<Result<_, _>>()?,
             arrays: arrays(plan).iter().map(|name| ArrayFile::create(&folder, name)).collect::<Result<_, _>>()?,
+            columns: column_files(plan)
+                .into_iter()
+                .map(|(name, columns)| ParquetFile::create(&folder, name, columns))
+                .collect::<Result<_, _>>()?,
             memory: create((memory::NAME.to_owned(), memory))?,
             folder,
         })
@@ -63,13 +71,14 @@ impl ReportWriter {
     ///
     /// # Errors
     /// When the disk is full or fails.
-    pub fn append(&mut self, rows: &TableRows) -> Result<(), StoreError> {
+    pub fn append(&mut self, rows: TableRows) -> Result<(), StoreError> {
         self.counts.add(&rows.counts);
         if self.first_failure.is_none() {
-            self.first_failure.clone_from(&rows.first_failure);
+            self.first_failure = rows.first_failure;
         }
         self.tables.iter_mut().zip(&rows.tables).try_for_each(|(table, rows)| table.append(rows))?;
-        self.arrays.iter_mut().zip(&rows.arrays).try_for_each(|(array, rows)| array.append(rows))
+        self.arrays.iter_mut().zip(&rows.arrays).try_for_each(|(array, rows)| array.append(rows))?;
+        self.columns.iter_mut().zip(rows.columns).try_for_each(|(file, rows)| file.append(rows))
     }
 
     /// Syncs the tables, renames them into place and adds `memory.csv` and `run.json`.
@@ -85,7 +94,8 @@ impl ReportWriter {
         let tables = self.tables.into_iter().chain([self.memory]);
         let mut files = tables.map(TableFile::commit).collect::<Result<Vec<_>, _>>()?;
         files.extend(self.arrays.into_iter().map(ArrayFile::commit).collect::<Result<Vec<_>, _>>()?);
-        remove_left_over(&self.folder, &files)?;
+        files.extend(self.columns.into_iter().map(ParquetFile::commit).collect::<Result<Vec<_>, _>>()?);
+        remove_left_over(&self.folder, &self.plan, &files)?;
         if self.plan.has_curves() {
             files.extend(plot(&self.plan, &files, &self.folder, "energy_volume", curves::draw)?);
         }
@@ -101,11 +111,17 @@ impl ReportWriter {
     }
 }
 
-/// What an earlier report of this run wrote, and this one did not. Only stability can be asked for in one report and not in
-/// another: what other files there are is decided when a run begins.
-fn remove_left_over(folder: &Path, files: &[PathBuf]) -> Result<(), StoreError> {
-    let names = ["stability.csv", "stability.csv.zst", "stability.svg"].map(|name| folder.join(name));
-    for path in names.into_iter().filter(|path| !files.contains(path)) {
+/// What an earlier report of this run wrote, and this one did not: it may be of an earlier state. Only stability and the
+/// formats can be asked for in one report and not in another: what other files there are is decided when a run begins.
+fn remove_left_over(folder: &Path, plan: &ReportPlan, files: &[PathBuf]) -> Result<(), StoreError> {
+    let mut all = plan.clone();
+    all.options.formats = ReportFormat::ALL.into();
+    let mut names = vec!["stability.csv".to_owned(), "stability.svg".to_owned()];
+    names.extend(documents::files(&all).into_iter().map(|(name, content)| format!("{name}.{}", content.ending())));
+    names.extend(names.clone().into_iter().map(|name| format!("{name}.zst")));
+    names.extend(column_files(&all).into_iter().map(|(name, _)| format!("{name}.parquet")));
+    let paths = names.into_iter().map(|name| folder.join(name));
+    for path in paths.filter(|path| !files.contains(path)) {
         match fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(StoreError::io("remove", &path)(error));

@@ -32,7 +32,7 @@ fn every_point_has_a_row_and_every_curve_its_minimum_or_none() {
     );
     journal(run.path(), 1, 0, &frames);
     let list = entries(&[("a", "a.cif"), ("b", "b.cif"), ("c", "c.cif"), ("d", "d.cif")]);
-    let files = report_from_journals(run.path(), &plan, &provenance(), list, 2).unwrap().files;
+    let files = report_from_journals(run.path(), &plan, &provenance(), list, 2, None).unwrap().files;
 
     let points = table(run.path(), "energy_volume");
     assert_eq!(points.lines().count(), 1 + 14);
@@ -65,6 +65,7 @@ fn single_points_have_no_tables_of_curves() {
     let state = structure(1, 2, &[]);
     let done = record(&plan, &state, 0, &[11, 17], Outcome::Done(Prediction::default().into()));
     journal(run.path(), 1, 0, &[survey(0, state), Frame::Finished(done)]);
-    let files = report_from_journals(run.path(), &plan, &provenance(), entries(&[("a", "a.cif")]), 1).unwrap().files;
+    let files =
+        report_from_journals(run.path(), &plan, &provenance(), entries(&[("a", "a.cif")]), 1, None).unwrap().files;
     assert!(files.iter().all(|file| !file.to_string_lossy().contains("volume")), "{files:?}");
 }

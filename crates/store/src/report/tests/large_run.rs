@@ -70,8 +70,8 @@ fn large_run(run: &Path, plan: &ReportPlan, n_ranks: u32, n_attempts: u32) -> BT
     }
     let rows: Vec<(String, String)> = (0..40).map(|entry| (format!("s{entry}"), format!("{entry}.cif"))).collect();
     let rows = rows.into_iter().map(Ok::<_, Infallible>);
-    report_from_journals(run, plan, &provenance(), rows, 3).unwrap();
-    TABLES[..6].iter().map(|name| (*name, table(run, name))).collect()
+    report_from_journals(run, plan, &provenance(), rows, 3, None).unwrap();
+    TABLES[..7].iter().map(|name| (*name, table(run, name))).collect()
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn compressed_tables_hold_the_same_and_replace_the_plain_ones() {
     plan.options.compress = true;
     let rows = || (0..40).map(|entry| Ok::<_, Infallible>((format!("s{entry}"), format!("{entry}.cif"))));
     let compressed = || {
-        report_from_journals(run.path(), &plan, &provenance(), rows(), 3).unwrap();
+        report_from_journals(run.path(), &plan, &provenance(), rows(), 3, None).unwrap();
         fs::read(run.path().join("report/forces.csv.zst")).unwrap()
     };
     let bytes = compressed();
@@ -102,7 +102,7 @@ fn compressed_tables_hold_the_same_and_replace_the_plain_ones() {
     assert!(!run.path().join("report/forces.csv").exists());
     assert_eq!(compressed(), bytes, "same bytes every time");
     plan.options.compress = false;
-    report_from_journals(run.path(), &plan, &provenance(), rows(), 3).unwrap();
+    report_from_journals(run.path(), &plan, &provenance(), rows(), 3, None).unwrap();
     assert!(!run.path().join("report/forces.csv.zst").exists());
     assert_eq!(table(run.path(), "forces"), plain["forces"]);
 }
@@ -129,7 +129,7 @@ fn a_long_list_passes_through_in_windows_without_a_gap() {
     }
     journal(run.path(), 1, 0, &frames);
     let rows = (0..5001).map(|entry| Ok::<_, Infallible>((entry.to_string(), String::new())));
-    let counts = report_from_journals(run.path(), &plan, &provenance(), rows, 3).unwrap().counts;
+    let counts = report_from_journals(run.path(), &plan, &provenance(), rows, 3, None).unwrap().counts;
     assert_eq!((counts.ok, counts.pending), (5000, 1));
     let text = table(run.path(), "energies");
     for (entry, line) in text.lines().skip(1).take(5000).enumerate() {

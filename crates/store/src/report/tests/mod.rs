@@ -2,3 +2,4 @@ mod curves;
 mod large_run;
 mod parts;
 mod small_run;
+mod structures;

@@ -10,8 +10,8 @@ use std::convert::Infallible;
 use std::fs;
 use std::path::Path;
 
-pub(super) const TABLES: [&str; 8] =
-    ["energies", "forces", "ensemble", "forces_ensemble", "failures", "warnings", "timings", "memory"];
+pub(super) const TABLES: [&str; 9] =
+    ["energies", "forces", "ensemble", "structures", "forces_ensemble", "failures", "warnings", "timings", "memory"];
 
 /// Under a label that is not its name.
 pub(super) fn potential(label: &str) -> LabeledPotential {

@@ -68,7 +68,7 @@ fn the_tables_of_a_small_run_are_these_bytes() {
     let plan = plan(&["chgnet", "lj"]);
     let entries = small_run(run.path(), &plan);
     let WrittenReport { counts, first_failure, files } =
-        report_from_journals(run.path(), &plan, &provenance(), entries, 3).unwrap();
+        report_from_journals(run.path(), &plan, &provenance(), entries, 3, None).unwrap();
     let names: Vec<_> = files.iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect();
     assert_eq!(names.last(), Some(&"run.json"));
     assert_eq!(files.len(), TABLES.len() + 1);
@@ -82,7 +82,7 @@ fn the_tables_of_a_small_run_are_these_bytes() {
         pending: 2,
         warnings: 1,
         failures: [("disordered", 1), ("timeout", 1)].map(|(class, count)| (class.to_owned(), count)).into(),
-        charges_unused: 0,
+        without_cell: 2,
         ..ReportCounts::default()
     };
     assert_eq!(counts, expected);
@@ -93,25 +93,25 @@ fn the_tables_of_a_small_run_are_these_bytes() {
         "\
 structure_id,path,formula,n_atoms,potential,checkpoint,status,energy_ev,energy_per_atom_ev,max_force_ev_per_a,\
 stress_xx_ev_per_a3,stress_yy_ev_per_a3,stress_zz_ev_per_a3,stress_yz_ev_per_a3,stress_xz_ev_per_a3,stress_xy_ev_per_a3,\
-total_magmom_mu_b
-NaCl,in/NaCl.cif,ClNa,2,chgnet,\"chgnet 1, built in 00ff\",ok,-6.75,-3.375,1e22,0.01,0.02,0.03,-0.001,0.0,1e-300,0.25
-NaCl,in/NaCl.cif,ClNa,2,lj,\"lj 1, built in 00ff\",ok,-7.25,-3.625,5.0,,,,,,,
-Fe,\"in/Fe, \u{3b1}.cif\",Fe,1,chgnet,\"chgnet 1, built in 00ff\",timeout,,,,,,,,,,
-Fe,\"in/Fe, \u{3b1}.cif\",Fe,1,lj,\"lj 1, built in 00ff\",ok,1.0,1.0,,,,,,,,
-FeCo,in/FeCo.cif,,,chgnet,\"chgnet 1, built in 00ff\",disordered,,,,,,,,,,
-FeCo,in/FeCo.cif,,,lj,\"lj 1, built in 00ff\",disordered,,,,,,,,,,
-late,in/late.cif,,,chgnet,\"chgnet 1, built in 00ff\",pending,,,,,,,,,,
-late,in/late.cif,,,lj,\"lj 1, built in 00ff\",pending,,,,,,,,,,
+total_magmom_mu_b,volume_a3,density_g_per_cm3,space_group
+NaCl,in/NaCl.cif,ClNa,2,chgnet,\"chgnet 1, built in 00ff\",ok,-6.75,-3.375,1e22,0.01,0.02,0.03,-0.001,0.0,1e-300,0.25,,,
+NaCl,in/NaCl.cif,ClNa,2,lj,\"lj 1, built in 00ff\",ok,-7.25,-3.625,5.0,,,,,,,,,,
+Fe,\"in/Fe, \u{3b1}.cif\",Fe,1,chgnet,\"chgnet 1, built in 00ff\",timeout,,,,,,,,,,,,,
+Fe,\"in/Fe, \u{3b1}.cif\",Fe,1,lj,\"lj 1, built in 00ff\",ok,1.0,1.0,,,,,,,,,,,
+FeCo,in/FeCo.cif,,,chgnet,\"chgnet 1, built in 00ff\",disordered,,,,,,,,,,,,,
+FeCo,in/FeCo.cif,,,lj,\"lj 1, built in 00ff\",disordered,,,,,,,,,,,,,
+late,in/late.cif,,,chgnet,\"chgnet 1, built in 00ff\",pending,,,,,,,,,,,,,
+late,in/late.cif,,,lj,\"lj 1, built in 00ff\",pending,,,,,,,,,,,,,
 "
     );
     assert_eq!(
         table(run.path(), "forces"),
         "\
-structure_id,potential,site,element,fx_ev_per_a,fy_ev_per_a,fz_ev_per_a,magmom_mu_b
-NaCl,chgnet,0,Na,0.30000000000000004,-0.0,1e-7,0.5
-NaCl,chgnet,1,Cl,-0.5,0.0,1e22,-0.25
-NaCl,lj,0,Na,3.0,4.0,0.0,
-NaCl,lj,1,Cl,-3.0,-4.0,0.0,
+structure_id,potential,site,element,fx_ev_per_a,fy_ev_per_a,fz_ev_per_a,magmom_mu_b,frac_a,frac_b,frac_c
+NaCl,chgnet,0,Na,0.30000000000000004,-0.0,1e-7,0.5,,,
+NaCl,chgnet,1,Cl,-0.5,0.0,1e22,-0.25,,,
+NaCl,lj,0,Na,3.0,4.0,0.0,,,,
+NaCl,lj,1,Cl,-3.0,-4.0,0.0,,,,
 "
     );
     assert_eq!(
@@ -173,7 +173,7 @@ fn provenance_names_potentials_hosts_and_attempts() {
     let run = tempfile::tempdir().unwrap();
     let plan = plan(&["chgnet", "lj"]);
     let entries = small_run(run.path(), &plan);
-    report_from_journals(run.path(), &plan, &provenance(), entries, 3).unwrap();
+    report_from_journals(run.path(), &plan, &provenance(), entries, 3, None).unwrap();
     let text = fs::read_to_string(run.path().join("report/run.json")).unwrap();
     let json: RunJson = serde_json::from_str(&text).unwrap();
     let expected: Vec<_> = plan.potentials.iter().map(PotentialJson::from).collect();
@@ -199,7 +199,7 @@ fn every_float_reads_back_to_the_same_bits() {
     let prediction = Prediction { energy: 0.1, forces: forces.clone(), ..Prediction::default() };
     let done = record(&plan, &state, 0, &vec![18; forces.len()], Outcome::Done(prediction.into()));
     journal(run.path(), 1, 0, &[survey(0, state), Frame::Finished(done)]);
-    report_from_journals(run.path(), &plan, &provenance(), entries(&[("a", "a.cif")]), 3).unwrap();
+    report_from_journals(run.path(), &plan, &provenance(), entries(&[("a", "a.cif")]), 3, None).unwrap();
     let text = table(run.path(), "forces");
     let mut rows = csv::Reader::from_reader(text.as_bytes());
     let mut n_rows = 0;
@@ -224,10 +224,10 @@ fn potentials_of_the_same_name_are_refused() {
 fn a_report_that_fails_leaves_the_one_before() {
     let run = tempfile::tempdir().unwrap();
     let plan = plan(&["chgnet", "lj"]);
-    report_from_journals(run.path(), &plan, &provenance(), small_run(run.path(), &plan), 3).unwrap();
+    report_from_journals(run.path(), &plan, &provenance(), small_run(run.path(), &plan), 3, None).unwrap();
     let before = table(run.path(), "energies");
     let broken = vec![Ok(("NaCl".to_owned(), "x".to_owned())), Err("the manifest ends early")];
-    let error = report_from_journals(run.path(), &plan, &provenance(), broken, 3).unwrap_err();
+    let error = report_from_journals(run.path(), &plan, &provenance(), broken, 3, None).unwrap_err();
     assert_eq!(error.to_string(), "cannot collect the entries for the report");
     assert_eq!(table(run.path(), "energies"), before);
     assert_eq!(fs::read_dir(run.path().join("report")).unwrap().count(), TABLES.len() + 1);
