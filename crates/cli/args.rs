@@ -194,7 +194,7 @@ pub(crate) struct ReportArgs {
     pub(crate) run: PathBuf,
     /// What to write beside the tables: extxyz (ASE), parquet, jsonl (pymatgen), genbench (LeMat-GenBench's properties),
     /// cif (relaxed structures); several with commas [default: as in the run]
-    #[arg(long, value_name = "FORMAT", num_args = 1.., value_delimiter = ',')]
+    #[arg(long, value_name = "FORMAT[,FORMAT…]", value_delimiter = ',')]
     pub(crate) format: Vec<FormatName>,
     /// Write tables as .csv.zst
     #[arg(long)]

@@ -58,7 +58,7 @@ fn an_unknown_format_is_refused_before_work() {
 }
 
 #[test]
-fn a_run_that_was_killed_and_went_on_has_every_structure_once() {
+fn a_run_that_goes_on_journals_no_structure_twice() {
     let folder = tempfile::tempdir().unwrap();
     crystals(folder.path(), 6, 2);
     let output = run(&[&BEGIN[..], &["--limit", "4", "--out", "RUN"]].concat(), folder.path());

@@ -261,7 +261,7 @@ settings! {
         /// What the report is written as beside its tables: extxyz (for ASE), parquet, jsonl (pymatgen's structures),
         /// genbench (with LeMat-GenBench's properties), cif (relaxed structures in an archive); several with commas
         /// [default: none]
-        #[arg(long, value_name = "FORMAT", num_args = 1.., value_delimiter = ',', env = "MLIP_FORMAT")]
+        #[arg(long, value_name = "FORMAT[,FORMAT…]", value_delimiter = ',', env = "MLIP_FORMAT")]
         #[serde(deserialize_with = "one_or_several")]
         format: Vec<FormatName>,
         /// Missing files are an error before work starts; failures make the exit code 3 [default: false]
