@@ -298,6 +298,7 @@ mod tests {
             physics: physics(),
             resources: Resources { timeout_s: Some(2.5), ..Resources::default() },
             stability: StabilitySources {
+                mismatch: Some(mlip_store::report::HullMismatch::Allow),
                 reference: Some(ReferenceSource::Genbench),
                 hulls: vec![HullSource { label: None, file: "/entries.csv".into(), energy: "energy".into() }],
             },
