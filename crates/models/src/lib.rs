@@ -1,9 +1,10 @@
 //! The potentials, ported to candle.
 //!
-//! Module order: `tensor`, `mapped`; `weights` ← `var_builder`; `engine`; `graph_potential`; `options` ← `entry` ←
-//! `chgnet`, `mace`, `orb`, `uma`, `lennard_jones` ← `registry` ← `verify`.
+//! Module order: `tensor`, `mapped`, `pickled`; `weights` ← `var_builder`; `engine`; `graph_potential`; `e3nn`; `options` ← `entry` ←
+//! `chgnet`, `mace`, `orb`, `sevennet`, `uma`, `lennard_jones` ← `registry` ← `verify`.
 
 pub mod chgnet;
+mod e3nn;
 mod engine;
 mod entry;
 pub mod graph_potential;
@@ -12,7 +13,9 @@ pub mod mace;
 mod mapped;
 mod options;
 pub mod orb;
+mod pickled;
 pub mod registry;
+pub mod sevennet;
 mod tensor;
 pub mod uma;
 pub mod var_builder;

@@ -114,6 +114,27 @@ fn single_precision_equals_upstream_to_its_rounding() {
     assert_eq!(compare(&tiny(Precision::F32), TINY, ROUNDED), 12);
 }
 
+/// Crystals of the JARVIS database, with the r2SCAN weights: what upstream gives, to the digits that it has.
+#[test]
+fn the_r2scan_weights_give_upstreams_numbers_for_fifty_crystals() {
+    let goldens = golden::read(include_str!("chgnet/goldens_r2scan.json"));
+    assert_eq!(goldens.len(), 50);
+    for (precision, limit) in [(Precision::F64, EXACT), (Precision::F32, ROUNDED)] {
+        let potential = Chgnet::built_in_r2scan(precision, EngineKind::Native).unwrap();
+        assert_eq!(potential.id().name, "chgnet-r2scan");
+        for golden in goldens.iter().filter(|golden| golden.f64.error.is_none()) {
+            let mut prediction = predict(&potential, golden).unwrap();
+            // These goldens are without features.
+            prediction.atom_features = golden.f64.as_prediction().atom_features;
+            let exact = deviation(&prediction, &golden.f64);
+            assert!(exact.within(&limit), "{}: {exact:?}", golden.name);
+            let rounding = deviation(&golden.f32.as_prediction(), &golden.f64);
+            let single = deviation(&prediction, &golden.f32);
+            assert!(single.within(&limit.plus(&rounding)), "{}: {single:?}, upstream {rounding:?}", golden.name);
+        }
+    }
+}
+
 /// Upstream's own file and its conversion hold the same weights.
 #[test]
 fn upstreams_file_and_safetensors_are_the_same_potential() {

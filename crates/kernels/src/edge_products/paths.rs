@@ -5,7 +5,7 @@ use crate::simd::InstructionSet;
 /// A path, as the kernel sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Path {
-    /// 2 l1 + 1: 1, 3 or 5.
+    /// 2 l1 + 1: 1, 3, 5 or 7.
     pub d1: usize,
     /// 2 l3 + 1: 1, 3, 5 or 7.
     pub d3: usize,
@@ -77,7 +77,7 @@ impl EdgeProducts {
         set: InstructionSet,
     ) -> Self {
         assert_eq!(channels % Self::CHANNELS, 0, "channels must be padded");
-        let known = |path: &Path| matches!(path.d1, 1 | 3 | 5) && matches!(path.d3, 1 | 3 | 5 | 7);
+        let known = |path: &Path| matches!(path.d1, 1 | 3 | 5 | 7) && matches!(path.d3, 1 | 3 | 5 | 7);
         assert!(paths.iter().all(known), "no kernel for these paths: {paths:?}");
         let n_couplings = paths.iter().map(|path| path.coupling + path.d1 * path.d3).max().unwrap_or(0);
         Self { paths, channels, feature_rows, message_rows, n_couplings, set }
@@ -147,10 +147,14 @@ macro_rules! with_dimensions {
             (3, 3) => $call::<$v, 3, 3 $(, $flag)?>($($argument),*),
             (3, 5) => $call::<$v, 3, 5 $(, $flag)?>($($argument),*),
             (3, _) => $call::<$v, 3, 7 $(, $flag)?>($($argument),*),
-            (_, 1) => $call::<$v, 5, 1 $(, $flag)?>($($argument),*),
-            (_, 3) => $call::<$v, 5, 3 $(, $flag)?>($($argument),*),
-            (_, 5) => $call::<$v, 5, 5 $(, $flag)?>($($argument),*),
-            (_, _) => $call::<$v, 5, 7 $(, $flag)?>($($argument),*),
+            (5, 1) => $call::<$v, 5, 1 $(, $flag)?>($($argument),*),
+            (5, 3) => $call::<$v, 5, 3 $(, $flag)?>($($argument),*),
+            (5, 5) => $call::<$v, 5, 5 $(, $flag)?>($($argument),*),
+            (5, _) => $call::<$v, 5, 7 $(, $flag)?>($($argument),*),
+            (_, 1) => $call::<$v, 7, 1 $(, $flag)?>($($argument),*),
+            (_, 3) => $call::<$v, 7, 3 $(, $flag)?>($($argument),*),
+            (_, 5) => $call::<$v, 7, 5 $(, $flag)?>($($argument),*),
+            (_, _) => $call::<$v, 7, 7 $(, $flag)?>($($argument),*),
         }
     };
 }

@@ -16,13 +16,13 @@ fn noise(n: usize, seed: u64) -> Vec<f64> {
 fn paths() -> (Vec<Path>, usize, usize) {
     let (mut paths, mut coupling, mut message) = (Vec::new(), 0, 0);
     for d3 in [1, 3, 5, 7] {
-        for (number, (d1, feature)) in [(1, 0), (3, 1), (5, 4)].into_iter().enumerate() {
-            paths.push(Path { d1, d3, feature, message: message + number, stride: 3, coupling });
+        for (number, (d1, feature)) in [(1, 0), (3, 1), (5, 4), (7, 9)].into_iter().enumerate() {
+            paths.push(Path { d1, d3, feature, message: message + number, stride: 4, coupling });
             coupling += d1 * d3;
         }
-        message += 3 * d3;
+        message += 4 * d3;
     }
-    (paths, 9, message)
+    (paths, 16, message)
 }
 
 struct Case {

@@ -1,11 +1,13 @@
 //! CHGNet for the registry.
 
-use super::potential::Chgnet;
+use super::potential::{Chgnet, R2SCAN};
 use crate::entry::{Entry, LoadCause, Selection};
 use crate::options::{self, OptionError};
 use mlip_atoms::Potential;
 use serde::Deserialize;
+use std::path::PathBuf;
 use std::sync::Arc;
+use thiserror::Error;
 
 /// CHGNet has no options.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -13,20 +15,41 @@ use std::sync::Arc;
 pub struct Options {}
 
 /// For the registry.
-pub(crate) static ENTRIES: &[Entry] = &[Entry {
-    name: "chgnet",
-    aliases: &[],
-    options: &[],
-    about: "CHGNet 0.3.0: energy, forces, stress, magnetic moments; H to Pu, PBE(+U) of the Materials Project",
-    built_in: Some("chgnet-0.3.0"),
-    files: "upstream's `.pth.tar` (in the PyPI package `chgnet`, chgnet/pretrained/0.3.0), or safetensors with `model_args`",
-    endings: &[".pth.tar", ".safetensors"],
-    any_file: Some("chgnet"),
-    published: &[],
-    licence: "BSD-3-Clause-LBNL",
-    check,
-    load,
-}];
+pub(crate) static ENTRIES: &[Entry] = &[
+    Entry {
+        name: "chgnet",
+        aliases: &[],
+        options: &[],
+        about: "CHGNet 0.3.0: energy, forces, stress, magnetic moments; H to Pu, PBE(+U) of the Materials Project",
+        built_in: Some("chgnet-0.3.0"),
+        files: "upstream's `.pth.tar` (in the PyPI package `chgnet`, chgnet/pretrained/0.3.0), or safetensors with `model_args`",
+        endings: &[".pth.tar", ".safetensors"],
+        any_file: Some("chgnet"),
+        published: &[],
+        licence: "BSD-3-Clause-LBNL",
+        check,
+        load,
+    },
+    Entry {
+        name: R2SCAN,
+        aliases: &[],
+        options: &[],
+        about: "CHGNet with r2SCAN weights: energy, forces, stress, magnetic moments; H to Pu, r2SCAN of the Materials Project",
+        built_in: Some("chgnet-r2scan"),
+        files: "none: other weights are files of chgnet",
+        endings: &[],
+        any_file: None,
+        published: &[],
+        licence: "BSD-3-Clause-LBNL",
+        check,
+        load: load_r2scan,
+    },
+];
+
+/// The weights are what the name says.
+#[derive(Debug, Error)]
+#[error("it stands for the r2SCAN weights in the program and takes no file: --model chgnet={} reads this one", .0.display())]
+struct TakesNoFile(PathBuf);
 
 fn check(selection: &Selection) -> Result<(), OptionError> {
     options::parse::<Options>(&selection.name, &selection.options).map(|Options {}| ())
@@ -39,4 +62,12 @@ fn load(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause> {
         Some(file) => Chgnet::from_file(file, precision, engine)?,
         None => Chgnet::built_in(precision, engine)?,
     }))
+}
+
+fn load_r2scan(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause> {
+    check(selection)?;
+    match &selection.file {
+        Some(file) => Err(TakesNoFile(file.clone()).into()),
+        None => Ok(Arc::new(Chgnet::built_in_r2scan(selection.precision, selection.engine)?)),
+    }
 }

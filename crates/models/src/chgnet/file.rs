@@ -2,9 +2,9 @@
 
 use super::Config;
 use super::error::LoadError;
+use crate::pickled::json;
 use crate::weights::Weights;
-use mlip_checkpoint::pickle::View;
-use mlip_checkpoint::{Checkpoint, Value};
+use mlip_checkpoint::Checkpoint;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -38,20 +38,4 @@ pub(super) fn from_torch(path: &Path) -> Result<Contents, LoadError> {
     }
     let weights = Arc::new(Weights::of_checkpoint(checkpoint.clone(), tensors));
     Ok(Contents { config, weights })
-}
-
-/// Plain data of a pickle as JSON; what is not plain becomes null.
-fn json(value: Value<'_>) -> serde_json::Value {
-    match value.view() {
-        View::Bool(found) => found.into(),
-        View::Int(found) => found.into(),
-        View::Float(found) => found.into(),
-        View::Text(found) => found.into(),
-        View::List | View::Tuple => value.items().map(json).collect(),
-        View::Dict => {
-            let entries = value.entries().filter_map(|(name, value)| Some((name.as_str()?.to_owned(), json(value))));
-            serde_json::Value::Object(entries.collect())
-        }
-        _ => serde_json::Value::Null,
-    }
 }

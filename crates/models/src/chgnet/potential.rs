@@ -21,8 +21,14 @@ use std::sync::Arc;
 /// The weights in the program: `chgnet` 0.4.2 from PyPI, `chgnet_0.3.0_e29f68s314m37.pth.tar` as safetensors.
 static BUILT_IN: &[u8] = include_bytes!("../../weights/chgnet_0.3.0.safetensors");
 
+/// The same of `chgnet_r2scan_transfer_learning_e15f36s161m23.pth.tar`.
+static BUILT_IN_R2SCAN: &[u8] = include_bytes!("../../weights/chgnet_r2scan.safetensors");
+
 /// CHGNet with its weights, as a potential.
 pub type Chgnet = GraphPotential<ChgnetModel>;
+
+/// Name of the potential with r2SCAN weights.
+pub(super) const R2SCAN: &str = "chgnet-r2scan";
 
 /// CHGNet with its weights.
 pub struct ChgnetModel {
@@ -40,6 +46,16 @@ impl Chgnet {
     /// Only if the program was built with a damaged file.
     pub fn built_in(precision: Precision, engine: EngineKind) -> Result<Self, LoadError> {
         Self::from_safetensors(BUILT_IN, "chgnet-0.3.0 (built in)", precision, engine)
+    }
+
+    /// The r2SCAN weights in the program: those of 0.3.0, trained further on r2SCAN calculations of the Materials Project.
+    ///
+    /// # Errors
+    /// Only if the program was built with a damaged file.
+    pub fn built_in_r2scan(precision: Precision, engine: EngineKind) -> Result<Self, LoadError> {
+        let contents = file::from_safetensors(BUILT_IN_R2SCAN)?;
+        let names = (R2SCAN, "chgnet-r2scan (built in)");
+        Self::named(contents.config, &contents.weights, names, precision, engine)
     }
 
     /// From upstream's `.pth.tar`, or from a `.safetensors` file whose metadata hold `model_args` (JSON).
@@ -81,11 +97,21 @@ impl Chgnet {
         precision: Precision,
         engine: EngineKind,
     ) -> Result<Self, LoadError> {
+        Self::named(config, weights, ("chgnet", checkpoint), precision, engine)
+    }
+
+    fn named(
+        config: Config,
+        weights: &Arc<Weights>,
+        (name, checkpoint): (&str, &str),
+        precision: Precision,
+        engine: EngineKind,
+    ) -> Result<Self, LoadError> {
         config.validate()?;
         let text = serde_json::to_string(&config).map_err(|error| LoadError::Arguments(error.to_string()))?;
         let former_digest = weights.digest()?;
         let mut id = PotentialId {
-            name: "chgnet".into(),
+            name: name.into(),
             checkpoint: checkpoint.into(),
             digest: digest(&text, &former_digest),
             precision,

@@ -130,7 +130,7 @@ impl Config {
         let refuse = |what: String, found: &dyn std::fmt::Debug, expected| {
             Err(Unsupported::Value { what, found: format!("{found:?}"), expected })
         };
-        if self.max_ell > super::harmonics::LMAX {
+        if self.max_ell > crate::e3nn::LMAX {
             return refuse("max_ell".into(), &self.max_ell, "spherical harmonics up to l = 3");
         }
         if self.atomic_numbers.is_empty() || self.heads.is_empty() || self.n_bessel == 0 {

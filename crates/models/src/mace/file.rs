@@ -1,7 +1,7 @@
 //! Upstream's `.model`: a pickled module tree, read as data.
 
 use super::config::{Config, Interaction, LayerConfig, Unsupported};
-use super::e3nn::SILU_NORM;
+use crate::e3nn::SILU_NORM;
 use super::irreps::Irreps;
 use crate::weights::{Weights, WeightsError, is_float};
 use mlip_atoms::Species;

@@ -1,6 +1,6 @@
 //! e3nn's gate: scalars through a silu, every other l times the sigmoid of its own scalars.
 
-use super::e3nn::{SIGMOID_NORM, SILU_NORM};
+use crate::e3nn::{SIGMOID_NORM, SILU_NORM};
 use super::linear::Rows;
 use super::parameters::Channels;
 use mlip_kernels::simd::Real;

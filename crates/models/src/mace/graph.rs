@@ -1,6 +1,6 @@
 //! Pairs of atoms within the cutoff, and the harmonics of their directions.
 
-use super::harmonics::{self, N_HARMONICS};
+use crate::e3nn;
 use mlip_atoms::neighbors::{NeighborList, Pair};
 use mlip_atoms::{Deadline, PredictError, Structure};
 use mlip_kernels::simd::Real;
@@ -27,7 +27,7 @@ impl<T: Real> Graph<T> {
         deadline: &Deadline,
     ) -> Result<Self, PredictError> {
         let pairs = NeighborList::build(structure, cutoff, deadline)?.pairs().to_vec();
-        let harmonics = pairs.iter().flat_map(|pair| harmonics::harmonics(direction(pair)));
+        let harmonics = pairs.iter().flat_map(|pair| e3nn::harmonics(direction(pair)));
         Ok(Self {
             elements,
             numbers: structure.species().iter().map(|species| species.atomic_number()).collect(),
@@ -49,12 +49,4 @@ impl<T: Real> Graph<T> {
 
 fn direction(pair: &Pair) -> [f64; 3] {
     pair.vector.map(|x| x / pair.distance)
-}
-
-/// `∂E/∂vector` of a pair from the derivatives by its distance and its harmonics.
-pub(super) fn vector_gradient(pair: &Pair, by_distance: f64, by_harmonics: &[f64; N_HARMONICS]) -> [f64; 3] {
-    let n = direction(pair);
-    let slope = harmonics::gradient(n, by_harmonics);
-    let along = n[0] * slope[0] + n[1] * slope[1] + n[2] * slope[2];
-    [0, 1, 2].map(|axis| by_distance * n[axis] + (slope[axis] - along * n[axis]) / pair.distance)
 }

@@ -1,7 +1,8 @@
 //! Linear maps between features, l by l: e3nn's `Linear`, and its tensor product with one-hot elements.
 
+use crate::e3nn::TwoWay;
 use mlip_kernels::linear::Matrix;
-use mlip_kernels::simd::{InstructionSet, Real};
+use mlip_kernels::simd::Real;
 use mlip_kernels::threads;
 
 /// A thread is given at least this many atoms: what is done for one takes some µs.
@@ -47,25 +48,6 @@ impl Rows {
     /// Where row (l, m) begins.
     pub(super) fn at(&self, l: usize, m: usize) -> usize {
         self.blocks[l].0 + m * self.blocks[l].1
-    }
-}
-
-/// A matrix and its transpose, packed.
-pub(super) struct TwoWay<T> {
-    pub(super) forward: Matrix<T>,
-    pub(super) backward: Matrix<T>,
-}
-
-impl<T: Real> TwoWay<T> {
-    pub(super) fn pack(depth: usize, width: usize, set: InstructionSet, element: impl Fn(usize, usize) -> f64) -> Self {
-        Self {
-            forward: Matrix::pack(depth, width, set, |k, c| T::real(element(k, c))),
-            backward: Matrix::pack(width, depth, set, |k, c| T::real(element(c, k))),
-        }
-    }
-
-    pub(super) fn bytes(&self) -> u64 {
-        self.forward.bytes() + self.backward.bytes()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::context::{BasisRows, Context};
 use super::edges::PairDerivatives;
 use super::file::{FileError, ModelFile};
-use super::graph::{Graph, vector_gradient};
+use super::graph::Graph;
 use super::interaction::{Interaction, Memory};
 use super::linear::{Rows, padded};
 use super::parameters::Channels;
@@ -11,6 +11,7 @@ use super::product::Product;
 use super::radial::Basis;
 use super::readout::Readout;
 use super::zbl::Zbl;
+use crate::e3nn::vector_gradient;
 use mlip_atoms::{Deadline, PredictError};
 use mlip_kernels::simd::{InstructionSet, Real};
 
@@ -225,7 +226,7 @@ impl<T: Real> Network<T> {
         let PairDerivatives { by_distance, by_harmonics } = derivatives;
         let rows = by_distance.iter().zip(&by_harmonics);
         let gradient = graph.pairs.iter().zip(rows).map(|(pair, (by_distance, by_harmonics))| {
-            vector_gradient(pair, *by_distance, by_harmonics).map(|g| self.scale * g)
+            vector_gradient(pair.vector, pair.distance, *by_distance, by_harmonics).map(|g| self.scale * g)
         });
         Ok(gradient.collect())
     }

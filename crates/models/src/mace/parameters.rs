@@ -1,7 +1,8 @@
 //! Weights of the file in the layout of the kernels: channels padded to whole vectors, factors of e3nn folded in.
 
 use super::file::{FileError, ModelFile};
-use super::linear::{ElementLinear, Linear, Rows, TwoWay, padded};
+use super::linear::{ElementLinear, Linear, Rows, padded};
+use crate::e3nn::TwoWay;
 use mlip_kernels::edge_products::EdgeProducts;
 use mlip_kernels::simd::{InstructionSet, Real};
 

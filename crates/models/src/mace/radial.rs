@@ -4,26 +4,10 @@
 //! carried forward beside the values, and no transposed network is needed.
 
 use super::config::{Config, Unsupported};
-use super::e3nn::SILU_NORM;
 use super::file::{FileError, ModelFile};
-use mlip_kernels::linear::Matrix;
-use mlip_kernels::silu::{silu, silu_with_slopes};
+use crate::e3nn::{RadialPerceptron, Scratch, polynomial_envelope, smooth_polynomial_envelope, wave};
 use mlip_kernels::simd::{InstructionSet, Real};
 use mlip_kernels::spline::{Place, SplineTable};
-
-/// `u(r) = 1 - (p+1)(p+2)/2 t^p + p(p+2) t^(p+1) - p(p+1)/2 t^(p+2)`, t = r / cutoff, and its derivative by r; zero
-/// from the cutoff on. Source: J. Gasteiger et al., ICLR 2020 (DimeNet), eq. 8.
-pub(super) fn envelope(r: f64, cutoff: f64, p: f64) -> (f64, f64) {
-    if r >= cutoff { (0.0, 0.0) } else { envelope_polynomial(r / cutoff, cutoff, p) }
-}
-
-fn envelope_polynomial(t: f64, cutoff: f64, p: f64) -> (f64, f64) {
-    let (a, b, c) = ((p + 1.0) * (p + 2.0) / 2.0, p * (p + 2.0), p * (p + 1.0) / 2.0);
-    let power = t.powi(p as i32);
-    let value = 1.0 - power * (a - t * (b - t * c));
-    let slope = -t.powi(p as i32 - 1) * (a * p - t * (b * (p + 1.0) - t * c * (p + 2.0)));
-    (value, slope / cutoff)
-}
 
 /// `1 / (1 + a y^q / (1 + y^(q - p)))`, y = r / r0, r0 the mean of two covalent radii.
 struct Agnesi {
@@ -90,12 +74,12 @@ impl Basis {
 
     /// The cutoff, where it multiplies the radial weights instead of the basis.
     pub(super) fn outer_cutoff(&self, r: f64) -> Option<(f64, f64)> {
-        (!self.apply_cutoff).then(|| envelope(r, self.r_max, self.exponent))
+        (!self.apply_cutoff).then(|| polynomial_envelope(r, self.r_max, self.exponent))
     }
 
     /// Values and derivatives by r at a distance between two elements.
     pub(super) fn evaluate(&self, r: f64, elements: (u8, u8), values: &mut [f64], slopes: &mut [f64]) {
-        let cutoff = if self.apply_cutoff { envelope(r, self.r_max, self.exponent) } else { (1.0, 0.0) };
+        let cutoff = if self.apply_cutoff { polynomial_envelope(r, self.r_max, self.exponent) } else { (1.0, 0.0) };
         let (x, by_r) = match &self.transform {
             Some(agnesi) => agnesi.value_and_slope(r, elements),
             None => (r, 1.0),
@@ -105,20 +89,13 @@ impl Basis {
 
     /// The same without a transform, continued smoothly beyond both ends.
     fn evaluate_smooth(&self, r: f64, values: &mut [f64], slopes: &mut [f64]) {
-        let cutoff = envelope_polynomial(r / self.r_max, self.r_max, self.exponent);
+        let cutoff = smooth_polynomial_envelope(r, self.r_max, self.exponent);
         self.bessel(r, 1.0, cutoff, values, slopes);
     }
 
     fn bessel(&self, x: f64, by_r: f64, cutoff: (f64, f64), values: &mut [f64], slopes: &mut [f64]) {
         for ((frequency, value), slope) in self.frequencies.iter().zip(values).zip(slopes) {
-            let angle = frequency * x;
-            let (wave, wave_slope) = if angle.abs() < 1e-3 {
-                let square = angle * angle;
-                (frequency * (1.0 - square / 6.0), frequency * frequency * angle * (-1.0 / 3.0 + square / 30.0))
-            } else {
-                let (sin, cos) = angle.sin_cos();
-                (sin / x, (frequency * cos - sin / x) / x)
-            };
+            let (wave, wave_slope) = wave(*frequency, x);
             *value = self.prefactor * wave * cutoff.0;
             *slope = self.prefactor * (wave_slope * by_r * cutoff.0 + wave * cutoff.1);
         }
@@ -127,7 +104,7 @@ impl Basis {
 
 /// The fully connected network from the basis to the weights of all paths: silu between layers, no biases.
 pub(super) struct RadialNetwork<T> {
-    layers: Vec<Matrix<T>>,
+    layers: RadialPerceptron<T>,
     table: Option<SplineTable<T>>,
     width: usize,
     set: InstructionSet,
@@ -137,13 +114,6 @@ pub(super) struct RadialNetwork<T> {
 /// the cutoff, and the errors are 1e-8 and 1e-10 of the weights.
 fn table_steps(bytes: usize) -> usize {
     if bytes < 8 { 224 } else { 512 }
-}
-
-/// Numbers that a block of pairs needs on the way.
-#[derive(Default)]
-pub(super) struct Scratch<T> {
-    values: [Vec<T>; 2],
-    slopes: [Vec<T>; 2],
 }
 
 impl<T: Real> RadialNetwork<T> {
@@ -166,24 +136,14 @@ impl<T: Real> RadialNetwork<T> {
             }
             .into());
         }
-        let mut network = Self { layers: Vec::new(), table: None, width: columns.len(), set };
-        let mut wide = RadialNetwork::<f64> { layers: Vec::new(), table: None, width: columns.len(), set };
+        let mut weights = Vec::new();
         for (k, pair) in widths.windows(2).enumerate() {
-            let (depth, width) = (pair[0], pair[1]);
-            let name = format!("interactions.{layer}.conv_tp_weights.layer{k}.weight");
-            let weights = file.read(&name, depth * width)?;
-            // The factor behind a silu goes into the layer behind it.
-            let scale = if k == 0 { 1.0 } else { SILU_NORM } / (depth as f64).sqrt();
-            let last = k + 2 == widths.len();
-            let n_columns = if last { columns.len() } else { width };
-            let element = |row: usize, column: usize| {
-                let column = if last { columns[column] } else { Some(column) };
-                column.map_or(0.0, |column| scale * weights[row * width + column])
-            };
-            network.layers.push(Matrix::pack(depth, n_columns, set, |row, column| T::real(element(row, column))));
-            wide.layers.push(Matrix::pack(depth, n_columns, set, element));
+            weights.push(file.read(&format!("interactions.{layer}.conv_tp_weights.layer{k}.weight"), pair[0] * pair[1])?);
         }
+        let layers = RadialPerceptron::pack(widths, &weights, columns, set);
+        let mut network = Self { layers, table: None, width: columns.len(), set };
         if basis.is_universal() && !exact {
+            let wide = RadialPerceptron::<f64>::pack(widths, &weights, columns, set);
             let (mut values, mut slopes) = (vec![0.0; basis.len()], vec![0.0; basis.len()]);
             let mut scratch = Scratch::default();
             network.table =
@@ -202,22 +162,12 @@ impl<T: Real> RadialNetwork<T> {
 
     /// Bytes in memory.
     pub(super) fn bytes(&self) -> u64 {
-        self.layers.iter().map(Matrix::bytes).sum::<u64>() + self.table.as_ref().map_or(0, SplineTable::bytes)
+        self.layers.bytes() + self.table.as_ref().map_or(0, SplineTable::bytes)
     }
 
     /// Weights of rows of the basis.
     pub(super) fn values(&self, basis: &[T], scratch: &mut Scratch<T>, out: &mut [T]) {
-        let Some((last, hidden)) = self.layers.split_last() else { return };
-        let [input, output] = &mut scratch.values;
-        input.clear();
-        input.extend_from_slice(basis);
-        for layer in hidden {
-            advance(layer, input, output);
-            silu(output);
-            std::mem::swap(input, output);
-        }
-        out.fill(T::default());
-        last.multiply_add_all(input, out);
+        self.layers.values(basis, scratch, out);
     }
 
     /// Weights and their derivatives by the distance, from those of the basis.
@@ -229,23 +179,7 @@ impl<T: Real> RadialNetwork<T> {
         values: &mut [T],
         slopes: &mut [T],
     ) {
-        let Some((last, hidden)) = self.layers.split_last() else { return };
-        let Scratch { values: [input, output], slopes: [slope_input, slope_output] } = scratch;
-        input.clear();
-        input.extend_from_slice(basis);
-        slope_input.clear();
-        slope_input.extend_from_slice(basis_slopes);
-        for layer in hidden {
-            advance(layer, input, output);
-            advance(layer, slope_input, slope_output);
-            silu_with_slopes(output, slope_output);
-            std::mem::swap(input, output);
-            std::mem::swap(slope_input, slope_output);
-        }
-        values.fill(T::default());
-        slopes.fill(T::default());
-        last.multiply_add_all(input, values);
-        last.multiply_add_all(slope_input, slopes);
+        self.layers.values_and_slopes(basis, basis_slopes, scratch, values, slopes);
     }
 
     /// Weights from the table, one row a distance. Does nothing without a table.
@@ -262,12 +196,6 @@ impl<T: Real> RadialNetwork<T> {
             }
         }
     }
-}
-
-fn advance<T: Real>(layer: &Matrix<T>, input: &[T], output: &mut Vec<T>) {
-    output.clear();
-    output.resize(input.len() / layer.depth() * layer.width(), T::default());
-    layer.multiply_add_all(input, output);
 }
 
 /// The density of neighbors: `tanh((f · w)²)`, summed at the receiver.
@@ -301,11 +229,11 @@ mod tests {
         let slope =
             |f: &dyn Fn(f64) -> f64, r: f64| (8.0 * (f(r + 1e-3) - f(r - 1e-3)) - (f(r + 2e-3) - f(r - 2e-3))) / 12e-3;
         for r in [0.5, 1.7, 3.0, 4.4] {
-            let found = envelope(r, 5.0, 5.0).1;
-            assert!((found - slope(&|r| envelope(r, 5.0, 5.0).0, r)).abs() < 1e-10);
+            let found = polynomial_envelope(r, 5.0, 5.0).1;
+            assert!((found - slope(&|r| polynomial_envelope(r, 5.0, 5.0).0, r)).abs() < 1e-10);
             let found = agnesi.value_and_slope(r, (1, 2)).1;
             assert!((found - slope(&|r| agnesi.value_and_slope(r, (1, 2)).0, r)).abs() < 1e-9);
         }
-        assert_eq!(envelope(5.0, 5.0, 5.0), (0.0, 0.0));
+        assert_eq!(polynomial_envelope(5.0, 5.0, 5.0), (0.0, 0.0));
     }
 }

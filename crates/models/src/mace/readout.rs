@@ -1,8 +1,9 @@
 //! From the scalars of a layer to energies of atoms.
 
-use super::e3nn::SILU_NORM;
+use crate::e3nn::SILU_NORM;
 use super::file::{FileError, ModelFile};
-use super::linear::{TwoWay, padded};
+use super::linear::padded;
+use crate::e3nn::TwoWay;
 use super::parameters::Channels;
 use crate::weights::WeightsError;
 use mlip_kernels::silu::{silu, silu_with_slopes};

@@ -4,7 +4,7 @@
 //! covalent radii for its cutoff and gives each of the two atoms half of a pair's energy.
 
 use super::file::{FileError, ModelFile};
-use super::radial::envelope;
+use crate::e3nn::polynomial_envelope;
 
 /// e²/(4πε0) in eV Å, as upstream rounds it.
 pub(super) const COULOMB: f64 = 14.3996;
@@ -41,7 +41,7 @@ impl Zbl {
         let radius = |z: u8| self.radii.get(usize::from(z)).copied().unwrap_or(f64::NAN);
         let (zu, zv) = (f64::from(u), f64::from(v));
         let a = self.prefactor * BOHR / (zu.powf(self.exponent) + zv.powf(self.exponent));
-        let (cut, cut_slope) = envelope(r, radius(u) + radius(v), self.cutoff_exponent);
+        let (cut, cut_slope) = polynomial_envelope(r, radius(u) + radius(v), self.cutoff_exponent);
         let (mut phi, mut phi_slope) = (0.0, 0.0);
         for (c, decay) in self.coefficients.iter().zip(DECAYS) {
             let term = c * (-decay * r / a).exp();

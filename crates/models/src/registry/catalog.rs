@@ -2,7 +2,7 @@
 
 use crate::entry::{Entry, LoadCause, Selection};
 use crate::options::{OptionError, most_similar};
-use crate::{chgnet, lennard_jones, mace, orb, uma};
+use crate::{chgnet, lennard_jones, mace, orb, sevennet, uma};
 use mlip_atoms::Potential;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use thiserror::Error;
 
 /// The models in this program: a line for each folder.
 pub static REGISTRY: &[&[Entry]] =
-    &[chgnet::ENTRIES, orb::ENTRIES, mace::ENTRIES, lennard_jones::ENTRIES, uma::ENTRIES];
+    &[chgnet::ENTRIES, orb::ENTRIES, mace::ENTRIES, sevennet::ENTRIES, lennard_jones::ENTRIES, uma::ENTRIES];
 
 /// Models by name: those in this program, and what is added to them.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@
 
 use super::maps::Loader;
 use crate::mace::graph::Graph;
-use crate::mace::harmonics::couplings;
+use crate::e3nn::{Ladder, envelope};
 use crate::mace::zbl::{BOHR, COULOMB, DECAYS};
 use candle_core::{DType, Device, Result, Tensor};
 
@@ -21,8 +21,7 @@ pub(super) struct Geometry {
     apply_cutoff: bool,
     agnesi: Option<Agnesi>,
     zbl: Option<Zbl>,
-    /// From harmonics of l - 1 and of 1 to those of l, for l from 2: `[(2l - 1) 3, 2l + 1]`.
-    ladder: Vec<Tensor>,
+    ladder: Ladder,
 }
 
 /// `1 / (1 + a y^q / (1 + y^(q - p)))`, y the distance over the mean of two radii.
@@ -91,7 +90,7 @@ impl Geometry {
             apply_cutoff: config.apply_cutoff,
             agnesi,
             zbl,
-            ladder: ladder(config.max_ell, load.device)?,
+            ladder: Ladder::new(config.max_ell, load.device)?,
         })
     }
 
@@ -140,16 +139,8 @@ impl Geometry {
         waves.broadcast_div(&x)? * self.prefactor
     }
 
-    /// Step by step: the product of harmonics of l - 1 and of 1, projected to l.
     fn harmonics(&self, unit: &Tensor) -> Result<Vec<Tensor>> {
-        let n = unit.dim(0)?;
-        let vector = (unit * 3f64.sqrt())?;
-        let mut all = vec![Tensor::ones((n, 1), DType::F64, &self.device)?, vector.clone()];
-        for (step, before) in self.ladder.iter().zip(1..) {
-            let product = all[before].unsqueeze(2)?.broadcast_mul(&vector.unsqueeze(1)?)?;
-            all.push(product.reshape((n, ()))?.matmul(step)?);
-        }
-        all.iter().map(|harmonics| harmonics.to_dtype(self.dtype)).collect()
+        self.ladder.harmonics(unit)?.iter().map(|harmonics| harmonics.to_dtype(self.dtype)).collect()
     }
 
     fn repulsion(&self, zbl: &Zbl, distances: &Tensor, numbers: &[[u8; 2]]) -> Result<Tensor> {
@@ -170,30 +161,4 @@ impl Geometry {
 
 fn sum(radii: &[f64], ends: [u8; 2]) -> f64 {
     ends.iter().map(|z| radii.get(usize::from(*z)).copied().unwrap_or(f64::NAN)).sum()
-}
-
-/// `1 - (p+1)(p+2)/2 x^p + p(p+2) x^(p+1) - p(p+1)/2 x^(p+2)` below 1, zero from there on.
-fn envelope(x: &Tensor, p: f64) -> Result<Tensor> {
-    let inner = x.affine(-p * (p + 1.0) / 2.0, p * (p + 2.0))?;
-    let inner = ((inner * x)? - (p + 1.0) * (p + 2.0) / 2.0)?;
-    let inside = x.detach().lt(1.0)?.to_dtype(x.dtype())?;
-    ((x.powf(p)? * inner)? + 1.0)? * inside
-}
-
-/// The matrices of [`Geometry::harmonics`]. A coupling gives harmonics up to a factor, found at one direction.
-fn ladder(lmax: usize, device: &Device) -> Result<Vec<Tensor>> {
-    let vector = [0.0, 3f64.sqrt(), 0.0];
-    let (mut before, mut steps) = (vector.to_vec(), Vec::new());
-    for l in 2..=lmax {
-        let (rows, columns) = (2 * l - 1, 2 * l + 1);
-        let (mut matrix, mut image) = (vec![0.0; rows * 3 * columns], vec![0.0; columns]);
-        for (a, b, c, value) in couplings(l - 1, 1, l) {
-            matrix[(a * 3 + b) * columns + c] = value;
-            image[c] += value * before[a] * vector[b];
-        }
-        let factor = (columns as f64).sqrt() / image.iter().map(|x| x * x).sum::<f64>().sqrt();
-        steps.push((Tensor::from_vec(matrix, (rows * 3, columns), device)? * factor)?);
-        before = image.iter().map(|x| factor * x).collect();
-    }
-    Ok(steps)
 }

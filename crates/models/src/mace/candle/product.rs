@@ -2,7 +2,7 @@
 
 use super::maps::{ByDegree, Features, Loader, add};
 use crate::mace::config::LayerConfig;
-use crate::mace::e3nn::SILU_NORM;
+use crate::e3nn::SILU_NORM;
 use candle_core::{DType, Error, Result, Tensor};
 use candle_nn::{Activation, Linear, Module};
 

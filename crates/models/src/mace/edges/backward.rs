@@ -2,7 +2,7 @@
 
 use super::forward::{BLOCK, Edges, PairDerivatives};
 use crate::mace::context::Context;
-use crate::mace::harmonics::N_HARMONICS;
+use crate::e3nn::N_HARMONICS;
 use crate::mace::shares::{Edge, GRAIN, Share, owners, split, spread};
 use mlip_atoms::PredictError;
 use mlip_kernels::edge_products::Gradients;

@@ -1,0 +1,30 @@
+//! Pairs of atoms within the cutoff.
+
+use mlip_atoms::neighbors::{NeighborList, Pair};
+use mlip_atoms::{Deadline, PredictError, Structure};
+
+/// What the network gets of a structure.
+pub struct Graph {
+    /// Index into the model's species, one an atom.
+    pub(super) species: Vec<u32>,
+    /// Each pair once. Messages go from j to i along `vector`, and from i to j along its opposite.
+    pub(super) pairs: Vec<Pair>,
+    /// Å^3
+    pub(super) volume: f64,
+}
+
+impl Graph {
+    pub(super) fn build(
+        structure: &Structure,
+        species: Vec<u32>,
+        cutoff: f64,
+        deadline: &Deadline,
+    ) -> Result<Self, PredictError> {
+        let pairs = NeighborList::build(structure, cutoff, deadline)?.pairs().to_vec();
+        Ok(Self { species, pairs, volume: structure.lattice().volume() })
+    }
+
+    pub(super) fn n_atoms(&self) -> usize {
+        self.species.len()
+    }
+}
