@@ -31,6 +31,12 @@ pub(crate) fn models() -> Result<ExitCode, CommandError> {
         let here = here.map_or_else(|| "not on this machine".to_owned(), |place| place.display().to_string());
         text.push_str(&format!("{}\n    {here}\n    {}\n    licence: {}\n", model.name, model.url, model.licence));
     }
+    text.push_str("\npublished SevenNet checkpoints (--model sevennet=NAME)\n");
+    for model in mlip_models::sevennet::RELEASED {
+        let here = mlip_models::sevennet::places(model).into_iter().find(|place| place.is_file());
+        let here = here.map_or_else(|| "not on this machine".to_owned(), |place| place.display().to_string());
+        text.push_str(&format!("{}\n    {here}\n    {}\n", model.name, model.source));
+    }
     super::output::print(&text)?;
     Ok(ExitCode::Success)
 }
