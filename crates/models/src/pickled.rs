@@ -11,7 +11,9 @@ pub(crate) fn json(value: Value<'_>) -> Json {
         View::Float(found) => found.into(),
         View::Text(found) => found.into(),
         View::List | View::Tuple => value.items().map(json).collect(),
-        View::Dict => Json::Object(value.entries().filter_map(|(key, value)| Some((name(key)?, json(value)))).collect()),
+        View::Dict => {
+            Json::Object(value.entries().filter_map(|(key, value)| Some((name(key)?, json(value)))).collect())
+        }
         _ => Json::Null,
     }
 }

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy recognizes tests, but not their helper functions")]
 
-use mlip_atoms::{Deadline, EngineKind, Lattice, Potential, Precision, PredictError, Prediction, Request, Species, Structure};
+use mlip_atoms::{
+    Deadline, EngineKind, Lattice, Potential, Precision, PredictError, Prediction, Request, Species, Structure,
+};
 use mlip_models::registry::{Selection, load};
 use mlip_models::sevennet::{Options, RELEASED, SevenNet, places};
 use serde_json::Value;
@@ -101,7 +103,11 @@ struct Worst {
 fn relative(found: &[f64], expected: &[f64]) -> f64 {
     assert_eq!(found.len(), expected.len());
     let scale = expected.iter().fold(1.0, |scale: f64, x| scale.max(x.abs()));
-    found.iter().zip(expected).map(|(a, b)| (a - b).abs() / scale).fold(0.0, |a, b| if b > a || b.is_nan() { b } else { a })
+    found
+        .iter()
+        .zip(expected)
+        .map(|(a, b)| (a - b).abs() / scale)
+        .fold(0.0, |a, b| if b > a || b.is_nan() { b } else { a })
 }
 
 impl Worst {
@@ -123,7 +129,11 @@ fn check_double(potential: &SevenNet, golden: &Value, what: &str) {
         let check = |what: &str, found: &[f64], expected: &[f64]| within(DOUBLE, what, found, expected);
         let what = |quantity: &str| format!("{what}: {quantity}");
         check(&what("energy"), &[found.energy], &numbers(&golden["energy"]));
-        check(&what("energies of atoms"), &potential.site_energies(&structure).unwrap(), &numbers(&golden["node_energy"]));
+        check(
+            &what("energies of atoms"),
+            &potential.site_energies(&structure).unwrap(),
+            &numbers(&golden["node_energy"]),
+        );
         check(&what("forces"), &found.forces.concat(), &numbers(&golden["forces"]));
         if let Some(stress) = stress(golden) {
             within(DOUBLE_STRESS, &what("stress"), &found.stress.unwrap(), &stress);

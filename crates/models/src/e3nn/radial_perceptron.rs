@@ -21,12 +21,7 @@ pub(crate) struct Scratch<T> {
 impl<T: Real> RadialPerceptron<T> {
     /// `weights[k]`: upstream's `[widths[k], widths[k + 1]]`. `columns[c]`: which output of upstream's network column c is;
     /// `None` for padding.
-    pub(crate) fn pack(
-        widths: &[usize],
-        weights: &[Vec<f64>],
-        columns: &[Option<usize>],
-        set: InstructionSet,
-    ) -> Self {
+    pub(crate) fn pack(widths: &[usize], weights: &[Vec<f64>], columns: &[Option<usize>], set: InstructionSet) -> Self {
         let layer = |(k, (pair, weights)): (usize, (&[usize], &Vec<f64>))| {
             let (depth, width) = (pair[0], pair[1]);
             // The factor behind a silu goes into the layer behind it.

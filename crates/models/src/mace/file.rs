@@ -1,8 +1,8 @@
 //! Upstream's `.model`: a pickled module tree, read as data.
 
 use super::config::{Config, Interaction, LayerConfig, Unsupported};
-use crate::e3nn::SILU_NORM;
 use super::irreps::Irreps;
+use crate::e3nn::SILU_NORM;
 use crate::weights::{Weights, WeightsError, is_float};
 use mlip_atoms::Species;
 use mlip_checkpoint::{Checkpoint, CheckpointError, DType, Fault, Problem, Tensor, Value, View};

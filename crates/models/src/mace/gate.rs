@@ -1,8 +1,8 @@
 //! e3nn's gate: scalars through a silu, every other l times the sigmoid of its own scalars.
 
-use crate::e3nn::{SIGMOID_NORM, SILU_NORM};
 use super::linear::Rows;
 use super::parameters::Channels;
+use crate::e3nn::{SIGMOID_NORM, SILU_NORM};
 use mlip_kernels::simd::Real;
 
 /// Acts on `(1 + lmax) n` scalars and n channels of each other l.

@@ -138,7 +138,8 @@ impl<T: Real> RadialNetwork<T> {
         }
         let mut weights = Vec::new();
         for (k, pair) in widths.windows(2).enumerate() {
-            weights.push(file.read(&format!("interactions.{layer}.conv_tp_weights.layer{k}.weight"), pair[0] * pair[1])?);
+            weights
+                .push(file.read(&format!("interactions.{layer}.conv_tp_weights.layer{k}.weight"), pair[0] * pair[1])?);
         }
         let layers = RadialPerceptron::pack(widths, &weights, columns, set);
         let mut network = Self { layers, table: None, width: columns.len(), set };

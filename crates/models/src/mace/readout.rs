@@ -1,10 +1,10 @@
 //! From the scalars of a layer to energies of atoms.
 
-use crate::e3nn::SILU_NORM;
 use super::file::{FileError, ModelFile};
 use super::linear::padded;
-use crate::e3nn::TwoWay;
 use super::parameters::Channels;
+use crate::e3nn::SILU_NORM;
+use crate::e3nn::TwoWay;
 use crate::weights::WeightsError;
 use mlip_kernels::silu::{silu, silu_with_slopes};
 use mlip_kernels::simd::{InstructionSet, Real};

@@ -58,7 +58,8 @@ pub(super) fn layers(config: &Config) -> Vec<Layer> {
             }
         };
         let (paths, n_columns) = paths(&input, &edges, &reached(output.lmax()), config.unsorted);
-        let sums = Irreps(paths.iter().map(|path| Block { n: input.0[path.from].n, irrep: path.to }).collect()).joined();
+        let sums =
+            Irreps(paths.iter().map(|path| Block { n: input.0[path.from].n, irrep: path.to }).collect()).joined();
         let gate_input = gate_input(&output);
         let next = output.clone();
         layers.push(Layer { input, paths, sums, gate_input, output, connection: *connection, n_columns });

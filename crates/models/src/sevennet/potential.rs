@@ -223,10 +223,8 @@ impl Model for SevenNetModel {
 
     fn graph(&self, structure: &Structure, deadline: &Deadline) -> Result<Graph, PredictError> {
         let index = |species: &Species| self.species[usize::from(species.atomic_number())];
-        let unknown = |species: &Species| PredictError::UnsupportedSpecies {
-            potential: self.id.name.clone(),
-            species: *species,
-        };
+        let unknown =
+            |species: &Species| PredictError::UnsupportedSpecies { potential: self.id.name.clone(), species: *species };
         let species = structure.species().iter().map(|species| index(species).ok_or_else(|| unknown(species)));
         Graph::build(structure, species.collect::<Result<_, _>>()?, self.cutoff, deadline)
     }

@@ -19,7 +19,8 @@ fn predict(contents: Contents, engine: EngineKind) -> Prediction {
     let potential = SevenNet::of(contents, ("tiny", ""), &Options::default(), Precision::F64, engine).unwrap();
     let lattice = Lattice::from_vectors([[3.9, 0.1, -0.2], [0.3, 4.0, 0.15], [-0.1, 0.25, 3.8]]).unwrap();
     let species = [38, 22, 8, 8, 8].map(|z| Species::from_atomic_number(z).unwrap()).to_vec();
-    let sites = vec![[0.01, -0.02, 0.03], [0.52, 0.49, 0.47], [0.5, 0.53, 0.02], [0.48, 0.01, 0.51], [-0.03, 0.5, 0.46]];
+    let sites =
+        vec![[0.01, -0.02, 0.03], [0.52, 0.49, 0.47], [0.5, 0.53, 0.02], [0.48, 0.01, 0.51], [-0.03, 0.5, 0.46]];
     let structure = Structure::new(lattice, species, sites).unwrap();
     potential.predict(&[&structure], Request { forces: true, atom_features: true }, &Deadline::NONE).remove(0).unwrap()
 }
@@ -38,7 +39,8 @@ fn couplings_that_a_file_does_not_carry_are_computed() {
             weights.insert(name.to_owned(), with.weights.shape(name).unwrap().to_vec(), values);
         }
         for engine in [EngineKind::Native, EngineKind::Candle] {
-            let without = Contents { config: with.config.clone(), text: with.text.clone(), weights: Arc::new(weights.clone()) };
+            let without =
+                Contents { config: with.config.clone(), text: with.text.clone(), weights: Arc::new(weights.clone()) };
             let same = Contents { weights: with.weights.clone(), config: with.config.clone(), text: with.text.clone() };
             let [found, expected] = [without, same].map(|contents| predict(contents, engine));
             let difference = (found.energy - expected.energy).abs();

@@ -3,8 +3,8 @@
 //! Geometry is in double precision, as in the fast route; the results are rounded to the network's.
 
 use super::maps::Loader;
-use crate::mace::graph::Graph;
 use crate::e3nn::{Ladder, envelope};
+use crate::mace::graph::Graph;
 use crate::mace::zbl::{BOHR, COULOMB, DECAYS};
 use candle_core::{DType, Device, Result, Tensor};
 

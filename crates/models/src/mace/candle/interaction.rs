@@ -2,10 +2,10 @@
 
 use super::edges::Edges;
 use super::maps::{ByDegree, ElementLinear, Features, Loader, Perceptron, add};
-use crate::mace::config::{Interaction as Kind, LayerConfig};
 use crate::e3nn::SIGMOID_NORM;
 use crate::e3nn::SILU_NORM;
 use crate::e3nn::couplings;
+use crate::mace::config::{Interaction as Kind, LayerConfig};
 use candle_core::{Device, Result, Tensor};
 use candle_nn::ops::sigmoid;
 

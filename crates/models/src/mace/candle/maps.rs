@@ -1,7 +1,7 @@
 //! Weights on a device, and the maps that are made of them alone.
 
-use crate::mace::config::Config;
 use crate::e3nn::SILU_NORM;
+use crate::mace::config::Config;
 use candle_core::{DType, Device, Result, Tensor, bail};
 use candle_nn::{Activation, LayerNorm, Linear, Module, VarBuilder};
 use std::cell::Cell;

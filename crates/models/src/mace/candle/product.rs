@@ -1,8 +1,8 @@
 //! Products of messages, as the paper nests them, and the readout of energies.
 
 use super::maps::{ByDegree, Features, Loader, add};
-use crate::mace::config::LayerConfig;
 use crate::e3nn::SILU_NORM;
+use crate::mace::config::LayerConfig;
 use candle_core::{DType, Error, Result, Tensor};
 use candle_nn::{Activation, Linear, Module};
 

@@ -1,8 +1,8 @@
 //! The backward pass over edges: on one thread pair by pair, on several by the atoms that send.
 
 use super::forward::{BLOCK, Edges, PairDerivatives};
-use crate::mace::context::Context;
 use crate::e3nn::N_HARMONICS;
+use crate::mace::context::Context;
 use crate::mace::shares::{Edge, GRAIN, Share, owners, split, spread};
 use mlip_atoms::PredictError;
 use mlip_kernels::edge_products::Gradients;

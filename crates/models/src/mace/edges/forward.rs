@@ -1,10 +1,10 @@
 //! The forward pass over edges, block by block.
 
+use crate::e3nn::{N_HARMONICS, Scratch, couplings};
 use crate::mace::config::{Config, LayerConfig};
 use crate::mace::context::Context;
 use crate::mace::element_radial::ElementRadial;
 use crate::mace::file::{FileError, ModelFile};
-use crate::e3nn::{N_HARMONICS, Scratch, couplings};
 use crate::mace::linear::Rows;
 use crate::mace::parameters::Channels;
 use crate::mace::radial::{Basis, RadialNetwork};

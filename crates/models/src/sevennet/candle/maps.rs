@@ -49,7 +49,9 @@ impl Loader<'_> {
             ([1] | [], _) => tensor.flatten_all()?.broadcast_as(n_species)?.contiguous(),
             ([n], _) if *n == n_species => Ok(tensor),
             ([n_modals, n], Some((modal, expected))) if *n == n_species && *n_modals == expected => tensor.get(modal),
-            (shape, _) => bail!("tensor `{name}`: expected a number for each of {n_species} species, got shape {shape:?}"),
+            (shape, _) => {
+                bail!("tensor `{name}`: expected a number for each of {n_species} species, got shape {shape:?}")
+            }
         }
     }
 
@@ -58,7 +60,8 @@ impl Loader<'_> {
         let modal = self.modal.filter(|_| modal);
         let mut inputs = from.0.clone();
         inputs.extend(modal.map(|(_, n)| Block { n, irrep: Irrep::SCALAR }));
-        let matching = |to: &Block| inputs.iter().filter(|from| from.irrep == to.irrep).map(|from| from.n).sum::<usize>();
+        let matching =
+            |to: &Block| inputs.iter().filter(|from| from.irrep == to.irrep).map(|from| from.n).sum::<usize>();
         let n = to.0.iter().map(|block| matching(block) * block.n).sum();
         let name = format!("{name}.linear.weight");
         if n == 0 {
@@ -85,7 +88,8 @@ impl Loader<'_> {
 
     /// e3nn's tensor product with one-hot species.
     pub(super) fn species_linear(&self, name: &str, from: &Irreps, to: &Irreps, n_species: usize) -> Result<ByBlock> {
-        let matching = |to: &Block| from.0.iter().filter(|from| from.irrep == to.irrep).map(|from| from.n).sum::<usize>();
+        let matching =
+            |to: &Block| from.0.iter().filter(|from| from.irrep == to.irrep).map(|from| from.n).sum::<usize>();
         let n = to.0.iter().map(|block| matching(block) * n_species * block.n).sum();
         let weights = self.all(&format!("{name}.fc_tensor_product.weight"), n)?;
         let (mut start, mut maps) = (0, Vec::new());
@@ -108,7 +112,8 @@ impl Loader<'_> {
         for (k, pair) in widths.windows(2).enumerate() {
             // The factor of the silu before a layer is in the layer.
             let silu = if k == 0 { 1.0 } else { SILU_NORM };
-            let weight = self.all(&format!("{name}.layer{k}.weight"), pair[0] * pair[1])?.reshape((pair[0], pair[1]))?;
+            let weight =
+                self.all(&format!("{name}.layer{k}.weight"), pair[0] * pair[1])?.reshape((pair[0], pair[1]))?;
             let weight = self.put(&weight.t()?.contiguous()?, silu / (pair[0] as f64).sqrt())?;
             layers.push(Linear::new(weight, None));
         }
@@ -117,11 +122,22 @@ impl Loader<'_> {
 }
 
 enum Map {
-    Linear { input: usize, output: usize, map: Linear },
+    Linear {
+        input: usize,
+        output: usize,
+        map: Linear,
+    },
     /// `matrices`: `[species, inputs, outputs]`.
-    Species { input: usize, output: usize, matrices: Tensor },
+    Species {
+        input: usize,
+        output: usize,
+        matrices: Tensor,
+    },
     /// What the modality adds to scalars.
-    Offset { output: usize, values: Tensor },
+    Offset {
+        output: usize,
+        values: Tensor,
+    },
 }
 
 /// Maps of channels between blocks of one irrep.
@@ -153,7 +169,8 @@ impl ByBlock {
         }
         let dtype = features.first().map_or(DType::F64, Tensor::dtype);
         let blocks = outputs.into_iter().zip(&self.to.0);
-        let zero = |block: &Block| Tensor::zeros((species.dim(0)?, block.irrep.dim(), block.n), dtype, species.device());
+        let zero =
+            |block: &Block| Tensor::zeros((species.dim(0)?, block.irrep.dim(), block.n), dtype, species.device());
         blocks.map(|(values, block)| values.map_or_else(|| zero(block), Ok)).collect()
     }
 

@@ -134,7 +134,8 @@ impl<T: Real> Bundle<T> {
             self.products.backward(&arrays.edges, given, gradients);
             for pair in 0..n_pairs {
                 let (there, back) = by_couplings[2 * pair * n..][..2 * n].split_at_mut(n);
-                derivatives.by_distance[first + pair] += by_distance[2 * pair].wide() + by_distance[2 * pair + 1].wide();
+                derivatives.by_distance[first + pair] +=
+                    by_distance[2 * pair].wide() + by_distance[2 * pair + 1].wide();
                 self.add_harmonics(there, back, &mut derivatives.by_harmonics[first + pair]);
             }
         })

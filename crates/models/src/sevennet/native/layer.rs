@@ -166,12 +166,7 @@ fn bundles<T: Real>(
 }
 
 /// The couplings of a path with e3nn's factor: those of the file, where it has them.
-fn coefficients(
-    load: Loader<'_>,
-    number: usize,
-    plan: &Plan,
-    path: &Path,
-) -> Result<Vec<Coefficient>, WeightsError> {
+fn coefficients(load: Loader<'_>, number: usize, plan: &Plan, path: &Path) -> Result<Vec<Coefficient>, WeightsError> {
     let (from, to): (Irrep, Irrep) = (plan.input.0[path.from].irrep, path.to);
     let (l1, l2, l3) = (from.l, path.l2, to.l);
     let (d2, d3) = (2 * l2 + 1, to.dim());
