@@ -167,7 +167,7 @@ fn worst_of_single(potential: &SevenNet, golden: &Value) -> [Worst; 2] {
 fn check_single(potential: &SevenNet, golden: &Value, what: &str) {
     let [ours, theirs] = worst_of_single(potential, golden);
     let within = |ours: f64, theirs: f64| ours <= (2.0 * theirs).max(2e-6);
-    println!("{what}: {ours:?}, upstream {theirs:?}");
+    eprintln!("{what}: {ours:?}, upstream {theirs:?}");
     assert!(
         within(ours.energy, theirs.energy) && within(ours.forces, theirs.forces) && within(ours.stress, theirs.stress),
         "{what}: {ours:?}, upstream {theirs:?}"

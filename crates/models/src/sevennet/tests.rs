@@ -15,8 +15,9 @@ fn contents(name: &str) -> Contents {
     from_torch(&path).unwrap()
 }
 
-fn predict(contents: Contents, engine: EngineKind) -> Prediction {
-    let potential = SevenNet::of(contents, ("tiny", ""), &Options::default(), Precision::F64, engine).unwrap();
+fn predict(contents: Contents, modal: Option<&str>, engine: EngineKind) -> Prediction {
+    let options = Options { modal: modal.map(str::to_owned) };
+    let potential = SevenNet::of(contents, ("tiny", ""), &options, Precision::F64, engine).unwrap();
     let lattice = Lattice::from_vectors([[3.9, 0.1, -0.2], [0.3, 4.0, 0.15], [-0.1, 0.25, 3.8]]).unwrap();
     let species = [38, 22, 8, 8, 8].map(|z| Species::from_atomic_number(z).unwrap()).to_vec();
     let sites =
@@ -29,7 +30,8 @@ fn predict(contents: Contents, engine: EngineKind) -> Prediction {
 /// sums up to l = 3 included.
 #[test]
 fn couplings_that_a_file_does_not_carry_are_computed() {
-    for name in ["tiny_so3_l3", "tiny_o3_nequip_poly", "tiny_so3_linear_xplor"] {
+    for (name, modal) in [("tiny_modal_l3", Some("b")), ("tiny_o3_nequip_poly", None), ("tiny_so3_linear_xplor", None)]
+    {
         let with = contents(name);
         let stored = |name: &&str| name.contains("_w3j_");
         assert!(with.weights.names().filter(stored).count() > 3);
@@ -42,7 +44,7 @@ fn couplings_that_a_file_does_not_carry_are_computed() {
             let without =
                 Contents { config: with.config.clone(), text: with.text.clone(), weights: Arc::new(weights.clone()) };
             let same = Contents { weights: with.weights.clone(), config: with.config.clone(), text: with.text.clone() };
-            let [found, expected] = [without, same].map(|contents| predict(contents, engine));
+            let [found, expected] = [without, same].map(|contents| predict(contents, modal, engine));
             let difference = (found.energy - expected.energy).abs();
             assert!(difference > 0.0 && difference < 1e-5, "{name} {engine}: {difference:e}");
             for (a, b) in found.forces.iter().flatten().zip(expected.forces.iter().flatten()) {

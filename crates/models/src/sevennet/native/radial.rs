@@ -6,7 +6,7 @@ use mlip_kernels::simd::{InstructionSet, Real};
 use mlip_kernels::spline::SplineTable;
 
 /// Steps of tables over the cutoff. With 8 Bessel functions the shortest wave is a quarter of the cutoff.
-const STEPS: f64 = 224.0;
+const STEPS: f64 = 448.0;
 
 /// The basis, in double precision.
 pub(super) struct Basis {
