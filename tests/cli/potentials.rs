@@ -153,3 +153,19 @@ fn the_environment_names_several_potentials_and_misspelt_variables_are_named() {
     assert!(config.contains("label = \"a\"") && config.contains("label = \"chgnet\""), "{config}");
     assert!(!config.contains("\"f32\""), "{config}");
 }
+
+#[test]
+fn sevennet_runs_with_the_weights_in_the_program_and_with_a_modality_of_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    crystals(folder.path(), 1, 1);
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/models/tests/sevennet/tiny_modal_mf/tiny_modal_mf.pth");
+    let modal = |label: &str, name: &str| format!("{label}:sevennet={file},modal={name}");
+    let (pbe, r2scan) = (modal("pbe", "pbe"), modal("r2scan", "r2scan"));
+    ends_well(&["run", "--cifs", "cifs", "--model", "7net-0", &pbe, &r2scan, "--out", "A"], folder.path());
+    let energies = table(folder.path(), "A", "energies.csv");
+    for label in [",7net-0,", ",pbe,", ",r2scan,"] {
+        assert!(energies.lines().any(|row| row.contains(label) && row.contains(",ok,")), "{energies}");
+    }
+    let text = refused(&["--model", &format!("sevennet={file}"), "--out", "RUN"], folder.path());
+    assert!(text.contains("the model was trained on pbe, r2scan: choose one with modal=NAME"), "{text}");
+}
