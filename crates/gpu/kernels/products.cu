@@ -3,8 +3,10 @@
 // out[r, n] = sum over k of left[r, k] right[n, k]. Each number is summed over k in one order that depends on nothing
 // else: not on the number of rows, nor on which others there are. There is no split of k over blocks.
 //
-// Two ways of computing: f32 on plain cores, one multiply-add after the other; and "bf16x3" on matrix units, both sides in
-// two bf16 limbs, three products (low high, high low, high high) summed in f32.
+// Two ways of computing: f32 on plain cores, one multiply-add after the other; and "f16x3" or "bf16x3" on matrix units, both
+// sides in two limbs, three products (low high, high low, high high). Matrix units cut sums off instead of rounding them, so
+// they sum a short part of k only (16 of it with mma.sync, 32 with wgmma), small products first; parts are added in f32,
+// with rounding.
 
 #include "arithmetic.h"
 #include "operand.cuh"
@@ -301,15 +303,20 @@ template <Epilogue E, Kind K> __device__ __forceinline__ void product_limbs(cons
                 load_matrices(a_high, stage + place);
                 load_matrices(a_low, stage + PLANE_BYTES + place);
                 // Small products first; neighbors do not wait for each other.
+                float part[4][4] = {};
 #pragma unroll
                 for (uint32_t j = 0; j < 4; ++j)
-                    multiply_add<K>(sums[i][j], a_low, b_high[j >> 1][2 * (j & 1)], b_high[j >> 1][2 * (j & 1) + 1]);
+                    multiply_add<K>(part[j], a_low, b_high[j >> 1][2 * (j & 1)], b_high[j >> 1][2 * (j & 1) + 1]);
 #pragma unroll
                 for (uint32_t j = 0; j < 4; ++j)
-                    multiply_add<K>(sums[i][j], a_high, b_low[j >> 1][2 * (j & 1)], b_low[j >> 1][2 * (j & 1) + 1]);
+                    multiply_add<K>(part[j], a_high, b_low[j >> 1][2 * (j & 1)], b_low[j >> 1][2 * (j & 1) + 1]);
 #pragma unroll
                 for (uint32_t j = 0; j < 4; ++j)
-                    multiply_add<K>(sums[i][j], a_high, b_high[j >> 1][2 * (j & 1)], b_high[j >> 1][2 * (j & 1) + 1]);
+                    multiply_add<K>(part[j], a_high, b_high[j >> 1][2 * (j & 1)], b_high[j >> 1][2 * (j & 1) + 1]);
+#pragma unroll
+                for (uint32_t j = 0; j < 4; ++j)
+#pragma unroll
+                    for (uint32_t n = 0; n < 4; ++n) sums[i][j][n] += part[j][n];
             }
         }
     });
@@ -335,17 +342,17 @@ __device__ __forceinline__ uint64_t descriptor(uint32_t address) {
     return static_cast<uint64_t>((address & 0x3ffffu) >> 4) | 1ull << 16 | static_cast<uint64_t>(512 >> 4) << 32 | 2ull << 62;
 }
 
-// sums += 64 rows of the left times 128 columns of the right, 16 deep.
+// s = (ADD: s +) 64 rows of the left times 64 columns of the right, 16 deep.
 #define WGMMA(type) \
-    asm volatile("{.reg .pred sum;\n setp.ne.b32 sum, 1, 0;\n wgmma.mma_async.sync.aligned.m64n128k16.f32." type "." type " {" \
-    "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31," \
-    "%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63" \
-    "}, %64, %65, sum, 1, 1, 0, 0;}\n" \
-    : "+f"(s[0]), "+f"(s[1]), "+f"(s[2]), "+f"(s[3]), "+f"(s[4]), "+f"(s[5]), "+f"(s[6]), "+f"(s[7]), "+f"(s[8]), "+f"(s[9]), "+f"(s[10]), "+f"(s[11]), "+f"(s[12]), "+f"(s[13]), "+f"(s[14]), "+f"(s[15]), "+f"(s[16]), "+f"(s[17]), "+f"(s[18]), "+f"(s[19]), "+f"(s[20]), "+f"(s[21]), "+f"(s[22]), "+f"(s[23]), "+f"(s[24]), "+f"(s[25]), "+f"(s[26]), "+f"(s[27]), "+f"(s[28]), "+f"(s[29]), "+f"(s[30]), "+f"(s[31]), "+f"(s[32]), "+f"(s[33]), "+f"(s[34]), "+f"(s[35]), "+f"(s[36]), "+f"(s[37]), "+f"(s[38]), "+f"(s[39]), "+f"(s[40]), "+f"(s[41]), "+f"(s[42]), "+f"(s[43]), "+f"(s[44]), "+f"(s[45]), "+f"(s[46]), "+f"(s[47]), "+f"(s[48]), "+f"(s[49]), "+f"(s[50]), "+f"(s[51]), "+f"(s[52]), "+f"(s[53]), "+f"(s[54]), "+f"(s[55]), "+f"(s[56]), "+f"(s[57]), "+f"(s[58]), "+f"(s[59]), "+f"(s[60]), "+f"(s[61]), "+f"(s[62]), "+f"(s[63]) \
-    : "l"(left), "l"(right))
+    asm volatile("{.reg .pred add;\n setp.ne.b32 add, %34, 0;\n wgmma.mma_async.sync.aligned.m64n64k16.f32." type "." type " {" \
+    "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15," \
+    "%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31" \
+    "}, %32, %33, add, 1, 1, 0, 0;}\n" \
+    : "+f"(s[0]), "+f"(s[1]), "+f"(s[2]), "+f"(s[3]), "+f"(s[4]), "+f"(s[5]), "+f"(s[6]), "+f"(s[7]), "+f"(s[8]), "+f"(s[9]), "+f"(s[10]), "+f"(s[11]), "+f"(s[12]), "+f"(s[13]), "+f"(s[14]), "+f"(s[15]), "+f"(s[16]), "+f"(s[17]), "+f"(s[18]), "+f"(s[19]), "+f"(s[20]), "+f"(s[21]), "+f"(s[22]), "+f"(s[23]), "+f"(s[24]), "+f"(s[25]), "+f"(s[26]), "+f"(s[27]), "+f"(s[28]), "+f"(s[29]), "+f"(s[30]), "+f"(s[31]) \
+    : "l"(left), "l"(right), "n"(ADD))
 
-template <Kind K>
-__device__ __forceinline__ void multiply_add_64x128(float (&s)[64], uint64_t left, uint64_t right) {
+template <Kind K, int ADD>
+__device__ __forceinline__ void multiply_add_64x64(float (&s)[32], uint64_t left, uint64_t right) {
     if constexpr (K == BF16) WGMMA("bf16");
     else WGMMA("f16");
 }
@@ -357,22 +364,35 @@ template <Epilogue E, Kind K> __device__ __forceinline__ void product_hopper(con
     const uint32_t row0 = blockIdx.y * SIDE, column0 = blockIdx.x * SIDE;
     // Four warps make 64 rows.
     const uint32_t group_row = 64 * (warp >> 2);
-    float sums[64];
+    float sums[64], part[32];
 #pragma unroll
     for (int i = 0; i < 64; ++i) sums[i] = 0.0f;
+#pragma unroll
+    for (int i = 0; i < 32; ++i) part[i] = 0.0f;
     over_tiles<true>(p, base, row0, column0, [&](uint32_t stage) {
         uint64_t left_high = descriptor(stage + group_row * 64), left_low = descriptor(stage + PLANE_BYTES + group_row * 64);
-        uint64_t right_high = descriptor(stage + 2 * PLANE_BYTES), right_low = descriptor(stage + 3 * PLANE_BYTES);
-        asm volatile("wgmma.fence.sync.aligned;\n" ::: "memory");
+        // 64 columns at a time: registers hold a part of these beside all sums.
 #pragma unroll
-        for (uint32_t half = 0; half < 2; ++half) {
-            // 16 numbers further: 32 bytes.
-            multiply_add_64x128<K>(sums, left_low + 2 * half, right_high + 2 * half);
-            multiply_add_64x128<K>(sums, left_high + 2 * half, right_low + 2 * half);
-            multiply_add_64x128<K>(sums, left_high + 2 * half, right_high + 2 * half);
+        for (uint32_t columns = 0; columns < 2; ++columns) {
+            uint64_t right_high = descriptor(stage + 2 * PLANE_BYTES + columns * 64 * 64);
+            uint64_t right_low = descriptor(stage + 3 * PLANE_BYTES + columns * 64 * 64);
+            asm volatile("wgmma.fence.sync.aligned;\n" ::: "memory");
+            // Small products first. 16 numbers further along k: 32 bytes.
+            multiply_add_64x64<K, 0>(part, left_low, right_high);
+            multiply_add_64x64<K, 1>(part, left_low + 2, right_high + 2);
+            multiply_add_64x64<K, 1>(part, left_high, right_low);
+            multiply_add_64x64<K, 1>(part, left_high + 2, right_low + 2);
+            multiply_add_64x64<K, 1>(part, left_high, right_high);
+            multiply_add_64x64<K, 1>(part, left_high + 2, right_high + 2);
+            asm volatile("wgmma.commit_group.sync.aligned;\n" ::: "memory");
+            asm volatile("wgmma.wait_group.sync.aligned 0;\n" ::: "memory");
+#pragma unroll
+            for (uint32_t i = 0; i < 32; ++i) {
+                // Not read before they are there.
+                asm volatile("" : "+f"(part[i])::"memory");
+                sums[32 * columns + i] += part[i];
+            }
         }
-        asm volatile("wgmma.commit_group.sync.aligned;\n" ::: "memory");
-        asm volatile("wgmma.wait_group.sync.aligned 0;\n" ::: "memory");
     });
 #pragma unroll
     for (uint32_t part = 0; part < 2; ++part) {
