@@ -15,6 +15,15 @@ use std::sync::Arc;
 pub struct EngineResources {
     /// Threads that one evaluation may use.
     pub threads: usize,
+    /// Number of this process among those of its run on its host, from 0: each takes a card of its own.
+    pub rank_on_host: usize,
+}
+
+impl Default for EngineResources {
+    /// Of a process alone, on the calling thread.
+    fn default() -> Self {
+        Self { threads: 1, rank_on_host: 0 }
+    }
 }
 
 /// Names a job among all of its engine.
@@ -104,6 +113,18 @@ pub struct BatchError {
     pub batch: Vec<Prepared>,
 }
 
+/// What makes jobs ready for the engine of a card, on any thread, while the card computes.
+pub trait Preparer: Send + Sync {
+    /// As [`Engine::prepare`].
+    ///
+    /// # Errors
+    /// As there.
+    fn prepare(&self, job: Job) -> Result<Prepared, (JobId, PredictError)>;
+
+    /// As [`Engine::fits`].
+    fn fits(&self, batch: &BatchSum, next: &Demand) -> bool;
+}
+
 /// What one worker or one card computes with.
 ///
 /// A prediction depends on the structure alone: not on the batch that it came in.
@@ -120,11 +141,22 @@ pub trait Engine: Send {
         batch.n_jobs == 0
     }
 
+    /// What prepares jobs while this engine computes others; none where the engine does that itself.
+    fn preparer(&self) -> Option<Arc<dyn Preparer>> {
+        None
+    }
+
     /// Begins to compute a batch; a CPU computes it here.
     ///
     /// # Errors
     /// When the device fails. No job has an answer with that.
     fn submit(&mut self, batch: Vec<Prepared>) -> Result<Ticket, BatchError>;
+
+    /// Whether [`collect`](Self::collect) would not have to wait for this batch.
+    fn is_done(&mut self, ticket: Ticket) -> bool {
+        let _ = ticket;
+        true
+    }
 
     /// Waits for a batch: one answer for each of its jobs.
     ///

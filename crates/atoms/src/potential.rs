@@ -126,6 +126,13 @@ pub trait Potential: Send + Sync {
     /// Bytes that one evaluation of this structure needs at its peak, weights apart.
     fn working_bytes(&self, structure: &Structure) -> u64;
 
+    /// Where it is computed, as users write it: `cuda:0`, `cuda` where each process has a card of its own; none where
+    /// workers compute on their cores. On a device one engine serves all workers of a process, and has a
+    /// [`Preparer`](crate::engine::Preparer).
+    fn device(&self) -> Option<String> {
+        None
+    }
+
     /// What one worker, or one card, computes with.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Batches of one worker: formed from questions of any workflows, as far as its engine has room for them.
 
-use crate::batcher::Waiting;
+use crate::batcher::{Answered, Waiting};
+use crate::card::{Card, ReadyForCard};
 use crate::fatal;
 use crate::memory::MemoryPermit;
 use crate::queue::NextWork;
@@ -41,23 +42,22 @@ impl EvaluationThreads {
 pub(crate) struct Batches {
     engines: Vec<Option<Box<dyn Engine>>>,
     threads: EvaluationThreads,
-    n_jobs: u64,
 }
 
 /// A question that is part of a batch.
-struct Member {
-    task: Arc<RunningTask>,
-    ask: Ask,
-    demand: Demand,
+pub(crate) struct Member {
+    pub(crate) task: Arc<RunningTask>,
+    pub(crate) ask: Ask,
+    pub(crate) demand: Demand,
 }
 
 /// An answer, and the time it took, seconds.
-type Timed = (Result<Prediction, PredictError>, f64);
+pub(crate) type Timed = (Result<Prediction, PredictError>, f64);
 
 /// A question after its engine has prepared it.
-enum Readiness<'a> {
+enum Readiness {
     /// It can be computed within this reservation.
-    Ready(Box<Prepared>, MemoryPermit<'a>),
+    Ready(Box<Prepared>, MemoryPermit),
     /// It has its answer already.
     Answered(PredictError),
     /// There is no memory for it now.
@@ -66,7 +66,7 @@ enum Readiness<'a> {
 
 impl Batches {
     pub(crate) fn new(n_potentials: usize, threads: EvaluationThreads) -> Self {
-        Self { engines: (0..n_potentials).map(|_| None).collect(), threads, n_jobs: 0 }
+        Self { engines: (0..n_potentials).map(|_| None).collect(), threads }
     }
 
     /// Evaluates a question, with others of the same potential if that pays. Gives what people should know.
@@ -76,6 +76,9 @@ impl Batches {
         potential: usize,
         first: Waiting,
     ) -> Result<Option<String>, WorkError> {
+        if let Some(card) = shared.card(potential) {
+            return self.make_ready(shared, card, first);
+        }
         let mut remark = None;
         let (mut batch, mut members, mut permits) = (Vec::new(), HashMap::new(), Vec::new());
         let (mut answered, mut waited) = (Vec::new(), Vec::new());
@@ -109,7 +112,7 @@ impl Batches {
             while next.is_none() && !alone && !batch.is_empty() && self.engine(shared, potential)?.fits(&sum, &smallest)
             {
                 match shared.queue.more(potential) {
-                    Some(NextWork::Begin(assignment)) => {
+                    Some(NextWork::Begin(assignment, _)) => {
                         remark = shared.begin(assignment, Some(potential))?.or(remark);
                     }
                     Some(NextWork::Evaluate { waiting, .. }) => next = Some(*waiting),
@@ -118,7 +121,7 @@ impl Batches {
             }
         }
         for (task, ask, timed) in answered {
-            remark = hand_over(shared, &task, &ask, timed)?.or(remark);
+            remark = hand_over(shared, Answered { task, ask, answer: timed.0, wall_s: timed.1 })?.or(remark);
         }
         if batch.is_empty() {
             return Ok(remark);
@@ -132,28 +135,44 @@ impl Batches {
         let answers = self.compute(shared, potential, batch, &members);
         shared.evaluator.in_flight.fetch_sub(n_members, Ordering::Relaxed);
         drop(permits);
-        for (id, timed) in answers? {
+        for (id, (answer, wall_s)) in answers? {
             if let Some(Member { task, ask, .. }) = members.remove(&id) {
-                remark = hand_over(shared, &task, &ask, timed)?.or(remark);
+                remark = hand_over(shared, Answered { task, ask, answer, wall_s })?.or(remark);
             }
         }
         for Member { task, ask, .. } in members.into_values() {
-            let error = internal(shared, potential, "no answer came; please report this structure".into());
-            remark = hand_over(shared, &task, &ask, (Err(error), 0.0))?.or(remark);
+            let answer = Err(unanswered(shared, potential));
+            remark = hand_over(shared, Answered { task, ask, answer, wall_s: 0.0 })?.or(remark);
         }
         Ok(remark)
     }
 
+    /// Prepares a question for a card, where others join it.
+    fn make_ready(&mut self, shared: &Shared, card: &Card, first: Waiting) -> Result<Option<String>, WorkError> {
+        let Waiting { task, ask, prepared } = first;
+        match self.ready(shared, card.potential(), &task, &ask, prepared, true)? {
+            Readiness::Answered(error) => hand_over(shared, Answered { task, ask, answer: Err(error), wall_s: 0.0 }),
+            Readiness::Ready(prepared, permit) => {
+                card.push(&shared.queue, ReadyForCard { task, ask, prepared: *prepared, permit });
+                Ok(None)
+            }
+            Readiness::Full(prepared) => {
+                shared.queue.put_back(card.potential(), Waiting { task, ask, prepared: Some(*prepared) });
+                Ok(None)
+            }
+        }
+    }
+
     /// Prepares a question and reserves memory for it: the first of a batch waits for that, others do without.
-    fn ready<'a>(
+    fn ready(
         &mut self,
-        shared: &'a Shared,
+        shared: &Shared,
         potential: usize,
         task: &RunningTask,
         ask: &Ask,
         prepared: Option<Prepared>,
         first: bool,
-    ) -> Result<Readiness<'a>, WorkError> {
+    ) -> Result<Readiness, WorkError> {
         let gate = &shared.evaluator.gate;
         let too_large = |needed_bytes| PredictError::TooLarge { needed_bytes, limit_bytes: gate.limit() };
         let Some(of) = shared.evaluator.potentials.get(potential).cloned() else {
@@ -174,11 +193,17 @@ impl Batches {
                     Err(panic) => return Ok(Readiness::Answered(panicked(shared, potential, panic.as_ref()))),
                 }
                 let job = self.job(shared, task, ask);
-                let engine = self.engine(shared, potential)?;
                 // Lists take memory too: whatever ends the process from here on is this task's.
                 shared.evaluator.journal.append(&started(task))?;
                 let _evaluating = fatal::evaluating(Some(task.key));
-                match catch_unwind(AssertUnwindSafe(|| engine.prepare(job))) {
+                let result = match shared.card(potential) {
+                    Some(card) => catch_unwind(AssertUnwindSafe(|| card.preparer().prepare(job))),
+                    None => {
+                        let engine = self.engine(shared, potential)?;
+                        catch_unwind(AssertUnwindSafe(|| engine.prepare(job)))
+                    }
+                };
+                match result {
                     Ok(Ok(prepared)) => prepared,
                     Ok(Err((_, error))) => return Ok(Readiness::Answered(error)),
                     Err(panic) => {
@@ -204,15 +229,15 @@ impl Batches {
         })
     }
 
-    fn job(&mut self, shared: &Shared, task: &RunningTask, ask: &Ask) -> Job {
-        self.n_jobs += 1;
+    fn job(&self, shared: &Shared, task: &RunningTask, ask: &Ask) -> Job {
+        let id = JobId(shared.evaluator.n_jobs.fetch_add(1, Ordering::Relaxed));
         let structure = ask.structure.clone();
-        Job { id: JobId(self.n_jobs), structure, request: ask.request, deadline: deadline(shared, task) }
+        Job { id, structure, request: ask.request, deadline: deadline(shared, task) }
     }
 
     /// Computes a batch. A device that has no room for it computes its halves; a potential that panics is asked for
     /// each structure alone, so that only one of them has its failure.
-    fn compute(
+    pub(crate) fn compute(
         &mut self,
         shared: &Shared,
         potential: usize,
@@ -220,7 +245,6 @@ impl Batches {
         members: &HashMap<JobId, Member>,
     ) -> Result<Vec<(JobId, Timed)>, WorkError> {
         let ids: Vec<JobId> = batch.iter().map(|prepared| prepared.job.id).collect();
-        let total: f64 = batch.iter().map(|prepared| size(&prepared.demand)).sum();
         for prepared in &mut batch {
             // It begins now; until now it waited for memory and for others.
             if let Some(member) = members.get(&prepared.job.id) {
@@ -237,18 +261,7 @@ impl Batches {
         });
         let wall_s = begin.elapsed().as_secs_f64();
         match computed {
-            Ok(Ok(answers)) => {
-                let share = |id: &JobId| members.get(id).map_or(0.0, |member| size(&member.demand) / total);
-                let timed = |(id, answer): Answer| (id, (answer, wall_s * share(&id)));
-                let answers: Vec<(JobId, Timed)> = answers.into_iter().map(timed).collect();
-                // A device that fails under a single structure says it here.
-                for (_, (answer, _)) in &answers {
-                    if let Err(PredictError::Device(error @ DeviceError::Lost(_))) = answer {
-                        return Err(lost(shared, potential, error.clone()));
-                    }
-                }
-                Ok(answers)
-            }
+            Ok(Ok(answers)) => timed(shared, potential, answers, members, wall_s),
             Ok(Err(BatchError { error: error @ DeviceError::OutOfMemory(_), batch })) => match batch.len() {
                 0 => Err(lost(shared, potential, error)),
                 1 => Ok(ids.into_iter().map(|id| (id, (Err(PredictError::Device(error.clone())), wall_s))).collect()),
@@ -266,26 +279,54 @@ impl Batches {
                 if let [id] = ids[..] {
                     return Ok(vec![(id, (Err(panicked(shared, potential, panic.as_ref())), wall_s))]);
                 }
-                let mut answers = Vec::new();
-                for id in ids {
-                    let Some(member) = members.get(&id) else { continue };
-                    let job = Job { id, ..self.job(shared, &member.task, &member.ask) };
-                    match self.engine(shared, potential)?.prepare(job) {
-                        Ok(prepared) => answers.extend(self.compute(shared, potential, vec![prepared], members)?),
-                        Err((id, error)) => answers.push((id, (Err(error), 0.0))),
-                    }
-                }
-                Ok(answers)
+                self.alone(shared, potential, ids, members)
             }
         }
     }
 
-    fn engine(&mut self, shared: &Shared, potential: usize) -> Result<&mut Box<dyn Engine>, WorkError> {
+    /// Computes jobs whose preparation was lost one after the other.
+    fn alone(
+        &mut self,
+        shared: &Shared,
+        potential: usize,
+        ids: Vec<JobId>,
+        members: &HashMap<JobId, Member>,
+    ) -> Result<Vec<(JobId, Timed)>, WorkError> {
+        let mut answers = Vec::new();
+        for id in ids {
+            let Some(member) = members.get(&id) else { continue };
+            let job = Job { id, ..self.job(shared, &member.task, &member.ask) };
+            match self.engine(shared, potential)?.prepare(job) {
+                Ok(prepared) => answers.extend(self.compute(shared, potential, vec![prepared], members)?),
+                Err((id, error)) => answers.push((id, (Err(error), 0.0))),
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Computes all jobs of a batch one after the other.
+    pub(crate) fn each_alone(
+        &mut self,
+        shared: &Shared,
+        potential: usize,
+        members: &HashMap<JobId, Member>,
+    ) -> Result<Vec<(JobId, Timed)>, WorkError> {
+        self.alone(shared, potential, members.keys().copied().collect(), members)
+    }
+
+    /// Computes a potential with this engine from here on.
+    pub(crate) fn put_engine(&mut self, potential: usize, engine: Box<dyn Engine>) {
+        if let Some(place) = self.engines.get_mut(potential) {
+            *place = Some(engine);
+        }
+    }
+
+    pub(crate) fn engine(&mut self, shared: &Shared, potential: usize) -> Result<&mut Box<dyn Engine>, WorkError> {
         open(&mut self.engines, &self.threads, shared, potential)
     }
 
     /// What a panic left behind is not used again.
-    fn forget_engine(&mut self, potential: usize) {
+    pub(crate) fn forget_engine(&mut self, potential: usize) {
         if let Some(place) = self.engines.get_mut(potential) {
             *place = None;
         }
@@ -304,7 +345,8 @@ fn open<'a>(
         Some(engine) => Ok(engine),
         None => {
             let of = shared.evaluator.potentials.get(potential).ok_or_else(|| lost(shared, potential, missing()))?;
-            let resources = EngineResources { threads: threads.number() };
+            let rank_on_host = shared.evaluator.rank_on_host;
+            let resources = EngineResources { threads: threads.number(), rank_on_host };
             let opened = Arc::clone(of).open(resources).map_err(|error| lost(shared, potential, error))?;
             Ok(place.insert(opened))
         }
@@ -321,13 +363,32 @@ fn submit_and_collect(engine: &mut Box<dyn Engine>, batch: Vec<Prepared>) -> Res
     engine.collect(ticket)
 }
 
-/// Hands a task the answer to its question, and does what follows from that.
-fn hand_over(
+/// The time of a batch is divided among its jobs. A device that fails under a single structure says so in its answer.
+pub(crate) fn timed(
     shared: &Shared,
-    task: &Arc<RunningTask>,
-    ask: &Ask,
-    (answer, wall_s): Timed,
+    potential: usize,
+    answers: Vec<Answer>,
+    members: &HashMap<JobId, Member>,
+    wall_s: f64,
+) -> Result<Vec<(JobId, Timed)>, WorkError> {
+    let size_of = |id: &JobId| members.get(id).map_or(0.0, |member| size(&member.demand));
+    let total: f64 = answers.iter().map(|(id, _)| size_of(id)).sum::<f64>().max(1.0);
+    let mut timed = Vec::with_capacity(answers.len());
+    for (id, answer) in answers {
+        if let Err(PredictError::Device(error @ DeviceError::Lost(_))) = answer {
+            return Err(lost(shared, potential, error));
+        }
+        timed.push((id, (answer, wall_s * size_of(&id) / total)));
+    }
+    Ok(timed)
+}
+
+/// Hands a task the answer to its question, and does what follows from that.
+pub(crate) fn hand_over(
+    shared: &Shared,
+    Answered { task, ask, answer, wall_s }: Answered,
 ) -> Result<Option<String>, WorkError> {
+    let task = &task;
     let keep = shared.evaluator.asks_often().then_some(shared.evaluator.sync_every);
     let due = task.receive(ask.id, answer, wall_s, keep);
     shared.go_on(task, due)
@@ -353,7 +414,7 @@ fn name(shared: &Shared, potential: usize) -> String {
     shared.evaluator.ids.get(potential).map_or_else(|| format!("potential {potential}"), |id| id.name.clone())
 }
 
-fn lost(shared: &Shared, potential: usize, error: DeviceError) -> WorkError {
+pub(crate) fn lost(shared: &Shared, potential: usize, error: DeviceError) -> WorkError {
     WorkError::Device { potential: name(shared, potential), error }
 }
 
@@ -361,7 +422,12 @@ fn internal(shared: &Shared, potential: usize, message: String) -> PredictError 
     PredictError::Internal { potential: name(shared, potential), message }
 }
 
+/// What a job is told that its engine forgot.
+pub(crate) fn unanswered(shared: &Shared, potential: usize) -> PredictError {
+    internal(shared, potential, "no answer came; please report this structure".into())
+}
+
 /// A panic as a failure: one structure, not the run.
-fn panicked(shared: &Shared, potential: usize, panic: &(dyn std::any::Any + Send)) -> PredictError {
+pub(crate) fn panicked(shared: &Shared, potential: usize, panic: &(dyn std::any::Any + Send)) -> PredictError {
     internal(shared, potential, format!("it panicked: {}; please report this structure", panic_message(panic)))
 }

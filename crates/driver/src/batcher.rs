@@ -1,7 +1,8 @@
-//! Questions that wait for an evaluation, by potential.
+//! Questions that wait for an evaluation, by potential, and answered ones.
 
 use crate::underway::RunningTask;
 use mlip_atoms::engine::Prepared;
+use mlip_atoms::{PredictError, Prediction};
 use mlip_calculations::Ask;
 use std::collections::VecDeque;
 use std::fmt;
@@ -15,6 +16,24 @@ pub(crate) struct Waiting {
     pub(crate) ask: Ask,
     /// What an engine has made of it already, when it did not fit into the batch for which that was made.
     pub(crate) prepared: Option<Prepared>,
+}
+
+/// A question and its answer, on the way to the task that asked.
+pub(crate) struct Answered {
+    /// The task that asked.
+    pub(crate) task: Arc<RunningTask>,
+    /// What it asked.
+    pub(crate) ask: Ask,
+    /// The answer.
+    pub(crate) answer: Result<Prediction, PredictError>,
+    /// What it took, seconds.
+    pub(crate) wall_s: f64,
+}
+
+impl fmt::Debug for Answered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answered").field("ask", &self.ask.id).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Waiting {

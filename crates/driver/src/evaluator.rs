@@ -10,7 +10,7 @@ use mlip_atoms::{Failure, FailureKind, Potential, PotentialId, Structure};
 use mlip_calculations::{Calculation, Outcome};
 use mlip_store::{Frame, Record, StoreError, StructureDigest, TaskKey};
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ use std::time::Duration;
 pub(crate) struct Evaluator {
     pub(crate) run_dir: PathBuf,
     pub(crate) potentials: Vec<Arc<dyn Potential>>,
+    /// Number of this rank among those on its host.
+    pub(crate) rank_on_host: usize,
     pub(crate) ids: Vec<PotentialId>,
     pub(crate) calculation: Arc<dyn Calculation>,
     /// The calculation's part of task keys.
@@ -28,11 +30,13 @@ pub(crate) struct Evaluator {
     pub(crate) structure_timeout: Option<Duration>,
     /// Time between two writings of answers of one task.
     pub(crate) sync_every: Duration,
-    pub(crate) gate: MemoryGate,
+    pub(crate) gate: Arc<MemoryGate>,
     pub(crate) journal: SharedJournal,
     /// Results that runs share.
     pub(crate) results: Option<SharedResults>,
     pub(crate) in_flight: AtomicU32,
+    /// Jobs so far, which have their names by it.
+    pub(crate) n_jobs: AtomicU64,
     /// By potential: corrects what potentials predict.
     pub(crate) times: Mutex<Vec<Times>>,
 }

@@ -2,7 +2,7 @@
 //!
 //! Module order, each using only those before it:
 //! `source`, `potential_config` ← `config`, `budget`, `typical`, `plan`, `memory`, `fatal`, `signals` ← `protocol` ← `error` ← `journal`, `results`, `cache`
-//! ← `threads` ← `evaluator` ← `underway` ← `batcher` ← `queue` ← `shared` ← `batch` ← `worker` ← `pool` ← `coordinator` ← `progress`, `monitor` ← `events` ← `rank`, `root` ← `setup` ← `gather`
+//! ← `threads` ← `evaluator` ← `underway` ← `batcher` ← `queue` ← `card` ← `shared` ← `batch` ← `worker`, `feeder` ← `pool` ← `coordinator` ← `progress`, `monitor` ← `events` ← `rank`, `root` ← `setup` ← `gather`
 //! ← `run` ← `estimate`.
 //!
 //! Every rank has one main thread, which talks to the others and decides, and workers, which read
@@ -12,6 +12,7 @@ mod batch;
 mod batcher;
 mod budget;
 mod cache;
+mod card;
 mod config;
 mod coordinator;
 mod error;
@@ -19,6 +20,7 @@ mod estimate;
 mod evaluator;
 mod events;
 mod fatal;
+mod feeder;
 mod gather;
 mod journal;
 mod memory;

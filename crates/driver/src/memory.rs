@@ -1,7 +1,7 @@
 //! How much memory there is, and how much of it this process has.
 
 use std::path::Path;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 /// Memory of this process, bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -111,13 +111,13 @@ pub(crate) struct MemoryGate {
 }
 
 impl MemoryGate {
-    pub(crate) fn new(limit: u64) -> Self {
-        Self { limit, taken: Mutex::new(0), given_back: Condvar::new() }
+    pub(crate) fn new(limit: u64) -> Arc<Self> {
+        Arc::new(Self { limit, taken: Mutex::new(0), given_back: Condvar::new() })
     }
 
     /// Waits until so much is free; gives it back when the answer is dropped. `None` when it will
     /// never fit.
-    pub(crate) fn enter(&self, bytes: u64) -> Option<MemoryPermit<'_>> {
+    pub(crate) fn enter(self: &Arc<Self>, bytes: u64) -> Option<MemoryPermit> {
         if bytes > self.limit {
             return None;
         }
@@ -126,17 +126,17 @@ impl MemoryGate {
             taken = self.given_back.wait(taken).unwrap_or_else(PoisonError::into_inner);
         }
         *taken += bytes;
-        Some(MemoryPermit { gate: self, bytes })
+        Some(MemoryPermit { gate: self.clone(), bytes })
     }
 
     /// Takes so much if it is free now.
-    pub(crate) fn try_enter(&self, bytes: u64) -> Option<MemoryPermit<'_>> {
+    pub(crate) fn try_enter(self: &Arc<Self>, bytes: u64) -> Option<MemoryPermit> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if taken.saturating_add(bytes) > self.limit {
             return None;
         }
         *taken += bytes;
-        Some(MemoryPermit { gate: self, bytes })
+        Some(MemoryPermit { gate: self.clone(), bytes })
     }
 
     pub(crate) fn limit(&self) -> u64 {
@@ -151,12 +151,12 @@ impl MemoryGate {
 
 /// The right to use so much memory.
 #[derive(Debug)]
-pub(crate) struct MemoryPermit<'a> {
-    gate: &'a MemoryGate,
+pub(crate) struct MemoryPermit {
+    gate: Arc<MemoryGate>,
     bytes: u64,
 }
 
-impl Drop for MemoryPermit<'_> {
+impl Drop for MemoryPermit {
     fn drop(&mut self) {
         *self.gate.taken.lock().unwrap_or_else(PoisonError::into_inner) -= self.bytes;
         self.gate.given_back.notify_all();

@@ -3,10 +3,12 @@
 use crate::batch::{Batches, EvaluationThreads};
 use crate::budget::ThreadBudget;
 use crate::error::with_causes;
-use crate::shared::{Event, Shared};
+use crate::feeder::feed;
+use crate::shared::{Event, Shared, panic_message};
 use crate::worker::work;
 use std::io;
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -35,6 +37,9 @@ impl Pool {
         for number in 0..budget.structure_workers.get() * budget.mlip_workers.get() {
             pool.start_worker(number, budget.threads_per_mlip, sender.clone())?;
         }
+        for potential in 0..pool.shared.cards.len() {
+            pool.start_feeder(potential, sender.clone())?;
+        }
         pool.start_sync(sync_every, sender)?;
         Ok(pool)
     }
@@ -48,6 +53,29 @@ impl Pool {
         let mut batches = Batches::new(self.shared.evaluator.potentials.len(), evaluation_threads(threads)?);
         let shared = self.shared.clone();
         self.spawn(format!("worker-{number}"), move || work(&shared, &mut batches, &events))
+    }
+
+    /// A thread that sleeps most of the time, for a potential that has a card.
+    fn start_feeder(&mut self, potential: usize, events: Sender<Event>) -> io::Result<()> {
+        if self.shared.card(potential).is_none() {
+            return Ok(());
+        }
+        let mut batches = Batches::new(self.shared.evaluator.potentials.len(), EvaluationThreads::new(None));
+        let shared = self.shared.clone();
+        self.spawn(format!("card-{potential}"), move || {
+            let Some(card) = shared.card(potential) else { return };
+            let event = match catch_unwind(AssertUnwindSafe(|| feed(&shared, card, &mut batches))) {
+                Ok(Ok(remark)) => remark.map(Event::Remark),
+                Ok(Err(error)) => Some(Event::Broken(with_causes(&error))),
+                Err(panic) => {
+                    Some(Event::Broken(format!("feeding a card panicked: {}", panic_message(panic.as_ref()))))
+                }
+            };
+            if let Some(event) = event {
+                // Nobody listens any more once the rank is given up.
+                let _ = events.send(event);
+            }
+        })
     }
 
     fn start_sync(&mut self, every: Duration, events: Sender<Event>) -> io::Result<()> {

@@ -3,9 +3,13 @@
 //! Two kinds of work wait here: what the root has ordered (entries to be read, structures to be computed), and questions
 //! of structures that were begun. Questions go first, whoever asks: so structures that were begun come to their end, and
 //! a worker with nothing else to do helps with the others' structures. Entries are read before another structure is
-//! begun, since the plan of everybody waits for them.
+//! begun, since the plan of everybody waits for them. Before all else go answers that a card has given: they free memory,
+//! and most ask for more.
+//!
+//! A card is fed by all workers: while less than a full batch is ready for it, it is *short*, and structures are begun for
+//! it beyond those that workers alone would have under way.
 
-use crate::batcher::{Batcher, Waiting};
+use crate::batcher::{Answered, Batcher, Waiting};
 use crate::protocol::{Assignment, ToRead};
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,8 +19,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 pub(crate) enum NextWork {
     /// Entries to be read for the survey.
     Read(Vec<ToRead>),
-    /// A structure to be begun.
-    Begin(Assignment),
+    /// A structure to be begun, with this potential first if it is to be computed at all.
+    Begin(Assignment, Option<usize>),
     /// A question to this potential: the oldest of all that wait.
     Evaluate {
         /// Position of the potential.
@@ -24,6 +28,8 @@ pub(crate) enum NextWork {
         /// The question.
         waiting: Box<Waiting>,
     },
+    /// Answers of a card to be handed to those who asked.
+    Receive(Vec<Answered>),
 }
 
 /// Shared by the main thread and the workers of a rank.
@@ -43,6 +49,12 @@ struct State {
     /// Of `first` and `compute`, seconds.
     cost: f64,
     batcher: Batcher,
+    /// Of cards, for workers.
+    answered: VecDeque<Vec<Answered>>,
+    /// Potentials whose card has less than a full batch waiting.
+    short: Vec<bool>,
+    /// Questions that are ready for cards, or computed by them.
+    on_cards: usize,
     /// Structures that were begun and are not at their end.
     structures: usize,
     /// Workers with work in hand.
@@ -65,6 +77,9 @@ pub(crate) struct Backlog {
 /// Workflows that hold more than this together let no further structure be begun, bytes.
 const MOST_HELD_BYTES: u64 = 256 << 20;
 
+/// Structures under way at a time for cards that are short: several batches of the smallest ones.
+const MOST_FOR_CARDS: usize = 16_384;
+
 impl Queue {
     /// For this number of potentials, and structures under way at a time.
     pub(crate) fn new(n_potentials: usize, most_structures: usize) -> Self {
@@ -74,6 +89,9 @@ impl Queue {
             compute: VecDeque::new(),
             cost: 0.0,
             batcher: Batcher::new(n_potentials),
+            answered: VecDeque::new(),
+            short: vec![false; n_potentials],
+            on_cards: 0,
             structures: 0,
             busy: 0,
             held_bytes: 0,
@@ -109,6 +127,11 @@ impl Queue {
     pub(crate) fn next(&self) -> Option<NextWork> {
         let mut state = self.lock();
         loop {
+            // What a card has computed is not lost, even when nothing more is begun.
+            if let Some(answered) = state.answered.pop_front() {
+                state.busy += 1;
+                return Some(NextWork::Receive(answered));
+            }
             if state.closed {
                 return None;
             }
@@ -138,7 +161,7 @@ impl Queue {
         if state.compute.len() <= self.most_structures || state.held_bytes > MOST_HELD_BYTES {
             return None;
         }
-        state.begin().map(NextWork::Begin)
+        state.begin().map(|assignment| NextWork::Begin(assignment, Some(potential)))
     }
 
     /// Questions of a structure under way. Once the queue is closed they are dropped: their workflows are taken up again
@@ -170,6 +193,44 @@ impl Queue {
         self.changed.notify_one();
     }
 
+    /// A question is ready for the card of its potential.
+    pub(crate) fn enter_card(&self) {
+        self.lock().on_cards += 1;
+    }
+
+    /// Questions have left the card without an answer that waits here.
+    pub(crate) fn leave_card(&self, n: usize) {
+        self.lock().on_cards -= n;
+    }
+
+    /// Says whether less than a full batch waits for a card.
+    pub(crate) fn set_short(&self, potential: usize, is_short: bool) {
+        let mut state = self.lock();
+        let changed = state.short.get_mut(potential).map(|short| std::mem::replace(short, is_short));
+        drop(state);
+        if is_short && changed == Some(false) {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Gives answers of a card to the workers. Gives them back once the queue is closed: nobody may be there to take them.
+    pub(crate) fn answer(&self, answered: Vec<Vec<Answered>>) -> Vec<Vec<Answered>> {
+        let mut state = self.lock();
+        if state.closed {
+            return answered;
+        }
+        state.on_cards -= answered.iter().map(Vec::len).sum::<usize>();
+        state.answered.extend(answered);
+        drop(state);
+        self.changed.notify_all();
+        Vec::new()
+    }
+
+    /// Lets workers look for work.
+    pub(crate) fn wake(&self) {
+        self.changed.notify_all();
+    }
+
     /// A structure is at its end.
     pub(crate) fn end_structure(&self) {
         self.lock().structures -= 1;
@@ -195,6 +256,8 @@ impl Queue {
         let state = self.lock();
         state.busy == 0
             && state.batcher.is_empty()
+            && state.answered.is_empty()
+            && state.on_cards == 0
             && state.first.is_empty()
             && state.read.is_empty()
             && state.compute.is_empty()
@@ -224,15 +287,17 @@ impl State {
         if let Some((potential, waiting)) = self.batcher.oldest() {
             return Some(NextWork::Evaluate { potential, waiting: Box::new(waiting) });
         }
-        let has_room =
-            self.structures < most_structures && (self.structures == 0 || self.held_bytes <= MOST_HELD_BYTES);
+        // Those for a card are many and small.
+        let short = self.short.iter().position(|short| *short).filter(|_| self.structures < MOST_FOR_CARDS);
+        let has_room = (self.structures < most_structures || short.is_some())
+            && (self.structures == 0 || self.held_bytes <= MOST_HELD_BYTES);
         if self.first.is_empty()
             && let Some(entries) = self.read.pop_front()
         {
             return Some(NextWork::Read(entries));
         }
         if has_room {
-            return self.begin().map(NextWork::Begin);
+            return self.begin().map(|assignment| NextWork::Begin(assignment, short));
         }
         self.read.pop_front().map(NextWork::Read)
     }

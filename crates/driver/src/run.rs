@@ -2,6 +2,7 @@
 
 use crate::budget::{FEW_STRUCTURES, Share, ThreadBudget};
 use crate::cache::StructureCache;
+use crate::card::Card;
 use crate::coordinator::{Coordinator, Policy};
 use crate::error::{RunError, with_causes};
 use crate::evaluator::Evaluator;
@@ -22,12 +23,12 @@ use crate::signals::Signals;
 use crate::source::{InputsAgain, StructureSource};
 use crate::threads::{Surroundings, Threads};
 use crate::typical::{measured_costs, typical_costs};
-use mlip_atoms::Potential;
+use mlip_atoms::{EngineResources, Potential};
 use mlip_inputs::Manifest;
 use mlip_ranks::{Channel, Communicator, Pause, Rank};
 use mlip_store::report::{ReadAgain, Tabulator, WrittenReport};
 use mlip_store::{CrashPolicy, JournalHeader, RetryFailed, RunLock};
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -180,11 +181,14 @@ fn prepare(
             held / 1_000_000
         )));
     }
+    let cards = open_cards(&engine.potentials, share.local_rank)?;
     let shared = Shared {
+        cards,
         labels: physics.potentials.iter().map(|potential| potential.label.clone()).collect(),
         evaluator: Evaluator {
             ids: physics.potential_ids(),
             potentials: engine.potentials,
+            rank_on_host: share.local_rank,
             run_dir: setup.run_dir.clone(),
             calculation: physics.calculation(),
             settings: physics.settings(),
@@ -195,6 +199,7 @@ fn prepare(
             journal,
             results,
             in_flight: AtomicU32::new(0),
+            n_jobs: AtomicU64::new(0),
             times: Mutex::new(vec![Times::default(); physics.potentials.len()]),
         },
         source: engine.source,
@@ -216,6 +221,16 @@ fn prepare(
     let life = RankLife::begin(shared, settings, signals)
         .map_err(|error| format!("cannot start the threads of the budget ({budget}): {error}"))?;
     Ok((budget, life))
+}
+
+/// The cards of potentials that have one, before any work is begun.
+fn open_cards(potentials: &[Arc<dyn Potential>], rank_on_host: usize) -> Result<Vec<Option<Card>>, String> {
+    let resources = EngineResources { rank_on_host, ..EngineResources::default() };
+    let open = |(position, potential): (usize, &Arc<dyn Potential>)| {
+        Card::open(position, potential, resources)
+            .map_err(|error| format!("{} cannot be computed: {error}", potential.id().name))
+    };
+    potentials.iter().enumerate().map(open).collect()
 }
 
 /// What the threads of a rank are chosen by.

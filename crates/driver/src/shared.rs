@@ -3,6 +3,7 @@
 
 use crate::batcher::Waiting;
 use crate::cache::{Digested, StructureCache};
+use crate::card::Card;
 use crate::error::with_causes;
 use crate::evaluator::{Evaluator, crashed};
 use crate::protocol::{Answer, Assignment, Predicted, Seen, Tally, ToRead, Treatment, Work};
@@ -59,6 +60,8 @@ pub(crate) struct Shared {
     pub(crate) evaluator: Evaluator,
     pub(crate) source: Arc<dyn StructureSource>,
     pub(crate) queue: Queue,
+    /// By potential: its card, where it has one.
+    pub(crate) cards: Vec<Option<Card>>,
     pub(crate) cache: StructureCache,
     pub(crate) tally: Mutex<Tally>,
     /// Potentials of a structure at once.
@@ -104,6 +107,11 @@ pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
 }
 
 impl Shared {
+    /// The card of a potential; none where workers compute it themselves.
+    pub(crate) fn card(&self, potential: usize) -> Option<&Card> {
+        self.cards.get(potential)?.as_ref()
+    }
+
     /// Reads entries for the survey.
     pub(crate) fn read(&self, entries: Vec<ToRead>) -> Result<Vec<Answer>, StoreError> {
         let mut answers = Vec::with_capacity(entries.len());

@@ -1,6 +1,6 @@
 //! What a worker does: reads entries, begins structures, evaluates what their workflows ask for.
 
-use crate::batch::Batches;
+use crate::batch::{Batches, hand_over};
 use crate::error::with_causes;
 use crate::queue::NextWork;
 use crate::shared::{Event, Shared, WorkError, panic_message};
@@ -14,7 +14,17 @@ pub(crate) fn work(shared: &Shared, batches: &mut Batches, events: &Sender<Event
             NextWork::Read(entries) => {
                 shared.read(entries).map(|answers| Some(Event::Read(answers))).map_err(Into::into)
             }
-            NextWork::Begin(assignment) => shared.begin(assignment, None).map(|remark| remark.map(Event::Remark)),
+            NextWork::Begin(assignment, first) => {
+                shared.begin(assignment, first).map(|remark| remark.map(Event::Remark))
+            }
+            NextWork::Receive(answered) => {
+                let remark = answered
+                    .into_iter()
+                    .try_fold(None, |remark: Option<String>, answered| Ok(hand_over(shared, answered)?.or(remark)));
+                // Their next questions are for all workers.
+                shared.queue.wake();
+                remark.map(|remark| remark.map(Event::Remark))
+            }
             NextWork::Evaluate { potential, waiting } => {
                 batches.evaluate(shared, potential, *waiting).map(|remark| remark.map(Event::Remark))
             }

@@ -140,6 +140,14 @@ pub struct Busy {
 }
 
 impl Busy {
+    /// Whether the copy has been made.
+    ///
+    /// # Errors
+    /// When it, or work before it, failed.
+    pub fn is_done(&self) -> Result<bool, GpuError> {
+        self.event.is_done()
+    }
+
     /// Waits for the copy, and for all work before it.
     ///
     /// # Errors

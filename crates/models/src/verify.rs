@@ -130,7 +130,7 @@ pub fn compare(
     mut done: impl FnMut(usize),
 ) -> Result<Differences, PredictError> {
     let open =
-        |potential: &Arc<dyn Potential>| Ok::<_, PredictError>(potential.clone().open(EngineResources { threads: 1 })?);
+        |potential: &Arc<dyn Potential>| Ok::<_, PredictError>(potential.clone().open(EngineResources::default())?);
     let (mut one, mut other) = (open(one)?, open(other)?);
     let mut differences = Differences::default();
     for (index, structure) in structures.iter().enumerate() {

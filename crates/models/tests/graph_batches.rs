@@ -104,7 +104,7 @@ fn compute(engine: &mut dyn Engine, jobs: Vec<Job>) -> Vec<(JobId, Result<Predic
 }
 
 fn open(potential: &Arc<GraphPotential<Counting>>) -> Box<dyn Engine> {
-    potential.clone().open(EngineResources { threads: 1 }).unwrap()
+    potential.clone().open(EngineResources::default()).unwrap()
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn cells_of_a_few_atoms_are_evaluated_together_by_orb_to_the_same_bits() {
     let names = ["nacl_prim", "mg_hcp", "srtio3_rattled", "cu_fcc_1atom"];
     let structures =
         names.map(|name| Arc::new(orb_support::golden("tiny_conservative_inf", name).structure())).to_vec();
-    let mut engine = orb.clone().open(EngineResources { threads: 1 }).unwrap();
+    let mut engine = orb.clone().open(EngineResources::default()).unwrap();
     let job = |(id, structure): (usize, &Arc<Structure>)| Job {
         id: JobId(id as u64),
         structure: structure.clone(),

@@ -177,7 +177,7 @@ fn a_sixth_model_is_found_by_name_and_computes() {
     conformance::a_permutation_permutes_the_results(model, &crystal);
     conformance::a_supercell_is_its_cell_twice(model, &crystal);
     conformance::the_choice_of_lattice_vectors_changes_nothing(model, &crystal);
-    let mut engine = potential.clone().open(EngineResources { threads: 1 }).unwrap();
+    let mut engine = potential.clone().open(EngineResources::default()).unwrap();
     let by_engine = predict(engine.as_mut(), Arc::new(crystal.clone()), Request::default(), Deadline::NONE).unwrap();
     assert_eq!(by_engine.forces, conformance::predict(model, &crystal).forces);
 }

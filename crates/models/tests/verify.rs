@@ -52,7 +52,7 @@ fn double(selection: &Selection, engine: EngineKind) -> Arc<dyn Potential> {
 }
 
 fn energies(potential: &Arc<dyn Potential>, structures: &[Arc<Structure>]) -> Vec<f64> {
-    let mut engine = potential.clone().open(EngineResources { threads: 1 }).unwrap();
+    let mut engine = potential.clone().open(EngineResources::default()).unwrap();
     let request = Request { forces: false, atom_features: false };
     let energy = |structure: &Arc<Structure>| {
         predict(engine.as_mut(), structure.clone(), request, Deadline::NONE).unwrap().energy

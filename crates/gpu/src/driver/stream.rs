@@ -38,6 +38,19 @@ impl Event {
         check("cuEventSynchronize", unsafe { sys::cuEventSynchronize(self.handle) })
     }
 
+    /// Whether the stream has come here, without waiting.
+    ///
+    /// # Errors
+    /// When any of the work before it failed.
+    pub fn is_done(&self) -> Result<bool, GpuError> {
+        self.device.enter()?;
+        // SAFETY: the event lives.
+        match unsafe { sys::cuEventQuery(self.handle) } {
+            sys::CUresult::CUDA_ERROR_NOT_READY => Ok(false),
+            other => check("cuEventQuery", other).map(|()| true),
+        }
+    }
+
     /// Milliseconds from an earlier event to this one; both must have been waited for.
     ///
     /// # Errors

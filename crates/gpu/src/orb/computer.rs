@@ -96,6 +96,25 @@ fn pinned_at_least(device: &Device, pinned: Option<Pinned>, bytes: u64) -> Resul
     }
 }
 
+/// What batches take, as far as it can be said without the device.
+#[derive(Debug, Clone, Copy)]
+pub struct Needs(Shape);
+
+impl Needs {
+    /// Bytes of the device that a batch of one structure takes at the peak. Of several, it is at most their sum.
+    pub fn device_bytes(self, n_atoms: usize, n_edges: usize, gradient: bool) -> u64 {
+        let size = Size { n_atoms, n_edges, n_structures: 1 };
+        let room = Room::plan(self.0, size, gradient).bytes;
+        room + Input::plan(size).bytes + Output::plan(self.0, size, gradient).bytes
+    }
+
+    /// Bytes of the host that a batch of one structure takes for transfers.
+    pub fn host_bytes(self, n_atoms: usize, n_edges: usize, gradient: bool) -> u64 {
+        let size = Size { n_atoms, n_edges, n_structures: 1 };
+        Input::plan(size).bytes + Output::plan(self.0, size, gradient).bytes
+    }
+}
+
 impl OrbComputer {
     /// With these weights on a device.
     ///
@@ -118,18 +137,14 @@ impl OrbComputer {
         self.weights.bytes()
     }
 
-    /// Bytes of the device that a batch of one structure takes at the peak. Of several, it is at most their sum.
-    pub fn device_bytes(&self, n_atoms: usize, n_edges: usize, gradient: bool) -> u64 {
-        let size = Size { n_atoms, n_edges, n_structures: 1 };
-        let shape = self.weights.shape;
-        let room = Room::plan(shape, size, gradient).bytes;
-        room + Input::plan(size).bytes + Output::plan(shape, size, gradient).bytes
+    /// What batches take.
+    pub fn needs(&self) -> Needs {
+        Needs(self.weights.shape)
     }
 
-    /// Bytes of the host that a batch of one structure takes for transfers.
-    pub fn host_bytes(&self, n_atoms: usize, n_edges: usize, gradient: bool) -> u64 {
-        let size = Size { n_atoms, n_edges, n_structures: 1 };
-        Input::plan(size).bytes + Output::plan(self.weights.shape, size, gradient).bytes
+    /// Whether a batch has been computed, without waiting; true as well where the device failed, as `collect` says.
+    pub fn is_done(&self, flight: &Flight) -> bool {
+        flight.output_host.is_done().unwrap_or(true)
     }
 
     /// Begins to compute a batch.

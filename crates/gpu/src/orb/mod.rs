@@ -20,6 +20,6 @@ mod network;
 mod room;
 mod weights;
 
-pub use computer::{Flight, OrbComputer, Outputs, Wanted};
+pub use computer::{Flight, Needs, OrbComputer, Outputs, Wanted};
 pub use graph::OrbGraph;
 pub use weights::{Head, Layer, Linear, OrbWeights, Perceptron};
