@@ -187,8 +187,33 @@ impl Common {
     }
 }
 
-/// What is to be loaded, under labels that differ. Precision and engine hold where a potential says nothing itself.
-pub(crate) fn choose(named: &[Named], precision: Precision, engine: EngineKind) -> Result<Vec<Chosen>, CommandError> {
+/// Gives a potential the device of all, or takes `cpu` away from those that know nothing else.
+fn place(label: &str, name: &str, options: &mut Options, device: Option<&str>) -> Result<(), CommandError> {
+    let can = |entry: &&mlip_models::registry::Entry| entry.options.iter().any(|option| option.key == "device");
+    let Some(asked) = options.get("device").map(String::as_str).or(device) else { return Ok(()) };
+    if registry::find(name).as_ref().is_some_and(can) {
+        if asked != "cpu" {
+            options.insert("device".into(), asked.to_owned());
+        }
+        return Ok(());
+    }
+    if asked == "cpu" {
+        options.remove("device");
+        return Ok(());
+    }
+    let able: Vec<&str> = registry::entries().filter(can).map(|entry| entry.name).collect();
+    Err(CommandError::new(format!("device={asked}: {label} is computed on cores only"))
+        .hint(format!("on cards run {}; say it with the potential: --model NAME=FILE,device={asked}", able.join(", ")))
+        .usage())
+}
+
+/// What is to be loaded, under labels that differ. Precision, engine and device hold where a potential says nothing itself.
+pub(crate) fn choose(
+    named: &[Named],
+    precision: Precision,
+    engine: EngineKind,
+    device: Option<&str>,
+) -> Result<Vec<Chosen>, CommandError> {
     let mut chosen: Vec<Chosen> = Vec::with_capacity(named.len());
     for potential in named {
         let (label, name, file) = potential.meaning()?;
@@ -226,6 +251,7 @@ pub(crate) fn choose(named: &[Named], precision: Precision, engine: EngineKind) 
             Some(_) => EngineKind::Native,
             None => engine,
         };
+        place(&label, &name, &mut options, device)?;
         chosen.push(Chosen { label, selection: Selection { name, file, options, precision, engine } });
     }
     Ok(chosen)
@@ -302,7 +328,7 @@ mod tests {
 
     fn chosen(texts: &[&str]) -> Result<Vec<Chosen>, CommandError> {
         let named = texts.iter().map(|text| Named::parse(text)).collect::<Result<Vec<_>, _>>()?;
-        choose(&named, Precision::F32, EngineKind::Native)
+        choose(&named, Precision::F32, EngineKind::Native, None)
     }
 
     #[test]
@@ -353,6 +379,38 @@ mod tests {
         assert!(a.options.is_empty());
         let wrong = format!("{:?}", chosen(&["a:chgnet,precision=f16"]).unwrap_err());
         assert!(wrong.contains("precision=f16 of a: expected f32 or f64"), "{wrong}");
+    }
+
+    #[test]
+    fn a_device_is_that_of_all_potentials_that_can_and_of_no_other() {
+        let on = |device: Option<&str>, texts: &[&str]| {
+            let named = texts.iter().map(|text| Named::parse(text).unwrap()).collect::<Vec<_>>();
+            choose(&named, Precision::F32, EngineKind::Native, device)
+        };
+        let devices = |device: Option<&str>, texts: &[&str]| {
+            let chosen = on(device, texts).unwrap();
+            chosen.iter().map(|one| one.selection.options.get("device").cloned()).collect::<Vec<_>>()
+        };
+        let cuda = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            devices(Some("cuda"), &["a:orb=o.ckpt", "b:orb=o.ckpt,device=cuda:1"]),
+            [cuda("cuda"), cuda("cuda:1")]
+        );
+        assert_eq!(devices(Some("cuda"), &["orb=o.ckpt,device=cpu"]), [cuda("cpu")]);
+        assert_eq!(devices(None, &["chgnet", "orb=o.ckpt,device=cuda"]), [None, cuda("cuda")]);
+        assert_eq!(devices(Some("cpu"), &["chgnet,device=cpu", "orb=o.ckpt"]), [None, None]);
+        let refusal = |device, texts: &[&str]| format!("{:?}", on(device, texts).unwrap_err());
+        for message in [
+            refusal(Some("cuda"), &["orb=o.ckpt", "mine:chgnet"]),
+            refusal(None, &["mine:chgnet,device=cuda"]),
+            refusal(None, &["mine:orb-v3-direct-20-omat=o.ckpt,device=cuda"]),
+        ] {
+            assert!(message.contains("device=cuda: mine is computed on cores only"), "{message}");
+            assert!(
+                message.contains("orb-v3-conservative-inf-omat") && !message.contains("direct-20-mpa"),
+                "{message}"
+            );
+        }
     }
 
     #[test]

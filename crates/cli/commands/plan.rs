@@ -27,8 +27,14 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<ExitCode, CommandError> {
     if plan.n_evaluations > 1.0 {
         writeln!(text, "evaluations {:.0} of each structure and potential, expected", plan.n_evaluations)?;
     }
-    for (name, cost) in plan.potentials.iter().zip(&found.cost_s) {
-        writeln!(text, "cost        {cost:.1} s on one core for {name}")?;
+    for ((name, cost), device) in plan.potentials.iter().zip(&found.cost_s).zip(&plan.devices) {
+        let place = if device.is_some() { "card" } else { "core" };
+        writeln!(text, "cost        {cost:.1} s on one {place} for {name}")?;
+    }
+    for (name, device) in plan.potentials.iter().zip(&plan.devices) {
+        if let Some(device) = device {
+            writeln!(text, "device      {device} for {name}")?;
+        }
     }
     writeln!(text, "ranks       {}, each {}", plan.ranks, plan.threads)?;
     writeln!(text, "shards      {}", found.shards)?;

@@ -101,6 +101,10 @@ settings! {
         /// slower and independent of them [default: native]
         #[arg(long, value_enum, env = "MLIP_ENGINE")]
         engine: Option<EngineName>,
+        /// Where potentials are computed, unless one says `device=`: on the cores of the host, or on NVIDIA cards. Without a
+        /// number each rank of a host has a card of its own. ORB's conservative models run on cards [default: cpu]
+        #[arg(long, value_name = "cpu|cuda[:N]", env = "MLIP_DEVICE")]
+        device: Option<String>,
         /// Head of the one MACE checkpoint with several; of one of many: NAME=FILE,head=NAME
         #[arg(long, value_name = "NAME", env = "MLIP_HEAD")]
         head: Option<String>,

@@ -139,7 +139,8 @@ fn choose_potentials(what: &What, job: &JobFile) -> Result<Vec<Chosen>, CommandE
     }
     let precision = what.precision.or(job.what.precision).map(Precision::from).unwrap_or_default();
     let engine = what.engine.or(job.what.engine).map(EngineKind::from).unwrap_or_default();
-    choose(&named, precision, engine)
+    let device = what.device.as_ref().or(job.what.device.as_ref());
+    choose(&named, precision, engine, device.map(String::as_str))
 }
 
 /// `runs/NAME`.

@@ -51,6 +51,18 @@ pub enum OptionError {
         /// What can be read.
         expected: String,
     },
+    /// The value is known, and cannot be used here.
+    #[error("option `{key}={value}` of {model} cannot be used: {why}")]
+    Unusable {
+        /// The model's name as it was typed.
+        model: String,
+        /// What was typed.
+        key: String,
+        /// What was typed.
+        value: String,
+        /// Why not, and what can be done.
+        why: String,
+    },
     /// Two spellings of one key.
     #[error("option `{key}` of {model} is given twice, with `-` and with `_`")]
     Twice {

@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub struct Plan {
     /// Labels of its potentials.
     pub potentials: Vec<String>,
+    /// Where each of them is computed, if not on cores.
+    pub devices: Vec<Option<String>>,
     /// Structures, costs and shards.
     pub estimate: Estimate,
     /// Ranks that it is planned for.
@@ -66,9 +68,11 @@ pub fn plan(new: &NewRun, ranks: usize, strict: bool) -> Result<Plan, Error> {
     };
     let threads = Threads::choose(&new.resources, &engine.potentials, &surroundings)?.budget;
     let n_evaluations = new.calculation.build(new.forces, new.embeddings).expected_evaluations();
+    let devices = engine.potentials.iter().map(|potential| potential.device()).collect();
     let estimate = estimate(&manifest, &engine, cores, ranks, threads.structure_workers.get(), n_evaluations)?;
     Ok(Plan {
         potentials: configs.into_iter().map(|config| config.label).collect(),
+        devices,
         estimate,
         ranks,
         threads,

@@ -12,13 +12,13 @@ use super::shape::{CUTOFF, N_HARMONICS, Shape};
 use super::variant::Variant;
 use super::weights::Packer;
 use crate::weights::Weights;
-use mlip_atoms::engine::{Answer, BatchError, BatchSum, Demand, Job, JobId, Prepared, Ticket};
+use mlip_atoms::engine::{Answer, BatchError, BatchSum, Demand, Job, JobId, Prepared, Preparer, Ticket};
 use mlip_atoms::{
     Deadline, DeviceError, Engine, EngineResources, Potential, PotentialId, Precision, PredictError, Prediction,
     Request, Species, Structure,
 };
-use mlip_gpu::orb::{Flight, Head, Layer, Linear, OrbComputer, OrbGraph, OrbWeights, Perceptron, Wanted};
-use mlip_gpu::{Device, GpuError, Products};
+use mlip_gpu::orb::{Flight, Head, Layer, Linear, Needs, OrbComputer, OrbGraph, OrbWeights, Perceptron, Wanted};
+use mlip_gpu::{Device, GpuError, Products, devices};
 use mlip_kernels::simd::InstructionSet;
 use std::collections::VecDeque;
 use std::path::Path;
@@ -39,7 +39,8 @@ pub struct CudaOrb {
     scales: Scales,
     weights: OrbWeights,
     products: Products,
-    ordinal: usize,
+    /// Which device; none: that of the number of the process among those of its run on its host.
+    ordinal: Option<usize>,
 }
 
 /// Reads weights as the device wants them: in `f32`, as files have them.
@@ -112,11 +113,17 @@ impl Reader<'_> {
 }
 
 impl CudaOrb {
-    /// From upstream's `.ckpt`, as the model of this name; it will run on the device of this number.
+    /// From upstream's `.ckpt`, as the model of this name; it will run on the device of this number, or, without one, each
+    /// process of a host will take a device of its own.
     ///
     /// # Errors
     /// When there is no such model, the file cannot be read, or it holds another model or a direct one.
-    pub fn from_file(name: &str, path: &Path, products: Products, ordinal: usize) -> Result<Self, LoadError> {
+    pub fn from_file(
+        name: &str,
+        path: &Path,
+        products: Products,
+        ordinal: impl Into<Option<usize>>,
+    ) -> Result<Self, LoadError> {
         let variant = Variant::named(name).ok_or_else(|| LoadError::Name(name.into()))?;
         variant.check_file_name(path)?;
         let checkpoint = path.file_name().map(|file| file.to_string_lossy().into_owned()).unwrap_or_default();
@@ -132,7 +139,7 @@ impl CudaOrb {
         tensors: &Weights,
         checkpoint: &str,
         products: Products,
-        ordinal: usize,
+        ordinal: impl Into<Option<usize>>,
     ) -> Result<Self, LoadError> {
         let variant = Variant::named(name).ok_or_else(|| LoadError::Name(name.into()))?;
         if variant.kind != Kind::Conservative {
@@ -158,19 +165,25 @@ impl CudaOrb {
                 &mlip_gpu::kernels_digest()[..16]
             ),
         };
-        Ok(Self { id, variant, shape, scales, weights, products, ordinal })
+        Ok(Self { id, variant, shape, scales, weights, products, ordinal: ordinal.into() })
     }
 
-    /// What one card computes with.
+    /// What one card computes with, for the process of this number among those of its run on its host.
     ///
     /// # Errors
     /// When the device cannot be used, or has no room for the weights.
-    pub fn engine(self: Arc<Self>) -> Result<CudaEngine, DeviceError> {
-        let device = Device::open(self.ordinal).map_err(failure)?;
+    pub fn engine(self: Arc<Self>, rank_on_host: usize) -> Result<CudaEngine, DeviceError> {
+        let ordinal = match self.ordinal {
+            Some(ordinal) => ordinal,
+            // Without any, opening the first says so.
+            None => rank_on_host % devices().map_err(failure)?.len().max(1),
+        };
+        let device = Device::open(ordinal).map_err(failure)?;
         let computer = OrbComputer::new(&device, &self.weights, self.products).map_err(failure)?;
         let (free, _) = device.memory().map_err(failure)?;
         let capacity = (free as f64 * USABLE) as u64;
-        Ok(CudaEngine { potential: self, computer, capacity, n_submitted: 0, flights: VecDeque::new() })
+        let preparer = Arc::new(CudaPreparer { potential: self, needs: computer.needs(), capacity });
+        Ok(CudaEngine { preparer, computer, n_submitted: 0, flights: VecDeque::new() })
     }
 }
 
@@ -207,11 +220,19 @@ impl Potential for CudaOrb {
         (structure.n_atoms() * self.variant.max_neighbors * 200) as u64
     }
 
-    fn open(self: Arc<Self>, _resources: EngineResources) -> Result<Box<dyn Engine>, DeviceError> {
-        Ok(Box::new(self.engine()?))
+    fn feature_width(&self) -> Option<usize> {
+        Some(self.shape.latent)
     }
 
-    /// Nobody computes a batch without an engine: a device is opened for it and closed again.
+    fn device(&self) -> Option<String> {
+        Some(self.ordinal.map_or_else(|| "cuda".into(), |ordinal| format!("cuda:{ordinal}")))
+    }
+
+    fn open(self: Arc<Self>, resources: EngineResources) -> Result<Box<dyn Engine>, DeviceError> {
+        Ok(Box::new(self.engine(resources.rank_on_host)?))
+    }
+
+    /// Nobody computes a batch on a device without an engine.
     fn predict(
         &self,
         structures: &[&Structure],
@@ -236,22 +257,23 @@ struct Under {
     batch: Vec<Prepared>,
 }
 
+/// Makes graphs for one card, on any thread.
+struct CudaPreparer {
+    potential: Arc<CudaOrb>,
+    needs: Needs,
+    /// Bytes of the device that batches may take.
+    capacity: u64,
+}
+
 /// Computes on one card.
 pub struct CudaEngine {
-    potential: Arc<CudaOrb>,
+    preparer: Arc<CudaPreparer>,
     computer: OrbComputer,
-    /// Bytes that batches may take.
-    capacity: u64,
     n_submitted: u64,
     flights: VecDeque<Under>,
 }
 
-impl CudaEngine {
-    /// What it computes.
-    pub fn potential(&self) -> &CudaOrb {
-        &self.potential
-    }
-
+impl CudaPreparer {
     fn content(&self, job: &Job) -> Result<Content, PredictError> {
         let potential = &*self.potential;
         let structure = &*job.structure;
@@ -275,16 +297,41 @@ impl CudaEngine {
         Demand {
             n_atoms,
             n_edges,
-            host_bytes: held + self.computer.host_bytes(n_atoms, n_edges, request.forces),
-            device_bytes: self.computer.device_bytes(n_atoms, n_edges, request.forces),
+            host_bytes: held + self.needs.host_bytes(n_atoms, n_edges, request.forces),
+            device_bytes: self.needs.device_bytes(n_atoms, n_edges, request.forces),
             ..Demand::default()
         }
+    }
+}
+
+impl Preparer for CudaPreparer {
+    fn prepare(&self, job: Job) -> Result<Prepared, (JobId, PredictError)> {
+        let content = self.content(&job).map_err(|error| (job.id, error))?;
+        let demand = self.demand(&content, job.request);
+        if demand.device_bytes > self.capacity {
+            let (needed_bytes, limit_bytes) = (demand.device_bytes, self.capacity);
+            return Err((job.id, PredictError::TooLarge { needed_bytes, limit_bytes }));
+        }
+        Ok(Prepared { job, demand, content: Box::new(content) })
+    }
+
+    fn fits(&self, batch: &BatchSum, next: &Demand) -> bool {
+        let sum = batch.and(next).demand;
+        batch.n_jobs == 0 || (sum.n_edges <= BATCH_EDGES && sum.device_bytes <= self.capacity)
+    }
+}
+
+impl CudaEngine {
+    /// What it computes.
+    pub fn potential(&self) -> &CudaOrb {
+        &self.preparer.potential
     }
 
     /// Answers of a batch, in its order.
     fn answers(&self, batch: &[Prepared], outputs: &mlip_gpu::orb::Outputs) -> Vec<Answer> {
         let (mut atom, mut edge) = (0, 0);
-        let width = self.potential.shape.latent;
+        let potential = self.potential();
+        let width = potential.shape.latent;
         let answer = |(prepared, energy): (&Prepared, &f64)| {
             let (job, n_atoms, n_edges) = (&prepared.job, prepared.demand.n_atoms, prepared.demand.n_edges);
             let slopes = outputs.slopes.get(edge..edge + n_edges).unwrap_or_default();
@@ -301,7 +348,7 @@ impl CudaEngine {
                 heads: vec![heads],
                 slopes: if job.request.forces { slopes.to_vec() } else { Vec::new() },
             };
-            let mut predictions = self.potential.scales.predictions(&content.graph, &own, job.request);
+            let mut predictions = potential.scales.predictions(&content.graph, &own, job.request);
             (job.id, predictions.pop().ok_or(PredictError::NotFinite { what: "energy" }))
         };
         batch.iter().zip(&outputs.energies).map(answer).collect()
@@ -316,18 +363,22 @@ fn foreign(id: JobId) -> Answer {
 
 impl Engine for CudaEngine {
     fn prepare(&mut self, job: Job) -> Result<Prepared, (JobId, PredictError)> {
-        let content = self.content(&job).map_err(|error| (job.id, error))?;
-        let demand = self.demand(&content, job.request);
-        if demand.device_bytes > self.capacity {
-            let (needed_bytes, limit_bytes) = (demand.device_bytes, self.capacity);
-            return Err((job.id, PredictError::TooLarge { needed_bytes, limit_bytes }));
-        }
-        Ok(Prepared { job, demand, content: Box::new(content) })
+        self.preparer.prepare(job)
     }
 
     fn fits(&self, batch: &BatchSum, next: &Demand) -> bool {
-        let sum = batch.and(next).demand;
-        batch.n_jobs == 0 || (sum.n_edges <= BATCH_EDGES && sum.device_bytes <= self.capacity)
+        self.preparer.fits(batch, next)
+    }
+
+    fn preparer(&self) -> Option<Arc<dyn Preparer>> {
+        Some(self.preparer.clone())
+    }
+
+    fn is_done(&mut self, ticket: Ticket) -> bool {
+        self.flights
+            .iter()
+            .find(|under| under.ticket == ticket)
+            .is_none_or(|under| self.computer.is_done(&under.flight))
     }
 
     fn submit(&mut self, batch: Vec<Prepared>) -> Result<Ticket, BatchError> {

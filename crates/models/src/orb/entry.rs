@@ -1,17 +1,35 @@
 //! ORB v3 for the registry.
 
+#[cfg(feature = "cuda")]
+use super::cuda::CudaOrb;
 use super::error::LoadError;
 use super::potential::Orb;
+#[cfg(feature = "cuda")]
+use crate::device::ProductsName;
+use crate::device::{self, Place};
 use crate::entry::{Entry, LoadCause, Selection};
-use crate::options::{self, OptionError};
+use crate::options::{self, OptionError, OptionInfo};
 use mlip_atoms::Potential;
+#[cfg(feature = "cuda")]
+use mlip_gpu::Products;
 use serde::Deserialize;
+use std::path::Path;
 use std::sync::Arc;
 
-/// ORB has no options: the name says which model it is.
+/// Options of ORB; the name says which model it is. Direct models have none: they do not run on cards.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-pub struct Options {}
+pub struct Options {
+    /// Where it is computed.
+    pub device: Option<String>,
+    /// How products are computed there.
+    pub products: Option<String>,
+}
+
+/// Options of direct models.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct NoOptions {}
 
 /// For the registry.
 pub(crate) static ENTRIES: &[Entry] = &[
@@ -35,34 +53,39 @@ pub(crate) static ENTRIES: &[Entry] = &[
         &["orb_v3_conservative_20_mpa"],
         "ORB v3: conservative model, 20 neighbors, MPtrj and Alexandria",
     ),
-    orb_v3(
+    direct(
         "orb-v3-direct-inf-omat",
         &["orb_v3_direct_inf_omat"],
         "ORB v3: forces and stress from heads, up to 120 neighbors, OMat24",
     ),
-    orb_v3(
+    direct(
         "orb-v3-direct-20-omat",
         &["orb_v3_direct_20_omat"],
         "ORB v3: forces and stress from heads, 20 neighbors, OMat24",
     ),
-    orb_v3(
+    direct(
         "orb-v3-direct-inf-mpa",
         &["orb_v3_direct_inf_mpa"],
         "ORB v3: forces and stress from heads, up to 120 neighbors, MPtrj and Alexandria",
     ),
-    orb_v3(
+    direct(
         "orb-v3-direct-20-mpa",
         &["orb_v3_direct_20_mpa"],
         "ORB v3: forces and stress from heads, 20 neighbors, MPtrj and Alexandria",
     ),
 ];
 
+/// One of the models that run on cores only.
+const fn direct(name: &'static str, aliases: &'static [&'static str], about: &'static str) -> Entry {
+    Entry { options: &[], check: check_direct, load: load_direct, ..orb_v3(name, aliases, about) }
+}
+
 /// One of the models.
 const fn orb_v3(name: &'static str, aliases: &'static [&'static str], about: &'static str) -> Entry {
     Entry {
         name,
         aliases,
-        options: &[],
+        options: OPTIONS,
         about,
         built_in: None,
         files: "upstream's `.ckpt` (https://github.com/orbital-materials/orb-models), named like the model",
@@ -76,12 +99,59 @@ const fn orb_v3(name: &'static str, aliases: &'static [&'static str], about: &'s
     }
 }
 
+const OPTIONS: &[OptionInfo] = device::OPTIONS;
+
+fn place(selection: &Selection) -> Result<Place, OptionError> {
+    let Options { device, products } = options::parse::<Options>(&selection.name, &selection.options)?;
+    Place::of(selection, device.as_deref(), products.as_deref())
+}
+
 fn check(selection: &Selection) -> Result<(), OptionError> {
-    options::parse::<Options>(&selection.name, &selection.options).map(|Options {}| ())
+    place(selection).map(|_| ())
 }
 
 fn load(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause> {
-    check(selection)?;
-    let file = selection.file.as_deref().ok_or_else(|| LoadError::NoFile(selection.name.clone()))?;
-    Ok(Arc::new(Orb::from_file(&selection.name, file, selection.precision, selection.engine)?))
+    match place(selection)? {
+        Place::Cores => load_on_cores(selection),
+        #[cfg(feature = "cuda")]
+        Place::Cuda { ordinal, products } => load_on_card(selection, ordinal, products),
+        #[cfg(not(feature = "cuda"))]
+        Place::Cuda { .. } => Err("this program was built without CUDA".into()),
+    }
+}
+
+fn check_direct(selection: &Selection) -> Result<(), OptionError> {
+    options::parse::<NoOptions>(&selection.name, &selection.options).map(|NoOptions {}| ())
+}
+
+fn load_direct(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause> {
+    check_direct(selection)?;
+    load_on_cores(selection)
+}
+
+fn file(selection: &Selection) -> Result<&Path, LoadError> {
+    selection.file.as_deref().ok_or_else(|| LoadError::NoFile(selection.name.clone()))
+}
+
+fn load_on_cores(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause> {
+    Ok(Arc::new(Orb::from_file(&selection.name, file(selection)?, selection.precision, selection.engine)?))
+}
+
+/// A card that is not there is found before the weights are read.
+#[cfg(feature = "cuda")]
+fn load_on_card(
+    selection: &Selection,
+    ordinal: Option<usize>,
+    products: ProductsName,
+) -> Result<Arc<dyn Potential>, LoadCause> {
+    let count = mlip_gpu::devices()?.len();
+    if count <= ordinal.unwrap_or(0) {
+        return Err(mlip_gpu::GpuError::NoDevice { ordinal: ordinal.unwrap_or(0), count }.into());
+    }
+    let products = match products {
+        ProductsName::F32 => Products::F32,
+        ProductsName::F16x3 => Products::F16x3,
+        ProductsName::Bf16x3 => Products::Bf16x3,
+    };
+    Ok(Arc::new(CudaOrb::from_file(&selection.name, file(selection)?, products, ordinal)?))
 }
