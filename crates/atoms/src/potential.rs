@@ -111,8 +111,8 @@ pub trait Potential: Send + Sync {
         None
     }
 
-    /// Predicted time of one evaluation in seconds on one core of a common server, without its
-    /// [`preparation`](Self::preparation); only ratios matter.
+    /// Predicted time of one evaluation in seconds on one core of a common server, or on its [device](Self::device),
+    /// without its [`preparation`](Self::preparation); only ratios matter.
     fn cost(&self, structure: &Structure) -> f64;
 
     /// What must be prepared for this structure, and serves others as well while they come one after the other.
@@ -131,6 +131,14 @@ pub trait Potential: Send + Sync {
     /// [`Preparer`](crate::engine::Preparer).
     fn device(&self) -> Option<String> {
         None
+    }
+
+    /// Whether this host has that device, without opening it. A plan does not need it, and a run does.
+    ///
+    /// # Errors
+    /// When it is not there, or cannot be used.
+    fn find_device(&self) -> Result<(), DeviceError> {
+        Ok(())
     }
 
     /// What one worker, or one card, computes with.

@@ -33,7 +33,7 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<ExitCode, CommandError> {
     }
     for (name, device) in plan.potentials.iter().zip(&plan.devices) {
         if let Some(device) = device {
-            writeln!(text, "device      {device} for {name}")?;
+            writeln!(text, "device      {device} for {name}; costs are those of an H100")?;
         }
     }
     writeln!(text, "ranks       {}, each {}", plan.ranks, plan.threads)?;

@@ -24,7 +24,7 @@ pub struct Estimate {
     pub unreadable: BTreeMap<String, usize>,
     /// Smallest, median and largest number of atoms.
     pub atoms: Option<[usize; 3]>,
-    /// Predicted time of all structures, seconds on one core, by potential.
+    /// Predicted time of all structures, seconds on one core or one device, by potential.
     pub cost_s: Vec<f64>,
     /// Weights of all potentials on each rank, bytes.
     pub weight_bytes: u64,
@@ -130,6 +130,16 @@ pub fn estimate(
         planner.next_shard(rank, usize::MAX);
         estimate.shards += 1;
     }
-    estimate.wall_s = estimate.cost_s.iter().sum::<f64>() / (ranks * workers).max(1) as f64;
+    estimate.wall_s = wall_s(engine, &estimate.cost_s, ranks, workers);
     Ok(estimate)
+}
+
+/// Cores and devices compute at the same time; each rank has one device.
+fn wall_s(engine: &Engine, cost_s: &[f64], ranks: usize, workers: usize) -> f64 {
+    let with_device = |on: bool| {
+        let costs = engine.potentials.iter().zip(cost_s);
+        costs.filter(move |(potential, _)| potential.device().is_some() == on).map(|(_, cost)| *cost)
+    };
+    let on_cores = with_device(false).sum::<f64>() / (ranks * workers).max(1) as f64;
+    on_cores.max(with_device(true).sum::<f64>() / ranks.max(1) as f64)
 }

@@ -1,5 +1,6 @@
 //! Why a run cannot begin, go on or be looked at.
 
+use mlip_atoms::DeviceError;
 use mlip_driver::{ImpossibleSetting, NoThreads, RunError};
 use mlip_inputs::InputError;
 use mlip_models::registry::LoadError;
@@ -253,6 +254,14 @@ pub enum Error {
     /// A potential cannot be had.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// The device of a potential is not there.
+    #[error("{label} cannot be computed here")]
+    NoDevice {
+        /// Label of the potential.
+        label: String,
+        /// Why not.
+        source: DeviceError,
+    },
     /// A setting with which nothing can be computed.
     #[error(transparent)]
     Setting(#[from] ImpossibleSetting),

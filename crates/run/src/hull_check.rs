@@ -4,7 +4,8 @@
 //! under the name of the entry, its energy shows whether the table is of this potential.
 
 use crate::Error;
-use mlip_atoms::{Deadline, Frame, Potential, Request, Structure};
+use mlip_atoms::engine::predict;
+use mlip_atoms::{Deadline, DeviceError, EngineResources, Frame, Potential, PredictError, Request, Structure};
 use mlip_driver::{CifSource, Physics, StructureSource};
 use mlip_hull::Composition;
 use mlip_hull::table::{TableError, TableReader};
@@ -39,7 +40,7 @@ pub(crate) struct Checked {
 /// An entry and its crystal.
 struct Known {
     id: String,
-    structure: Structure,
+    structure: Arc<Structure>,
     /// By the table, eV/atom.
     energy: f64,
 }
@@ -65,10 +66,15 @@ pub(crate) fn check(
             let (file, label) = (hull.file.display(), &config.label);
             let mut largest: Option<(f64, &str)> = None;
             let mut n_compared = 0;
+            let no_device = |source| Error::NoDevice { label: label.clone(), source };
+            let mut engine = potential.clone().open(EngineResources::default()).map_err(no_device)?;
             for one in &known {
                 let request = Request { forces: false, ..Request::default() };
-                let answer = potential.predict(&[&one.structure], request, &Deadline::NONE).pop();
-                let Some(Ok(prediction)) = answer else { continue };
+                let prediction = match predict(engine.as_mut(), one.structure.clone(), request, Deadline::NONE) {
+                    Ok(prediction) => prediction,
+                    Err(PredictError::Device(source @ DeviceError::Lost(_))) => return Err(no_device(source)),
+                    Err(_) => continue,
+                };
                 n_compared += 1;
                 let difference = prediction.energy / one.structure.species().len() as f64 - one.energy;
                 if largest.is_none_or(|(known, _)| difference.abs() > known.abs()) {
@@ -115,7 +121,7 @@ fn known(n: usize, hull: &HullSource, listing: Listing<'_>) -> Result<Vec<Known>
         let Some(entry) = listing.manifest.get(*place)? else { continue };
         // What cannot be read is a failure of the run, with its reason there.
         let Ok(loaded) = source.load(&entry.locator) else { continue };
-        let structure = loaded.structure;
+        let structure = Arc::new(loaded.structure);
         if Composition::from_species(structure.species().iter().copied()).is_some_and(|own| same(&own, &composition)) {
             known.push(Known { id: row.id, structure, energy: energy / composition.n_atoms() });
         }

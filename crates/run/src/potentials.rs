@@ -47,6 +47,15 @@ pub(crate) fn load_chosen(chosen: &[ChosenPotential], folder: &Path) -> Result<L
     Ok((potentials, configs))
 }
 
+/// Looks for the devices of potentials on this host, before anything is written.
+pub(crate) fn find_devices(potentials: &[Arc<dyn Potential>], physics: &Physics) -> Result<(), Error> {
+    for (potential, config) in potentials.iter().zip(&physics.potentials) {
+        let label = || config.label.clone();
+        potential.find_device().map_err(|source| Error::NoDevice { label: label(), source })?;
+    }
+    Ok(())
+}
+
 /// The same with an absolute file: a run may go on elsewhere.
 fn in_folder(selection: &Selection, folder: &Path) -> Selection {
     Selection { file: selection.file.as_ref().map(|file| folder.join(file)), ..selection.clone() }

@@ -3,7 +3,7 @@
 use crate::folder::{self, is_run, lock, read_config, read_manifest, spool_path, start_of_paths};
 use crate::hull_check::{Checked, Listing, check};
 use crate::inputs::{List, Listed, Unpacked, check_all};
-use crate::potentials::{load_chosen, load_configured};
+use crate::potentials::{find_devices, load_chosen, load_configured};
 use crate::stability::{Ready, ready};
 use crate::{ChosenPotential, Error, RunInputs};
 use mlip_atoms::{Frame, Potential};
@@ -112,6 +112,7 @@ impl NewRun {
             embeddings: self.embeddings,
             potentials: configs,
         };
+        find_devices(&potentials, &physics)?;
         Ok((potentials, physics))
     }
 }
@@ -188,6 +189,7 @@ impl Run {
             }
         }
         let potentials = load_configured(&config.physics)?;
+        find_devices(&potentials, &config.physics)?;
         let physics = config.physics.clone();
         let Ready { sources, warnings } = ready(&config.stability, &run_dir, &physics)?;
         config.stability = sources;

@@ -207,7 +207,9 @@ impl Potential for CudaOrb {
     fn cost(&self, structure: &Structure) -> f64 {
         let n_atoms = structure.n_atoms() as f64;
         let around = n_atoms / structure.lattice().volume() * 4.0 / 3.0 * std::f64::consts::PI * CUTOFF.powi(3);
-        n_atoms * around.min(self.variant.max_neighbors as f64) * 4e-7
+        // Seconds of an edge on an H100 (docs/gpu.md).
+        let edge = if self.products == Products::F32 { 1.0e-6 } else { 3.3e-7 };
+        n_atoms * around.min(self.variant.max_neighbors as f64) * edge
     }
 
     fn weight_bytes(&self) -> u64 {
@@ -226,6 +228,14 @@ impl Potential for CudaOrb {
 
     fn device(&self) -> Option<String> {
         Some(self.ordinal.map_or_else(|| "cuda".into(), |ordinal| format!("cuda:{ordinal}")))
+    }
+
+    fn find_device(&self) -> Result<(), DeviceError> {
+        let (ordinal, count) = (self.ordinal.unwrap_or(0), devices().map_err(failure)?.len());
+        if count <= ordinal {
+            return Err(failure(GpuError::NoDevice { ordinal, count }));
+        }
+        Ok(())
     }
 
     fn open(self: Arc<Self>, resources: EngineResources) -> Result<Box<dyn Engine>, DeviceError> {

@@ -137,17 +137,13 @@ fn load_on_cores(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause>
     Ok(Arc::new(Orb::from_file(&selection.name, file(selection)?, selection.precision, selection.engine)?))
 }
 
-/// A card that is not there is found before the weights are read.
+/// Needs no card: a plan is made on any host.
 #[cfg(feature = "cuda")]
 fn load_on_card(
     selection: &Selection,
     ordinal: Option<usize>,
     products: ProductsName,
 ) -> Result<Arc<dyn Potential>, LoadCause> {
-    let count = mlip_gpu::devices()?.len();
-    if count <= ordinal.unwrap_or(0) {
-        return Err(mlip_gpu::GpuError::NoDevice { ordinal: ordinal.unwrap_or(0), count }.into());
-    }
     let products = match products {
         ProductsName::F32 => Products::F32,
         ProductsName::F16x3 => Products::F16x3,
