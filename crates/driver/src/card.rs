@@ -95,7 +95,7 @@ impl Card {
         if line.closed {
             return;
         }
-        queue.enter_card();
+        queue.enter_card(self.potential);
         line.sum = line.sum.and(&ready.prepared.demand);
         line.ready.push_back(ready);
         let is_full = self.is_full(&line.sum);
@@ -134,7 +134,7 @@ impl Card {
     pub(crate) fn close(&self, queue: &Queue) {
         let mut line = self.lock();
         line.closed = true;
-        queue.leave_card(line.ready.len());
+        queue.leave_card(self.potential, line.ready.len());
         line.ready.clear();
         queue.set_short(self.potential, false);
     }

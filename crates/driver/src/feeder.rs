@@ -38,8 +38,14 @@ pub(crate) fn feed(shared: &Shared, card: &Card, batches: &mut Batches) -> Resul
     let mut feeder =
         Feeder { shared, card, batches, flights: VecDeque::new(), collected: Instant::now(), remark: None };
     card.begin(&shared.queue);
-    feeder.run()?;
-    Ok(feeder.remark)
+    let result = feeder.run();
+    if result.is_err() {
+        // Memory for others, and an end that waits for nothing.
+        feeder.flights.clear();
+        card.close(&shared.queue);
+        shared.queue.lose_card(card.potential());
+    }
+    result.map(|()| feeder.remark)
 }
 
 struct Feeder<'a> {
@@ -200,14 +206,14 @@ impl Feeder<'_> {
             let rest = answered.split_off(ANSWERS.min(answered.len()));
             chunks.push(std::mem::replace(&mut answered, rest));
         }
-        for answered in self.shared.queue.answer(chunks) {
+        for answered in self.shared.queue.answer(self.card.potential(), chunks) {
             let n = answered.len();
             for answered in answered {
                 if let Some(remark) = hand_over(self.shared, answered)? {
                     self.remark = Some(remark);
                 }
             }
-            self.shared.queue.leave_card(n);
+            self.shared.queue.leave_card(self.card.potential(), n);
         }
         Ok(())
     }

@@ -53,8 +53,8 @@ struct State {
     answered: VecDeque<Vec<Answered>>,
     /// Potentials whose card has less than a full batch waiting.
     short: Vec<bool>,
-    /// Questions that are ready for cards, or computed by them.
-    on_cards: usize,
+    /// By potential: questions that are ready for its card, or computed by it.
+    on_cards: Vec<usize>,
     /// Structures that were begun and are not at their end.
     structures: usize,
     /// Workers with work in hand.
@@ -91,7 +91,7 @@ impl Queue {
             batcher: Batcher::new(n_potentials),
             answered: VecDeque::new(),
             short: vec![false; n_potentials],
-            on_cards: 0,
+            on_cards: vec![0; n_potentials],
             structures: 0,
             busy: 0,
             held_bytes: 0,
@@ -194,13 +194,18 @@ impl Queue {
     }
 
     /// A question is ready for the card of its potential.
-    pub(crate) fn enter_card(&self) {
-        self.lock().on_cards += 1;
+    pub(crate) fn enter_card(&self, potential: usize) {
+        self.lock().on_cards[potential] += 1;
     }
 
     /// Questions have left the card without an answer that waits here.
-    pub(crate) fn leave_card(&self, n: usize) {
-        self.lock().on_cards -= n;
+    pub(crate) fn leave_card(&self, potential: usize, n: usize) {
+        self.lock().on_cards[potential] -= n;
+    }
+
+    /// Nobody computes what the card of this potential had.
+    pub(crate) fn lose_card(&self, potential: usize) {
+        self.lock().on_cards[potential] = 0;
     }
 
     /// Says whether less than a full batch waits for a card.
@@ -214,12 +219,12 @@ impl Queue {
     }
 
     /// Gives answers of a card to the workers. Gives them back once the queue is closed: nobody may be there to take them.
-    pub(crate) fn answer(&self, answered: Vec<Vec<Answered>>) -> Vec<Vec<Answered>> {
+    pub(crate) fn answer(&self, potential: usize, answered: Vec<Vec<Answered>>) -> Vec<Vec<Answered>> {
         let mut state = self.lock();
         if state.closed {
             return answered;
         }
-        state.on_cards -= answered.iter().map(Vec::len).sum::<usize>();
+        state.on_cards[potential] -= answered.iter().map(Vec::len).sum::<usize>();
         state.answered.extend(answered);
         drop(state);
         self.changed.notify_all();
@@ -257,7 +262,7 @@ impl Queue {
         state.busy == 0
             && state.batcher.is_empty()
             && state.answered.is_empty()
-            && state.on_cards == 0
+            && state.on_cards.iter().all(|n| *n == 0)
             && state.first.is_empty()
             && state.read.is_empty()
             && state.compute.is_empty()

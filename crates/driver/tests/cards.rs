@@ -13,6 +13,7 @@ use mlip_atoms::{
 use mlip_calculations::{CalculationConfig, EnergyVolume};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// Structures of a full batch.
 const FULL: usize = 8;
@@ -237,7 +238,9 @@ fn a_structure_on_which_a_card_panics_costs_nobody_else_its_result() {
 #[test]
 fn a_card_that_is_lost_ends_the_run_and_condemns_nobody() {
     let folder = tempfile::tempdir().unwrap();
+    let begin = Instant::now();
     let error = run(|_| Some(DeviceError::Lost("it fell off the bus".into())), 2, folder.path()).unwrap_err();
+    assert!(begin.elapsed() < Duration::from_secs(10), "the end waits for what nobody computes");
     assert!(error.contains("lennard-jones cannot go on: the device cannot be used: it fell off the bus"), "{error}");
     run(|_| None, 2, folder.path()).unwrap();
     assert_eq!(tables(folder.path()), on_cores());
