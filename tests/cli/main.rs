@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod devices;
 mod embeddings;
 mod energy_volume;
 mod ensemble;
