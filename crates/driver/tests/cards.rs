@@ -183,7 +183,7 @@ fn a_card_is_fed_by_all_workers_and_gives_the_results_of_each_structure_alone() 
         let seen = run(|_| None, ranks, folder.path()).unwrap();
         assert_eq!(tables(folder.path()), expected, "{ranks} ranks");
         // More than there are workers: structures are begun for the card.
-        assert!(seen.sizes.iter().any(|size| *size == FULL), "{seen:?}");
+        assert!(seen.sizes.contains(&FULL), "{seen:?}");
         assert!(seen.sizes.iter().all(|size| *size <= FULL), "{seen:?}");
         assert_eq!(seen.most_under_way, 2, "{seen:?}");
         // One engine a rank, whatever the number of workers, and each rank by its number on the host.
