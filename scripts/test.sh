@@ -54,6 +54,8 @@ excused() { # a line that says what was skipped
     *"MLIP_REFERENCE_DIR or MLIP_MACE_MODELS"*) [ -z "${MLIP_REFERENCE_DIR:-}" ] || [ -z "${MLIP_MACE_MODELS:-}" ] ;;
     *MLIP_CIF_DIR*) [ -z "${MLIP_CIF_DIR:-}" ] ;;
     *MLIP_REFERENCE_DIR*) [ -z "${MLIP_REFERENCE_DIR:-}" ] ;;
+    *MLIP_CHECKPOINTS*) [ -z "${MLIP_CHECKPOINTS:-}" ] ;;
+    *MLIP_PYTHON*) [ -z "${MLIP_PYTHON:-}" ] ;;
     *"Slurm tests"*) ! { in_sbin slurmctld && in_sbin munged; } ;;
     */dev/full*) [ ! -e /dev/full ] ;;
     *) false ;;

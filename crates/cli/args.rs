@@ -199,6 +199,9 @@ pub(crate) struct ReportArgs {
     /// Write tables as .csv.zst
     #[arg(long)]
     pub(crate) csv_zst: bool,
+    /// Search for the space groups of the structures as they were read: 0.3 ms for 8 atoms, 20 ms for 200
+    #[arg(long)]
+    pub(crate) space_groups: bool,
     /// Reference energies of the elements for formation energies, eV/atom: a CSV or JSON file, genbench, or a run over
     /// crystals of the elements [default: as in the run]
     #[arg(long, value_name = "FILE|RUN|genbench")]

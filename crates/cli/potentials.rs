@@ -31,10 +31,15 @@ pub(crate) struct Chosen {
     pub(crate) selection: Selection,
 }
 
-/// Whether a text can be a label: `[A-Za-z][A-Za-z0-9_-]*`. Keys of options look the same.
-fn is_word(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphabetic())
+/// Whether a text can be a label: `[A-Za-z0-9][A-Za-z0-9_-]*`; `7net-0` is one.
+fn is_label(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+}
+
+/// Whether a text can be the key of an option.
+fn is_key(text: &str) -> bool {
+    is_label(text) && text.starts_with(|c: char| c.is_ascii_alphabetic())
 }
 
 fn refuse(text: &str, what: impl fmt::Display) -> CommandError {
@@ -43,9 +48,8 @@ fn refuse(text: &str, what: impl fmt::Display) -> CommandError {
 
 /// The place of the next comma with which an option begins: `,KEY=`. Other commas belong to names of files.
 fn next_option(text: &str) -> Option<usize> {
-    let begins = |place: &usize| {
-        text.get(place + 1..).and_then(|rest| rest.split_once('=')).is_some_and(|(key, _)| is_word(key))
-    };
+    let begins =
+        |place: &usize| text.get(place + 1..).and_then(|rest| rest.split_once('=')).is_some_and(|(key, _)| is_key(key));
     text.match_indices(',').map(|(place, _)| place).find(begins)
 }
 
@@ -54,11 +58,11 @@ impl Named {
     pub(crate) fn parse(text: &str) -> Result<Self, CommandError> {
         let end_of_label = text.find(':').filter(|colon| text.find('=').is_none_or(|equals| *colon < equals));
         let (label, rest) = match end_of_label.map(|colon| (&text[..colon], &text[colon + 1..])) {
-            Some((label, rest)) if is_word(label) => (Some(label.to_owned()), rest),
+            Some((label, rest)) if is_label(label) => (Some(label.to_owned()), rest),
             // A path may hold colons, a label no `/` or `.`.
             Some((path, _)) if path.contains(['/', '.']) => (None, text),
             Some((label, _)) => {
-                let what = format!("`{label}` cannot be a label: a letter, then letters, digits, `_` and `-`");
+                let what = format!("`{label}` cannot be a label: a letter or digit, then letters, digits, `_` and `-`");
                 return Err(refuse(text, what));
             }
             None => (None, text),
@@ -217,9 +221,9 @@ pub(crate) fn choose(
     let mut chosen: Vec<Chosen> = Vec::with_capacity(named.len());
     for potential in named {
         let (label, name, file) = potential.meaning()?;
-        if !is_word(&label) {
+        if !is_label(&label) {
             return Err(CommandError::new(format!("`{label}` cannot be a label"))
-                .hint("a label is a letter, then letters, digits, `_` and `-`")
+                .hint("a label is a letter or digit, then letters, digits, `_` and `-`")
                 .usage());
         }
         if ["mean", "std", "n_mlips"].contains(&label.as_str()) {
@@ -263,7 +267,7 @@ impl<'de> Deserialize<'de> for Named {
         let mut table = BTreeMap::<String, Scalar>::deserialize(deserializer)?;
         let mut take = |key: &str| table.remove(key).map(|Scalar(text)| text);
         let (label, name, file) = (take("label"), take("name"), take("checkpoint"));
-        if let Some(label) = label.as_ref().filter(|label| !is_word(label)) {
+        if let Some(label) = label.as_ref().filter(|label| !is_label(label)) {
             return Err(D::Error::custom(format!(
                 "`{label}` cannot be a label: a letter, then letters, digits, `_` and `-`"
             )));
@@ -356,7 +360,7 @@ mod tests {
 
     #[test]
     fn what_names_no_potential_is_refused_with_the_form() {
-        assert!(refusal("1a:mace").contains("`1a` cannot be a label"), "{}", refusal("1a:mace"));
+        assert!(refusal("-a:mace").contains("`-a` cannot be a label"), "{}", refusal("-a:mace"));
         assert!(refusal("mace=").contains("no file behind `=`") && refusal("a:").contains("there is no name"));
         assert!(refusal("uma=f,task=a,task=b").contains("`task` stands there twice"));
         assert!(refusal("mace=").contains("[LABEL:]NAME[=FILE][,KEY=VALUE…]"));

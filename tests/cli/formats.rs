@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Two potentials that need no file.
-const BEGIN: [&str; 6] = ["run", "--cifs", "cifs", "--model", "a:lennard-jones", "b:lennard-jones,precision=f64"];
+const BEGIN: [&str; 6] = ["run", "--cifs", "cifs", "--model", "a:lennard-jones", "b:chgnet"];
 const ALL: &str = "extxyz,parquet,jsonl,genbench,cif";
 const FORMS: [&str; 9] = [
     "structures.a.extxyz",
@@ -26,7 +26,7 @@ fn a_run_a_job_file_and_a_report_write_the_same() {
     crystals(folder.path(), 6, 2);
     let output = run(&[&BEGIN[..], &["--format", ALL, "--out", "ONE"]].concat(), folder.path());
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    let job = "cifs = [\"cifs\"]\nmodels = [\"a:lennard-jones\", \"b:lennard-jones,precision=f64\"]\n\
+    let job = "cifs = [\"cifs\"]\nmodels = [\"a:lennard-jones\", \"b:chgnet\"]\n\
                format = [\"genbench\", \"jsonl,parquet\"]\n";
     fs::write(folder.path().join("job.toml"), job.replace("\"jsonl,parquet\"", "\"jsonl\", \"parquet\"")).unwrap();
     let output = run(&["run", "job.toml", "--out", "TWO", "--structure-workers", "1"], folder.path());
@@ -81,7 +81,7 @@ fn python(modules: &[&str]) -> Option<PathBuf> {
     };
     let found = named.or_else(|| Some("python3".into())).filter(has);
     if found.is_none() {
-        println!("skipped: no Python with {} (MLIP_PYTHON names one)", modules.join(", "));
+        eprintln!("skipped: no Python with {} (MLIP_PYTHON names one)", modules.join(", "));
     }
     found
 }
@@ -102,7 +102,7 @@ fn whole_run() -> tempfile::TempDir {
     fs::write(folder.path().join("entries.csv"), entries).unwrap();
     let flags = ["run", "--cifs", "cifs", "--model", "orb:chgnet", "mace:chgnet,precision=f64", "--relax"];
     let more = ["--relax-preset", "genbench", "--max-steps", "5", "--embeddings", "node", "--hull", "entries.csv"];
-    let end = ["--format", ALL, "--out", "RUN"];
+    let end = ["--space-groups", "--format", ALL, "--out", "RUN"];
     let output = program().args([&flags[..], &more, &end].concat()).current_dir(folder.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     folder
@@ -220,9 +220,9 @@ flat = sites.explode([name for name in sites.columns if name not in ["structure_
 forces = pl.read_csv("RUN/report/forces.csv", schema_overrides={"structure_id": pl.String})
 assert flat["fx_ev_per_a"].to_list() == forces["fx_ev_per_a"].to_list()
 total = "select sum(energy_ev) from 'RUN/report/energies.parquet' where status = 'ok'"
-assert abs(duckdb.sql(total).fetchone()[0] - energies["energy_ev"].sum()) < 1e-9
+assert abs(duckdb.sql(total).fetchall()[0][0] - energies["energy_ev"].sum()) < 1e-9
 count = "select count(*) from (select unnest(fx_ev_per_a) from 'RUN/report/sites.parquet')"
-assert duckdb.sql(count).fetchone()[0] == len(forces)
+assert duckdb.sql(count).fetchall()[0][0] == len(forces)
 "#;
 
 #[test]

@@ -11,7 +11,8 @@ use mlip_run::ReportWishes;
 /// Writes the tables; a run that is going on is reported as far as it is.
 pub(crate) fn report(args: &ReportArgs) -> Result<ExitCode, CommandError> {
     let stability = stability(args.reference.clone(), args.hull.clone(), args.hull_mismatch);
-    let wishes = ReportWishes { compress: args.csv_zst, formats: formats(&args.format) };
+    let wishes =
+        ReportWishes { compress: args.csv_zst, formats: formats(&args.format), space_groups: args.space_groups };
     let report = mlip_run::report(&args.run, &wishes, &stability).map_err(CommandError::of_run)?;
     report.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
     if report.is_going_on {

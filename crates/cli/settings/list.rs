@@ -268,6 +268,10 @@ settings! {
         #[arg(long, value_name = "FORMAT[,FORMAT…]", value_delimiter = ',', env = "MLIP_FORMAT")]
         #[serde(deserialize_with = "one_or_several")]
         format: Vec<FormatName>,
+        /// Space groups of the structures as they were read, in energies.csv and structures.csv: the search takes 0.3 ms for 8
+        /// atoms, 20 ms for 200 [default: false]
+        #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, env = "MLIP_SPACE_GROUPS")]
+        space_groups: Option<bool>,
         /// Missing files are an error before work starts; failures make the exit code 3 [default: false]
         #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, env = "MLIP_STRICT")]
         strict: Option<bool>,

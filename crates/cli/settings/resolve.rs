@@ -81,6 +81,7 @@ pub(crate) fn overlay(resources: &mut Resources, how: &How) {
         no_cache,
         csv_zst,
         format,
+        space_groups,
         // Of the attempt alone.
         strict: _,
     } = how;
@@ -99,6 +100,7 @@ pub(crate) fn overlay(resources: &mut Resources, how: &How) {
     put(&mut resources.sync_s, sync.map(|time| time.0));
     put(&mut resources.sample_s, sample.map(|time| time.0));
     put(&mut resources.compress, *csv_zst);
+    put(&mut resources.space_groups, *space_groups);
     put(&mut resources.formats, (!format.is_empty()).then(|| formats(format)));
     if let Some(folder) = cache {
         // Later attempts may start elsewhere. Without a current folder the path stays as it is.

@@ -81,6 +81,8 @@ pub struct Resources {
     pub compress: bool,
     /// What the report is written as beside its tables.
     pub formats: Vec<ReportFormat>,
+    /// Whether tables hold the space groups of the structures as they were read.
+    pub space_groups: bool,
     /// Folder of results that runs share; none by default.
     pub cache: Option<PathBuf>,
 }
@@ -104,6 +106,7 @@ impl Default for Resources {
             sample_s: 10.0,
             compress: false,
             formats: Vec::new(),
+            space_groups: false,
             cache: None,
         }
     }
@@ -159,7 +162,11 @@ impl RunConfig {
             calculation: self.physics.calculation,
             embeddings: self.physics.embeddings,
             stability: self.stability.clone(),
-            options: ReportOptions { compress: self.resources.compress, formats: self.resources.formats.clone() },
+            options: ReportOptions {
+                compress: self.resources.compress,
+                formats: self.resources.formats.clone(),
+                space_groups: self.resources.space_groups,
+            },
         }
     }
 }

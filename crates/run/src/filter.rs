@@ -111,9 +111,9 @@ impl Filter {
         // Every alternative uses up its own values.
         let held = self.alternatives.iter().map(|all| {
             let held = all.iter().map(|one| one.holds(values.next().copied().flatten()));
-            held.fold(true, |sum, one| sum && one)
+            held.fold(true, |sum, one| sum & one)
         });
-        held.fold(false, |sum, one| sum || one)
+        held.fold(false, |sum, one| sum | one)
     }
 }
 

@@ -29,6 +29,8 @@ pub struct ReportWishes {
     pub compress: bool,
     /// Forms beside the tables.
     pub formats: Vec<ReportFormat>,
+    /// Space groups of the structures as they were read.
+    pub space_groups: bool,
 }
 
 /// Writes the tables of a run as far as it is, and the forms that are asked for now or were when it was begun; tables
@@ -42,6 +44,7 @@ pub fn report(run_dir: &Path, wishes: &ReportWishes, stability: &StabilitySource
     let mut config = read_config(run_dir)?;
     config.resources.compress |= wishes.compress;
     config.resources.formats.extend(&wishes.formats);
+    config.resources.space_groups |= wishes.space_groups;
     let here = std::env::current_dir().map_err(Error::io("find", Path::new(".")))?;
     let Ready { sources, warnings } = ready(&stability.over(&config.stability), &here, &config.physics)?;
     config.stability = sources;

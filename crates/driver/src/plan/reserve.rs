@@ -12,10 +12,12 @@ use std::collections::BinaryHeap;
 /// leave a window of cheap ones, worth a moment, behind which the last costly ones of the list would stand alone.
 #[derive(Debug)]
 pub(crate) struct Reserve<W> {
-    /// With the rank that read it.
-    items: BinaryHeap<Reverse<Ranked<(Rank, Item<W>)>>>,
+    items: BinaryHeap<Reverse<Ranked<Read<W>>>>,
     cost: f64,
 }
+
+/// A structure, and the rank that read it.
+type Read<W> = (Rank, Item<W>);
 
 impl<W> Default for Reserve<W> {
     fn default() -> Self {

@@ -205,7 +205,9 @@ impl Tabulator {
             };
             let records: Vec<Option<Fetched>> = entry.records.iter().map(fetched).collect();
             let state = entry.state.as_ref();
-            let given = structure.or_else(|| self.read_again(number, state)).map(Given::new);
+            let given = structure
+                .or_else(|| self.read_again(number, state))
+                .map(|structure| Given::new(structure, plan.options.space_groups));
             let row = EntryRow { id: &entry.id, path: &entry.path, state, records: &records, given: given.as_ref() };
             tables.entry(&row, &plan.potentials)?;
         }

@@ -97,6 +97,9 @@ fn has_ended_well(relaxed: &Relaxed) -> Option<&Relaxed> {
     matches!(relaxed.ended, Ended::Converged | Ended::Steps).then_some(relaxed)
 }
 
+/// One of the scalars, by the position of a potential.
+type Quantity<'a> = &'a dyn Fn(usize) -> Option<f64>;
+
 /// The eight scalars of each potential, and their statistics.
 fn scalars(
     properties: &mut Map<String, Value>,
@@ -111,7 +114,7 @@ fn scalars(
         stability?.relaxed.get(position)?.as_ref()
     };
     let above = |row: &StabilityRow| Some(row.above.as_ref()?.energy);
-    let quantities: [(&str, &dyn Fn(usize) -> Option<f64>); 7] = [
+    let quantities: [(&str, Quantity<'_>); 7] = [
         ("energy", &|position| Some(entry.prediction(position)?.energy)),
         ("formation_energy", &|position| given(position)?.formation_energy),
         ("e_above_hull", &|position| above(given(position)?)),

@@ -21,15 +21,16 @@ pub(super) struct Given {
     pub(super) structure: Arc<Structure>,
     /// g/cm³.
     pub(super) density: f64,
-    /// Number of the space group.
+    /// Number of the space group, where it is asked for and found.
     pub(super) space_group: Option<i32>,
 }
 
 impl Given {
-    pub(super) fn new(structure: Arc<Structure>) -> Self {
+    /// `finds_group`: the search takes as long as a fast potential.
+    pub(super) fn new(structure: Arc<Structure>, finds_group: bool) -> Self {
         let mass: f64 = structure.species().iter().map(|species| species.mass()).sum();
         let density = GRAMS * mass / structure.lattice().volume();
-        let space_group = space_group(&structure);
+        let space_group = finds_group.then(|| space_group(&structure)).flatten();
         Self { structure, density, space_group }
     }
 

@@ -13,6 +13,8 @@ pub struct ReportOptions {
     pub compress: bool,
     /// What it is written as beside its tables.
     pub formats: Vec<ReportFormat>,
+    /// Whether space groups of the structures as they were read are searched for.
+    pub space_groups: bool,
 }
 
 /// What a report is about.

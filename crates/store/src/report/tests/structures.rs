@@ -4,7 +4,7 @@ use super::parts::*;
 use crate::report::*;
 use crate::{EntryState, Frame, StructureDigest, SurveyedEntry, SurveyedStructure, SurveyedStructures};
 use mlip_atoms::{FailureKind, Lattice, Prediction, Species, Structure};
-use mlip_calculations::{CalculationConfig, Computed, Details, Ended, Outcome, Relaxation, Relaxed};
+use mlip_calculations::{CalculationConfig, Computed, Details, Ended, Outcome, Relaxation, Relaxed, SpaceGroups};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use std::fs::{self, File};
@@ -44,6 +44,7 @@ fn relaxed(structure: &Structure, ended: Ended) -> Relaxed {
         fractional: structure.fractional().to_vec(),
         rmse: 0.125,
         rms_displacement: 0.1,
+        space_groups: SpaceGroups::default(),
     }
 }
 
@@ -97,6 +98,7 @@ fn run_of(n_ranks: u64, plan: &ReportPlan, threads: usize) -> tempfile::TempDir 
 
 fn all_formats(mut plan: ReportPlan) -> ReportPlan {
     plan.options.formats = ReportFormat::ALL.into();
+    plan.options.space_groups = true;
     plan.calculation = CalculationConfig::Relaxation(Relaxation::default());
     plan
 }
@@ -134,7 +136,8 @@ fn forms_do_not_depend_on_ranks_and_threads() {
 
 #[test]
 fn cells_stand_in_the_tables() {
-    let plan = plan(&["a"]);
+    let mut plan = plan(&["a"]);
+    plan.options.space_groups = true;
     let run = run_of(1, &plan, 2);
     let text = table(run.path(), "structures");
     let mut lines = text.lines();
