@@ -451,7 +451,7 @@ mod tests {
         assert_eq!((found[1].name.as_str(), found[1].options["exact_radial"].as_str()), ("a,b=c.model", "true"));
         let refusal = |text: &str| job(text).unwrap_err().to_string();
         assert!(refusal("[[model]]\nlabel = 'x'\n").contains("a [[model]] needs a `name`"));
-        assert!(refusal("[[model]]\nname = 'orb'\nlabel = '1'\n").contains("`1` cannot be a label"));
+        assert!(refusal("[[model]]\nname = 'orb'\nlabel = '-1'\n").contains("`-1` cannot be a label"));
         assert!(refusal("[[model]]\nname = ['orb']\n").contains("expected a text, a number, true or false"));
     }
 }

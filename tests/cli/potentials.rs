@@ -122,8 +122,8 @@ fn misspelt_potentials_options_and_values_are_answered_with_what_was_meant() {
     assert!(text.contains("mace has no option `hed`") && text.contains("did you mean head?"), "{text}");
     let text = refused(&["--model", "chgnet,precision=f16"], folder.path());
     assert!(text.contains("precision=f16 of chgnet: expected f32 or f64"), "{text}");
-    let text = refused(&["--model", "1:chgnet"], folder.path());
-    assert!(text.contains("`1` cannot be a label: a letter, then letters, digits, `_` and `-`"), "{text}");
+    let text = refused(&["--model", "_:chgnet"], folder.path());
+    assert!(text.contains("`_` cannot be a label: a letter or digit, then letters, digits, `_` and `-`"), "{text}");
 }
 
 #[test]
