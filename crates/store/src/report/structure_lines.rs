@@ -22,8 +22,8 @@ impl StructureLines {
             let Some(prediction) = entry.prediction(position) else { continue };
             let mut properties = of_structure(entry, potential, prediction);
             properties.insert("density_g_per_cm3".to_owned(), json!(given.density));
-            if let Some(number) = given.space_group {
-                properties.insert("space_group".to_owned(), json!(number));
+            if let Some(group) = given.space_group {
+                properties.insert("space_group".to_owned(), json!(group.number()));
             }
             let mut of_sites = Vec::new();
             if !prediction.forces.is_empty() {

@@ -109,7 +109,7 @@ impl Rows {
         self.float(given.volume())?;
         self.float(given.density)?;
         match given.space_group {
-            Some(number) => self.count(number),
+            Some(group) => self.count(group.number()),
             None => self.empty(1),
         }
     }
