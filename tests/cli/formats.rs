@@ -1,9 +1,8 @@
 //! Reports as other tools read them.
 
-use crate::support::{Table, crystals, program, run, said};
+use crate::support::{Table, crystals, program, python, run, said, script};
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 /// Two potentials that need no file.
 const BEGIN: [&str; 6] = ["run", "--cifs", "cifs", "--model", "a:lennard-jones", "b:chgnet"];
@@ -70,27 +69,6 @@ fn a_run_that_goes_on_journals_no_structure_twice() {
     assert!(size() < 700, "{} bytes", size());
     let structures = fs::read_to_string(folder.path().join("RUN/report/structures.a.extxyz")).unwrap();
     assert_eq!(structures.lines().filter(|line| line.starts_with("Lattice")).count(), 3);
-}
-
-/// A Python that has these modules; without one a line says that the test was skipped.
-fn python(modules: &[&str]) -> Option<PathBuf> {
-    let named = std::env::var_os("MLIP_PYTHON").map(PathBuf::from);
-    let import = format!("import {}", modules.join(", "));
-    let has = |python: &PathBuf| {
-        Command::new(python).args(["-c", &import]).output().is_ok_and(|output| output.status.success())
-    };
-    let found = named.or_else(|| Some("python3".into())).filter(has);
-    if found.is_none() {
-        eprintln!("skipped: no Python with {} (MLIP_PYTHON names one)", modules.join(", "));
-    }
-    found
-}
-
-/// Runs a script in a folder; what it printed.
-fn script(python: &Path, text: &str, folder: &Path) -> String {
-    let output = Command::new(python).args(["-c", text]).current_dir(folder).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
 }
 
 /// A relaxation with embeddings and stability over crystals of the fixtures.
@@ -230,7 +208,7 @@ fn parquet_files_agree_with_the_tables_to_the_bit() {
     let Some(python) = python(&["pandas", "pyarrow", "numpy"]) else { return };
     let folder = whole_run();
     assert_eq!(script(&python, PARQUET, folder.path()), "80 sites\n");
-    if let Some(python) = self::python(&["polars", "duckdb"]) {
+    if let Some(python) = crate::support::python(&["polars", "duckdb"]) {
         script(&python, OTHERS, folder.path());
     }
 }

@@ -1,6 +1,6 @@
 //! Relaxations: what is asked for, and what the tables say of it.
 
-use crate::support::{Table, crystals, number, program, rock_salt, run, said};
+use crate::support::{Table, crystals, number, program, python, rock_salt, run, said, script};
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
@@ -14,7 +14,7 @@ fn structures_are_relaxed_and_every_end_is_shown() {
     crystals(folder.path(), 3, 1);
     let entries = "material_id,composition,energy\nsodium,Na1,-1.3\nchlorine,Cl2,-3.6\nsalt,Na1 Cl1,-6.8\n";
     fs::write(folder.path().join("entries.csv"), entries).unwrap();
-    let more = ["--hull", "entries.csv", "--optimizer", "bfgs", "--out", "RUN"];
+    let more = ["--hull", "entries.csv", "--optimizer", "bfgs", "--trajectory", "--out", "RUN"];
     let output = run(&[&CHGNET[..], &more].concat(), folder.path());
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     assert!(said(&output).contains("relaxations: 4 converged"), "{}", said(&output));
@@ -42,6 +42,10 @@ fn structures_are_relaxed_and_every_end_is_shown() {
     assert_eq!(ensemble.column("relaxation_ended_chgnet")[done[0]], "converged");
     let structures = fs::read_to_string(report.join("relaxed.chgnet.extxyz")).unwrap();
     assert_eq!(structures.lines().filter(|line| line.starts_with("Lattice=")).count(), 4);
+    let steps: f64 = done.iter().map(|&k| number(relaxation.column("steps")[k]) + 1.0).sum();
+    let ways = fs::read_to_string(report.join("trajectory.chgnet.extxyz")).unwrap();
+    assert_eq!(ways.lines().filter(|line| line.starts_with("Lattice=")).count() as f64, steps);
+    ase_reads_trajectories(folder.path());
     let plot = fs::read_to_string(report.join("relaxation.svg")).unwrap();
     assert!(plot.contains("% of relaxations") && plot.contains(">100.0<") && plot.contains(">chgnet<"), "{plot}");
 
@@ -57,6 +61,37 @@ fn structures_are_relaxed_and_every_end_is_shown() {
     let few = Table::read(&folder.path().join("FEW/report/relaxation.csv"));
     let of = |name| few.column(name)[done[0]];
     assert_eq!((of("converged"), of("ended"), of("steps"), of("volume_change")), ("false", "steps", "1", "0.0"));
+}
+
+const TRAJECTORIES: &str = r#"
+import csv
+import numpy as np
+from ase.io import read
+relaxations = {row["structure_id"]: row for row in csv.DictReader(open("RUN/report/relaxation.csv"))}
+forces = {}
+for row in csv.DictReader(open("RUN/report/forces.csv")):
+    forces.setdefault(row["structure_id"], []).append([float(row[f"f{k}_ev_per_a"]) for k in "xyz"])
+ways = {}
+for atoms in read("RUN/report/trajectory.chgnet.extxyz", ":"):
+    ways.setdefault(atoms.info["structure_id"], []).append(atoms)
+relaxed = {atoms.info["structure_id"]: atoms for atoms in read("RUN/report/relaxed.chgnet.extxyz", ":")}
+for name, way in ways.items():
+    row = relaxations[name]
+    assert [atoms.info["step"] for atoms in way] == list(range(int(row["steps"]) + 1))
+    assert way[0].get_potential_energy() == float(row["energy_initial_ev"])
+    assert (way[0].get_forces() == forces[name]).all()
+    assert way[-1].get_potential_energy() == float(row["energy_final_ev"])
+    assert way[-1].info["ended"] == row["ended"]
+    assert (way[-1].cell.array == relaxed[name].cell.array).all()
+    assert abs(np.abs(way[-1].get_stress()).max() - float(row["max_stress_final_ev_per_a3"])) < 1e-15
+    for a, b in zip(way, way[1:]):
+        assert np.abs(a.positions - b.positions).max() < 0.3
+print(len(ways), "ways")
+"#;
+
+fn ase_reads_trajectories(folder: &Path) {
+    let Some(python) = python(&["ase", "numpy"]) else { return };
+    assert_eq!(script(&python, TRAJECTORIES, folder), "4 ways\n");
 }
 
 #[test]

@@ -163,3 +163,24 @@ impl Table {
 pub(crate) fn number(text: &str) -> f64 {
     text.parse().unwrap_or_else(|_| panic!("`{text}` is no number"))
 }
+
+/// A Python that has these modules; without one a line says that the test was skipped.
+pub(crate) fn python(modules: &[&str]) -> Option<PathBuf> {
+    let named = std::env::var_os("MLIP_PYTHON").map(PathBuf::from);
+    let import = format!("import {}", modules.join(", "));
+    let has = |python: &PathBuf| {
+        Command::new(python).args(["-c", &import]).output().is_ok_and(|output| output.status.success())
+    };
+    let found = named.or_else(|| Some("python3".into())).filter(has);
+    if found.is_none() {
+        eprintln!("skipped: no Python with {} (MLIP_PYTHON names one)", modules.join(", "));
+    }
+    found
+}
+
+/// Runs a script in a folder; what it printed.
+pub(crate) fn script(python: &Path, text: &str, folder: &Path) -> String {
+    let output = Command::new(python).args(["-c", text]).current_dir(folder).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}

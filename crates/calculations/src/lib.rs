@@ -4,7 +4,7 @@
 //! evaluations, receives the answers, and can be put down and taken up again.
 //!
 //! Module order, each using only those before it:
-//! `embeddings`, `birch_murnaghan`, `matrix` ← `symmetry` ← `curve`, `relaxed` ← `outcome` ← `workflow` ← `check` ← `single_point` ← `energy_volume`,
+//! `embeddings`, `birch_murnaghan`, `matrix` ← `symmetry` ← `curve`, `trajectory` ← `relaxed` ← `outcome` ← `workflow` ← `check` ← `single_point` ← `energy_volume`,
 //! `relaxation` ← `config`.
 
 mod birch_murnaghan;
@@ -19,6 +19,7 @@ mod relaxation;
 mod relaxed;
 mod single_point;
 mod symmetry;
+mod trajectory;
 mod workflow;
 
 pub use birch_murnaghan::EquationOfState;
@@ -31,4 +32,5 @@ pub use relaxation::{CellMotion, Method, Relaxation, RelaxationCalculation, Rela
 pub use relaxed::{Ended, Relaxed, SpaceGroups};
 pub use single_point::SinglePoint;
 pub use symmetry::{SYMPREC, SpaceGroup, SymmetryError, space_group};
+pub use trajectory::TrajectoryFrame;
 pub use workflow::{Ask, AskId, Calculation, Poll, Workflow};

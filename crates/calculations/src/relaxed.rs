@@ -1,6 +1,7 @@
 //! What a relaxation comes to.
 
 use crate::symmetry::SpaceGroup;
+use crate::trajectory::TrajectoryFrame;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -105,6 +106,9 @@ pub struct Relaxed {
     /// stored beside it.
     #[serde(skip)]
     pub space_groups: SpaceGroups,
+    /// The ends of all steps, step 0 first, where they were asked for. Stored beside the rest, like the space groups.
+    #[serde(skip)]
+    pub trajectory: Vec<TrajectoryFrame>,
 }
 
 /// Space groups before and after a relaxation, within the `symprec` of its settings; none where none is found.

@@ -19,6 +19,9 @@ pub(super) fn under(mut job: What, flags: &What) -> What {
         (job.optimizer, job.cell, job.pressure, job.fmax, job.max_steps) = (None, None, None, None, None);
         (job.fix_symmetry, job.symprec) = (None, None);
     }
+    if leaves {
+        job.trajectory = None;
+    }
     if matches!(flags.calculation, Some(name) if name != CalculationName::EnergyVolume) || flags.relax == Some(true) {
         (job.volume_points, job.volume_range) = (None, None);
     }
@@ -47,10 +50,11 @@ pub(super) fn of(what: &What) -> Result<CalculationConfig, CommandError> {
         || what.fmax.is_some()
         || what.max_steps.is_some()
         || what.fix_symmetry == Some(true)
-        || what.symprec.is_some();
+        || what.symprec.is_some()
+        || what.trajectory == Some(true);
     if has_settings && named != CalculationName::Relaxation {
         return Err(CommandError::new(
-            "optimizer, cell, pressure, fmax, max-steps, fix-symmetry and symprec are settings of relaxations",
+            "optimizer, cell, pressure, fmax, max-steps, fix-symmetry, symprec and trajectory are settings of relaxations",
         )
         .hint("add --relax, or leave them out")
         .usage());
@@ -88,6 +92,7 @@ fn relaxation(what: &What) -> Relaxation {
         max_steps: what.max_steps.unwrap_or(preset.max_steps),
         fix_symmetry: what.fix_symmetry.unwrap_or(preset.fix_symmetry),
         symprec: what.symprec.unwrap_or(preset.symprec),
+        trajectory: what.trajectory.unwrap_or(preset.trajectory),
     }
 }
 

@@ -157,6 +157,10 @@ settings! {
         /// How far atoms may be from where the symmetry that --fix-symmetry keeps wants them, Å [default: 0.01]
         #[arg(long, value_name = "LENGTH", env = "MLIP_SYMPREC")]
         symprec: Option<f64>,
+        /// Keep the structure, energy, forces and stress at the end of each step of a relaxation: trajectory.LABEL.extxyz
+        /// [default: false]
+        #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, env = "MLIP_TRAJECTORY")]
+        trajectory: Option<bool>,
         /// Cartesian axes of cells given by lengths and angles [default: pymatgen]
         #[arg(long, value_enum, env = "MLIP_FRAME")]
         frame: Option<FrameName>,

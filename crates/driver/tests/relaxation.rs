@@ -15,9 +15,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Relaxations of up to 30 steps; every evaluation is counted and takes some time.
+/// Relaxations of up to 30 steps, whose ways are kept; every evaluation is counted and takes some time.
 fn counting(n_entries: u64, count: &Arc<AtomicU64>, duration: Duration) -> Trial {
-    let settings = Relaxation { optimizer: Method::BfgsLineSearch, fmax: 1e-3, max_steps: 30, ..Relaxation::default() };
+    let settings = Relaxation {
+        optimizer: Method::BfgsLineSearch,
+        fmax: 1e-3,
+        max_steps: 30,
+        trajectory: true,
+        ..Relaxation::default()
+    };
     Trial::counting(n_entries, CalculationConfig::Relaxation(settings), count, duration)
 }
 
@@ -79,6 +85,7 @@ fn a_run_that_drains_within_its_relaxations_goes_on_to_the_same_bits() {
     assert_eq!(tables(folder.path()), tables(undisturbed.path()));
     let expected = relaxed(undisturbed.path());
     assert!(expected.len() > 20 && expected.values().any(|relaxed| relaxed.steps > 3), "{expected:?}");
+    assert!(expected.values().all(|relaxed| relaxed.trajectory.len() == relaxed.steps as usize + 1));
     assert_eq!(relaxed(folder.path()), expected);
 }
 

@@ -3,7 +3,7 @@
 use crate::prediction::StoredPrediction;
 use crate::{StoreError, TaskKey};
 use mlip_atoms::{Failure, FailureKind};
-use mlip_calculations::{Computed, Details, EnergyVolumeCurve, Outcome, Relaxed, SpaceGroups};
+use mlip_calculations::{Computed, Details, EnergyVolumeCurve, Outcome, Relaxed, SpaceGroups, TrajectoryFrame};
 use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -77,6 +77,13 @@ enum Body<'a> {
         relaxed: Cow<'a, Relaxed>,
         space_groups: SpaceGroups,
     },
+    /// Since minor version 6 of the journal, where there is a trajectory.
+    RelaxationWithTrajectory {
+        prediction: StoredPrediction<'a>,
+        relaxed: Cow<'a, Relaxed>,
+        space_groups: SpaceGroups,
+        trajectory: Cow<'a, [TrajectoryFrame]>,
+    },
 }
 
 impl Record {
@@ -122,8 +129,14 @@ impl Serialize for Record {
                         Body::EnergyVolume { prediction, curve: Cow::Borrowed(curve) }
                     }
                     Some(Details::Relaxation(relaxed)) => {
-                        let space_groups = relaxed.space_groups;
-                        Body::RelaxationWithGroups { prediction, relaxed: Cow::Borrowed(relaxed), space_groups }
+                        let (space_groups, trajectory) = (relaxed.space_groups, relaxed.trajectory.as_slice());
+                        let relaxed = Cow::Borrowed(relaxed.as_ref());
+                        if trajectory.is_empty() {
+                            Body::RelaxationWithGroups { prediction, relaxed, space_groups }
+                        } else {
+                            let trajectory = Cow::Borrowed(trajectory);
+                            Body::RelaxationWithTrajectory { prediction, relaxed, space_groups, trajectory }
+                        }
                     }
                     Some(_) => return Err(S::Error::custom("a record of a calculation that has no stored form")),
                 }
@@ -153,6 +166,14 @@ impl<'de> Deserialize<'de> for Record {
                 prediction: prediction.into_prediction()?,
                 details: Some(Details::Relaxation(Box::new(Relaxed { space_groups, ..relaxed.into_owned() }))),
             }),
+            (None, Body::RelaxationWithTrajectory { prediction, relaxed, space_groups, trajectory }) => {
+                let trajectory = trajectory.into_owned();
+                let relaxed = Relaxed { space_groups, trajectory, ..relaxed.into_owned() };
+                Outcome::Done(Computed {
+                    prediction: prediction.into_prediction()?,
+                    details: Some(Details::Relaxation(Box::new(relaxed))),
+                })
+            }
             (Some(kind), Body::Failed { line, message }) => {
                 Outcome::Failed(Failure { kind, line, message: message.into_owned() })
             }

@@ -6,7 +6,9 @@ use crate::{
 };
 use mlip_atoms::prediction::AtomFeatures;
 use mlip_atoms::{Failure, FailureKind, Lattice, Prediction, Species, Structure};
-use mlip_calculations::{Computed, Details, Ended, EnergyVolumeCurve, Outcome, Relaxed, SpaceGroup, SpaceGroups};
+use mlip_calculations::{
+    Computed, Details, Ended, EnergyVolumeCurve, Outcome, Relaxed, SpaceGroup, SpaceGroups, TrajectoryFrame,
+};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -75,6 +77,11 @@ fn any_failure() -> impl Strategy<Value = Failure> {
     (kind, option::of(any::<u32>()), ".{0,40}").prop_map(|(kind, line, message)| Failure { kind, line, message })
 }
 
+fn frame(energy: f64, fractional: &[[f64; 3]]) -> TrajectoryFrame {
+    let (lattice, forces) = ([[energy, 1.0, 0.0]; 3], fractional.to_vec());
+    TrajectoryFrame { lattice, fractional: fractional.to_vec(), energy, forces, stress: Some([energy; 6]) }
+}
+
 fn any_relaxed() -> impl Strategy<Value = Relaxed> {
     let ended = prop_oneof![
         Just((Ended::Converged, None)),
@@ -96,6 +103,7 @@ fn any_relaxed() -> impl Strategy<Value = Relaxed> {
             initial_volume: volume,
             final_volume: 2.0 * volume,
             lattice: [[volume, 0.0, energy], [0.0, 1.0, 0.0], [energy, 0.0, 1.0]],
+            trajectory: vec![frame(energy, &fractional); (count % 3) as usize],
             fractional,
             rmse: 0.5 * energy,
             rms_displacement: 0.25 * energy,

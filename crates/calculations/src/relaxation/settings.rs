@@ -82,6 +82,8 @@ pub struct Relaxation {
     pub fix_symmetry: bool,
     /// How far sites may be from where symmetry wants them, Å, for the symmetry that is kept and for space groups.
     pub symprec: f64,
+    /// Whether the structure, energy, forces and stress at the end of each step are kept.
+    pub trajectory: bool,
 }
 
 impl Default for Relaxation {
@@ -94,6 +96,7 @@ impl Default for Relaxation {
             max_steps: 500,
             fix_symmetry: false,
             symprec: SYMPREC,
+            trajectory: false,
         }
     }
 }
@@ -156,7 +159,7 @@ impl Relaxation {
     /// # Errors
     /// When nothing can be relaxed with the settings, or one of them would have no effect.
     pub fn validate(&self) -> Result<(), RelaxationError> {
-        let &Self { optimizer: _, cell, pressure, fmax, max_steps, fix_symmetry, symprec } = self;
+        let &Self { optimizer: _, cell, pressure, fmax, max_steps, fix_symmetry, symprec, trajectory: _ } = self;
         if !(fmax > 0.0 && fmax.is_finite()) {
             return Err(RelaxationError::Fmax(fmax));
         }
@@ -181,12 +184,16 @@ impl Relaxation {
     /// The canonical text of all settings that decide the numbers. What came later than others is in it only where it is on,
     /// so that older keys hold.
     pub(super) fn key(&self) -> String {
-        let &Self { optimizer, cell, pressure, fmax, max_steps, fix_symmetry, symprec } = self;
+        let &Self { optimizer, cell, pressure, fmax, max_steps, fix_symmetry, symprec, trajectory } = self;
         // -0 GPa is 0 GPa.
         let pressure = pressure + 0.0;
         let (optimizer, cell) = (optimizer.name(), cell.name());
         let symmetry = if fix_symmetry { format!(" fix_symmetry=true symprec={symprec:?}") } else { String::new() };
-        format!("optimizer={optimizer} cell={cell} pressure={pressure:?} fmax={fmax:?} max_steps={max_steps}{symmetry}")
+        // It decides no number, but a result without one cannot stand for a result with one.
+        let trajectory = if trajectory { " trajectory=true" } else { "" };
+        format!(
+            "optimizer={optimizer} cell={cell} pressure={pressure:?} fmax={fmax:?} max_steps={max_steps}{symmetry}{trajectory}"
+        )
     }
 
     /// Memory of the optimizer and of symmetry operations at most, bytes: the matrices of `bfgs` and `bfgs-line-search`, one number for each two degrees
@@ -271,6 +278,7 @@ mod tests {
             Relaxation { max_steps: 50, ..base },
             Relaxation { fix_symmetry: true, ..base },
             Relaxation { fix_symmetry: true, symprec: 0.1, ..base },
+            Relaxation { trajectory: true, ..base },
         ];
         let keys = others.iter().map(Relaxation::key).collect::<std::collections::BTreeSet<_>>();
         assert!(keys.len() == others.len() && !keys.contains(text));

@@ -10,7 +10,9 @@ use super::vector::longest_row;
 use crate::check::finite;
 use crate::single_point::unanswered;
 use crate::symmetry::{SymmetryError, space_group};
-use crate::{Ask, AskId, Computed, Details, Embeddings, Ended, Outcome, Poll, Relaxed, SpaceGroups, Workflow};
+use crate::{
+    Ask, AskId, Computed, Details, Embeddings, Ended, Outcome, Poll, Relaxed, SpaceGroups, TrajectoryFrame, Workflow,
+};
 use mlip_atoms::{Failure, PredictError, Prediction, Request, Structure};
 use std::sync::Arc;
 
@@ -28,6 +30,8 @@ struct Step {
     max_force: f64,
     /// eV/Å^3.
     max_stress: Option<f64>,
+    /// Where a trajectory is wanted.
+    frame: Option<TrajectoryFrame>,
 }
 
 impl Step {
@@ -71,6 +75,8 @@ pub(super) struct Descent {
     beginning: Option<Beginning>,
     /// The last step that was good.
     last: Option<Step>,
+    /// Up to the last step, where it is wanted.
+    trajectory: Vec<TrajectoryFrame>,
     steps: u32,
     ended: Option<(Ended, Option<String>)>,
     /// Of the first evaluation.
@@ -106,6 +112,7 @@ impl Descent {
             evaluations: 0,
             beginning: None,
             last: None,
+            trajectory: Vec::new(),
             steps: 0,
             ended: None,
             failure: None,
@@ -137,11 +144,11 @@ impl Descent {
         let energy = prediction.energy;
         self.beginning = Some(Beginning { prediction: self.as_requested(prediction), limits, energy });
         if let Some(error) = self.not_found.take() {
-            self.last = Some(step);
+            self.reach(step);
             self.end(Ended::NoSymmetry, Some(error.to_string()));
         } else if let Some(start) = &self.start {
-            self.last = Some(step);
             self.question = Some(Question { x: self.degrees.origin(), structure: start.clone(), asked: false });
+            self.last = Some(step);
         } else {
             self.go_on_from(step);
         }
@@ -195,12 +202,20 @@ impl Descent {
         let max_stress = prediction.stress.map(|stress| stress.iter().fold(0.0, |most: f64, s| most.max(s.abs())));
         let (lattice, symmetry) = (structure.lattice(), self.symmetry.as_ref());
         let symmetric = symmetry.map(|symmetry| symmetry.prediction(lattice, prediction));
+        let frame = self.settings.trajectory.then(|| TrajectoryFrame {
+            lattice: *lattice.vectors(),
+            fractional: structure.fractional().to_vec(),
+            energy: prediction.energy,
+            forces: prediction.forces.clone(),
+            stress: prediction.stress,
+        });
         Step {
             point: self.degrees.point(x, lattice.volume(), symmetric.as_ref().unwrap_or(prediction)),
             structure,
             energy: prediction.energy,
             max_force: prediction.max_force().unwrap_or_default(),
             max_stress,
+            frame,
         }
     }
 
@@ -237,6 +252,11 @@ impl Descent {
                 Err(stuck) => self.end_stuck(stuck),
             }
         }
+        self.reach(step);
+    }
+
+    fn reach(&mut self, mut step: Step) {
+        self.trajectory.extend(step.frame.take());
         self.last = Some(step);
     }
 
@@ -304,7 +324,8 @@ impl Workflow for Descent {
         let first = self.beginning.as_ref().and_then(|first| first.prediction.atom_features.as_ref());
         let features = first.map_or(0, |features| 8 * features.values.len() as u64);
         let symmetry = self.symmetry.as_ref().map_or(0, |symmetry| 32 * n_atoms + symmetry.held_bytes());
-        600 + 250 * n_atoms + features + symmetry + self.optimizer.held_bytes()
+        let frames = self.trajectory.len() as u64 * TrajectoryFrame::bytes(self.structure.n_atoms());
+        600 + 250 * n_atoms + features + symmetry + frames + self.optimizer.held_bytes()
     }
 
     fn finish(self: Box<Self>) -> Outcome {
@@ -333,6 +354,7 @@ impl Workflow for Descent {
             rmse: cartesian_rmse(&self.structure, &last.structure),
             rms_displacement: rms_displacement(&self.structure, &last.structure),
             space_groups,
+            trajectory: self.trajectory,
         };
         Outcome::Done(Computed { prediction: first.prediction, details: Some(Details::Relaxation(Box::new(relaxed))) })
     }

@@ -14,7 +14,7 @@ pub(crate) const MAGIC: [u8; 8] = *b"MLIPJRNL";
 pub const FORMAT_MAJOR: u16 = 1;
 
 /// Readers accept any minor version: it only adds kinds of frames, which older readers skip.
-pub const FORMAT_MINOR: u16 = 5;
+pub const FORMAT_MINOR: u16 = 6;
 
 /// Magic, major and minor version.
 pub(crate) const PREAMBLE_BYTES: usize = 12;

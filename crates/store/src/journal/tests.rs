@@ -144,6 +144,7 @@ fn relaxation() -> Computed {
         rmse: 3.0,
         rms_displacement: 0.0625,
         space_groups: SpaceGroups { initial: SpaceGroup::from_number(225), relaxed: None },
+        trajectory: Vec::new(),
     };
     let prediction = Prediction { energy: -1.5, ..Prediction::default() };
     Computed { prediction, details: Some(Details::Relaxation(Box::new(relaxed))) }

@@ -18,9 +18,15 @@ const WINDOW_ENTRIES: usize = 2048;
 const JOB_ENTRIES: usize = 256;
 const JOB_ATOMS: u64 = 4096;
 
-/// Entries and atoms of a job, at most: fewer where each of them has hundreds of numbers of embeddings.
+/// Entries and atoms of a job, at most: fewer where each of them has hundreds of numbers of embeddings, or a structure has
+/// hundreds of frames.
 fn limits(plan: &ReportPlan) -> (usize, u64) {
-    match plan.embeddings {
+    let (entries, atoms) = limits_by_embeddings(plan.embeddings);
+    if plan.has_trajectories() { (entries / 32, atoms / 64) } else { (entries, atoms) }
+}
+
+fn limits_by_embeddings(embeddings: Embeddings) -> (usize, u64) {
+    match embeddings {
         Embeddings::None => (JOB_ENTRIES, JOB_ATOMS),
         Embeddings::Graph => (JOB_ENTRIES / 4, JOB_ATOMS),
         Embeddings::Node => (JOB_ENTRIES / 4, JOB_ATOMS / 8),

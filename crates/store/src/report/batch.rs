@@ -23,10 +23,11 @@ use super::stability_table::StabilityTable;
 use super::structures_table::{self, StructuresTable};
 use super::table::Content;
 use super::timings::Timings;
+use super::trajectories::Trajectories;
 use super::warnings::Warnings;
 use super::{
     ReadAgain, ReportCounts, ReportPlan, embeddings, energies, energy_volume, ensemble, equation_of_state, failures,
-    forces, forces_ensemble, relaxation, relaxed_structures, stability_table, timings, warnings,
+    forces, forces_ensemble, relaxation, relaxed_structures, stability_table, timings, trajectories, warnings,
 };
 use crate::{CHARGE_UNUSED, EntryState, Location, StoreError, StructureDigest};
 use mlip_atoms::{Failure, Species, Structure, structure::formula};
@@ -99,6 +100,9 @@ pub(super) fn tables(plan: &ReportPlan) -> Vec<(String, Content)> {
     if plan.has_relaxations() {
         tables.push(table(relaxation::NAME, relaxation::columns(plan.stability.is_asked_for())));
         tables.extend(potentials.iter().map(|potential| (relaxed_structures::name(potential), Content::Structures)));
+    }
+    if plan.has_trajectories() {
+        tables.extend(potentials.iter().map(|potential| (trajectories::name(potential), Content::Structures)));
     }
     let of_embeddings = embeddings::tables(plan.embeddings, potentials);
     tables.extend(of_embeddings.into_iter().map(|(name, columns)| (name, Content::Table(columns))));
@@ -235,6 +239,8 @@ struct Tables<'a> {
     curves: Option<(EnergyVolume, EquationOfStateTable)>,
     /// Of runs that relax.
     relaxations: Option<(RelaxationTable, RelaxedStructures)>,
+    /// Of runs that keep the ways of relaxations.
+    trajectories: Option<Trajectories>,
     structures: StructuresTable,
     documents: Documents,
     /// Where Parquet files are asked for.
@@ -265,6 +271,7 @@ impl<'a> Tables<'a> {
             relaxations: plan
                 .has_relaxations()
                 .then(|| (RelaxationTable::new(), RelaxedStructures::new(plan.potentials.len()))),
+            trajectories: plan.has_trajectories().then(|| Trajectories::new(plan.potentials.len())),
             forces_ensemble: ForcesEnsemble::new(plan.potentials.len()),
             embeddings: EmbeddingRows::new(plan.embeddings, &plan.potentials),
             stability: stability.map(|stability| (stability, StabilityTable::new())),
@@ -305,6 +312,9 @@ impl<'a> Tables<'a> {
             let stability = stability.as_ref().map(|stability| stability.relaxed.as_slice());
             table.write(entry, &formula, potentials, stability)?;
             structures.write(entry, potentials);
+        }
+        if let Some(trajectories) = &mut self.trajectories {
+            trajectories.write(entry, potentials);
         }
         if let Some((points, states)) = &mut self.curves {
             points.write(entry, potentials)?;
@@ -375,6 +385,7 @@ impl<'a> Tables<'a> {
             tables.push(table.finish()?);
             tables.extend(structures.finish());
         }
+        tables.extend(self.trajectories.map(Trajectories::finish).unwrap_or_default());
         let (indices, arrays) = self.embeddings.finish()?;
         tables.extend(indices);
         tables.extend([self.failures.finish()?, self.warnings.finish()?, self.timings.finish()?]);

@@ -1,5 +1,6 @@
 //! Structures as extended XYZ, the form of <https://github.com/libAtoms/extxyz>, as ASE reads it.
 
+use super::row::EntryRow;
 use mlip_atoms::Species;
 use std::fmt::Write;
 
@@ -45,6 +46,32 @@ pub(super) fn write(text: &mut String, frame: &Frame<'_>) -> std::fmt::Result {
         text.push('\n');
     }
     Ok(())
+}
+
+/// Cartesian positions, Å, of fractional ones in a cell whose rows are its vectors.
+pub(super) fn cartesian(lattice: &[[f64; 3]; 3], fractional: &[[f64; 3]]) -> Vec<[f64; 3]> {
+    let at = |x: &[f64; 3], axis: usize| x[0] * lattice[0][axis] + x[1] * lattice[1][axis] + x[2] * lattice[2][axis];
+    fractional.iter().map(|x| [at(x, 0), at(x, 1), at(x, 2)]).collect()
+}
+
+/// Adds a stress in ASE's convention, as the matrix that its reader takes.
+pub(super) fn stress(said: &mut String, stress: Option<[f64; 6]>) {
+    if let Some([xx, yy, zz, yz, xz, xy]) = stress {
+        // Writing into a string cannot fail.
+        let _ = write!(said, " stress=\"{xx:?} {xy:?} {xz:?} {xy:?} {yy:?} {yz:?} {xz:?} {yz:?} {zz:?}\"");
+    }
+}
+
+/// Adds charge and spin of a structure, where it came with them.
+pub(super) fn charge_and_spin(said: &mut String, entry: &EntryRow<'_>) {
+    let Some(given) = entry.given else { return };
+    // Writing into a string cannot fail.
+    if let Some(charge) = given.structure.charge() {
+        let _ = write!(said, " charge={charge}");
+    }
+    if let Some(spin) = given.structure.spin() {
+        let _ = write!(said, " spin={spin}");
+    }
 }
 
 /// A value with quotes around it; backslashes before what would end it. What ASE would take for numbers, a truth value or

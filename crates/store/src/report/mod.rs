@@ -44,6 +44,7 @@ mod structure_lines;
 mod structures_table;
 mod table;
 mod timings;
+mod trajectories;
 mod warnings;
 mod writer;
 

@@ -45,6 +45,11 @@ impl ReportPlan {
         matches!(self.calculation, CalculationConfig::Relaxation(_))
     }
 
+    /// Whether the ways of relaxations are kept.
+    pub(super) fn has_trajectories(&self) -> bool {
+        matches!(self.calculation, CalculationConfig::Relaxation(settings) if settings.trajectory)
+    }
+
     /// Whether it is written in a form.
     pub(super) fn writes(&self, format: ReportFormat) -> bool {
         self.options.formats.contains(&format)

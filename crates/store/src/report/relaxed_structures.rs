@@ -2,7 +2,7 @@
 //!
 //! Sites are in the order of the tables. The comment line names the structure and says how its relaxation ended.
 
-use super::extended_xyz::{self, quoted};
+use super::extended_xyz::{self, charge_and_spin, quoted};
 use super::potential::LabeledPotential;
 use super::row::EntryRow;
 use mlip_calculations::Relaxed;
@@ -24,7 +24,9 @@ impl RelaxedStructures {
         for (position, (text, potential)) in self.0.iter_mut().zip(potentials).enumerate() {
             if let Some((relaxed, numbers)) = entry.relaxed(position) {
                 // Writing into a string cannot fail.
-                let _ = frame(text, entry.id, numbers, &potential.label, relaxed);
+                let mut of_structure = String::new();
+                charge_and_spin(&mut of_structure, entry);
+                let _ = frame(text, entry.id, numbers, &potential.label, relaxed, &of_structure);
             }
         }
     }
@@ -34,12 +36,18 @@ impl RelaxedStructures {
     }
 }
 
-fn frame(text: &mut String, id: &str, numbers: &[u8], label: &str, relaxed: &Relaxed) -> std::fmt::Result {
+fn frame(
+    text: &mut String,
+    id: &str,
+    numbers: &[u8],
+    label: &str,
+    relaxed: &Relaxed,
+    of_structure: &str,
+) -> std::fmt::Result {
     let lattice = &relaxed.lattice;
-    let at = |x: &[f64; 3], axis: usize| x[0] * lattice[0][axis] + x[1] * lattice[1][axis] + x[2] * lattice[2][axis];
-    let positions: Vec<[f64; 3]> = relaxed.fractional.iter().map(|x| [at(x, 0), at(x, 1), at(x, 2)]).collect();
+    let positions = extended_xyz::cartesian(lattice, &relaxed.fractional);
     let said = format!(
-        "structure_id={} potential={} energy={:?} converged={} ended={} steps={} fmax={:?}",
+        "structure_id={} potential={} energy={:?} converged={} ended={} steps={} fmax={:?}{of_structure}",
         quoted(id),
         quoted(label),
         relaxed.final_energy,
@@ -77,12 +85,13 @@ mod tests {
             rmse: 0.0,
             rms_displacement: 0.0,
             space_groups: SpaceGroups::default(),
+            trajectory: Vec::new(),
         };
         let mut text = String::new();
-        frame(&mut text, "a \"b\"", &[11, 17], "mine", &relaxed).unwrap();
+        frame(&mut text, "a \"b\"", &[11, 17], "mine", &relaxed, " charge=-1").unwrap();
         let expected = "2\nLattice=\"2.0 0.0 0.0 0.5 2.0 0.0 0.0 0.0 2.0\" Properties=species:S:1:pos:R:3 pbc=\"T T T\" \
                         structure_id=\"a \\\"b\\\"\" potential=\"mine\" energy=-1.5 converged=F ended=steps steps=3 \
-                        fmax=0.25\nNa 0.0 0.0 0.0\nCl 1.25 1.0 0.5\n";
+                        fmax=0.25 charge=-1\nNa 0.0 0.0 0.0\nCl 1.25 1.0 0.5\n";
         assert_eq!(text, expected);
     }
 }

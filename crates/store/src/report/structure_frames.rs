@@ -1,6 +1,6 @@
 //! `structures.extxyz`: structures as they were read with the results of a potential, for ASE.
 
-use super::extended_xyz::{self, Frame, quoted};
+use super::extended_xyz::{self, Frame, charge_and_spin, quoted, stress};
 use super::potential::LabeledPotential;
 use super::row::EntryRow;
 use std::fmt::Write;
@@ -29,18 +29,11 @@ impl StructureFrames {
             let mut said = format!("structure_id={} potential={}", quoted(entry.id), quoted(&potential.label));
             // Writing into a string cannot fail.
             let _ = write!(said, " energy={:?}", prediction.energy);
-            if let Some([xx, yy, zz, yz, xz, xy]) = prediction.stress {
-                let _ = write!(said, " stress=\"{xx:?} {xy:?} {xz:?} {xy:?} {yy:?} {yz:?} {xz:?} {yz:?} {zz:?}\"");
-            }
+            stress(&mut said, prediction.stress);
             if let Some(magmoms) = &prediction.magmoms {
                 let _ = write!(said, " magmom={:?}", magmoms.iter().fold(0.0, |sum, m| sum + m));
             }
-            if let Some(charge) = structure.charge() {
-                let _ = write!(said, " charge={charge}");
-            }
-            if let Some(spin) = structure.spin() {
-                let _ = write!(said, " spin={spin}");
-            }
+            charge_and_spin(&mut said, entry);
             let frame = Frame {
                 lattice: structure.lattice().vectors(),
                 numbers: &numbers,

@@ -313,6 +313,31 @@ fn memory_is_that_of_the_matrices() {
 }
 
 #[test]
+fn a_trajectory_holds_the_end_of_each_step_and_changes_nothing() {
+    for method in METHODS {
+        for fix_symmetry in [false, true] {
+            let structure = &structures()[5];
+            let without = Relaxation { fix_symmetry, ..settings(method) };
+            let (_, found) = relax(Relaxation { trajectory: true, ..without }, structure);
+            let (_, without) = relax(without, structure);
+            let frames = found.trajectory.clone();
+            assert!(without.steps > 3 && without.trajectory.is_empty());
+            assert_eq!(Relaxed { trajectory: Vec::new(), ..found }, without);
+            assert_eq!(frames.len(), without.steps as usize + 1);
+            assert_eq!(frames[0].lattice, *structure.lattice().vectors());
+            assert_eq!(frames[0].energy, without.initial_energy);
+            let last = &frames[frames.len() - 1];
+            assert_eq!((last.energy, last.lattice), (without.final_energy, without.lattice));
+            let norm = |[x, y, z]: [f64; 3]| (x * x + y * y + z * z).sqrt();
+            let largest = last.forces.iter().copied().map(norm).fold(0.0, f64::max);
+            assert!((largest - without.max_force).abs() < 1e-12);
+            assert_eq!(last.forces.len(), structure.n_atoms());
+            assert!(last.stress.is_some());
+        }
+    }
+}
+
+#[test]
 fn settings_are_read_as_users_write_them() {
     let text = r#"{"relaxation": {"optimizer": "bfgs-line-search", "cell": "isotropic", "pressure": 1.5}}"#;
     let config: CalculationConfig = serde_json::from_str(text).unwrap();

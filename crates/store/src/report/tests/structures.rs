@@ -45,6 +45,7 @@ fn relaxed(structure: &Structure, ended: Ended) -> Relaxed {
         rmse: 0.125,
         rms_displacement: 0.1,
         space_groups: SpaceGroups::default(),
+        trajectory: Vec::new(),
     }
 }
 
