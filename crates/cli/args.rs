@@ -229,6 +229,10 @@ pub(crate) struct PlanArgs {
     /// Plan for N ranks [default: 1]
     #[arg(long, value_name = "N")]
     pub(crate) ranks: Option<Count>,
+    /// Compute N of the structures now, large ones more often than small ones, and forecast time and size of the run
+    /// from what they take on the cores of this machine [default: compute nothing]
+    #[arg(long, value_name = "N")]
+    pub(crate) measure: Option<Count>,
 }
 
 /// `verify`.

@@ -180,3 +180,33 @@ fn symmetry_is_kept_where_a_relaxation_breaks_it() {
         }
     }
 }
+
+#[test]
+fn a_plan_measures_a_sample() {
+    let folder = tempfile::tempdir().unwrap();
+    crystals(folder.path(), 12, 3);
+    let what = ["--cifs", "cifs", "--model", "chgnet", "--relax", "--max-steps", "4"];
+    let plan = ["--measure", "200", "--ranks", "64", "--structure-workers", "1", "--threads-per-mlip", "1"];
+    let output = program().args([&["plan"], &what[..], &plan].concat()).current_dir(folder.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let line =
+        |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name}: {text}"));
+    let steps = line("forecast");
+    assert!(steps.contains("chgnet:") && steps.contains(" evaluations (") && steps.contains("on one core for all"));
+    assert!(
+        line("slurm").contains("sbatch --ntasks=64 --cpus-per-task=1 ") && line("slurm").contains("--time=0:10:00")
+    );
+
+    // 200 draws are all structures: what journals take is then known to the frames of ranks and attempts.
+    let begin = ["--out", "RUN", "--structure-workers", "1"];
+    let output = run(&[&["run"], &what[..], &begin].concat(), folder.path());
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let journal = fs::metadata(folder.path().join("RUN/journal/0001/rank-00000.journal")).unwrap().len() as f64;
+    let forecast = number(line("journals").split_whitespace().nth(1).unwrap());
+    assert!((forecast * 1e3 - journal).abs() < 0.1 * journal, "{forecast} kB, {journal} B");
+    let relaxation = Table::read(&folder.path().join("RUN/report/relaxation.csv"));
+    let done = relaxation.places("status", "ok");
+    let most = done.iter().map(|&k| number(relaxation.column("evaluations")[k])).fold(0.0, f64::max);
+    assert!(steps.contains(&format!("to {most:.0})")), "{steps}, {most}");
+}

@@ -1,18 +1,28 @@
-//! `plan`: a dry run.
+//! `plan`: a dry run, or a sample.
 
 use crate::args::PlanArgs;
 use crate::error::CommandError;
 use crate::exit_code::ExitCode;
 use crate::settings::Settings;
+use crate::show::in_words;
+use mlip_driver::Forecast;
+use mlip_run::Plan;
 use std::fmt::Write;
+use std::time::Duration;
 
-/// Reads everything, computes nothing.
+/// Reads everything, computes nothing or a sample.
 pub(crate) fn plan(args: &PlanArgs) -> Result<ExitCode, CommandError> {
     let settings = Settings::of_plan(args)?;
     settings.notes.iter().for_each(|note| eprintln!("note: {note}"));
     let strict = settings.strict;
     let ranks = args.ranks.map_or(1, |ranks| ranks.0.get());
-    let plan = mlip_run::plan(&settings.into_new_run()?, ranks, strict).map_err(CommandError::of_run)?;
+    let sample = args.measure.map(|count| count.0.get());
+    if let Some(count) = sample {
+        eprintln!(
+            "note: up to {count} structures are computed now; --max-steps, --timeout and fewer of them make it shorter"
+        );
+    }
+    let plan = mlip_run::plan(&settings.into_new_run()?, ranks, strict, sample).map_err(CommandError::of_run)?;
     plan.notes.iter().for_each(|note| eprintln!("note: {note}"));
     let found = &plan.estimate;
     let mut text = String::new();
@@ -48,6 +58,53 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<ExitCode, CommandError> {
         megabytes(found.largest_bytes),
         plan.in_flight()
     )?;
+    if let Some(forecast) = &plan.forecast {
+        text.push_str(&said_of_sample(&plan, forecast));
+    }
     super::output::print(&text)?;
     Ok(ExitCode::Success)
+}
+
+fn duration(seconds: f64) -> String {
+    in_words(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+}
+
+/// What a sample says of the run.
+fn said_of_sample(plan: &Plan, forecast: &Forecast) -> String {
+    let mut text = String::new();
+    let Forecast { n_structures, elapsed_s, core_s, journal_bytes, .. } = forecast;
+    let mut line = |what: &str, said: String| text.push_str(&format!("{what:<11} {said}\n"));
+    line("measured", format!("{n_structures} structures in {elapsed_s:.1} s, on this machine"));
+    for one in &forecast.potentials {
+        let name = &plan.potentials[one.potential];
+        let [least, mean, most] = one.evaluations;
+        let evaluations = format!("{mean:.1} evaluations ({least:.0} to {most:.0})");
+        let failed = if one.n_failed > 0 { format!(", {} failed", one.n_failed) } else { String::new() };
+        let (core, error) = (duration(one.core_s.mean), duration(one.core_s.error));
+        line("forecast", format!("{name}: {evaluations}{failed}; {core} on one core for all, ± {error}"));
+    }
+    let cores = (plan.ranks * plan.threads.structure_workers.get() * plan.threads.mlip_workers.get()).max(1) as f64;
+    // Twice its standard error more: one forecast of forty ends later.
+    let wall_s = (core_s.mean + 2.0 * core_s.error) / cores;
+    line("run", format!("{} on {} ranks, {} at most", duration(core_s.mean / cores), plan.ranks, duration(wall_s)));
+    line("", format!("{:.1} core hours", core_s.mean / 3600.0));
+    let (bytes, error) = (journal_bytes.mean, journal_bytes.error);
+    let (unit, name) = if bytes < 1e6 { (1e3, "kB") } else { (1e6, "MB") };
+    line("journals", format!("{:.0} {name}, ± {:.0}", bytes / unit, error / unit));
+    line("slurm", sbatch(plan, wall_s));
+    text
+}
+
+/// The line that starts it, with a tenth of the time for start and tables, in steps of ten minutes.
+fn sbatch(plan: &Plan, wall_s: f64) -> String {
+    let minutes = ((1.1 * wall_s / 600.0).ceil().max(1.0) * 10.0) as u64;
+    let threads = &plan.threads;
+    let cpus = threads.structure_workers.get() * threads.mlip_workers.get() * threads.threads_per_mlip.get();
+    let megabytes = (plan.bytes_per_rank() as f64 / 1e6 / cpus as f64).max(500.0).ceil();
+    format!(
+        "sbatch --ntasks={} --cpus-per-task={cpus} --mem-per-cpu={megabytes:.0}M --time={}:{:02}:00 slurm/cpu.sbatch …",
+        plan.ranks,
+        minutes / 60,
+        minutes % 60
+    )
 }

@@ -7,5 +7,6 @@ mod messages;
 mod progress;
 mod whole;
 
+pub(crate) use duration::in_words;
 pub(crate) use messages::Messages;
 pub(crate) use whole::print_error;

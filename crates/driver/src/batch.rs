@@ -2,6 +2,7 @@
 
 use crate::batcher::{Answered, Waiting};
 use crate::card::{Card, ReadyForCard};
+use crate::evaluation_threads::EvaluationThreads;
 use crate::fatal;
 use crate::memory::MemoryPermit;
 use crate::queue::NextWork;
@@ -16,27 +17,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
-
-/// The threads inside one evaluation.
-pub(crate) struct EvaluationThreads(Option<rayon::ThreadPool>);
-
-impl EvaluationThreads {
-    /// One thread is the calling thread itself.
-    pub(crate) fn new(pool: Option<rayon::ThreadPool>) -> Self {
-        Self(pool)
-    }
-
-    fn number(&self) -> usize {
-        self.0.as_ref().map_or(1, rayon::ThreadPool::current_num_threads)
-    }
-
-    fn run<T: Send>(&self, evaluation: impl FnOnce() -> T + Send) -> T {
-        match &self.0 {
-            Some(pool) => pool.install(evaluation),
-            None => evaluation(),
-        }
-    }
-}
 
 /// What a worker evaluates with: an engine for each potential, opened when it is first needed.
 pub(crate) struct Batches {

@@ -26,6 +26,8 @@ pub struct Estimate {
     pub atoms: Option<[usize; 3]>,
     /// Predicted time of all structures, seconds on one core or one device, by potential.
     pub cost_s: Vec<f64>,
+    /// Position in the list, and predicted time by potential, of the structures that differ.
+    pub distinct_costs: Vec<(usize, Vec<f64>)>,
     /// Weights of all potentials on each rank, bytes.
     pub weight_bytes: u64,
     /// Largest need of a single evaluation, bytes.
@@ -113,6 +115,7 @@ pub fn estimate(
     let mut planner = Planner::new(ranks, ranks * workers, 1.0);
     for seen in seen.iter().filter(|seen| digests.insert(seen.digest)) {
         estimate.distinct += 1;
+        estimate.distinct_costs.push((seen.position, seen.costs.clone()));
         estimate.largest_bytes = estimate.largest_bytes.max(seen.bytes);
         for (potential, sum) in estimate.cost_s.iter_mut().enumerate() {
             *sum += seen.costs[potential];

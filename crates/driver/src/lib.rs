@@ -2,8 +2,8 @@
 //!
 //! Module order, each using only those before it:
 //! `source`, `potential_config` ← `config`, `budget`, `typical`, `plan`, `memory`, `fatal`, `signals` ← `protocol` ← `error` ← `journal`, `results`, `cache`
-//! ← `threads` ← `evaluator` ← `underway` ← `batcher` ← `queue` ← `card` ← `shared` ← `batch` ← `worker`, `feeder` ← `pool` ← `coordinator` ← `progress`, `monitor` ← `events` ← `rank`, `root` ← `setup` ← `gather`
-//! ← `run` ← `estimate`.
+//! ← `threads`, `evaluation_threads` ← `evaluator` ← `underway` ← `batcher` ← `queue` ← `card` ← `shared` ← `batch` ← `worker`, `feeder` ← `pool` ← `coordinator` ← `progress`, `monitor` ← `events` ← `rank`, `root` ← `setup` ← `gather`
+//! ← `run` ← `estimate`, `sample` ← `forecast`.
 //!
 //! Every rank has one main thread, which talks to the others and decides, and workers, which read
 //! and compute. The root is a rank like the others whose main thread also coordinates.
@@ -17,10 +17,12 @@ mod config;
 mod coordinator;
 mod error;
 mod estimate;
+mod evaluation_threads;
 mod evaluator;
 mod events;
 mod fatal;
 mod feeder;
+mod forecast;
 mod gather;
 mod journal;
 mod memory;
@@ -35,6 +37,7 @@ mod rank;
 mod results;
 mod root;
 mod run;
+mod sample;
 mod setup;
 mod shared;
 mod signals;
@@ -54,6 +57,7 @@ pub use error::RunError;
 pub use estimate::{Estimate, estimate};
 pub use events::{Event, EventSink, NoEvents, Remark};
 pub use fatal::name_fatal_signals;
+pub use forecast::{Forecast, PotentialForecast, Total, forecast};
 pub use gather::{provenance, rows};
 pub use memory::{Resident, Sharing, default_limit, machine_bytes};
 pub use monitor::HostMemory;
@@ -62,6 +66,7 @@ pub use potential_config::PotentialConfig;
 pub use progress::Progress;
 pub use protocol::{End, ProtocolError};
 pub use run::{Engine, Finish, RootPart, execute};
+pub use sample::{SampleError, Sampling};
 pub use setup::Setup;
 pub use signals::Signals;
 pub use source::{CifSource, InputsAgain, Loaded, MANIFEST, StructureSource};

@@ -1,8 +1,9 @@
 //! The threads of a rank. No other place starts any.
 
-use crate::batch::{Batches, EvaluationThreads};
+use crate::batch::Batches;
 use crate::budget::ThreadBudget;
 use crate::error::with_causes;
+use crate::evaluation_threads::{EvaluationThreads, evaluation_threads};
 use crate::feeder::feed;
 use crate::shared::{Event, Shared, panic_message};
 use crate::worker::work;
@@ -113,15 +114,6 @@ impl Pool {
             }
         }
     }
-}
-
-/// A pool for the threads of one evaluation; the calling thread alone needs none.
-fn evaluation_threads(threads: NonZeroUsize) -> io::Result<EvaluationThreads> {
-    if threads.get() == 1 {
-        return Ok(EvaluationThreads::new(None));
-    }
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build().map_err(io::Error::other)?;
-    Ok(EvaluationThreads::new(Some(pool)))
 }
 
 /// Runs the same work on this many threads; returns when all have ended.

@@ -1,5 +1,6 @@
 //! What a model says of itself to the registry.
 
+use crate::energies::Energies;
 use crate::options::{OptionError, OptionInfo, Options};
 use mlip_atoms::{EngineKind, Potential, Precision};
 use std::error::Error;
@@ -80,6 +81,8 @@ pub struct Entry {
     pub published: &'static [&'static str],
     /// Licence of the weights.
     pub licence: &'static str,
+    /// What the energies of what is asked for are energies of, where its name says so.
+    pub energies: fn(&Selection) -> Option<Energies>,
     /// Whether options can be used, before any file is read.
     pub check: fn(&Selection) -> Result<(), OptionError>,
     /// Loads it.

@@ -1,11 +1,12 @@
 //! The potentials, ported to candle.
 //!
-//! Module order: `tensor`, `mapped`, `pickled`; `weights` ← `var_builder`; `engine`; `graph_potential`; `e3nn`; `options` ← `entry` ←
+//! Module order: `tensor`, `mapped`, `pickled`; `weights` ← `var_builder`; `engine`; `graph_potential`; `e3nn`; `options`, `energies` ← `entry` ←
 //! `device` ← `chgnet`, `mace`, `orb`, `sevennet`, `uma`, `lennard_jones` ← `registry` ← `verify`.
 
 pub mod chgnet;
 mod device;
 mod e3nn;
+mod energies;
 mod engine;
 mod entry;
 pub mod graph_potential;

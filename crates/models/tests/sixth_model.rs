@@ -56,6 +56,7 @@ mod morse {
         any_file: None,
         published: &[],
         licence: "none: it has no weights",
+        energies: |_| None,
         check,
         load,
     }];

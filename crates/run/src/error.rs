@@ -1,7 +1,7 @@
 //! Why a run cannot begin, go on or be looked at.
 
 use mlip_atoms::DeviceError;
-use mlip_driver::{ImpossibleSetting, NoThreads, RunError};
+use mlip_driver::{ImpossibleSetting, NoThreads, RunError, SampleError};
 use mlip_inputs::InputError;
 use mlip_models::registry::LoadError;
 use mlip_store::StoreError;
@@ -31,6 +31,9 @@ pub enum Error {
     /// What stability is to be measured by cannot be used.
     #[error(transparent)]
     Stability(Box<mlip_store::StoreError>),
+    /// A sample of the structures could not be computed.
+    #[error("no sample of the structures can be computed")]
+    Sample(#[from] SampleError),
     /// Embeddings of a potential that has none.
     #[error("{potential} has no embeddings")]
     NoEmbeddings {

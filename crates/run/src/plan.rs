@@ -4,9 +4,11 @@ use crate::inputs::{Listed, Unpacked, check_all};
 use crate::potentials::load_chosen;
 use crate::{Error, NewRun};
 use mlip_driver::{
-    CifSource, Engine, Estimate, Machine, Resident, Surroundings, ThreadBudget, Threads, estimate, typical_costs,
+    CifSource, Engine, Estimate, Forecast, Machine, Resident, Sampling, Surroundings, ThreadBudget, Threads, estimate,
+    forecast, typical_costs,
 };
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a run would be.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +25,8 @@ pub struct Plan {
     pub threads: ThreadBudget,
     /// Evaluations that a structure takes of each potential, expected.
     pub n_evaluations: f64,
+    /// What it will take, by a sample that was computed.
+    pub forecast: Option<Forecast>,
     /// What people should know of the structures.
     pub notes: Vec<String>,
 }
@@ -39,12 +43,12 @@ impl Plan {
     }
 }
 
-/// Reads all structures of a run and computes nothing, for some ranks on this machine; `strict` as in
-/// [`AttemptOptions`](crate::AttemptOptions). Leaves nothing behind.
+/// Reads all structures of a run and computes nothing, or a sample of so many of them, for some ranks on this machine;
+/// `strict` as in [`AttemptOptions`](crate::AttemptOptions). Leaves nothing behind.
 ///
 /// # Errors
 /// When nothing is named, or something that is named cannot be had.
-pub fn plan(new: &NewRun, ranks: usize, strict: bool) -> Result<Plan, Error> {
+pub fn plan(new: &NewRun, ranks: usize, strict: bool, sample: Option<usize>) -> Result<Plan, Error> {
     new.resources.validate()?;
     let ranks = ranks.max(1);
     let spool = Unpacked::in_folder(&std::env::temp_dir());
@@ -67,9 +71,24 @@ pub fn plan(new: &NewRun, ranks: usize, strict: bool) -> Result<Plan, Error> {
         resident_bytes: Resident::sample().now_bytes,
     };
     let threads = Threads::choose(&new.resources, &engine.potentials, &surroundings)?.budget;
-    let n_evaluations = new.calculation.build(new.forces, new.embeddings).expected_evaluations();
+    let calculation = new.calculation.build(new.forces, new.embeddings);
+    let n_evaluations = calculation.expected_evaluations();
     let devices = engine.potentials.iter().map(|potential| potential.device()).collect();
     let estimate = estimate(&manifest, &engine, cores, ranks, threads.structure_workers.get(), n_evaluations)?;
+    let seconds = |limit: f64| Duration::try_from_secs_f64(limit).ok();
+    let measured = |draws: usize| {
+        // The sample has the machine to itself, as one rank would.
+        let alone = Surroundings { cores, ranks_on_host: 1, n_ranks: 1, ..surroundings.clone() };
+        let sampling = Sampling {
+            draws,
+            calculation: calculation.as_ref(),
+            threads: Threads::choose(&new.resources, &engine.potentials, &alone)?.budget,
+            timeout: new.resources.timeout_s.and_then(seconds),
+            sync_every: seconds(new.resources.sync_s).unwrap_or(Duration::MAX),
+        };
+        Ok::<_, Error>(forecast(&manifest, &engine, &estimate, sampling)?)
+    };
+    let forecast = sample.map(measured).transpose()?;
     Ok(Plan {
         potentials: configs.into_iter().map(|config| config.label).collect(),
         devices,
@@ -77,6 +96,7 @@ pub fn plan(new: &NewRun, ranks: usize, strict: bool) -> Result<Plan, Error> {
         ranks,
         threads,
         n_evaluations,
+        forecast,
         notes,
     })
 }

@@ -4,6 +4,7 @@ use crate::Error;
 use mlip_atoms::Potential;
 use mlip_driver::{Physics, PotentialConfig};
 use mlip_models::registry::{self, Selection};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -63,12 +64,84 @@ fn in_folder(selection: &Selection, folder: &Path) -> Selection {
 
 /// The potentials of a run, as its settings name them.
 pub(crate) fn load_configured(physics: &Physics) -> Result<Vec<Arc<dyn Potential>>, Error> {
-    let selection = |config: &PotentialConfig| Selection {
+    physics.potentials.iter().map(|config| Ok(registry::load(&selection(config))?)).collect()
+}
+
+fn selection(config: &PotentialConfig) -> Selection {
+    Selection {
         name: config.name.clone(),
         file: config.file.clone(),
         options: config.options.clone(),
         precision: config.precision,
         engine: config.engine,
-    };
-    physics.potentials.iter().map(|config| Ok(registry::load(&selection(config))?)).collect()
+    }
+}
+
+/// A sentence, where energies of the potentials are of different calculations, as far as their names say so: tables have
+/// the mean and the spread over potentials.
+pub(crate) fn different_energies(physics: &Physics) -> Option<String> {
+    let mut labels: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for config in &physics.potentials {
+        let selection = selection(config);
+        let energies = registry::find(&selection.name).and_then(|entry| (entry.energies)(&selection));
+        if let Some(energies) = energies {
+            labels.entry(energies.to_string()).or_default().push(&config.label);
+        }
+    }
+    let group = |(energies, labels): (&String, &Vec<&str>)| format!("{}: {energies}", labels.join(", "));
+    let groups: Vec<String> = labels.iter().map(group).collect();
+    (groups.len() > 1).then(|| {
+        format!(
+            "energies of these potentials are on different scales ({}), so means and spreads of energies over potentials \
+             say nothing; compare formation energies and energies above a hull of each potential: --hull LABEL:FILE",
+            groups.join("; ")
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mlip_atoms::{EngineKind, PotentialId, Precision};
+
+    fn config(label: &str, name: &str, file: Option<&str>, options: &[(&str, &str)]) -> PotentialConfig {
+        let id = PotentialId {
+            name: name.into(),
+            checkpoint: String::new(),
+            digest: String::new(),
+            precision: Precision::F32,
+            settings: String::new(),
+        };
+        let options = options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        PotentialConfig::new(label.into(), &id, file.map(Into::into), EngineKind::Native, options)
+    }
+
+    fn said(potentials: Vec<PotentialConfig>) -> Option<String> {
+        let calculation = mlip_calculations::CalculationConfig::default();
+        let (frame, embeddings) = (mlip_atoms::Frame::default(), mlip_calculations::Embeddings::None);
+        different_energies(&Physics { frame, calculation, forces: true, embeddings, potentials })
+    }
+
+    #[test]
+    fn different_scales_of_energies_are_told() {
+        let chgnet = || config("a", "chgnet", None, &[]);
+        let mace = || config("b", "mace", Some("/w/mace-mpa-0-medium.model"), &[]);
+        let orb = config("c", "orb", Some("x.ckpt"), &[]);
+        let uma = config("d", "uma", Some("uma.pt"), &[]);
+        let molecules = config("e", "uma", Some("uma.pt"), &[("task", "omol")]);
+        let own = || config("f", "mace", Some("fitted.model"), &[]);
+        assert_eq!(said(vec![chgnet(), own()]), None);
+        assert_eq!(said(vec![orb.clone(), uma.clone()]), None);
+        assert_eq!(said(vec![mace(), config("g", "7net-0", None, &[])]), None);
+        let text = said(vec![chgnet(), mace(), orb.clone(), uma.clone(), own()]).unwrap();
+        for part in ["c, d: OMat24", "b: the Materials Project, uncorrected", "a: the Materials Project, with"] {
+            assert!(text.contains(part), "{text}");
+        }
+        assert!(said(vec![uma, molecules]).unwrap().contains("e: OMol25"));
+        let modal = |label, modal| config(label, "sevennet", Some("7net-mf-0"), &[("modal", modal)]);
+        assert!(
+            said(vec![modal("p", "PBE"), modal("q", "R2SCAN")]).unwrap().contains("q: the Materials Project in r2SCAN")
+        );
+        assert_eq!(said(vec![modal("p", "PBE"), mace()]), None);
+    }
 }

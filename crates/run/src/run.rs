@@ -3,7 +3,7 @@
 use crate::folder::{self, is_run, lock, read_config, read_manifest, spool_path, start_of_paths};
 use crate::hull_check::{Checked, Listing, check};
 use crate::inputs::{List, Listed, Unpacked, check_all};
-use crate::potentials::{find_devices, load_chosen, load_configured};
+use crate::potentials::{different_energies, find_devices, load_chosen, load_configured};
 use crate::stability::{Ready, ready};
 use crate::{ChosenPotential, Error, RunInputs};
 use mlip_atoms::{Frame, Potential};
@@ -165,7 +165,8 @@ impl Run {
         // Last: a folder with this file is a run.
         write_run_file(&new.run_dir, &config)?;
         let notes = notes.into_iter().chain(checked.notes).map(Event::note);
-        let remarks = notes.chain(warnings.into_iter().chain(checked.warnings).map(Event::warning)).collect();
+        let warnings = warnings.into_iter().chain(checked.warnings).chain(different_energies(&config.physics));
+        let remarks = notes.chain(warnings.map(Event::warning)).collect();
         let (run_dir, options) = (new.run_dir, *options);
         Ok(Self { run_dir, config, manifest, lock, potentials, source: None, options, remarks })
     }
@@ -245,7 +246,8 @@ impl Run {
         let lock = lock(&run_dir, options.force)?;
         let manifest = read_manifest(&run_dir)?;
         write_run_file(&run_dir, &config)?;
-        let (remarks, options) = (warnings.into_iter().map(Event::warning).collect(), *options);
+        let warnings = warnings.into_iter().chain(different_energies(&config.physics));
+        let (remarks, options) = (warnings.map(Event::warning).collect(), *options);
         Ok(Self { run_dir, config, manifest, lock, potentials, source: None, options, remarks })
     }
 

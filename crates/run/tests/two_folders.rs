@@ -120,7 +120,7 @@ fn events_go_from_the_begin_to_the_end() {
 fn a_plan_computes_nothing_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     fill(folder.path(), &[2.5, 2.5, 2.6]);
-    let plan = mlip_run::plan(&new_run(folder.path()), 2, true).unwrap();
+    let plan = mlip_run::plan(&new_run(folder.path()), 2, true, None).unwrap();
     assert_eq!((plan.estimate.entries, plan.estimate.distinct, plan.ranks), (3, 2, 2));
     assert!(!folder.path().join("RUN").exists());
 }

@@ -1,6 +1,7 @@
 //! CHGNet for the registry.
 
 use super::potential::{Chgnet, R2SCAN};
+use crate::energies::Energies;
 use crate::entry::{Entry, LoadCause, Selection};
 use crate::options::{self, OptionError};
 use mlip_atoms::Potential;
@@ -27,6 +28,8 @@ pub(crate) static ENTRIES: &[Entry] = &[
         any_file: Some("chgnet"),
         published: &[],
         licence: "BSD-3-Clause-LBNL",
+        // Other weights may be of anything.
+        energies: |selection| selection.file.is_none().then_some(Energies::MaterialsProjectCorrected),
         check,
         load,
     },
@@ -41,6 +44,7 @@ pub(crate) static ENTRIES: &[Entry] = &[
         any_file: None,
         published: &[],
         licence: "BSD-3-Clause-LBNL",
+        energies: |_| Some(Energies::MaterialsProjectR2scan),
         check,
         load: load_r2scan,
     },

@@ -23,6 +23,7 @@ pub(crate) static ENTRIES: &[Entry] = &[Entry {
     any_file: Some("mace"),
     published: PUBLISHED,
     licence: "that of the file; see below",
+    energies: |selection| Released::of_file(selection.file.as_deref()?)?.energies,
     check,
     load,
 }];

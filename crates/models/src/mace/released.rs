@@ -2,6 +2,7 @@
 //!
 //! Source: `mace.calculators.foundations_models` of mace-torch 0.3.16.
 
+use crate::energies::Energies;
 use std::path::{Path, PathBuf};
 
 /// A published model.
@@ -13,13 +14,20 @@ pub struct Released {
     pub url: &'static str,
     /// Of the weights.
     pub licence: &'static str,
+    /// What its energies are energies of; `None` where heads differ in that.
+    pub energies: Option<Energies>,
 }
 
 const MIT: &str = "MIT";
 const ASL: &str = "ASL (academic, no commercial use; https://github.com/gabor1/ASL)";
 
+const MP: Option<Energies> = Some(Energies::MaterialsProject);
+const OMAT: Option<Energies> = Some(Energies::Omat24);
+const MATPES_PBE: Option<Energies> = Some(Energies::MatPesPbe);
+const MATPES_R2SCAN: Option<Energies> = Some(Energies::MatPesR2scan);
+
 macro_rules! released {
-    ($($name:literal, $licence:ident, $repository:literal, $tag:literal, $file:literal;)*) => {
+    ($($name:literal, $licence:ident, $energies:expr, $repository:literal, $tag:literal, $file:literal;)*) => {
         /// Their names.
         pub(crate) static PUBLISHED: &[&str] = &[$($name),*];
 
@@ -28,33 +36,40 @@ macro_rules! released {
             name: $name,
             url: concat!("https://github.com/ACEsuit/", $repository, "/releases/download/", $tag, "/", $file),
             licence: $licence,
+            energies: $energies,
         }),*];
     };
 }
 
 released! {
-    "small", MIT, "mace-mp", "mace_mp_0", "2023-12-10-mace-128-L0_energy_epoch-249.model";
-    "medium", MIT, "mace-mp", "mace_mp_0", "2023-12-03-mace-128-L1_epoch-199.model";
-    "large", MIT, "mace-mp", "mace_mp_0", "MACE_MPtrj_2022.9.model";
-    "small-0b", MIT, "mace-mp", "mace_mp_0b", "mace_agnesi_small.model";
-    "medium-0b", MIT, "mace-mp", "mace_mp_0b", "mace_agnesi_medium.model";
-    "small-0b2", MIT, "mace-mp", "mace_mp_0b2", "mace-small-density-agnesi-stress.model";
-    "medium-0b2", MIT, "mace-mp", "mace_mp_0b2", "mace-medium-density-agnesi-stress.model";
-    "large-0b2", MIT, "mace-mp", "mace_mp_0b2", "mace-large-density-agnesi-stress.model";
-    "medium-0b3", MIT, "mace-mp", "mace_mp_0b3", "mace-mp-0b3-medium.model";
-    "medium-mpa-0", MIT, "mace-mp", "mace_mpa_0", "mace-mpa-0-medium.model";
-    "small-omat-0", ASL, "mace-mp", "mace_omat_0", "mace-omat-0-small.model";
-    "medium-omat-0", ASL, "mace-mp", "mace_omat_0", "mace-omat-0-medium.model";
-    "mace-matpes-pbe-0", ASL, "mace-foundations", "mace_matpes_0", "MACE-matpes-pbe-omat-ft.model";
-    "mace-matpes-r2scan-0", ASL, "mace-foundations", "mace_matpes_0", "MACE-matpes-r2scan-omat-ft.model";
-    "mh-0", ASL, "mace-foundations", "mace_mh_1", "mace-mh-0.model";
-    "mh-1", ASL, "mace-foundations", "mace_mh_1", "mace-mh-1.model";
+    "small", MIT, MP, "mace-mp", "mace_mp_0", "2023-12-10-mace-128-L0_energy_epoch-249.model";
+    "medium", MIT, MP, "mace-mp", "mace_mp_0", "2023-12-03-mace-128-L1_epoch-199.model";
+    "large", MIT, MP, "mace-mp", "mace_mp_0", "MACE_MPtrj_2022.9.model";
+    "small-0b", MIT, MP, "mace-mp", "mace_mp_0b", "mace_agnesi_small.model";
+    "medium-0b", MIT, MP, "mace-mp", "mace_mp_0b", "mace_agnesi_medium.model";
+    "small-0b2", MIT, MP, "mace-mp", "mace_mp_0b2", "mace-small-density-agnesi-stress.model";
+    "medium-0b2", MIT, MP, "mace-mp", "mace_mp_0b2", "mace-medium-density-agnesi-stress.model";
+    "large-0b2", MIT, MP, "mace-mp", "mace_mp_0b2", "mace-large-density-agnesi-stress.model";
+    "medium-0b3", MIT, MP, "mace-mp", "mace_mp_0b3", "mace-mp-0b3-medium.model";
+    "medium-mpa-0", MIT, MP, "mace-mp", "mace_mpa_0", "mace-mpa-0-medium.model";
+    "small-omat-0", ASL, OMAT, "mace-mp", "mace_omat_0", "mace-omat-0-small.model";
+    "medium-omat-0", ASL, OMAT, "mace-mp", "mace_omat_0", "mace-omat-0-medium.model";
+    "mace-matpes-pbe-0", ASL, MATPES_PBE, "mace-foundations", "mace_matpes_0", "MACE-matpes-pbe-omat-ft.model";
+    "mace-matpes-r2scan-0", ASL, MATPES_R2SCAN, "mace-foundations", "mace_matpes_0", "MACE-matpes-r2scan-omat-ft.model";
+    "mh-0", ASL, None, "mace-foundations", "mace_mh_1", "mace-mh-0.model";
+    "mh-1", ASL, None, "mace-foundations", "mace_mh_1", "mace-mh-1.model";
 }
 
 impl Released {
     /// By upstream's name.
     pub fn find(name: &str) -> Option<&'static Self> {
         RELEASED.iter().find(|model| model.name == name)
+    }
+
+    /// By upstream's name, or the name of its file where that is published.
+    pub(super) fn of_file(path: &Path) -> Option<&'static Self> {
+        let name = path.file_name()?.to_str()?;
+        RELEASED.iter().find(|model| model.name == name || model.file_name() == name)
     }
 
     /// The file's name where it is published.

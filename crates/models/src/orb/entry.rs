@@ -4,9 +4,11 @@
 use super::cuda::CudaOrb;
 use super::error::LoadError;
 use super::potential::Orb;
+use super::variant::Variant;
 #[cfg(feature = "cuda")]
 use crate::device::ProductsName;
 use crate::device::{self, Place};
+use crate::energies::Energies;
 use crate::entry::{Entry, LoadCause, Selection};
 use crate::options::{self, OptionError, OptionInfo};
 use mlip_atoms::Potential;
@@ -94,12 +96,21 @@ const fn orb_v3(name: &'static str, aliases: &'static [&'static str], about: &'s
         any_file: None,
         published: &[],
         licence: "Apache-2.0",
+        energies: trained_on,
         check,
         load,
     }
 }
 
 const OPTIONS: &[OptionInfo] = device::OPTIONS;
+
+/// Names end in what models were trained on.
+fn trained_on(selection: &Selection) -> Option<Energies> {
+    Variant::named(&selection.name).map(|variant| match variant.name.ends_with("-mpa") {
+        true => Energies::MaterialsProject,
+        false => Energies::Omat24,
+    })
+}
 
 fn place(selection: &Selection) -> Result<Place, OptionError> {
     let Options { device, products } = options::parse::<Options>(&selection.name, &selection.options)?;

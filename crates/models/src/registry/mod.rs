@@ -5,6 +5,7 @@
 mod catalog;
 mod identify;
 
+pub use crate::energies::Energies;
 pub use crate::entry::{Entry, LoadCause, Selection};
 pub use crate::options::{OptionError, OptionInfo, Options, parse as parse_options};
 pub use catalog::{LoadError, REGISTRY, Registry, entries, find, load};

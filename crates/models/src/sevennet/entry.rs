@@ -3,6 +3,7 @@
 use super::options::{OPTIONS, Options};
 use super::potential::SevenNet;
 use super::released::{PUBLISHED, Released, places};
+use crate::energies::Energies;
 use crate::entry::{Entry, LoadCause, Selection};
 use crate::options::{self, OptionError};
 use mlip_atoms::Potential;
@@ -23,6 +24,7 @@ pub(crate) static ENTRIES: &[Entry] = &[
         any_file: None,
         published: &[],
         licence: "MIT",
+        energies: trained_on,
         check,
         load: load_built_in,
     },
@@ -38,6 +40,7 @@ pub(crate) static ENTRIES: &[Entry] = &[
         any_file: Some("sevennet"),
         published: PUBLISHED,
         licence: "that of the file; MIT for those in the PyPI package sevenn 0.13.0",
+        energies: trained_on,
         check,
         load: load_file,
     },
@@ -50,6 +53,14 @@ enum Absent {
     NoFile { name: String },
     #[error("`{model}` is not on this machine; looked for {looked}; upstream publishes it: {source_of}")]
     NotHere { model: &'static str, looked: String, source_of: &'static str },
+}
+
+fn trained_on(selection: &Selection) -> Option<Energies> {
+    match &selection.file {
+        Some(file) => Released::of_file(file)?.energies(selection.options.get("modal").map(String::as_str)),
+        // What is in the program, SevenNet-0, was trained on MPtrj.
+        None => Some(Energies::MaterialsProject),
+    }
 }
 
 fn check(selection: &Selection) -> Result<(), OptionError> {

@@ -2,6 +2,7 @@
 //!
 //! Source: `sevenn._const` and `sevenn.util.pretrained_name_to_path` of sevenn 0.13.0.
 
+use crate::energies::Energies;
 use std::path::{Path, PathBuf};
 
 /// A published checkpoint.
@@ -65,6 +66,26 @@ impl Released {
         RELEASED.iter().find(|model| model.name == name)
     }
 
+    /// By upstream's name, or by the name of its file, and of its folder where others have such a file.
+    pub(super) fn of_file(path: &Path) -> Option<&'static Self> {
+        let name = path.file_name()?.to_str()?;
+        let folder = path.parent().and_then(Path::file_name).and_then(|folder| folder.to_str());
+        let is_file = |model: &&Self| model.file == name && (!model.ambiguous || folder == Some(model.folder));
+        Self::find(name).or_else(|| RELEASED.iter().find(is_file))
+    }
+
+    /// What its energies with this modality are energies of, where that is known.
+    pub(super) fn energies(&self, modal: Option<&str>) -> Option<Energies> {
+        match (self.name, modal.map(str::to_lowercase).as_deref()) {
+            ("7net-0_22may2024" | "7net-l3i5", _) | ("7net-mf-0", Some("pbe")) | ("7net-mf-ompa", Some("mpa")) => {
+                Some(Energies::MaterialsProject)
+            }
+            ("7net-mf-0", Some("r2scan")) => Some(Energies::MaterialsProjectR2scan),
+            ("7net-omat", _) | ("7net-mf-ompa", Some("omat24")) => Some(Energies::Omat24),
+            _ => None,
+        }
+    }
+
     /// Where it may lie: in `folders`, in upstream's folder there, or where upstream's Python keeps downloads
     /// (`$XDG_CACHE_HOME/sevennet`, by default `~/.cache/sevennet`).
     pub fn places(&self, folders: &[PathBuf], cache: Option<&Path>) -> Vec<PathBuf> {
@@ -100,6 +121,10 @@ mod tests {
             ]
         );
         assert_eq!(places("7net-0_22may2024").len(), 2);
+        let of_file = |path: &str| Released::of_file(Path::new(path)).map(|model| model.name);
+        assert_eq!(of_file("/w/SevenNet_0__22May2024/checkpoint_sevennet_0.pth"), Some("7net-0_22may2024"));
+        assert_eq!(of_file("/w/SevenNet_0__11Jul2024/checkpoint_sevennet_0.pth"), None);
+        assert_eq!(of_file("checkpoint_l3i5.pth"), Some("7net-l3i5"));
         for model in RELEASED {
             assert_eq!(RELEASED.iter().filter(|other| other.name == model.name).count(), 1);
             let same = RELEASED.iter().filter(|other| other.file == model.file).count();

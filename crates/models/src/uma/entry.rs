@@ -3,6 +3,7 @@
 use super::error::LoadError;
 use super::options::{OPTIONS, Options};
 use super::potential::Uma;
+use crate::energies::Energies;
 use crate::entry::{Entry, LoadCause, Selection};
 use crate::options::{self, OptionError};
 use mlip_atoms::Potential;
@@ -39,8 +40,20 @@ const fn uma(name: &'static str, aliases: &'static [&'static str], about: &'stat
         any_file: if matches!(name.as_bytes(), b"uma-s-1p1") { Some("uma") } else { None },
         published: &[],
         licence: "FAIR Chemistry License v1",
+        energies: of_task,
         check,
         load,
+    }
+}
+
+fn of_task(selection: &Selection) -> Option<Energies> {
+    match selection.options.get("task").map_or("omat", String::as_str) {
+        "omat" => Some(Energies::Omat24),
+        "omol" => Some(Energies::Omol25),
+        "oc20" => Some(Energies::Oc20),
+        "odac" => Some(Energies::Odac23),
+        "omc" => Some(Energies::Omc25),
+        _ => None,
     }
 }
 
