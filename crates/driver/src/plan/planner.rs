@@ -82,7 +82,7 @@ impl<W> Planner<W> {
         self.remaining += 1;
         let Item { entry, cost, .. } = item;
         let Some(group) = item.group else {
-            self.changed.push(place);
+            self.note_change(place);
             self.costs[place] += f64::from(cost);
             self.candidates[place].push(Ranked { cost, entry, content: Candidate::One(item) });
             return;
@@ -94,12 +94,20 @@ impl<W> Planner<W> {
         gathered.cost += counted;
         self.by_cost.insert((Cost(gathered.cost), Reverse(group.key)));
         self.costs[gathered.home] += counted;
-        self.changed.push(gathered.home);
+        let home = gathered.home;
         let leads = gathered.items.peek().is_none_or(|top| top.cost < cost);
         gathered.items.push(Ranked { cost, entry, content: item });
         if leads && !gathered.begun {
-            self.candidates[gathered.home].push(Ranked { cost, entry, content: Candidate::Group(group.key) });
-            *self.places.entry(group.key).or_default().entry(gathered.home).or_default() += 1;
+            self.candidates[home].push(Ranked { cost, entry, content: Candidate::Group(group.key) });
+            *self.places.entry(group.key).or_default().entry(home).or_default() += 1;
+        }
+        self.note_change(home);
+    }
+
+    /// Many structures of one rank come one after the other.
+    fn note_change(&mut self, place: usize) {
+        if self.changed.last() != Some(&place) {
+            self.changed.push(place);
         }
     }
 
@@ -121,7 +129,7 @@ impl<W> Planner<W> {
         let members = groups
             .into_values()
             .flat_map(|group| group.items.into_iter().map(move |ranked| (group.home, ranked.content)));
-        for (place, mut item) in singles.chain(members).collect::<Vec<_>>() {
+        for (place, mut item) in singles.chain(members) {
             let (cost, saves) = predict(&item.work);
             item.cost = cost;
             if let Some(group) = &mut item.group {
