@@ -5,6 +5,7 @@ use crate::formats::FormatName;
 use crate::settings::{How, What, Where};
 use crate::stability::{HullName, ReferenceName};
 use crate::values::{Count, MismatchName, Retry};
+use crate::show::ProgressKind;
 use clap::{ArgMatches, Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand};
 use mlip_run::{AttemptOptions, RetryFailed};
 use std::ffi::OsString;
@@ -26,6 +27,7 @@ Exit codes:
    2  the command line or the job file is wrong
    3  with --strict: everything was done, but some entries or evaluations failed
    4  none of the entries could be read
+   5  more failed than --max-failure-rate allows; what was computed is kept and reported
   75  a signal (SIGTERM, SIGUSR1, Ctrl-C) came: work in flight was finished; `resume` goes on";
 
 /// Evaluates machine-learned interatomic potentials over lists of crystal structures.
@@ -84,6 +86,9 @@ pub(crate) struct AttemptArgs {
     /// Take the run folder from another process that is known to be gone
     #[arg(long)]
     pub(crate) force: bool,
+    /// How far the run is: a bar on a terminal and lines elsewhere (auto), a bar, lines, or nothing [default: auto]
+    #[arg(long, value_enum, value_name = "HOW", env = "MLIP_PROGRESS")]
+    pub(crate) progress: Option<ProgressKind>,
     /// Say nothing but warnings and errors
     #[arg(long, short)]
     pub(crate) quiet: bool,

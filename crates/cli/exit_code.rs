@@ -13,6 +13,8 @@ pub(crate) enum ExitCode {
     Failures,
     /// None of the entries could be read.
     NothingRead,
+    /// More failed than `--max-failure-rate` allows.
+    TooManyFailures,
     /// A signal came; `resume` goes on. (`EX_TEMPFAIL`: schedulers requeue on it.)
     Drained,
 }
@@ -26,6 +28,7 @@ impl ExitCode {
             Self::Usage => 2,
             Self::Failures => 3,
             Self::NothingRead => 4,
+            Self::TooManyFailures => 5,
             Self::Drained => 75,
         }
     }

@@ -1,10 +1,30 @@
-//! What is taken of runs that are input, as users write it.
+//! How structures are read, and what is taken of runs that are input, as users write it.
 
-use mlip_run::{Filter, FilterError, RelaxedBy};
+use clap::ValueEnum;
+use mlip_run::{Coordinates, Filter, FilterError, RelaxedBy};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
+
+/// What becomes of rounded fractional coordinates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum CoordinatesName {
+    /// As they are written
+    File,
+    /// Those within 1e-4 of 1/3 and 2/3 are exactly that
+    Pymatgen,
+}
+
+impl From<CoordinatesName> for Coordinates {
+    fn from(name: CoordinatesName) -> Self {
+        match name {
+            CoordinatesName::File => Self::File,
+            CoordinatesName::Pymatgen => Self::Pymatgen,
+        }
+    }
+}
 
 /// Relaxed structures: by the only potential, by that of a label, or not.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -66,6 +66,18 @@ impl FromStr for Seconds {
     }
 }
 
+/// A part of all, 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Part(pub(crate) f64);
+
+impl FromStr for Part {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().ok().filter(|part| (0.0..=1.0).contains(part)).map(Self).ok_or("expected a part, 0 to 1")
+    }
+}
+
 /// A size of memory, bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Memory(pub(crate) u64);
@@ -134,7 +146,7 @@ macro_rules! read_as_text {
     )* };
 }
 
-read_as_text!(Count, Workers, Seconds, Memory);
+read_as_text!(Count, Workers, Seconds, Part, Memory);
 
 /// Floating-point types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]

@@ -101,7 +101,7 @@ pub enum PredictError {
         limit_s: f64,
     },
     /// The structure needs more memory than it may have.
-    #[error("needs about {needed_bytes} bytes, more than the limit of {limit_bytes}")]
+    #[error("needs about {:.1} GB, more than the {:.1} GB that a rank may use", *needed_bytes as f64 / 1e9, *limit_bytes as f64 / 1e9)]
     TooLarge {
         /// Estimate.
         needed_bytes: u64,

@@ -50,6 +50,25 @@ impl FailureKind {
     }
 }
 
+/// What to do about failures of a class, as it stands in `failures.csv`; classes of the readers say it themselves, with each
+/// file.
+pub fn remedy(class: &str) -> Option<&'static str> {
+    Some(match class {
+        "unreadable" => "look whether the files are there and may be read",
+        "unsupported_species" => "leave these structures out, or take a potential that covers their elements",
+        "isolated_atom" => "look whether the cell is in Å; atoms without neighbors need another potential",
+        "timeout" => "raise --timeout or --structure-timeout, or set --threads-per-mlip, and `resume --retry-failed`",
+        "too_large" => {
+            "raise --memory-limit, or start fewer ranks on a node (in Slurm: more --mem), and `resume --retry-failed`"
+        }
+        "not_finite" => "look for atoms on top of each other, or try precision=f64",
+        "out_of_range" => "correct charge and spin of these structures",
+        "crashed" => "they end the process: look at them; `resume --retry-failed` tries again",
+        "internal" => "a defect of this program: report it with the structure and the message",
+        _ => return None,
+    })
+}
+
 impl fmt::Display for FailureKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -80,6 +99,33 @@ impl From<PredictError> for Failure {
             PredictError::NotFinite { .. } => FailureKind::NotFinite,
             _ => FailureKind::Internal,
         };
-        Self { kind, line: None, message: error.to_string() }
+        // These two say it themselves.
+        let says_remedy = matches!(error, PredictError::TooManyImages { .. } | PredictError::TooManyNeighbors { .. });
+        let remedy = if says_remedy { None } else { remedy(&kind.to_string()) };
+        let message = remedy.map_or_else(|| error.to_string(), |remedy| format!("{error}; {remedy}"));
+        Self { kind, line: None, message }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Species;
+
+    #[test]
+    fn an_evaluation_that_fails_says_what_to_do() {
+        let message = |error: PredictError| Failure::from(error).message;
+        let species = Species::from_atomic_number(92).unwrap_or_else(|| unreachable!("uranium is an element"));
+        let unknown = PredictError::UnsupportedSpecies { potential: "mace".into(), species };
+        assert_eq!(
+            message(unknown),
+            "mace does not cover the element U; leave these structures out, or take a potential that covers their elements"
+        );
+        let large = PredictError::TooLarge { needed_bytes: 5_200_000_000, limit_bytes: 1_000_000_000 };
+        let said = message(large);
+        assert!(said.starts_with("needs about 5.2 GB, more than the 1.0 GB that a rank may use; raise --memory-limit"), "{said}");
+        assert!(message(PredictError::Timeout { limit_s: 2.0 }).contains("raise --timeout"));
+        let many = PredictError::TooManyImages { cutoff: 6.0, heights: [1e-3; 3] };
+        assert!(!message(many).contains("--memory-limit"));
     }
 }

@@ -5,7 +5,7 @@
 
 pub mod engine;
 pub mod evaluation;
-mod failure;
+pub mod failure;
 pub mod gradient;
 pub mod lattice;
 pub mod lennard_jones;

@@ -3,7 +3,8 @@
 use crate::args::AttemptArgs;
 use crate::error::CommandError;
 use crate::exit_code::ExitCode;
-use crate::show::Messages;
+use crate::show::{Messages, counted};
+use mlip_atoms::failure::remedy;
 use mlip_ranks::{Communicator, Ended, Launch, Leaving, dismiss, leave};
 use mlip_run::{AttemptOptions, End, Finish, ReportCounts, Run, RunError, Signals, WrittenReport, take_part};
 use std::path::Path;
@@ -21,7 +22,7 @@ pub(super) fn attempt(
         Err(_) if !mlip_ranks::may_speak(|name| std::env::var(name).ok()) => return Ok(ExitCode::Error),
         started => started?,
     };
-    let mut messages = Messages::new(args.quiet || !ranks.is_root());
+    let mut messages = Messages::new(args.quiet || !ranks.is_root(), args.progress.unwrap_or_default());
     let result = attempt_on(ranks.as_mut(), open, signals, &mut messages);
     drop(messages);
     let code = part(ranks.as_mut(), result);
@@ -95,14 +96,16 @@ fn attempt_on(
     messages: &mut Messages,
 ) -> Result<ExitCode, Ending> {
     if !ranks.is_root() {
-        return Ok(exit_code(&take_part(ranks, signals)?, false));
+        return Ok(exit_code(&take_part(ranks, signals)?, false, None));
     }
     let (run, options) = open(messages)?;
     let run_dir = run.run_dir().to_owned();
+    let most = run.config().resources.max_failure_rate;
+    let counted = counted(&run.config().physics.calculation);
     messages.note(&format!("{} entries, run folder {}", run.n_entries(), run_dir.display()));
     let finish = run.execute(ranks, signals, messages)?;
-    conclude(&finish, &run_dir, messages)?;
-    Ok(exit_code(&finish, options.strict))
+    conclude(&finish, &run_dir, most, counted, messages)?;
+    Ok(exit_code(&finish, options.strict, most))
 }
 
 fn could_not_go_on(error: RunError) -> CommandError {
@@ -110,11 +113,13 @@ fn could_not_go_on(error: RunError) -> CommandError {
         .hint("what was computed is kept; `mlip-batch resume RUN` goes on once the cause is gone")
 }
 
-fn exit_code(finish: &Finish, strict: bool) -> ExitCode {
+fn exit_code(finish: &Finish, strict: bool, most: Option<f64>) -> ExitCode {
     match (finish.end, &finish.report) {
         (End::Drained, _) => ExitCode::Drained,
         (End::Failed, _) => ExitCode::Error,
         (End::Complete, Some(WrittenReport { counts, .. })) if nothing_was_read(counts) => ExitCode::NothingRead,
+        (End::TooManyFailures, _) => ExitCode::TooManyFailures,
+        (End::Complete, Some(WrittenReport { counts, .. })) if too_many_failed(counts, most) => ExitCode::TooManyFailures,
         (End::Complete, Some(WrittenReport { counts, .. })) if strict && counts.failed + counts.unreadable > 0 => {
             ExitCode::Failures
         }
@@ -122,10 +127,16 @@ fn exit_code(finish: &Finish, strict: bool) -> ExitCode {
     }
 }
 
-fn conclude(finish: &Finish, run_dir: &Path, messages: &Messages) -> Result<(), CommandError> {
+fn conclude(
+    finish: &Finish,
+    run_dir: &Path,
+    most: Option<f64>,
+    counted: &str,
+    messages: &Messages,
+) -> Result<(), CommandError> {
     match (&finish.report, finish.end) {
         (Some(report @ WrittenReport { counts, files, .. }), _) => {
-            messages.note(&summary(counts));
+            messages.note(&summary(counts, counted));
             of_calculations(counts).iter().for_each(|line| messages.note(line));
             if counts.charges_unused > 0 {
                 let n = counts.charges_unused;
@@ -138,9 +149,15 @@ fn conclude(finish: &Finish, run_dir: &Path, messages: &Messages) -> Result<(), 
                 messages
                     .warning(&format!("none of the {} entries could be read; the first is {first}", counts.entries));
             }
-            if let Some(line) = failures(report) {
-                messages.warning(&line);
+            if finish.end == End::TooManyFailures || too_many_failed(counts, most) {
+                messages.warning(&format!(
+                    "more failed than --max-failure-rate {} allows; once the cause is gone, `mlip-batch resume {}` goes on \
+                     (with another --max-failure-rate, where the failures stay)",
+                    most.unwrap_or_default(),
+                    run_dir.display()
+                ));
             }
+            failures(report).iter().for_each(|line| messages.warning(line));
             let list: String = files.iter().map(|file| format!("{}\n", file.display())).collect();
             super::output::print(&list)
         }
@@ -157,12 +174,22 @@ fn nothing_was_read(counts: &ReportCounts) -> bool {
     counts.entries > 0 && counts.unreadable == counts.entries
 }
 
-/// Failures by class, and where all of them are; nothing if there are none.
-pub(super) fn failures(report: &WrittenReport) -> Option<String> {
-    let classes = &report.counts.failures;
-    let table = report.files.iter().find(|file| file.to_string_lossy().contains("failures.csv"))?;
+/// What to do about each class of failures, and at last all of them by class, the most frequent first, and where they are;
+/// nothing if there are none.
+pub(super) fn failures(report: &WrittenReport) -> Vec<String> {
+    let mut classes: Vec<(&String, &u64)> = report.counts.failures.iter().collect();
+    let table = report.files.iter().find(|file| file.to_string_lossy().contains("failures.csv"));
+    let (Some(table), false) = (table, classes.is_empty()) else { return Vec::new() };
+    classes.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
     let each: Vec<String> = classes.iter().map(|(class, count)| format!("{count} {class}")).collect();
-    (!each.is_empty()).then(|| format!("failures: {}; see {}", each.join(", "), table.display()))
+    let remedies = classes.iter().filter_map(|(class, _)| Some(format!("{class}: {}", remedy(class)?)));
+    remedies.chain([format!("failures: {}; see {}", each.join(", "), table.display())]).collect()
+}
+
+/// Whether more of the entries cannot be read, or more of the evaluations failed, than may.
+fn too_many_failed(counts: &ReportCounts, most: Option<f64>) -> bool {
+    let over = |bad: u64, all: u64| most.is_some_and(|most| bad as f64 > most * all as f64);
+    over(counts.unreadable, counts.entries) || over(counts.failed, counts.ok + counts.failed)
 }
 
 /// How relaxations ended, and results whose stability is not known; one line each.
@@ -187,10 +214,10 @@ pub(super) fn of_calculations(counts: &ReportCounts) -> Vec<String> {
 }
 
 /// What became of a run, in a line.
-pub(super) fn summary(counts: &ReportCounts) -> String {
+pub(super) fn summary(counts: &ReportCounts, counted: &str) -> String {
     let cached = if counts.cached > 0 { format!(" ({} from the cache)", counts.cached) } else { String::new() };
     format!(
-        "{} entries: {} structures, {} unreadable; {} evaluations done{cached}, {} failed, {} pending",
+        "{} entries: {} structures, {} unreadable; {} {counted} done{cached}, {} failed, {} pending",
         counts.entries, counts.structures, counts.unreadable, counts.ok, counts.failed, counts.pending
     )
 }

@@ -5,6 +5,7 @@ use crate::args::ReportArgs;
 use crate::error::CommandError;
 use crate::exit_code::ExitCode;
 use crate::formats::formats;
+use crate::show::counted;
 use crate::stability::stability;
 use mlip_run::ReportWishes;
 
@@ -18,11 +19,9 @@ pub(crate) fn report(args: &ReportArgs) -> Result<ExitCode, CommandError> {
     if report.is_going_on {
         eprintln!("note: the run is going on; what is not finished yet is `pending`");
     }
-    eprintln!("{}", summary(&report.written.counts));
+    eprintln!("{}", summary(&report.written.counts, counted(&report.calculation)));
     of_calculations(&report.written.counts).iter().for_each(|line| eprintln!("{line}"));
-    if let Some(line) = failures(&report.written) {
-        eprintln!("{line}");
-    }
+    failures(&report.written).iter().for_each(|line| eprintln!("{line}"));
     let list: String = report.written.files.iter().map(|file| format!("{}\n", file.display())).collect();
     super::output::print(&list)?;
     Ok(ExitCode::Success)

@@ -68,7 +68,7 @@ pub(crate) fn verify(args: &VerifyArgs) -> Result<ExitCode, CommandError> {
 fn embedded(settings: &Settings) -> Result<Crystals, CommandError> {
     let mut crystals = Crystals { names: Vec::new(), structures: Vec::new(), n_unreadable: 0 };
     for (name, text) in CRYSTALS {
-        let read = parse_cif(text.as_bytes(), &CifOptions { frame: settings.frame });
+        let read = parse_cif(text.as_bytes(), &CifOptions { frame: settings.frame, ..CifOptions::default() });
         let read = read.map_err(|error| CommandError::from_error(&error).while_doing(format!("reading {name}")))?;
         crystals.names.push((*name).to_owned());
         crystals.structures.push(Arc::new(read.structure));
@@ -80,7 +80,7 @@ fn named(settings: &Settings) -> Result<Crystals, CommandError> {
     let spool = Unpacked(std::env::temp_dir().join(format!("mlip-batch-{}.spool", std::process::id())));
     let listed = settings.inputs()?.list(Path::new(""), spool.0.clone()).map_err(CommandError::of_run)?;
     listed.notes.iter().for_each(|note| eprintln!("note: {note}"));
-    let source = CifSource { frame: settings.frame, ..CifSource::default() };
+    let source = CifSource { frame: settings.frame, coordinates: settings.coordinates, ..CifSource::default() };
     let mut crystals = Crystals { names: Vec::new(), structures: Vec::new(), n_unreadable: 0 };
     for entry in listed.manifest.iter() {
         let entry = entry?;

@@ -5,12 +5,12 @@
 //! compares (`document.rs`).
 
 use crate::formats::{FormatName, one_or_several};
-use crate::inputs::{FilterText, RelaxedName};
+use crate::inputs::{CoordinatesName, FilterText, RelaxedName};
 use crate::potentials::Named;
 use crate::stability::{HullName, ReferenceName};
 use crate::values::{
     BlocksOf, CalculationName, CellName, Count, EmbeddingsName, EngineName, FrameName, Memory, MismatchName,
-    OptimizerName, PrecisionName, RelaxPreset, Seconds, Workers,
+    OptimizerName, Part, PrecisionName, RelaxPreset, Seconds, Workers,
 };
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -164,6 +164,10 @@ settings! {
         /// Cartesian axes of cells given by lengths and angles [default: pymatgen]
         #[arg(long, value_enum, env = "MLIP_FRAME")]
         frame: Option<FrameName>,
+        /// What coordinates of CIFs within 1e-4 of a third are: those that are written, or as in pymatgen's reader 1/3 and 2/3
+        /// [default: file]
+        #[arg(long, value_enum, env = "MLIP_COORDINATES")]
+        coordinates: Option<CoordinatesName>,
         /// Energies only: no forces, no stress
         #[arg(long = "no-forces", num_args = 0, default_missing_value = "false", env = "MLIP_FORCES")]
         forces: Option<bool>,
@@ -276,6 +280,10 @@ settings! {
         /// atoms, 20 ms for 200 [default: false]
         #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, env = "MLIP_SPACE_GROUPS")]
         space_groups: Option<bool>,
+        /// Stop when a larger part of the entries cannot be read, or of the evaluations fails, 0 to 1: as soon as it is more than
+        /// chance, with exit code 5 [default: no limit]
+        #[arg(long, value_name = "PART", env = "MLIP_MAX_FAILURE_RATE")]
+        max_failure_rate: Option<Part>,
         /// Missing files are an error before work starts; failures make the exit code 3 [default: false]
         #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, env = "MLIP_STRICT")]
         strict: Option<bool>,

@@ -15,7 +15,7 @@ use mlip_atoms::{EngineKind, Frame, Precision};
 use mlip_calculations::{CalculationConfig, Embeddings};
 use mlip_driver::Resources;
 use mlip_inputs::{Blocks, Source};
-use mlip_run::{ChosenPotential, Filter, NewRun, RelaxedBy, RunInputs};
+use mlip_run::{ChosenPotential, Coordinates, Filter, NewRun, RelaxedBy, RunInputs};
 use mlip_store::report::StabilitySources;
 use std::path::{Path, PathBuf};
 
@@ -26,6 +26,7 @@ pub(crate) struct Settings {
     pub(crate) potentials: Vec<Chosen>,
     pub(crate) calculation: CalculationConfig,
     pub(crate) frame: Frame,
+    pub(crate) coordinates: Coordinates,
     pub(crate) forces: bool,
     pub(crate) embeddings: Embeddings,
     pub(crate) stability: StabilitySources,
@@ -82,6 +83,7 @@ pub(crate) fn overlay(resources: &mut Resources, how: &How) {
         csv_zst,
         format,
         space_groups,
+        max_failure_rate,
         // Of the attempt alone.
         strict: _,
     } = how;
@@ -101,6 +103,7 @@ pub(crate) fn overlay(resources: &mut Resources, how: &How) {
     put(&mut resources.sample_s, sample.map(|time| time.0));
     put(&mut resources.compress, *csv_zst);
     put(&mut resources.space_groups, *space_groups);
+    put(&mut resources.max_failure_rate, max_failure_rate.map(|part| Some(part.0)));
     put(&mut resources.formats, (!format.is_empty()).then(|| formats(format)));
     if let Some(folder) = cache {
         // Later attempts may start elsewhere. Without a current folder the path stays as it is.
@@ -204,6 +207,7 @@ impl Settings {
             potentials,
             calculation,
             frame: what.frame.map(Frame::from).unwrap_or_default(),
+            coordinates: what.coordinates.map(Coordinates::from).unwrap_or_default(),
             forces: what.forces.unwrap_or(true),
             embeddings: what.embeddings.map(Embeddings::from).unwrap_or_default(),
             stability: stability(what.reference, what.hull, what.hull_mismatch),
@@ -227,6 +231,7 @@ impl Settings {
             inputs,
             potentials: self.potentials.into_iter().map(chosen).collect(),
             frame: self.frame,
+            coordinates: self.coordinates,
             calculation: self.calculation,
             forces: self.forces,
             embeddings: self.embeddings,

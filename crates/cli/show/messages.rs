@@ -1,6 +1,7 @@
-//! Messages on stderr, each with the time since the start; stdout is for data.
+//! Messages on stderr, each with the time of day and that since the start; stdout is for data.
 
-use super::progress::{LineClock, bar, draw, line};
+use super::progress::{LineClock, ProgressKind, bar, counted, draw, line};
+use chrono::{DateTime, Local};
 use indicatif::ProgressBar;
 use mlip_driver::{Event, EventSink, HostMemory, Remark};
 use std::io::IsTerminal;
@@ -13,7 +14,10 @@ pub(crate) struct Messages {
     quiet: bool,
     color: bool,
     bar: Option<ProgressBar>,
-    lines: LineClock,
+    /// Without a bar.
+    lines: Option<LineClock>,
+    /// What is counted.
+    counted: &'static str,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,15 +27,24 @@ enum Level {
 }
 
 impl Messages {
-    /// On a terminal with a bar, and with colors unless `NO_COLOR` is set; `quiet` messages are warnings only.
-    pub(crate) fn new(quiet: bool) -> Self {
+    /// On a terminal with a bar, unless other progress is asked for, and with colors unless `NO_COLOR` is set; `quiet`
+    /// messages are warnings only.
+    pub(crate) fn new(quiet: bool, progress: ProgressKind) -> Self {
         let terminal = std::io::stderr().is_terminal();
+        let (has_bar, has_lines) = match progress {
+            ProgressKind::Auto => (terminal, !terminal),
+            // Where there is no terminal a bar would draw nothing.
+            ProgressKind::Bar => (terminal, false),
+            ProgressKind::Lines => (false, true),
+            ProgressKind::Off => (false, false),
+        };
         Self {
             begin: Instant::now(),
             quiet,
             color: terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
-            bar: (terminal && !quiet).then(bar),
-            lines: LineClock::default(),
+            bar: (has_bar && !quiet).then(bar),
+            lines: has_lines.then(LineClock::default),
+            counted: "evaluations",
         }
     }
 
@@ -48,7 +61,7 @@ impl Messages {
     }
 
     fn write(&self, level: Level, text: &str) {
-        let line = message(self.begin.elapsed().as_secs_f64(), level, text, self.color);
+        let line = message(Local::now(), self.begin.elapsed().as_secs_f64(), level, text, self.color);
         match &self.bar {
             Some(bar) => bar.suspend(|| eprintln!("{line}")),
             None => eprintln!("{line}"),
@@ -65,13 +78,17 @@ impl Messages {
 impl EventSink for Messages {
     fn event(&mut self, event: Event) {
         match event {
-            Event::AttemptBegan { attempt, n_ranks, threads } => {
-                self.note(&format!("attempt {attempt}: {n_ranks} ranks, each {threads}"));
+            Event::AttemptBegan { attempt, n_ranks, threads, calculation } => {
+                self.counted = counted(&calculation);
+                let date = Local::now().format("%Y-%m-%d");
+                self.note(&format!("{date}, attempt {attempt}: {n_ranks} ranks, each {threads}"));
             }
             Event::FirstResult { after } => self.note(&format!("first result after {:.2} s", after.as_secs_f64())),
             Event::Progress(progress) => match &self.bar {
-                Some(bar) => draw(bar, &progress),
-                None if self.lines.is_due(progress.elapsed) => self.note(&line(&progress)),
+                Some(bar) => draw(bar, &progress, self.counted),
+                None if self.lines.as_mut().is_some_and(|lines| lines.is_due(progress.elapsed)) => {
+                    self.note(&line(&progress, self.counted));
+                }
                 None => {}
             },
             Event::Memory(hosts) => hosts.iter().for_each(|host| self.note(&memory(host))),
@@ -93,15 +110,16 @@ impl Drop for Messages {
     }
 }
 
-fn message(seconds: f64, level: Level, text: &str, color: bool) -> String {
+fn message(now: DateTime<Local>, seconds: f64, level: Level, text: &str, color: bool) -> String {
     let (word, code) = match level {
         Level::Info => (" INFO", 32),
         Level::Warning => (" WARN", 33),
     };
+    let now = now.format("%H:%M:%S");
     if color {
-        format!("{seconds:9.2} s \x1b[{code}m{word}\x1b[0m {text}")
+        format!("{now} {seconds:9.2} s \x1b[{code}m{word}\x1b[0m {text}")
     } else {
-        format!("{seconds:9.2} s {word} {text}")
+        format!("{now} {seconds:9.2} s {word} {text}")
     }
 }
 
@@ -120,11 +138,13 @@ fn memory(host: &HostMemory) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chrono::TimeZone;
 
     #[test]
     fn messages_have_time_and_level_and_colors_only_where_wanted() {
-        assert_eq!(message(1.5, Level::Info, "x", false), "     1.50 s  INFO x");
-        assert_eq!(message(1.5, Level::Warning, "x", true), "     1.50 s \x1b[33m WARN\x1b[0m x");
+        let now = Local.with_ymd_and_hms(2026, 2, 3, 4, 5, 6).unwrap();
+        assert_eq!(message(now, 1.5, Level::Info, "x", false), "04:05:06      1.50 s  INFO x");
+        assert_eq!(message(now, 1.5, Level::Warning, "x", true), "04:05:06      1.50 s \x1b[33m WARN\x1b[0m x");
     }
 
     #[test]

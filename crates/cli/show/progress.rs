@@ -1,7 +1,9 @@
 //! How far a run is: a bar on a terminal, lines elsewhere.
 
 use super::duration::in_words;
+use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use mlip_calculations::CalculationConfig;
 use mlip_driver::Progress;
 use std::time::Duration;
 
@@ -10,6 +12,29 @@ const FIRST_LINES_S: [u64; 4] = [2, 5, 10, 20];
 
 /// Time between the later ones.
 const LINE_EVERY_S: u64 = 30;
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum ProgressKind {
+    /// A bar on a terminal, lines elsewhere
+    #[default]
+    Auto,
+    /// A bar, where there is a terminal
+    Bar,
+    /// Lines after 2, 5, 10 and 20 seconds, then every 30
+    Lines,
+    /// Nothing
+    Off,
+}
+
+/// What a calculation is counted in, of each structure and potential one.
+pub(crate) fn counted(calculation: &CalculationConfig) -> &'static str {
+    match calculation {
+        CalculationConfig::SinglePoint => "evaluations",
+        CalculationConfig::EnergyVolume(_) => "curves",
+        CalculationConfig::Relaxation(_) => "relaxations",
+    }
+}
 
 /// When lines are written.
 #[derive(Debug, Default)]
@@ -39,17 +64,17 @@ pub(super) fn bar() -> ProgressBar {
 }
 
 /// Moves the bar.
-pub(super) fn draw(bar: &ProgressBar, progress: &Progress) {
+pub(super) fn draw(bar: &ProgressBar, progress: &Progress, counted: &str) {
     bar.set_position((1000.0 * progress.fraction()) as u64);
-    bar.set_message(describe(progress));
+    bar.set_message(describe(progress, counted));
 }
 
 /// The same in a line.
-pub(super) fn line(progress: &Progress) -> String {
-    format!("{:.0} % of the work: {}", 100.0 * progress.fraction(), describe(progress))
+pub(super) fn line(progress: &Progress, counted: &str) -> String {
+    format!("{:.0} % of the work: {}", 100.0 * progress.fraction(), describe(progress, counted))
 }
 
-fn describe(progress: &Progress) -> String {
+fn describe(progress: &Progress, counted: &str) -> String {
     let totals = &progress.totals;
     let rate = totals.finished as f64 / progress.elapsed.as_secs_f64().max(1e-3);
     let left = progress.time_left().map_or_else(|| "time left unknown".to_owned(), |left| in_words(left) + " left");
@@ -60,7 +85,7 @@ fn describe(progress: &Progress) -> String {
     };
     let cached = if totals.cached > 0 { format!(" ({} from the cache)", totals.cached) } else { String::new() };
     format!(
-        "{}/{} evaluations{cached}, {rate:.1}/s, {} failed, {} in flight, {left}{read}, peak {:.0} MB per rank",
+        "{}/{} {counted}{cached}, {rate:.1}/s, {} failed, {} in flight, {left}{read}, peak {:.0} MB per rank",
         totals.finished,
         totals.evaluations,
         totals.failed,
@@ -102,8 +127,8 @@ mod tests {
             },
         };
         assert_eq!(
-            line(&progress),
-            "25 % of the work: 4/10 evaluations, 0.2/s, 1 failed, 0 in flight, 1 min 00 s left, 9 of 10 entries read, \
+            line(&progress, "relaxations"),
+            "25 % of the work: 4/10 relaxations, 0.2/s, 1 failed, 0 in flight, 1 min 00 s left, 9 of 10 entries read, \
              peak 150 MB per rank"
         );
     }

@@ -2,6 +2,7 @@
 
 use crate::potential_config::PotentialConfig;
 use mlip_atoms::{Frame, PotentialId, Request};
+use mlip_formats::cif::Coordinates;
 use mlip_calculations::{Calculation, CalculationConfig, Embeddings};
 use mlip_store::report::{LabeledPotential, ReportFormat, ReportOptions, ReportPlan, StabilitySources};
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,9 @@ pub struct RunConfig {
 pub struct Physics {
     /// Cartesian axes of a cell that is given by lengths and angles.
     pub frame: Frame,
+    /// What becomes of rounded fractional coordinates of CIFs.
+    #[serde(default)]
+    pub coordinates: Coordinates,
     /// What is done with each structure.
     #[serde(default)]
     pub calculation: CalculationConfig,
@@ -83,6 +87,9 @@ pub struct Resources {
     pub formats: Vec<ReportFormat>,
     /// Whether tables hold the space groups of the structures as they were read.
     pub space_groups: bool,
+    /// Part of the entries that may be unreadable, and of the evaluations that may fail, before the run is stopped; no
+    /// limit by default.
+    pub max_failure_rate: Option<f64>,
     /// Folder of results that runs share; none by default.
     pub cache: Option<PathBuf>,
 }
@@ -107,6 +114,7 @@ impl Default for Resources {
             compress: false,
             formats: Vec::new(),
             space_groups: false,
+            max_failure_rate: None,
             cache: None,
         }
     }
@@ -139,6 +147,10 @@ impl Resources {
             if let Some(value) = value.filter(|value| !(0.0..=1e10).contains(value)) {
                 return Err(ImpossibleSetting { setting, value, expected: "seconds, 0 to 1e10" });
             }
+        }
+        if let Some(value) = self.max_failure_rate.filter(|rate| !(0.0..=1.0).contains(rate)) {
+            let setting = "max_failure_rate";
+            return Err(ImpossibleSetting { setting, value, expected: "a part, 0 to 1" });
         }
         let counts = [
             ("structure_workers", self.structure_workers),
@@ -205,6 +217,10 @@ impl Physics {
         if self.frame != wanted.frame {
             changes.push(format!("the Cartesian frame was {:?} and would become {:?}", self.frame, wanted.frame));
         }
+        if self.coordinates != wanted.coordinates {
+            let (old, new) = (self.coordinates.name(), wanted.coordinates.name());
+            changes.push(format!("coordinates were read as `{old}` and would be read as `{new}`"));
+        }
         if self.forces != wanted.forces {
             let word = |on| if on { "computed" } else { "left out" };
             changes.push(format!("forces were {} and would be {}", word(self.forces), word(wanted.forces)));
@@ -248,6 +264,7 @@ mod tests {
         let potential = PotentialConfig::new("mine".into(), &id, None, EngineKind::Native, BTreeMap::new());
         Physics {
             frame: Frame::Pymatgen,
+            coordinates: Coordinates::File,
             calculation: CalculationConfig::SinglePoint,
             forces: true,
             embeddings: Embeddings::None,
@@ -270,6 +287,7 @@ mod tests {
             physics().changes(&wanted).unwrap()
         };
         assert!(said(|p| p.frame = Frame::Ase).contains("frame was Pymatgen and would become Ase"));
+        assert!(said(|p| p.coordinates = Coordinates::Pymatgen).contains("as `file` and would be read as `pymatgen`"));
         assert!(said(|p| p.forces = false).contains("forces were computed and would be left out"));
         assert!(said(|p| p.embeddings = Embeddings::Graph).contains("were `none` and would be `graph`"));
         assert!(said(|p| p.potentials[0].precision = Precision::F64).contains("mine ran in f32 and would run in f64"));
@@ -292,6 +310,8 @@ mod tests {
         let said = |resources: Resources| resources.validate().unwrap_err().to_string();
         let resources = Resources { timeout_s: Some(f64::NAN), ..Resources::default() };
         assert_eq!(said(resources), "timeout_s is NaN, expected seconds, 0 to 1e10");
+        let resources = Resources { max_failure_rate: Some(10.0), ..Resources::default() };
+        assert_eq!(said(resources), "max_failure_rate is 10, expected a part, 0 to 1");
         let resources = Resources { batch_size: Some(0), ..Resources::default() };
         assert_eq!(said(resources), "batch_size is 0, expected 1 or more");
     }

@@ -4,6 +4,7 @@ use crate::budget::ThreadBudget;
 use crate::monitor::HostMemory;
 use crate::progress::Progress;
 use crate::protocol::End;
+use mlip_calculations::CalculationConfig;
 use mlip_ranks::Rank;
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ pub enum Event {
         n_ranks: usize,
         /// Threads of each of them.
         threads: ThreadBudget,
+        /// What is done with each structure.
+        calculation: CalculationConfig,
     },
     /// The first evaluation of the attempt has ended.
     FirstResult {

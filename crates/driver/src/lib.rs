@@ -69,6 +69,7 @@ pub use run::{Engine, Finish, RootPart, execute};
 pub use sample::{SampleError, Sampling};
 pub use setup::Setup;
 pub use signals::Signals;
+pub use mlip_formats::cif::Coordinates;
 pub use source::{CifSource, InputsAgain, Loaded, MANIFEST, StructureSource};
 pub use threads::{Surroundings, Threads};
 pub use typical::typical_costs;

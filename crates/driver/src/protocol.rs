@@ -106,6 +106,8 @@ pub enum End {
     Complete,
     /// A signal came: the rest is left for `resume`.
     Drained,
+    /// More failed than may: the rest was left, and what there is was reported.
+    TooManyFailures,
     /// A rank could not go on.
     Failed,
 }

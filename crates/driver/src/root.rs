@@ -1,6 +1,6 @@
 //! What the root does beside being a rank.
 
-use crate::coordinator::Coordinator;
+use crate::coordinator::{Coordinator, Totals};
 use crate::error::with_causes;
 use crate::events::{Event, EventSink, Remark};
 use crate::monitor::Monitor;
@@ -19,6 +19,7 @@ pub(crate) struct Root<'a> {
     events: &'a mut dyn EventSink,
     progress: ProgressClock,
     monitor: Option<Monitor>,
+    max_failure_rate: Option<f64>,
     refreshed: Instant,
     size: usize,
     stage: Stage,
@@ -41,6 +42,7 @@ impl<'a> Root<'a> {
         events: &'a mut dyn EventSink,
         progress: ProgressClock,
         monitor: Option<Monitor>,
+        max_failure_rate: Option<f64>,
         size: usize,
     ) -> Self {
         Self {
@@ -49,6 +51,7 @@ impl<'a> Root<'a> {
             events,
             progress,
             monitor,
+            max_failure_rate,
             refreshed: Instant::now(),
             size,
             stage: Stage::Working,
@@ -139,6 +142,11 @@ impl<'a> Root<'a> {
         if self.stage != Stage::Working || !std::mem::take(&mut self.stale) {
             return Vec::new();
         }
+        let totals = self.coordinator.totals();
+        if let Some(sentence) = self.max_failure_rate.and_then(|most| too_many_failures(&totals, most)) {
+            self.events.event(Event::warning(sentence));
+            return self.stop(End::TooManyFailures);
+        }
         match self.coordinator.hand_out() {
             Err(error) => self.fail(with_causes(error.as_ref())),
             Ok(orders) if orders.is_empty() && self.coordinator.is_finished() => {
@@ -178,5 +186,43 @@ impl<'a> Root<'a> {
     pub(crate) fn into_report_parts(self) -> (Manifest, Ledger, RunLock) {
         let (entries, ledger) = self.coordinator.into_parts();
         (entries, ledger, self.lock)
+    }
+}
+
+/// Fewer than this show nothing.
+const LEAST_COUNTED: u64 = 20;
+
+/// What is said where more has failed than chance explains if this part of all may fail: three standard deviations more.
+/// Entries and evaluations are counted apart, since entries are read far ahead; evaluations in flight have not failed.
+fn too_many_failures(totals: &Totals, most: f64) -> Option<String> {
+    let Totals { surveyed, unreadable, finished, failed, in_flight, .. } = *totals;
+    let counts = [("entries could not be read", unreadable, surveyed), ("evaluations failed", failed, finished + in_flight)];
+    counts.into_iter().find_map(|(what, bad, all)| {
+        let n = all as f64;
+        let allowed = most * n + 3.0 * (most * (1.0 - most) * n).sqrt();
+        (all >= LEAST_COUNTED && bad as f64 > allowed).then(|| {
+            format!("{bad} of {all} {what}, more than --max-failure-rate {most} allows: nothing more is begun")
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_stopped_once_more_fails_than_chance_explains() {
+        let entries = |unreadable, surveyed| Totals { unreadable, surveyed, ..Totals::default() };
+        assert_eq!(too_many_failures(&entries(19, 19), 0.5), None);
+        assert!(too_many_failures(&entries(1, 20), 0.0).is_some());
+        // 100 entries of which 10 may fail: 19 are chance, 20 are not.
+        assert_eq!(too_many_failures(&entries(19, 100), 0.1), None);
+        let sentence = too_many_failures(&entries(20, 100), 0.1).unwrap_or_default();
+        assert_eq!(sentence, "20 of 100 entries could not be read, more than --max-failure-rate 0.1 allows: nothing more is begun");
+        assert_eq!(too_many_failures(&entries(100, 100), 1.0), None);
+        let evaluations = |failed, finished, in_flight| Totals { failed, finished, in_flight, ..Totals::default() };
+        assert!(too_many_failures(&evaluations(20, 20, 0), 0.5).is_some_and(|text| text.contains("20 of 20 evaluations")));
+        // What takes long has not failed.
+        assert_eq!(too_many_failures(&evaluations(20, 20, 64), 0.5), None);
     }
 }

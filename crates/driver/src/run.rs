@@ -99,7 +99,8 @@ pub fn execute(
         let (ids, settings) = (physics.potential_ids(), physics.settings());
         let coordinator = Coordinator::new(&setup.run_dir, part.entries, known, policy, ids, settings, &workers);
         let monitor = setup.config.resources.monitor_memory.then(|| Monitor::new(hosts));
-        Root::new(coordinator, part.lock, part.events, ProgressClock::new(begin), monitor, ranks.size())
+        let most = setup.config.resources.max_failure_rate;
+        Root::new(coordinator, part.lock, part.events, ProgressClock::new(begin), monitor, most, ranks.size())
     });
     let mut life = life;
     let mut root = root;
@@ -147,7 +148,12 @@ fn prepare(
     };
     let threads = Threads::choose(resources, &engine.potentials, &surroundings).map_err(|error| error.to_string())?;
     let (budget, limit, held) = (threads.budget, threads.memory_limit, threads.held_bytes);
-    notes.push(Event::AttemptBegan { attempt: setup.attempt, n_ranks: ranks.size(), threads: budget });
+    notes.push(Event::AttemptBegan {
+        attempt: setup.attempt,
+        n_ranks: ranks.size(),
+        threads: budget,
+        calculation: physics.calculation,
+    });
     if let Some(fitting) = threads.held_back_to {
         notes.push(Event::note(format!(
             "memory has room for {fitting} evaluations of 64 atoms at once, so not more structures go at once"
@@ -350,7 +356,7 @@ fn conclude(
     let trouble = root.trouble();
     root.report_memory();
     let result = match (end, trouble) {
-        (End::Complete, _) => {
+        (End::Complete | End::TooManyFailures, _) => {
             root.say(Event::ReportBegan);
             report(ranks, setup, root, threads, again).map(Some)
         }

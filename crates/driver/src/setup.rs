@@ -279,6 +279,7 @@ mod tests {
         let calculation = Default::default();
         let physics = Physics {
             frame: Frame::Pymatgen,
+            coordinates: Default::default(),
             calculation,
             forces: true,
             embeddings: Default::default(),

@@ -1,7 +1,7 @@
 //! Where structures come from, as orchestration sees it.
 
 use mlip_atoms::{Failure, Frame, Structure};
-use mlip_formats::cif::CifOptions;
+use mlip_formats::cif::{CifOptions, Coordinates};
 use mlip_inputs::{Locator, Manifest};
 use mlip_store::report::ReadAgain;
 use std::path::{Path, PathBuf};
@@ -59,13 +59,16 @@ impl ReadAgain for InputsAgain {
 pub struct CifSource {
     /// Cartesian axes of cells given by lengths and angles.
     pub frame: Frame,
+    /// What becomes of rounded fractional coordinates of CIFs.
+    pub coordinates: Coordinates,
     /// The folder from which relative paths start; empty for the current folder.
     pub folder: PathBuf,
 }
 
 impl StructureSource for CifSource {
     fn load(&self, locator: &Locator) -> Result<Loaded, Failure> {
-        let (structure, warnings) = mlip_inputs::load(locator, &self.folder, &CifOptions { frame: self.frame })?;
+        let options = CifOptions { frame: self.frame, coordinates: self.coordinates };
+        let (structure, warnings) = mlip_inputs::load(locator, &self.folder, &options)?;
         Ok(Loaded { structure, warnings })
     }
 }

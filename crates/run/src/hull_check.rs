@@ -5,7 +5,7 @@
 
 use crate::Error;
 use mlip_atoms::engine::predict;
-use mlip_atoms::{Deadline, DeviceError, EngineResources, Frame, Potential, PredictError, Request, Structure};
+use mlip_atoms::{Deadline, DeviceError, EngineResources, Potential, PredictError, Request, Structure};
 use mlip_driver::{CifSource, Physics, StructureSource};
 use mlip_hull::Composition;
 use mlip_hull::table::{TableError, TableReader};
@@ -13,7 +13,6 @@ use mlip_inputs::Manifest;
 use mlip_store::StoreError;
 use mlip_store::report::{HullMismatch, HullSource, StabilitySources};
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 
 /// What energies of the same potential differ by at most, eV/atom: single precision and other machines change 1e-5, other
@@ -26,8 +25,7 @@ const SAME_PART: f64 = 1e-6;
 #[derive(Clone, Copy)]
 pub(crate) struct Listing<'a> {
     pub(crate) manifest: &'a Manifest,
-    pub(crate) folder: &'a Path,
-    pub(crate) frame: Frame,
+    pub(crate) source: &'a CifSource,
 }
 
 /// What was found.
@@ -110,7 +108,6 @@ fn known(n: usize, hull: &HullSource, listing: Listing<'_>) -> Result<Vec<Known>
     for (place, entry) in listing.manifest.iter().enumerate() {
         places.insert(entry?.id, place);
     }
-    let source = CifSource { frame: listing.frame, folder: listing.folder.into() };
     let mut known = Vec::new();
     for row in TableReader::open(&hull.file, &hull.energy).map_err(failed)? {
         if known.len() == n {
@@ -120,7 +117,7 @@ fn known(n: usize, hull: &HullSource, listing: Listing<'_>) -> Result<Vec<Known>
         let (Some(place), Ok(Some((composition, energy)))) = (places.get(&row.id), row.content) else { continue };
         let Some(entry) = listing.manifest.get(*place)? else { continue };
         // What cannot be read is a failure of the run, with its reason there.
-        let Ok(loaded) = source.load(&entry.locator) else { continue };
+        let Ok(loaded) = listing.source.load(&entry.locator) else { continue };
         let structure = Arc::new(loaded.structure);
         if Composition::from_species(structure.species().iter().copied()).is_some_and(|own| same(&own, &composition)) {
             known.push(Known { id: row.id, structure, energy: energy / composition.n_atoms() });

@@ -57,7 +57,7 @@ pub fn plan(new: &NewRun, ranks: usize, strict: bool, sample: Option<usize>) -> 
         check_all(&manifest, &new.folder)?;
     }
     let (potentials, configs) = load_chosen(&new.potentials, &new.folder)?;
-    let source = CifSource { frame: new.frame, folder: new.folder.clone() };
+    let source = CifSource { frame: new.frame, coordinates: new.coordinates, folder: new.folder.clone() };
     let engine = Engine { potentials, source: Arc::new(source) };
     let cores = Machine::of_this_process("").available;
     let cores_per_rank = (cores / ranks).max(1);

@@ -4,6 +4,7 @@ use crate::Error;
 use crate::folder::{read_config, read_manifest, run_id};
 use crate::run::files_of;
 use crate::stability::{Ready, ready};
+use mlip_calculations::CalculationConfig;
 use mlip_driver::{InputsAgain, provenance, rows};
 use mlip_store::RunLock;
 use mlip_store::report::{ReportFormat, StabilitySources, WrittenReport, report_from_journals};
@@ -12,10 +13,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// What was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RunReport {
     /// Counts and files.
     pub written: WrittenReport,
+    /// What was done with each structure.
+    pub calculation: CalculationConfig,
     /// Whether a process works in the run: what is not finished yet is `pending`.
     pub is_going_on: bool,
     /// What there is to warn of.
@@ -55,5 +58,5 @@ pub fn report(run_dir: &Path, wishes: &ReportWishes, stability: &StabilitySource
     let again = InputsAgain::new(run_dir, files_of(&config));
     let (plan, provenance) = (config.report_plan(), provenance(&config, run));
     let written = report_from_journals(run_dir, &plan, &provenance, rows(&manifest), threads, Some(Arc::new(again)))?;
-    Ok(RunReport { written, is_going_on, warnings })
+    Ok(RunReport { written, calculation: config.physics.calculation, is_going_on, warnings })
 }

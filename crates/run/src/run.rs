@@ -9,7 +9,7 @@ use crate::{ChosenPotential, Error, RunInputs};
 use mlip_atoms::{Frame, Potential};
 use mlip_calculations::{CalculationConfig, Embeddings};
 use mlip_driver::{
-    CifSource, Engine, Event, EventSink, Finish, Physics, Resources, RootPart, RunConfig, RunError, Setup, Signals,
+    CifSource, Coordinates, Engine, Event, EventSink, Finish, Physics, Resources, RootPart, RunConfig, RunError, Setup, Signals,
     StructureSource, execute,
 };
 use mlip_inputs::Manifest;
@@ -32,6 +32,8 @@ pub struct NewRun {
     pub potentials: Vec<ChosenPotential>,
     /// Cartesian axes of a cell that is given by lengths and angles.
     pub frame: Frame,
+    /// What becomes of rounded fractional coordinates of CIFs.
+    pub coordinates: Coordinates,
     /// What is done with each structure.
     pub calculation: CalculationConfig,
     /// Whether forces and stress are computed.
@@ -88,6 +90,7 @@ impl NewRun {
             inputs: RunInputs::default(),
             potentials,
             frame: Frame::default(),
+            coordinates: Coordinates::default(),
             calculation: CalculationConfig::default(),
             forces: true,
             embeddings: Embeddings::None,
@@ -107,6 +110,7 @@ impl NewRun {
         }
         let physics = Physics {
             frame: self.frame,
+            coordinates: self.coordinates,
             calculation: self.calculation,
             forces: self.forces,
             embeddings: self.embeddings,
@@ -139,7 +143,8 @@ impl Run {
         let lock = lock(&new.run_dir, options.force)?;
         let listed = new.list(options.strict).and_then(|listed| {
             let Some(n) = new.hull_check else { return Ok((listed, Checked::default())) };
-            let listing = Listing { manifest: &listed.manifest, folder: &new.folder, frame: new.frame };
+            let read = CifSource { frame: new.frame, coordinates: new.coordinates, folder: new.folder.clone() };
+            let listing = Listing { manifest: &listed.manifest, source: &read };
             let checked = check(n, &stability, listing, &physics, &potentials)?;
             Ok((listed, checked))
         });
@@ -322,7 +327,8 @@ pub fn take_part(ranks: &mut dyn Communicator, signals: Signals) -> Result<Finis
 }
 
 pub(crate) fn files_of(config: &RunConfig) -> Arc<dyn StructureSource> {
-    Arc::new(CifSource { frame: config.physics.frame, folder: start_of_paths(config) })
+    let (frame, coordinates) = (config.physics.frame, config.physics.coordinates);
+    Arc::new(CifSource { frame, coordinates, folder: start_of_paths(config) })
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Error> {

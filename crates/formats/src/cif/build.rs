@@ -72,7 +72,7 @@ pub(crate) fn build(block: &Block<'_>, options: &CifOptions, mut warnings: Warni
     let cell = read_cell(block, options.frame, &mut warnings)?;
     let symmetry = read_symmetry(block, &cell.lattice, &mut warnings)?;
     let formula = Formula::read(block);
-    let sites = read_sites(block, &cell, formula.as_ref(), &mut warnings)?;
+    let sites = read_sites(block, &cell, formula.as_ref(), options.coordinates, &mut warnings)?;
     let units = block.all("_cell_formula_units_z").find(|value| !value.is_absent());
     let units = units.and_then(|z| parse_number(&z, "Z", &mut Warnings::default()).ok()).map(|z| z.value);
     let evidence = Evidence { formula: formula.as_ref(), units: units.filter(|z| *z > 0.0) };

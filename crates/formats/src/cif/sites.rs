@@ -6,6 +6,7 @@ use super::element::{Reading, from_label, from_type_symbol};
 use super::error::Warnings;
 use super::formula::Formula;
 use super::number::parse_number;
+use super::structure::Coordinates;
 use super::{CifClass, CifError};
 use mlip_atoms::{Frame, Lattice, Species};
 use std::collections::HashMap;
@@ -78,6 +79,7 @@ pub(crate) fn read_sites(
     block: &Block<'_>,
     cell: &Cell,
     formula: Option<&Formula>,
+    written: Coordinates,
     warnings: &mut Warnings,
 ) -> Result<Sites, CifError> {
     let (tags, cartesian) = if block.has(FRACTIONAL[0]) { (FRACTIONAL, None) } else { (CARTESIAN, Some(())) };
@@ -111,9 +113,10 @@ pub(crate) fn read_sites(
             continue;
         }
         let mut position = read_position(coordinates, tags, line, warnings)?;
-        if let Some(axes) = &cartesian {
-            position = axes.fractional(position);
-        }
+        position = match &cartesian {
+            Some(axes) => axes.fractional(position),
+            None => position.map(|x| written.read(x)),
+        };
         let reading = read_element(present(symbol), present(label), formula, line, warnings)?;
         let (occupancy, is_full) = read_occupancy(source.get(row, occupancy), warnings)?;
         if occupancy.abs() < 1e-6 {
