@@ -28,7 +28,8 @@ Exit codes:
    3  with --strict: everything was done, but some entries or evaluations failed
    4  none of the entries could be read
    5  more failed than --max-failure-rate allows; what was computed is kept and reported
-  75  a signal (SIGTERM, SIGUSR1, Ctrl-C) came: work in flight was finished; `resume` goes on";
+  75  a signal (SIGTERM, SIGUSR1, Ctrl-C) came: work in flight was finished; `resume` goes on.
+      Under mpirun: kill -USR1 $(pgrep -x mpirun)";
 
 /// Evaluates machine-learned interatomic potentials over lists of crystal structures.
 ///
@@ -198,7 +199,7 @@ pub(crate) struct ReportArgs {
     #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
     /// What to write beside the tables: extxyz (ASE), parquet, jsonl (pymatgen), genbench (LeMat-GenBench's properties),
-    /// cif (relaxed structures); several with commas [default: as in the run]
+    /// cif (relaxed structures), html (a page to look at); several with commas [default: as in the run]
     #[arg(long, value_name = "FORMAT[,FORMAT…]", value_delimiter = ',')]
     pub(crate) format: Vec<FormatName>,
     /// Write tables as .csv.zst

@@ -20,6 +20,7 @@ mod values;
 
 use args::{Args, Command};
 use clap::CommandFactory;
+use clap::error::{ContextKind, ContextValue};
 use exit_code::ExitCode;
 use std::io::IsTerminal;
 use std::path::Path;
@@ -61,6 +62,14 @@ fn main() -> std::process::ExitCode {
     }
 }
 
+/// What to type where a file or folder stands in the place of a command.
+fn meant_as_input(error: &clap::Error) -> Option<String> {
+    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    let is_job = Path::new(typed).extension().is_some_and(|ending| ending == "toml");
+    let how = if is_job { format!("run {typed}") } else { format!("run --cifs {typed}") };
+    Path::new(typed).exists().then(|| format!("\n  hint: mlip-batch {how}\n"))
+}
+
 /// Help, the version, or what is wrong with the arguments.
 fn answer(error: &clap::Error) -> std::process::ExitCode {
     let speaks = mlip_ranks::may_speak(|name| std::env::var(name).ok());
@@ -75,5 +84,8 @@ fn answer(error: &clap::Error) -> std::process::ExitCode {
         }
         (false, false) => Ok(()),
     };
+    if let Some(hint) = meant_as_input(error).filter(|_| speaks) {
+        let _ = show::print_error(&hint);
+    }
     if error.use_stderr() { ExitCode::Usage.into() } else { ExitCode::Success.into() }
 }

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod chromium;
 mod devices;
 mod embeddings;
 mod energy_volume;
@@ -14,6 +15,7 @@ mod hull;
 mod inputs;
 mod interrupted;
 mod older;
+mod page;
 mod potentials;
 mod relaxation;
 mod run_as_input;

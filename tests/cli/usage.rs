@@ -14,7 +14,7 @@ fn without_a_command_and_a_job_file_there_is_help() {
 fn help_documents_the_exit_codes() {
     let folder = tempfile::tempdir().unwrap();
     let text = String::from_utf8(run(&["--help"], folder.path()).stdout).unwrap();
-    for code in ["\n   0  ", "\n   1  ", "\n   2  ", "\n   3  ", "\n  75  "] {
+    for code in ["\n   0  ", "\n   1  ", "\n   2  ", "\n   3  ", "\n   4  ", "\n   5  ", "\n  75  "] {
         assert!(text.contains(code), "{text}");
     }
 }
@@ -169,6 +169,64 @@ fn structures_without_their_flag_are_answered_with_what_to_type() {
         said(&output),
         "error: `x.cif` is not a job file: structures are named with --cifs\n  hint: mlip-batch run --cifs x.cif\n"
     );
+}
+
+#[test]
+fn structures_without_a_command_are_answered_with_what_to_type() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("x.cif"), "").unwrap();
+    let output = run(&["x.cif"], folder.path());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).ends_with("\n  hint: mlip-batch run --cifs x.cif\n"), "{}", said(&output));
+    assert!(!said(&run(&["y.cif"], folder.path())).contains("hint"));
+}
+
+#[test]
+fn what_is_no_list_is_refused_before_a_run_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("t.parquet"), b"PAR1\x15\x04\0\n").unwrap();
+    let output = run(&["run", "--cifs", "t.parquet", "--model", "lennard-jones"], folder.path());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("`t.parquet` is no list") && said(&output).contains("a Parquet table"), "{}", said(&output));
+    assert!(!folder.path().join("RUN/run.toml").exists());
+}
+
+#[test]
+fn a_run_in_which_too_much_fails_is_stopped_early_and_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let cifs = crystals(folder.path(), 5, 1);
+    for number in 0..400 {
+        std::fs::write(cifs.join(format!("bad-{number:03}.cif")), "no CIF\n").unwrap();
+    }
+    let run_it = |more: &[&str]| run(&[&["run", "--cifs", "cifs", "--model", "lennard-jones"], more].concat(), folder.path());
+    let output = run_it(&["--max-failure-rate", "0.5", "--out", "A"]);
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(5), "{text}");
+    assert!(text.contains("entries could not be read, more than --max-failure-rate 0.5 allows"), "{text}");
+    assert!(text.contains("`mlip-batch resume ") && text.contains("failures: "), "{text}");
+    assert!(folder.path().join("A/report/failures.csv").is_file());
+    // All of them may fail: nothing is stopped; nothing may fail: also a list that is too short to judge by chance.
+    assert_eq!(run_it(&["--max-failure-rate", "1", "--out", "B"]).status.code(), Some(0));
+    let few = run(
+        &["run", "--cifs", "cifs/salt-0001.cif", "cifs/bad-000.cif", "--model", "lennard-jones", "--max-failure-rate", "0", "--out", "C"],
+        folder.path(),
+    );
+    assert_eq!(few.status.code(), Some(5), "{}", said(&few));
+    let refused = run_it(&["--max-failure-rate", "10"]);
+    assert!(said(&refused).contains("expected a part, 0 to 1"), "{}", said(&refused));
+}
+
+#[test]
+fn messages_have_the_time_of_day_and_relaxations_are_counted_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    crystals(folder.path(), 2, 1);
+    let output = run(&["run", "--cifs", "cifs", "--model", "lennard-jones", "--relax", "--max-steps", "2"], folder.path());
+    let text = said(&output);
+    let is_time = |word: &str| word.len() == 8 && word.bytes().enumerate().all(|(at, b)| if at % 3 == 2 { b == b':' } else { b.is_ascii_digit() });
+    assert!(text.lines().all(|line| line.split(' ').next().is_some_and(is_time)), "{text}");
+    assert!(text.contains("2 relaxations done, 0 failed, 0 pending"), "{text}");
+    let off = run(&["run", "--cifs", "cifs", "--model", "lennard-jones", "--progress", "off", "--out", "OFF"], folder.path());
+    assert_eq!(off.status.code(), Some(0), "{}", said(&off));
 }
 
 #[test]

@@ -158,7 +158,8 @@ impl RankLife {
     /// Progress is reported to the root when the rank runs low, otherwise now and then.
     fn progress(&mut self) -> Option<Report> {
         let tally = self.tally();
-        if tally.structures == self.reported.structures {
+        let is_new = tally.in_flight != self.reported.in_flight && self.reported_at.elapsed() >= REPORT_EVERY;
+        if tally.structures == self.reported.structures && !is_new {
             return None;
         }
         let workers = self.settings.budget.structure_workers.get();

@@ -34,6 +34,19 @@ pub enum InputError {
         /// What a source of its kind holds.
         expected: &'static str,
     },
+    /// A list that is no text: random bytes, a database, a table of another program.
+    #[error(
+        "`{}` is no list: line {line} holds a NUL byte, which no path can; a list is a text with one path a line{}", path.display(),
+        what.map(|what| format!(", and this looks like {what}")).unwrap_or_default()
+    )]
+    NoList {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: u64,
+        /// What it looks like.
+        what: Option<&'static str>,
+    },
     /// A table without the column of the CIF texts.
     #[error(
         "table `{}` has no column {wanted}; its columns are: {}. Name one with --cif-column", path.display(),

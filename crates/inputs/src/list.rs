@@ -28,11 +28,11 @@ pub(crate) fn read_list(
                 }
                 Ok(sample.len() < SAMPLE)
             })
-            .map_err(|trouble: Trouble| trouble.of(fail))?;
+            .map_err(|trouble: Trouble| trouble.of(list, fail))?;
             find_root(list, folder, &sample)
         }
     };
-    from_root(open()?, &root, list, &mut visit).map_err(|trouble| trouble.of(fail))
+    from_root(open()?, &root, list, &mut visit).map_err(|trouble| trouble.of(list, fail))
 }
 
 /// The paths of a list that comes from standard input; relative ones start from `root` or the current folder.
@@ -42,7 +42,7 @@ pub(crate) fn read_standard_input(
     mut visit: impl FnMut(PathBuf) -> Result<(), InputError>,
 ) -> Result<(), InputError> {
     from_root(list, root.unwrap_or(Path::new("")), Path::new("-"), &mut visit)
-        .map_err(|trouble| trouble.of(|source| InputError::StandardInput { source }))
+        .map_err(|trouble| trouble.of(Path::new("-"), |source| InputError::StandardInput { source }))
 }
 
 fn from_root(
@@ -66,13 +66,16 @@ fn from_root(
 /// What may go wrong along a list.
 enum Trouble {
     Io(io::Error),
+    /// In this line, from 1, and what the text looks like.
+    Nul(u64, Option<&'static str>),
     Input(InputError),
 }
 
 impl Trouble {
-    fn of(self, fail: impl FnOnce(io::Error) -> InputError) -> InputError {
+    fn of(self, list: &Path, fail: impl FnOnce(io::Error) -> InputError) -> InputError {
         match self {
             Self::Io(error) => fail(error),
+            Self::Nul(line, what) => InputError::NoList { path: list.into(), line, what },
             Self::Input(error) => error,
         }
     }
@@ -80,15 +83,20 @@ impl Trouble {
 
 /// Line by line, until `visit` says that it has enough. Lines may end in LF, CR LF or CR.
 fn each_path(mut reader: impl BufRead, mut visit: impl FnMut(PathBuf) -> Result<bool, Trouble>) -> Result<(), Trouble> {
-    let (mut text, mut is_first) = (Vec::new(), true);
+    let (mut text, mut is_first, mut line, mut what) = (Vec::new(), true, 0u64, None);
     loop {
         text.clear();
+        line += 1;
         if reader.read_until(b'\n', &mut text).map_err(Trouble::Io)? == 0 {
             return Ok(());
         }
         let mut rest = text.as_slice();
         if std::mem::take(&mut is_first) {
+            what = looks_like(rest);
             rest = rest.strip_prefix(b"\xef\xbb\xbf").unwrap_or(rest);
+        }
+        if memchr::memchr(0, rest).is_some() {
+            return Err(Trouble::Nul(line, what));
         }
         for line in rest.split(|byte| *byte == b'\r').map(<[u8]>::trim_ascii) {
             if !line.is_empty() && line[0] != b'#' && !visit(os_string(line.to_vec()).into())? {
@@ -96,6 +104,17 @@ fn each_path(mut reader: impl BufRead, mut visit: impl FnMut(PathBuf) -> Result<
             }
         }
     }
+}
+
+/// What a file is that is named as a list, where its beginning tells.
+fn looks_like(begin: &[u8]) -> Option<&'static str> {
+    const BEGINNINGS: [(&[u8], &str); 4] = [
+        (b"PAR1", "a Parquet table: write it as CSV with a column of CIFs"),
+        (b"SQLite format 3\0", "an SQLite database: write its structures as extended XYZ"),
+        (b"\x89HDF", "an HDF5 file"),
+        (b"\x93NUMPY", "a NumPy array"),
+    ];
+    BEGINNINGS.into_iter().find(|(bytes, _)| begin.starts_with(bytes)).map(|(_, what)| what)
 }
 
 /// The folder from which relative paths start; empty for `folder`.
@@ -144,6 +163,19 @@ mod tests {
         assert_eq!(read(&list, Some(Path::new("/r")))[1], Path::new("/r/c.cif"));
         std::fs::write(&list, "# nothing\n").unwrap();
         assert!(matches!(read_list(&list, Path::new(""), None, |_| Ok(())), Err(InputError::NoStructures { .. })));
+    }
+
+    #[test]
+    fn what_is_no_text_is_no_list() {
+        let folder = tempfile::tempdir().unwrap();
+        let list = folder.path().join("x.list");
+        let refusal = |bytes: &[u8]| {
+            std::fs::write(&list, bytes).unwrap();
+            read_list(&list, Path::new(""), None, |_| Ok(())).unwrap_err().to_string()
+        };
+        assert!(refusal(b"a.cif\nb.\0cif\n").ends_with("line 2 holds a NUL byte, which no path can; a list is a text with one path a line"));
+        assert!(refusal(b"PAR1\x15\0\n").ends_with("and this looks like a Parquet table: write it as CSV with a column of CIFs"));
+        assert!(refusal(b"SQLite format 3\0a\n").contains("line 1 holds a NUL byte"));
     }
 
     #[test]

@@ -31,7 +31,9 @@ pub(crate) struct Coordinator {
     survey: Survey,
     recorded: u64,
     evaluations: u64,
-    cost: f64,
+    pub(super) cost: f64,
+    /// The same as potentials predict it, without corrections: what progress is measured by.
+    predicted_cost: f64,
     known: Known,
     policy: Policy,
     ids: Vec<PotentialId>,
@@ -62,6 +64,12 @@ fn cost(work: &[Work], factors: &[f64]) -> (f32, f32) {
     (sum(|work| work.predicted.total()) + OVERHEAD_S, sum(|work| work.predicted.preparation.into()))
 }
 
+/// The same as potentials predict it.
+fn as_predicted(work: &[Work]) -> (f64, f64) {
+    let (cost, saves) = cost(work, &[]);
+    (f64::from(cost), f64::from(saves))
+}
+
 type Trouble = Box<dyn Error + Send + Sync>;
 
 impl Coordinator {
@@ -84,6 +92,7 @@ impl Coordinator {
             recorded: 0,
             evaluations: 0,
             cost: 0.0,
+            predicted_cost: 0.0,
             known,
             policy,
             ids,
@@ -208,6 +217,7 @@ impl Coordinator {
             let (cost, saves) = cost(&work, &self.factors);
             self.evaluations += work.len() as u64;
             self.cost += f64::from(cost);
+            self.predicted_cost += as_predicted(&work).0;
             let group = group.filter(|_| saves > 0.0).map(|key| Group { key, saves });
             Item { entry, cost, group, prepared: false, work: Treatments { digest: *digest, work } }
         };
@@ -362,12 +372,14 @@ impl Coordinator {
         for Item { entry, cost, group, prepared, work: Treatments { digest, mut work } } in shard {
             let locator = self.survey.locator(entry)?;
             if prepared {
+                self.predicted_cost -= as_predicted(&work).1;
                 work.iter_mut().for_each(|work| work.predicted.preparation = 0.0);
                 self.cost -= group.map_or(0.0, |group| f64::from(group.saves));
             }
             if let Some(state) = self.ranks.get_mut(rank.index()) {
                 state.given += 1;
                 state.given_cost += f64::from(cost);
+                state.given_predicted += as_predicted(&work).0;
             }
             assignments.push(Assignment { entry, locator, digest, cost, work, alone });
         }
@@ -397,8 +409,8 @@ impl Coordinator {
             failed: sum(|tally| tally.failed),
             cached: sum(|tally| tally.cached),
             in_flight: sum(|tally| tally.in_flight.into()),
-            cost: self.cost,
-            cost_done: self.ranks.iter().map(|rank| rank.tally.cost).sum(),
+            cost: self.predicted_cost,
+            cost_done: self.ranks.iter().map(RankState::predicted_done).sum(),
             peak_bytes: self.ranks.iter().map(|rank| rank.tally.peak_bytes).max().unwrap_or(0),
         }
     }

@@ -50,6 +50,8 @@ pub(super) struct RankState {
     pub(super) reads_given: u32,
     pub(super) given: u64,
     pub(super) given_cost: f64,
+    /// The same without corrections: these change while structures are out.
+    pub(super) given_predicted: f64,
     pub(super) tally: Tally,
     pub(super) times: Vec<Times>,
     pub(super) has_first: bool,
@@ -64,6 +66,11 @@ impl RankState {
 
     pub(super) fn cost_out(&self) -> f64 {
         self.given_cost - self.tally.cost
+    }
+
+    /// Part of what potentials predict for its structures that is done.
+    pub(super) fn predicted_done(&self) -> f64 {
+        if self.given_cost > 0.0 { self.given_predicted * (self.tally.cost / self.given_cost).min(1.0) } else { 0.0 }
     }
 
     pub(super) fn is_short_of_work(&self) -> bool {

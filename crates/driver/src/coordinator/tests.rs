@@ -145,14 +145,17 @@ fn what_was_measured_corrects_the_plan() {
     assert_eq!(coordinator.hand_out().expect("orders").len(), 1);
     let first = coordinator.take_in(Rank::ROOT, &Report::Read((0..3).map(answer).collect())).expect("orders");
     assert_eq!(order(first).entry, 0);
-    assert!((coordinator.totals().cost - 29.02).abs() < 0.001);
+    assert!((coordinator.cost - 29.02).abs() < 0.001);
     let measured = |seconds: f64| Times { predicted_s: 0.01, measured_s: seconds };
     coordinator.take_in(Rank::ROOT, &Report::Times(vec![measured(0.011), measured(0.012)])).expect("orders");
-    assert!((coordinator.totals().cost - 29.02).abs() < 0.001, "too short to tell");
+    assert!((coordinator.cost - 29.02).abs() < 0.001, "too short to tell");
     coordinator.take_in(Rank::ROOT, &Report::Times(vec![measured(0.05), measured(0.2)])).expect("orders");
-    assert!((coordinator.totals().cost - (0.02 + 5.0 * 16.0 + 20.0 * 13.0)).abs() < 0.1);
+    assert!((coordinator.cost - (0.02 + 5.0 * 16.0 + 20.0 * 13.0)).abs() < 0.1);
+    // Progress stays what it was: what is done was predicted as what is left.
+    assert!((coordinator.totals().cost - 29.02).abs() < 0.001);
     let done = Tally { structures: 1, cost: 0.02, ..Tally::default() };
     coordinator.take_in(Rank::ROOT, &Report::Progress(done)).expect("orders");
+    assert!((coordinator.totals().cost_done - 0.02).abs() < 1e-3);
     // 10 + 5 was more than 6 + 8; 50 + 100 is less than 30 + 160.
     assert_eq!(order(coordinator.hand_out().expect("orders")).entry, 2);
 }

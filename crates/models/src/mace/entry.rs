@@ -33,8 +33,8 @@ pub(crate) static ENTRIES: &[Entry] = &[Entry {
 enum Absent {
     #[error("it has no built-in weights: name a file (--model {name}=FILE) or one of {}", PUBLISHED.join(", "))]
     NoFile { name: String },
-    #[error("`{model}` is not on this machine; looked for {looked}; get it with: curl -LO {url}")]
-    NotHere { model: &'static str, looked: String, url: &'static str },
+    #[error("`{model}` is not on this machine; looked for {looked}; get it with `curl -LO {url}`, then name the file (--model mace={file}), or set MLIP_CHECKPOINTS to its folder")]
+    NotHere { model: &'static str, looked: String, url: &'static str, file: &'static str },
 }
 
 fn check(selection: &Selection) -> Result<(), OptionError> {
@@ -58,7 +58,7 @@ fn on_this_machine(model: &'static Released) -> Result<PathBuf, Absent> {
     let places = places(model);
     let shown = || places.iter().map(|place| place.display().to_string()).collect::<Vec<_>>().join(", ");
     let found = places.iter().find(|place| place.is_file()).cloned();
-    found.ok_or_else(|| Absent::NotHere { model: model.name, looked: shown(), url: model.url })
+    found.ok_or_else(|| Absent::NotHere { model: model.name, looked: shown(), url: model.url, file: model.file_name() })
 }
 
 /// Where a published MACE model may lie on this machine: `$MLIP_CHECKPOINTS` (folders), upstream's cache.

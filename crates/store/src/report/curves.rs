@@ -1,9 +1,8 @@
 //! `energy_volume.svg`: the first curves of a run, as its table has them.
 
-use super::plot::{Layout, Panel, svg};
+use super::plot::{Layout, Marks, Panel, svg};
 use super::table::TableReader;
 use crate::StoreError;
-use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Structures that are drawn.
@@ -13,7 +12,7 @@ const LAYOUT: Layout = Layout {
     columns: 4,
     panel: (250.0, 190.0),
     axes: ["volume, Å³", "meV/atom"],
-    marks: true,
+    marks: Marks::Both,
     empty: "no structure has a curve",
 };
 
@@ -32,7 +31,7 @@ pub(super) fn draw(table: &Path, labels: &[&str]) -> Result<String, StoreError> 
             if panels.len() == MOST_PANELS {
                 break;
             }
-            panels.push(Panel { title: id.to_owned(), curves: BTreeMap::new() });
+            panels.push(Panel { title: id.to_owned(), ..Panel::default() });
         }
         let potential = labels.iter().position(|known| *known == label).unwrap_or(labels.len());
         if let Some(panel) = panels.last_mut() {
@@ -54,21 +53,23 @@ fn from_the_least(panel: &mut Panel) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
 
     #[test]
     fn a_curve_is_drawn_from_its_least_energy_up() {
         let points = vec![(10.0, -1.0), (11.0, -1.5), (12.0, -1.2)];
-        let mut panel = Panel { title: "a<b>".into(), curves: BTreeMap::from([(0, points)]) };
+        let mut panel = Panel { title: "a<b>".into(), curves: BTreeMap::from([(0, points)]), ..Panel::default() };
         from_the_least(&mut panel);
         let text = svg(&LAYOUT, &[panel], &["mine"]);
-        assert!(text.contains(">a&lt;b&gt;<") && text.contains(">500.0<") && text.contains(">0.0<"), "{text}");
+        assert!(text.contains(">a&lt;b&gt;<") && text.contains(">400<") && text.contains(">0<"), "{text}");
         assert_eq!(text.matches("<circle").count(), 3);
         assert_eq!(text.matches("<g>").count(), text.matches("</g>").count());
     }
 
     #[test]
     fn a_flat_curve_and_no_curve_are_drawn_without_nonsense() {
-        let panel = Panel { title: "flat".into(), curves: BTreeMap::from([(0, vec![(10.0, -1.0), (11.0, -1.0)])]) };
+        let curves = BTreeMap::from([(0, vec![(10.0, -1.0), (11.0, -1.0)])]);
+        let panel = Panel { title: "flat".into(), curves, ..Panel::default() };
         assert!(!svg(&LAYOUT, &[panel], &["mine"]).contains("NaN"));
         assert!(svg(&LAYOUT, &[], &["mine"]).contains("no structure has a curve"));
     }

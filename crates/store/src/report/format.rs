@@ -20,11 +20,14 @@ pub enum ReportFormat {
     Genbench,
     /// Relaxed structures as an archive of CIFs.
     Cif,
+    /// `report.html`: a page to look at.
+    Html,
 }
 
 impl ReportFormat {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Csv, Self::Extxyz, Self::Parquet, Self::Jsonl, Self::Genbench, Self::Cif];
+    pub const ALL: [Self; 7] =
+        [Self::Csv, Self::Extxyz, Self::Parquet, Self::Jsonl, Self::Genbench, Self::Cif, Self::Html];
 
     /// As users write it.
     pub fn name(self) -> &'static str {
@@ -35,6 +38,7 @@ impl ReportFormat {
             Self::Jsonl => "jsonl",
             Self::Genbench => "genbench",
             Self::Cif => "cif",
+            Self::Html => "html",
         }
     }
 }

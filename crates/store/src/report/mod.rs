@@ -1,6 +1,6 @@
 //! The CSVs of a run.
 //!
-//! Module order: `potential`, `format`, `given` ← `pairing`, `row`, `columns` ← `table`, `statistics`, `stability` ← `plan`, `extended_xyz`, `pymatgen`, `plot` ← one file per table or document, `curves`, `convergence`, `stability_plot`, `embeddings` ← `documents`, `array_file`, `parquet_file`, `source` ← `batch` ← `run_json` ← `writer` ← `assemble`.
+//! Module order: `potential`, `format`, `given` ← `pairing`, `row`, `columns` ← `table`, `statistics`, `stability` ← `plan`, `extended_xyz`, `pymatgen`, `plot` ← one file per table or document, `curves`, `convergence`, `stability_plot`, `embeddings` ← `documents`, `array_file`, `parquet_file`, `source` ← `batch` ← `run_json` ← `page` ← `writer` ← `assemble`.
 
 mod array_file;
 mod assemble;
@@ -23,6 +23,7 @@ mod format;
 mod genbench;
 mod given;
 mod memory;
+mod page;
 mod pairing;
 mod parquet_file;
 mod plan;

@@ -1,6 +1,6 @@
 //! `stability.svg`: how far above the hull the structures of a run lie, as a table has it.
 
-use super::plot::{escape, style};
+use super::plot::{escape, head, style};
 use super::table::TableReader;
 use crate::StoreError;
 use std::fmt::Write;
@@ -51,12 +51,8 @@ fn svg(energies: &[Vec<f64>], labels: &[&str], title: &str) -> String {
     let (width, height) = SIZE;
     let [left, top, right, bottom] = MARGINS;
     let (w, h) = (width - left - right, height - top - bottom);
-    let mut text = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" \
-         font-family=\"sans-serif\" font-size=\"11\"><rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
-         <text x=\"{left}\" y=\"18\" font-size=\"13\">{}</text>\n",
-        escape(title)
-    );
+    let mut text = head(SIZE, 11);
+    let _ = writeln!(text, "<text x=\"{left}\" y=\"18\" font-size=\"13\">{}</text>", escape(title));
     let least = energies.iter().filter_map(|sorted| sorted.first().copied()).fold(0.0, f64::min);
     let most = energies.iter().filter_map(|sorted| quantile(sorted, DRAWN)).fold(METASTABLE, f64::max);
     let margin = 0.05 * (most - least);

@@ -5,6 +5,7 @@ use super::batch::{TableRows, arrays, column_files, tables};
 use super::documents;
 use super::format::ReportFormat;
 use super::memory::{self, Memory};
+use super::page;
 use super::parquet_file::ParquetFile;
 use super::stability_plot;
 use super::table::{Content, TableFile};
@@ -105,8 +106,12 @@ impl ReportWriter {
         if self.plan.stability.is_asked_for() {
             files.extend(draw_stability(&self.plan, &files, &self.folder)?);
         }
-        RunJson::new(provenance, &self.plan.potentials, self.counts.clone(), ledger).write(&self.folder)?;
+        let run = RunJson::new(provenance, &self.plan.potentials, self.counts.clone(), ledger);
+        run.write(&self.folder)?;
         files.push(self.folder.join("run.json"));
+        if self.plan.writes(ReportFormat::Html) {
+            files.extend(page::write(&self.folder, &self.plan, &run, &files)?);
+        }
         Ok(WrittenReport { counts: self.counts, first_failure: self.first_failure, files })
     }
 }
@@ -119,6 +124,9 @@ fn remove_left_over(folder: &Path, plan: &ReportPlan, files: &[PathBuf]) -> Resu
     let mut names = vec!["stability.csv".to_owned(), "stability.svg".to_owned()];
     names.extend(documents::files(&all).into_iter().map(|(name, content)| format!("{name}.{}", content.ending())));
     names.extend(names.clone().into_iter().map(|name| format!("{name}.zst")));
+    if !plan.writes(ReportFormat::Html) {
+        names.extend(page::PLOTS.iter().chain([&page::NAME]).map(|name| (*name).to_owned()));
+    }
     names.extend(column_files(&all).into_iter().map(|(name, _)| format!("{name}.parquet")));
     let paths = names.into_iter().map(|name| folder.join(name));
     for path in paths.filter(|path| !files.contains(path)) {
