@@ -3,14 +3,16 @@
 # What a cluster's own MPI may need to be told: make demo MPIRUN="mpirun --mca pml ucx"
 MPIRUN ?= mpirun
 CARGO ?= cargo
-export MPIRUN CARGO
+PREFIX ?= /usr/local
+export MPIRUN CARGO PREFIX DESTDIR
 
-.PHONY: help setup build demo test test-gpu lint bench clean
+.PHONY: help setup build install demo test test-gpu lint bench clean
 
 help:
 	@echo 'make demo    install what is missing, build, compute 50 real crystals on 2 MPI ranks, show the tables'
 	@echo 'make test    all tests: unit tests, mpirun, Slurm; says what was skipped and why'
 	@echo 'make build   the program with MPI: target/release/mlip-batch; with CUDA=1, for GPUs too (docs/gpu.md)'
+	@echo 'make install  the program, its manual pages and completions into PREFIX (/usr/local), after make build; DESTDIR is put before it'
 	@echo 'make test-gpu  what only a GPU can show, on a host with one'
 	@echo 'make lint    formatting and clippy'
 	@echo 'make bench   benchmarks'
@@ -27,6 +29,9 @@ ifdef CUDA
 else
 	@scripts/cargo.sh build --release --features mpi
 endif
+
+install:
+	@scripts/install.sh
 
 demo: build
 	@scripts/demo.sh

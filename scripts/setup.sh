@@ -4,7 +4,7 @@
 # usage: setup.sh build|test
 #
 #   build   must succeed: a C compiler, an MPI with its compiler wrapper, libclang, Rust
-#   test    the same, and Slurm where it can be had: without it some tests are skipped
+#   test    the same, and Slurm and Chromium where they can be had: without them some tests are skipped
 #
 # What is there is recognized by what it does, so an MPI from an environment module counts. Nothing is installed
 # with MLIP_NO_INSTALL set, or without root or a sudo that asks no password: then it says what to do.
@@ -29,6 +29,7 @@ if ! has_libclang; then needed+=(libclang-dev); fi
 if ! has clang && [ -z "${LIBCLANG_PATH:-}" ]; then needed+=(clang); fi
 if ! has pkg-config; then needed+=(pkg-config); fi
 if [ "$goal" = test ] && ! has_slurm; then wished+=(slurm-wlm munge); fi
+if [ "$goal" = test ] && ! has chromium && ! has chromium-browser && ! has google-chrome; then wished+=(chromium); fi
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then
@@ -75,7 +76,7 @@ if [ ${#needed[@]} -gt 0 ]; then
 fi
 if [ ${#wished[@]} -gt 0 ]; then
     if [ -n "$why" ] || ! install "${wished[@]}"; then
-        echo "not installed: ${wished[*]} (${why:-apt-get failed}); tests that need Slurm will be skipped"
+        echo "not installed: ${wished[*]} (${why:-apt-get failed}); tests that need them will be skipped"
     fi
 fi
 

@@ -3,9 +3,10 @@
 use crate::environment;
 use crate::formats::FormatName;
 use crate::settings::{How, What, Where};
-use crate::stability::{HullName, ReferenceName};
-use crate::values::{Count, MismatchName, Retry};
 use crate::show::ProgressKind;
+use crate::stability::{HullName, ReferenceName};
+use crate::values::{Count, MismatchName, Retry, Seconds};
+use crate::version::version;
 use clap::{ArgMatches, Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand};
 use mlip_run::{AttemptOptions, RetryFailed};
 use std::ffi::OsString;
@@ -45,7 +46,10 @@ pub(crate) struct Args {
 impl Args {
     /// What was typed, and what the environment says beside it.
     pub(crate) fn read() -> Result<Self, clap::Error> {
-        let matches = environment::with_older_names(Self::command()).try_get_matches()?;
+        // It lives as long as the process.
+        let version: &'static str = version().leak();
+        let command = Self::command().long_version(version);
+        let matches = environment::with_older_names(command).try_get_matches()?;
         let mut args = Self::from_arg_matches(&matches)?;
         if let (Some(command), Some((_, matches))) = (&mut args.command, matches.subcommand()) {
             command.complete(matches);
@@ -62,7 +66,7 @@ pub(crate) enum Command {
     /// Go on with a run, on any number of ranks
     Resume(Box<ResumeArgs>),
     /// Say how far a run is
-    Status(FolderArgs),
+    Status(StatusArgs),
     /// Write the tables of a run from its journals
     Report(ReportArgs),
     /// Read everything, compute nothing: structures, cost, shards, memory
@@ -75,7 +79,13 @@ pub(crate) enum Command {
     /// such a table of runs
     Hull(HullArgs),
     /// List the potentials that this program knows
-    Models,
+    Models(ModelsArgs),
+    /// Write the works behind a run as BibTeX: its potentials, optimizer and data
+    Cite(FolderArgs),
+    /// Write what a shell completes to stdout
+    Completions(CompletionsArgs),
+    /// Write manual pages, one a command
+    Man(ManArgs),
 }
 
 /// How an attempt behaves.
@@ -192,6 +202,48 @@ pub(crate) struct FolderArgs {
     pub(crate) run: PathBuf,
 }
 
+/// `status`.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) folder: FolderArgs,
+    /// Write JSON, an object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Say it again every so many seconds, until nobody works in the run any more
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "2")]
+    pub(crate) watch: Option<Seconds>,
+}
+
+/// `models`.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct ModelsArgs {
+    /// Write JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `completions`.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_long_help = "\
+Examples:
+  mlip-batch completions bash > ~/.local/share/bash-completion/completions/mlip-batch
+  mlip-batch completions fish > ~/.config/fish/completions/mlip-batch.fish
+  mlip-batch completions zsh > ~/.zfunc/_mlip-batch   # with fpath+=~/.zfunc before compinit in ~/.zshrc")]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// `man`.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct ManArgs {
+    /// Folder that they are written into
+    #[arg(long, value_name = "DIR", default_value = "man1")]
+    pub(crate) out: PathBuf,
+}
+
 /// `report`.
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct ReportArgs {
@@ -232,6 +284,9 @@ pub(crate) struct PlanArgs {
     pub(crate) what: What,
     #[command(flatten)]
     pub(crate) how: How,
+    /// Write JSON
+    #[arg(long)]
+    pub(crate) json: bool,
     /// Plan for N ranks [default: 1]
     #[arg(long, value_name = "N")]
     pub(crate) ranks: Option<Count>,

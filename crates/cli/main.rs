@@ -1,6 +1,6 @@
 //! `mlip-batch`: the composition root. Knows models, ranks, files and flags; computes nothing.
 //!
-//! Module order: `allocator`, `error`, `exit_code`, `values`, `formats`, `inputs`, `show`, `stability`, `potentials` ← `settings` (list, job files) ← `environment` ← `args`,
+//! Module order: `allocator`, `error`, `exit_code`, `values`, `version`, `formats`, `inputs`, `show`, `stability`, `potentials` ← `settings` (list, job files) ← `environment` ← `args`,
 //! `upstream` ← `settings` (what is decided) ← `commands`.
 
 mod allocator;
@@ -17,6 +17,7 @@ mod show;
 mod stability;
 mod upstream;
 mod values;
+mod version;
 
 use args::{Args, Command};
 use clap::CommandFactory;

@@ -49,7 +49,8 @@ impl Page {
         let answers = BufReader::new(File::open(answers).unwrap());
         let mut page = Self { browser, orders, answers, session: Value::Null, n_orders: 0, events: VecDeque::new() };
         let target = page.order("Target.createTarget", json!({ "url": "about:blank" }))["targetId"].clone();
-        page.session = page.order("Target.attachToTarget", json!({ "targetId": target, "flatten": true }))["sessionId"].clone();
+        page.session =
+            page.order("Target.attachToTarget", json!({ "targetId": target, "flatten": true }))["sessionId"].clone();
         for domain in ["Page", "Runtime", "Network", "Log"] {
             page.order(&format!("{domain}.enable"), json!({}));
         }

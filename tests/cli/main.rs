@@ -14,6 +14,7 @@ mod formats;
 mod hull;
 mod inputs;
 mod interrupted;
+mod manners;
 mod older;
 mod page;
 mod potentials;

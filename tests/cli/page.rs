@@ -51,7 +51,8 @@ fn a_page_of_an_earlier_state_is_removed_by_a_report_without_it() {
     let folder = tempfile::tempdir().unwrap();
     crate::support::crystals(folder.path(), 3, 1);
     let done = |arguments: &[&str]| assert_eq!(run(arguments, folder.path()).status.code(), Some(0));
-    let files = ["report.html", "energy_per_atom.svg", "cost.svg"].map(|name| folder.path().join("RUN/report").join(name));
+    let files =
+        ["report.html", "energy_per_atom.svg", "cost.svg"].map(|name| folder.path().join("RUN/report").join(name));
     done(&["run", "--cifs", "cifs", "--model", "lennard-jones"]);
     done(&["report", "RUN", "--format", "html,extxyz"]);
     assert!(files.iter().all(|file| file.is_file()));
@@ -62,8 +63,10 @@ fn a_page_of_an_earlier_state_is_removed_by_a_report_without_it() {
 #[test]
 fn a_page_does_not_depend_on_who_computed_but_for_the_cost() {
     let folder = tempfile::tempdir().unwrap();
-    let (one, two) =
-        (report(folder.path(), "A/RUN", &["--structure-workers", "1"]), report(folder.path(), "B/RUN", &["--batch-size", "3"]));
+    let (one, two) = (
+        report(folder.path(), "A/RUN", &["--structure-workers", "1"]),
+        report(folder.path(), "B/RUN", &["--batch-size", "3"]),
+    );
     let part = |report: &Path| {
         let page = fs::read_to_string(report.join("report.html")).unwrap();
         let begin = page.find("<section id=\"failures\"").unwrap();
@@ -100,7 +103,8 @@ fn a_page_is_read_and_clicked_in_a_browser() {
         assert_eq!(page.value("document.documentElement.scrollWidth <= window.innerWidth"), true, "{width}");
     }
     page.resize(390, 844);
-    let drawn = page.value("[...document.querySelectorAll('figure svg')].every(s => s.getBoundingClientRect().width > 300)");
+    let drawn =
+        page.value("[...document.querySelectorAll('figure svg')].every(s => s.getBoundingClientRect().width > 300)");
     assert_eq!(drawn, true);
 
     // An outlier leads to its row, and stands out there.
@@ -108,7 +112,7 @@ fn a_page_is_read_and_clicked_in_a_browser() {
     let hash = page.value("location.hash");
     assert!(hash.as_str().unwrap().starts_with("#parity_energy-0-"), "{hash}");
     assert_eq!(page.value("document.querySelector(':target').tagName"), "TR");
-    let title = page.value("document.querySelector('#potentials figure svg a title').textContent");
+    let title = page.value("document.querySelector(`svg a[href='${location.hash}'] title`).textContent");
     let row = page.value("document.querySelector(':target td').textContent");
     assert!(title.as_str().unwrap().starts_with(row.as_str().unwrap()), "{title} {row}");
     let line = page.value("document.querySelector(':target a').textContent").as_str().unwrap().to_owned();
@@ -124,11 +128,13 @@ fn a_page_is_read_and_clicked_in_a_browser() {
     // Dark and light, also the plots; white on paper.
     let mut colors = |media: &str, scheme: &str| {
         page.show(media, scheme);
-        let of = |element: &str, property: &str| {
-            format!("getComputedStyle(document.querySelector('{element}')).{property}")
-        };
-        ["backgroundColor", "color"].map(|property| lightness(&page.value(&of("body", property)))).into_iter()
-            .chain([lightness(&page.value(&of("figure svg text", "fill")))]).collect::<Vec<_>>()
+        let of =
+            |element: &str, property: &str| format!("getComputedStyle(document.querySelector('{element}')).{property}");
+        ["backgroundColor", "color"]
+            .map(|property| lightness(&page.value(&of("body", property))))
+            .into_iter()
+            .chain([lightness(&page.value(&of("figure svg text", "fill")))])
+            .collect::<Vec<_>>()
     };
     let (light, dark, paper) = (colors("screen", "light"), colors("screen", "dark"), colors("print", "dark"));
     assert!(light[0] > 0.9 && light[1] < 0.2 && light[2] < 0.2, "{light:?}");
@@ -145,6 +151,7 @@ fn a_page_is_read_and_clicked_in_a_browser() {
         .map(|event| &event["params"]["request"]["url"])
         .collect();
     assert!(!fetched.is_empty() && fetched.iter().all(|found| found.as_str() == Some(&url(&file))), "{fetched:?}");
-    let is_trouble = |event: &&Value| event["method"] == "Runtime.exceptionThrown" || event["method"] == "Log.entryAdded";
+    let is_trouble =
+        |event: &&Value| event["method"] == "Runtime.exceptionThrown" || event["method"] == "Log.entryAdded";
     assert_eq!(events.iter().filter(is_trouble).collect::<Vec<_>>(), Vec::<&Value>::new());
 }

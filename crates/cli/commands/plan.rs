@@ -7,6 +7,7 @@ use crate::settings::Settings;
 use crate::show::in_words;
 use mlip_driver::Forecast;
 use mlip_run::Plan;
+use serde_json::json;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -25,6 +26,10 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<ExitCode, CommandError> {
     let plan = mlip_run::plan(&settings.into_new_run()?, ranks, strict, sample).map_err(CommandError::of_run)?;
     plan.notes.iter().for_each(|note| eprintln!("note: {note}"));
     let found = &plan.estimate;
+    if args.json {
+        super::output::print(&format!("{}\n", as_json(&plan)))?;
+        return Ok(ExitCode::Success);
+    }
     let mut text = String::new();
     writeln!(text, "entries     {}", found.entries)?;
     writeln!(text, "structures  {} ({} distinct)", found.structures, found.distinct)?;
@@ -107,4 +112,35 @@ fn sbatch(plan: &Plan, wall_s: f64) -> String {
         minutes / 60,
         minutes % 60
     )
+}
+
+fn as_json(plan: &Plan) -> serde_json::Value {
+    let found = &plan.estimate;
+    let of_potentials = plan.potentials.iter().zip(&found.cost_s).zip(&plan.devices);
+    let potential = |((label, cost_s), device): ((&String, &f64), &Option<String>)| json!({ "label": label, "cost_s": cost_s, "device": device });
+    json!({
+        "entries": found.entries,
+        "structures": found.structures,
+        "distinct": found.distinct,
+        "unreadable": found.unreadable,
+        "atoms": found.atoms.map(|[least, median, most]| json!({ "least": least, "median": median, "most": most })),
+        "evaluations_expected": plan.n_evaluations,
+        "potentials": of_potentials.map(potential).collect::<Vec<_>>(),
+        "ranks": plan.ranks,
+        "structure_workers": plan.threads.structure_workers.get(),
+        "mlip_workers": plan.threads.mlip_workers.get(),
+        "threads_per_mlip": plan.threads.threads_per_mlip.get(),
+        "shards": found.shards,
+        "wall_s": found.wall_s,
+        "bytes_per_rank": plan.bytes_per_rank(),
+        "weight_bytes": found.weight_bytes,
+        "largest_bytes": found.largest_bytes,
+        "forecast": plan.forecast.as_ref().map(|forecast| json!({
+            "structures": forecast.n_structures,
+            "elapsed_s": forecast.elapsed_s,
+            "core_s": forecast.core_s.mean,
+            "core_s_error": forecast.core_s.error,
+            "journal_bytes": forecast.journal_bytes.mean,
+        })),
+    })
 }

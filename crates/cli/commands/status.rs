@@ -1,23 +1,79 @@
 //! `status`: how far a run is.
 
-use crate::args::FolderArgs;
+use crate::args::StatusArgs;
 use crate::error::CommandError;
 use crate::exit_code::ExitCode;
-use mlip_run::RunState;
+use crate::show::in_words as in_words_of_time;
+use crate::values::Seconds;
+use mlip_run::{AttemptStatus, RunState, Status};
 use mlip_store::Tail;
+use serde_json::json;
 use std::fmt::Write;
+use std::io::IsTerminal;
+use std::time::Duration;
 
-/// Says how far a run is, from its journals.
-pub(crate) fn status(args: &FolderArgs) -> Result<ExitCode, CommandError> {
-    let status = mlip_run::status(&args.run).map_err(CommandError::of_run)?;
+/// Says how far a run is, from its journals; again and again if it is watched.
+pub(crate) fn status(args: &StatusArgs) -> Result<ExitCode, CommandError> {
+    loop {
+        let status = mlip_run::status(&args.folder.run).map_err(CommandError::of_run)?;
+        let text = if args.json { format!("{}\n", as_json(args, &status)) } else { as_text(args, &status)? };
+        let is_going_on = matches!(status.state, RunState::GoingOn { .. });
+        match args.watch {
+            // A terminal shows the newest only.
+            Some(_) if std::io::stdout().is_terminal() && !args.json => {
+                super::output::print(&format!("\x1b[H\x1b[2J{text}"))?;
+            }
+            _ => super::output::print(&text)?,
+        }
+        match args.watch {
+            Some(Seconds(every)) if is_going_on => {
+                std::thread::sleep(Duration::from_secs_f64(every.clamp(0.1, 3600.0)))
+            }
+            _ => return Ok(ExitCode::Success),
+        }
+    }
+}
+
+/// What is computed from a status for people who wait.
+struct Pace {
+    percent: f64,
+    /// Of the last attempt.
+    per_s: Option<f64>,
+    left_s: Option<f64>,
+}
+
+fn pace(status: &Status) -> Pace {
+    let ended = status.done + status.failed;
+    let all = ended + status.pending;
+    let percent = if all > 0 { 100.0 * ended as f64 / all as f64 } else { 100.0 };
+    let last = status.attempts.last().filter(|last| last.n_records > 0 && last.wall_s > 0.0);
+    let per_s = last.map(|last| last.n_records as f64 / last.wall_s);
+    let is_going_on = matches!(status.state, RunState::GoingOn { .. });
+    let left_s = per_s.filter(|_| is_going_on).map(|per_s| status.pending as f64 / per_s);
+    Pace { percent, per_s, left_s }
+}
+
+fn as_text(args: &StatusArgs, status: &Status) -> Result<String, CommandError> {
     let mut text = String::new();
-    writeln!(text, "run        {}", args.run.display())?;
+    writeln!(text, "run        {}", args.folder.run.display())?;
     writeln!(text, "state      {}", in_words(&status.state))?;
     writeln!(text, "potentials {}", status.potentials.join(", "))?;
     let (entries, surveyed, unreadable) = (status.entries, status.surveyed, status.unreadable);
     writeln!(text, "entries    {entries}, {surveyed} read, {unreadable} of them unreadable")?;
     let (done, failed, pending) = (status.done, status.failed, status.pending);
-    writeln!(text, "evaluated  {done} done, {failed} failed, {pending} pending")?;
+    let Pace { percent, per_s, left_s } = pace(status);
+    writeln!(text, "evaluated  {done} done, {failed} failed, {pending} pending ({percent:.1} %)")?;
+    if let (Some(per_s), Some(left_s)) = (per_s, left_s) {
+        writeln!(
+            text,
+            "pace       {per_s:.1}/s; at this pace {} left",
+            in_words_of_time(Duration::from_secs_f64(left_s.min(1e10)))
+        )?;
+    }
+    if let Some(silent_s) = status.silent_s {
+        let ago = in_words_of_time(Duration::from_secs_f64(silent_s.clamp(0.0, 1e10)));
+        writeln!(text, "last sign  {ago} ago")?;
+    }
     for attempt in &status.attempts {
         writeln!(
             text,
@@ -38,8 +94,46 @@ pub(crate) fn status(args: &FolderArgs) -> Result<ExitCode, CommandError> {
             writeln!(text, "  rank {rank} ends in {kind} frame: {bytes} bytes skipped")?;
         }
     }
-    super::output::print(&text)?;
-    Ok(ExitCode::Success)
+    Ok(text)
+}
+
+fn as_json(args: &StatusArgs, status: &Status) -> serde_json::Value {
+    let (state, holder) = match &status.state {
+        RunState::GoingOn { pid, host } => ("going_on", Some(json!({ "pid": pid, "host": host }))),
+        RunState::NotStarted => ("not_started", None),
+        RunState::Complete => ("complete", None),
+        RunState::Stopped => ("stopped", None),
+        RunState::Interrupted => ("interrupted", None),
+    };
+    let Pace { percent, per_s, left_s } = pace(status);
+    let attempt = |attempt: &AttemptStatus| {
+        json!({
+            "attempt": attempt.attempt,
+            "n_ranks": attempt.n_ranks,
+            "n_closed": attempt.n_closed,
+            "n_records": attempt.n_records,
+            "wall_s": attempt.wall_s,
+            "peak_bytes": attempt.peak_bytes,
+            "n_damaged": attempt.damaged.len(),
+        })
+    };
+    json!({
+        "run": args.folder.run,
+        "state": state,
+        "holder": holder,
+        "potentials": status.potentials,
+        "entries": status.entries,
+        "surveyed": status.surveyed,
+        "unreadable": status.unreadable,
+        "done": status.done,
+        "failed": status.failed,
+        "pending": status.pending,
+        "percent": percent,
+        "per_s": per_s,
+        "left_s": left_s,
+        "silent_s": status.silent_s,
+        "attempts": status.attempts.iter().map(attempt).collect::<Vec<_>>(),
+    })
 }
 
 fn in_words(state: &RunState) -> String {

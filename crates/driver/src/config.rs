@@ -2,8 +2,8 @@
 
 use crate::potential_config::PotentialConfig;
 use mlip_atoms::{Frame, PotentialId, Request};
-use mlip_formats::cif::Coordinates;
 use mlip_calculations::{Calculation, CalculationConfig, Embeddings};
+use mlip_formats::cif::Coordinates;
 use mlip_store::report::{LabeledPotential, ReportFormat, ReportOptions, ReportPlan, StabilitySources};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

@@ -196,7 +196,8 @@ const LEAST_COUNTED: u64 = 20;
 /// Entries and evaluations are counted apart, since entries are read far ahead; evaluations in flight have not failed.
 fn too_many_failures(totals: &Totals, most: f64) -> Option<String> {
     let Totals { surveyed, unreadable, finished, failed, in_flight, .. } = *totals;
-    let counts = [("entries could not be read", unreadable, surveyed), ("evaluations failed", failed, finished + in_flight)];
+    let counts =
+        [("entries could not be read", unreadable, surveyed), ("evaluations failed", failed, finished + in_flight)];
     counts.into_iter().find_map(|(what, bad, all)| {
         let n = all as f64;
         let allowed = most * n + 3.0 * (most * (1.0 - most) * n).sqrt();
@@ -218,10 +219,15 @@ mod tests {
         // 100 entries of which 10 may fail: 19 are chance, 20 are not.
         assert_eq!(too_many_failures(&entries(19, 100), 0.1), None);
         let sentence = too_many_failures(&entries(20, 100), 0.1).unwrap_or_default();
-        assert_eq!(sentence, "20 of 100 entries could not be read, more than --max-failure-rate 0.1 allows: nothing more is begun");
+        assert_eq!(
+            sentence,
+            "20 of 100 entries could not be read, more than --max-failure-rate 0.1 allows: nothing more is begun"
+        );
         assert_eq!(too_many_failures(&entries(100, 100), 1.0), None);
         let evaluations = |failed, finished, in_flight| Totals { failed, finished, in_flight, ..Totals::default() };
-        assert!(too_many_failures(&evaluations(20, 20, 0), 0.5).is_some_and(|text| text.contains("20 of 20 evaluations")));
+        assert!(
+            too_many_failures(&evaluations(20, 20, 0), 0.5).is_some_and(|text| text.contains("20 of 20 evaluations"))
+        );
         // What takes long has not failed.
         assert_eq!(too_many_failures(&evaluations(20, 20, 64), 0.5), None);
     }

@@ -173,8 +173,14 @@ mod tests {
             std::fs::write(&list, bytes).unwrap();
             read_list(&list, Path::new(""), None, |_| Ok(())).unwrap_err().to_string()
         };
-        assert!(refusal(b"a.cif\nb.\0cif\n").ends_with("line 2 holds a NUL byte, which no path can; a list is a text with one path a line"));
-        assert!(refusal(b"PAR1\x15\0\n").ends_with("and this looks like a Parquet table: write it as CSV with a column of CIFs"));
+        assert!(
+            refusal(b"a.cif\nb.\0cif\n")
+                .ends_with("line 2 holds a NUL byte, which no path can; a list is a text with one path a line")
+        );
+        assert!(
+            refusal(b"PAR1\x15\0\n")
+                .ends_with("and this looks like a Parquet table: write it as CSV with a column of CIFs")
+        );
         assert!(refusal(b"SQLite format 3\0a\n").contains("line 1 holds a NUL byte"));
     }
 

@@ -1,9 +1,10 @@
 //! The potentials, ported to candle.
 //!
 //! Module order: `tensor`, `mapped`, `pickled`; `weights` ← `var_builder`; `engine`; `graph_potential`; `e3nn`; `options`, `energies` ← `entry` ←
-//! `device` ← `chgnet`, `mace`, `orb`, `sevennet`, `uma`, `lennard_jones` ← `registry` ← `verify`.
+//! `device` ← `chgnet`, `mace`, `orb`, `sevennet`, `uma`, `lennard_jones` ← `registry` ← `verify`, `citations`.
 
 pub mod chgnet;
+pub mod citations;
 mod device;
 mod e3nn;
 mod energies;

@@ -170,6 +170,18 @@ fn parallel(
     Err(StartError::NoMpi { launcher, tasks, variable })
 }
 
+/// The MPI library that this program is linked with, in a line of its own words; `None` in a build without.
+#[cfg(feature = "mpi")]
+pub fn mpi_library() -> Option<String> {
+    crate::mpi::library()
+}
+
+/// The MPI library that this program is linked with: none.
+#[cfg(not(feature = "mpi"))]
+pub fn mpi_library() -> Option<String> {
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,7 +18,7 @@ mod threads;
 pub use communicator::{Channel, Communicator, Pause};
 pub use end::{Leaving, dismiss, leave};
 pub use ended::Ended;
-pub use launch::{Launch, StartError, let_first_speak, may_speak, start};
+pub use launch::{Launch, StartError, let_first_speak, may_speak, mpi_library, start};
 #[cfg(feature = "mpi")]
 pub use mpi::MpiRanks;
 pub use rank::Rank;

@@ -150,3 +150,11 @@ impl Communicator for MpiRanks {
         self.world.abort(code)
     }
 }
+
+/// The library in a line of its own words; it may be asked before it is initialized.
+pub(crate) fn library() -> Option<String> {
+    let text = mpi::environment::library_version().ok()?;
+    let line = text.lines().next().unwrap_or_default();
+    // Open MPI goes on with who packaged it.
+    Some(line.split(", package").next().unwrap_or(line).trim_end_matches('\0').trim().to_owned())
+}

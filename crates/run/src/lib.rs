@@ -41,8 +41,8 @@ pub use folder::read_config;
 pub use hull_table::{BuiltHull, build_hull};
 pub use inputs::{Listed, RelaxedBy, RunInputs};
 pub use mlip_driver::{
-    CifSource, Coordinates, End, Event, EventSink, Finish, HostMemory, Loaded, NoEvents, Physics, Progress, Remark, Resources,
-    RunConfig, RunError, Signals, StructureSource, ThreadBudget, Totals,
+    CifSource, Coordinates, End, Event, EventSink, Finish, HostMemory, Loaded, NoEvents, Physics, Progress, Remark,
+    Resources, RunConfig, RunError, Signals, StructureSource, ThreadBudget, Totals,
 };
 pub use mlip_inputs::{Blocks, Source};
 pub use mlip_models::registry::{Options, Selection};

@@ -9,8 +9,8 @@ use crate::{ChosenPotential, Error, RunInputs};
 use mlip_atoms::{Frame, Potential};
 use mlip_calculations::{CalculationConfig, Embeddings};
 use mlip_driver::{
-    CifSource, Coordinates, Engine, Event, EventSink, Finish, Physics, Resources, RootPart, RunConfig, RunError, Setup, Signals,
-    StructureSource, execute,
+    CifSource, Coordinates, Engine, Event, EventSink, Finish, Physics, Resources, RootPart, RunConfig, RunError, Setup,
+    Signals, StructureSource, execute,
 };
 use mlip_inputs::Manifest;
 use mlip_ranks::Communicator;

@@ -30,6 +30,9 @@ pub struct Status {
     pub failed: usize,
     /// (Structure, potential) without a record.
     pub pending: usize,
+    /// Since a process last wrote into a journal or the lock of the run, seconds, by the clock of the file system; none where
+    /// there is neither.
+    pub silent_s: Option<f64>,
     /// From the first to the last.
     pub attempts: Vec<AttemptStatus>,
 }
@@ -97,7 +100,8 @@ pub fn status(run_dir: &Path) -> Result<Status, Error> {
     let run = run_id(&config)?;
     let entries = read_manifest(run_dir)?.len();
     let mut ledger = Ledger::new(Path::new(""));
-    for file in &Attempts::list(run_dir)?.files {
+    let files = Attempts::list(run_dir)?.files;
+    for file in &files {
         ledger.scan(file, run)?;
     }
     let mut status = Status {
@@ -109,6 +113,7 @@ pub fn status(run_dir: &Path) -> Result<Status, Error> {
         done: 0,
         failed: 0,
         pending: 0,
+        silent_s: silent_s(run_dir, files.iter().map(|file| file.path.as_path())),
         attempts: ledger.journals().chunk_by(|a, b| a.attempt == b.attempt).map(AttemptStatus::of).collect(),
     };
     status.count(run_dir, &config, &ledger)?;
@@ -120,6 +125,14 @@ pub fn status(run_dir: &Path) -> Result<Status, Error> {
         (None, Some(_)) => RunState::Interrupted,
     };
     Ok(status)
+}
+
+/// Since the newest of the journals or the lock was written. Files that have gone meanwhile say nothing.
+fn silent_s<'p>(run_dir: &Path, journals: impl Iterator<Item = &'p Path>) -> Option<f64> {
+    let lock = run_dir.join("run.lock");
+    let written = |path: &Path| std::fs::metadata(path).and_then(|file| file.modified()).ok();
+    let newest = journals.filter_map(written).chain(written(&lock)).max()?;
+    Some(newest.elapsed().unwrap_or_default().as_secs_f64())
 }
 
 impl Status {

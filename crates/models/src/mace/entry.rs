@@ -33,7 +33,9 @@ pub(crate) static ENTRIES: &[Entry] = &[Entry {
 enum Absent {
     #[error("it has no built-in weights: name a file (--model {name}=FILE) or one of {}", PUBLISHED.join(", "))]
     NoFile { name: String },
-    #[error("`{model}` is not on this machine; looked for {looked}; get it with `curl -LO {url}`, then name the file (--model mace={file}), or set MLIP_CHECKPOINTS to its folder")]
+    #[error(
+        "`{model}` is not on this machine; looked for {looked}; get it with `curl -LO {url}`, then name the file (--model mace={file}), or set MLIP_CHECKPOINTS to its folder"
+    )]
     NotHere { model: &'static str, looked: String, url: &'static str, file: &'static str },
 }
 

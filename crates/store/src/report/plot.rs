@@ -22,6 +22,8 @@ pub(super) struct Panel {
     pub(super) links: Vec<Link>,
     /// Whether x = y is drawn.
     pub(super) has_diagonal: bool,
+    /// What is along its x and y, if not what is along those of all.
+    pub(super) axes: Option<[String; 2]>,
 }
 
 /// A point with a name and a place that it leads to.
@@ -142,7 +144,8 @@ fn draw_panel(text: &mut String, layout: &Layout, panel: &Panel, (left, top): (f
             y + 3.0
         );
     }
-    let [along_x, along_y] = layout.axes;
+    let of_all = layout.axes.map(str::to_owned);
+    let [along_x, along_y] = panel.axes.as_ref().unwrap_or(&of_all).each_ref().map(|axis| escape(axis));
     let _ = writeln!(
         text,
         "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{along_x}</text>\
@@ -203,7 +206,8 @@ fn draw_points(
 fn ticks(least: f64, most: f64) -> Vec<(f64, String)> {
     let rough = (most - least) / 4.0;
     let power = 10f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].map(|times| times * power).into_iter().find(|step| *step >= rough).unwrap_or(rough);
+    let step =
+        [1.0, 2.0, 5.0, 10.0].map(|times| times * power).into_iter().find(|step| *step >= rough).unwrap_or(rough);
     if !(step.is_finite() && step > 0.0) {
         return Vec::new();
     }

@@ -31,7 +31,10 @@ impl Table {
         names: [&str; N],
         mut visit: impl FnMut(u64, &StringRecord, [usize; N]),
     ) -> Result<(), StoreError> {
-        self.visit_all(|columns| names.map(|name| place(columns, name)), |row, record, places| visit(row, record, *places))
+        self.visit_all(
+            |columns| names.map(|name| place(columns, name)),
+            |row, record, places| visit(row, record, *places),
+        )
     }
 
     /// The same with columns that depend on the heading.

@@ -107,11 +107,8 @@ fn draw(ranks: &[RankCost]) -> String {
     };
     let busy = sorted(ranks.iter().map(|rank| rank.wall_s).collect());
     let peak = sorted(ranks.iter().filter_map(|rank| Some(rank.peak_bytes? / 1e6)).collect());
-    let panel = |title: &str, points: Points| Panel {
-        title: title.into(),
-        curves: [(0, points)].into(),
-        ..Panel::default()
-    };
+    let panel =
+        |title: &str, points: Points| Panel { title: title.into(), curves: [(0, points)].into(), ..Panel::default() };
     let panels = [panel("seconds in evaluations, all attempts", busy), panel("largest resident memory, MB", peak)];
     let axes = ["ranks, the largest first", ""];
     let layout = Layout { columns: 2, panel: (340.0, 260.0), axes, marks: Marks::Both, empty: "" };

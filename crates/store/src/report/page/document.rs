@@ -5,8 +5,8 @@ use super::distributions::Distribution;
 use super::failures::FailureClass;
 use super::pairs::{Pair, Parity, Spread, anchor};
 use crate::report::RunJson;
-use mlip_atoms::failure::remedy;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use mlip_atoms::failure::remedy;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
@@ -143,7 +143,7 @@ fn failures(content: &Content<'_>) -> Markup {
                     tr {
                         td .number { (found.n) }
                         td .name { (class) @if let Some(remedy) = remedy(class) { p .quiet { (remedy) } } }
-                        td { @for example in &found.examples {
+                        td .message { @for example in &found.examples {
                             p {
                                 b { (example.id) }
                                 @if !example.potential.is_empty() { " (" (example.potential) ")" }

@@ -27,14 +27,17 @@ pub(super) struct FailureExample {
 /// From `failures.csv`.
 pub(super) fn failures(table: &Table) -> Result<BTreeMap<String, FailureClass>, StoreError> {
     let mut classes: BTreeMap<String, FailureClass> = BTreeMap::new();
-    table.visit(["kind", "structure_id", "potential", "line", "message"], |_, record, [kind, id, potential, line, message]| {
-        let of = |column: usize| text(record, column).to_owned();
-        let class = classes.entry(of(kind)).or_default();
-        class.n += 1;
-        if class.examples.len() < EXAMPLES {
-            let (id, potential, line, message) = (of(id), of(potential), of(line), of(message));
-            class.examples.push(FailureExample { id, potential, line, message });
-        }
-    })?;
+    table.visit(
+        ["kind", "structure_id", "potential", "line", "message"],
+        |_, record, [kind, id, potential, line, message]| {
+            let of = |column: usize| text(record, column).to_owned();
+            let class = classes.entry(of(kind)).or_default();
+            class.n += 1;
+            if class.examples.len() < EXAMPLES {
+                let (id, potential, line, message) = (of(id), of(potential), of(line), of(message));
+                class.examples.push(FailureExample { id, potential, line, message });
+            }
+        },
+    )?;
     Ok(classes)
 }

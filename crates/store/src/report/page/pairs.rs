@@ -114,8 +114,7 @@ pub(super) fn anchor(compared: Compared, pair: usize, outlier: usize) -> String 
 
 /// From `ensemble.csv`, read twice.
 pub(super) fn parity(ensemble: &Table, labels: &[&str], compared: Compared) -> Result<Parity, StoreError> {
-    let all: Vec<(usize, usize)> =
-        (0..labels.len()).flat_map(|a| (a + 1..labels.len()).map(move |b| (a, b))).collect();
+    let all: Vec<(usize, usize)> = (0..labels.len()).flat_map(|a| (a + 1..labels.len()).map(move |b| (a, b))).collect();
     let of_pairs: Vec<(usize, usize)> = all.iter().copied().take(MOST_PAIRS).collect();
     let mut samples: Vec<Sample<(f64, f64)>> = of_pairs.iter().map(|_| Sample::new(MOST_POINTS)).collect();
     let mut sums = vec![[0.0; 2]; of_pairs.len()];
@@ -135,8 +134,8 @@ pub(super) fn parity(ensemble: &Table, labels: &[&str], compared: Compared) -> R
         for ((pair, median), outliers) in of_pairs.iter().zip(&medians).zip(&mut outliers) {
             let Some(values) = columns.pair(record, *pair) else { continue };
             let deviation = values.1 - values.0 - median;
-            let is_among = outliers.len() < OUTLIERS
-                || outliers.last().is_some_and(|last| deviation.abs() > last.deviation.abs());
+            let is_among =
+                outliers.len() < OUTLIERS || outliers.last().is_some_and(|last| deviation.abs() > last.deviation.abs());
             if is_among && deviation != 0.0 {
                 let (id, formula) = (text(record, columns.id).to_owned(), text(record, columns.formula).to_owned());
                 outliers.push(Outlier { line: row + 2, id, formula, values, deviation });
@@ -181,14 +180,15 @@ fn draw(compared: Compared, pairs: &[Pair]) -> String {
             place: anchor(compared, number, place),
         };
         Panel {
-            title: format!("{a} (across), {b} (up)"),
             curves: [(0, pair.points.iter().copied().filter(|point| range.holds(*point)).collect())].into(),
             links: pair.outliers.iter().enumerate().map(link).filter(|link| range.holds(link.at)).collect(),
             has_diagonal: true,
+            axes: Some([a.clone(), b.clone()]),
+            ..Panel::default()
         }
     };
     let columns = pairs.len().clamp(1, 2);
-    let axes = [compared.title(), ""];
+    let axes = ["", ""];
     let empty = "no structure has results of two potentials";
     let layout = Layout { columns, panel: (340.0, 340.0), axes, marks: Marks::Points, empty };
     let drawn = pairs.iter().enumerate().filter(|(_, pair)| pair.n > 0).map(panel).collect::<Vec<_>>();
@@ -206,8 +206,12 @@ impl Range {
         let mut sorted: Vec<f64> = points.iter().flat_map(|(a, b)| [*a, *b]).collect();
         sorted.sort_by(f64::total_cmp);
         let at = |part: f64| quantile(&sorted, part).unwrap_or(0.0);
-        let margin = 2.0 * (at(0.99) - at(0.01)) + 1e-6;
-        Self { low: at(0.01) - margin, high: at(0.99) + margin }
+        // Ten times the middle half of the numbers.
+        let margin = 4.5 * (at(0.75) - at(0.25));
+        match margin > 0.0 {
+            true => Self { low: at(0.25) - margin, high: at(0.75) + margin },
+            false => Self { low: at(0.0), high: at(1.0) },
+        }
     }
 
     fn holds(&self, (a, b): (f64, f64)) -> bool {
