@@ -66,7 +66,15 @@ pub(super) fn open(place: Place<'_>) -> Result<(File, u64), Failure> {
     // A named pipe would wait for its writer, so look before opening.
     let metadata = std::fs::metadata(&resolved).map_err(|error| from_io(path, &error))?;
     if metadata.is_dir() {
-        return Err(unreadable(path.display(), "is a folder", "name the folder itself as input, or the files in it"));
+        return Err(match std::fs::read_dir(&resolved) {
+            // So it came into a list of files: nobody could look into it.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => unreadable(
+                path.display(),
+                "is a folder that this user may not look into",
+                "allow it: chmod a+rx, and a+x for the folders above it",
+            ),
+            _ => unreadable(path.display(), "is a folder", "name the folder itself as input, or the files in it"),
+        });
     }
     if !metadata.is_file() {
         return Err(unreadable(path.display(), "is not a regular file", "name a file"));

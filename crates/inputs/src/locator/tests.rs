@@ -37,6 +37,21 @@ fn missing_files_and_folders_are_failures_that_say_what_to_do() {
 }
 
 #[test]
+fn a_folder_that_nobody_may_look_into_says_so() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let closed = folder.path().join("closed");
+    std::fs::create_dir(&closed).unwrap();
+    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o000)).unwrap();
+    if std::fs::read_dir(&closed).is_ok() {
+        eprintln!("skipped: this user may read everything");
+        return;
+    }
+    let message = file(&closed).read(Path::new("")).unwrap_err().message;
+    assert!(message.contains("may not look into") && message.contains("chmod"), "{message}");
+}
+
+#[test]
 fn files_above_the_limit_are_refused_without_reading_them() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("huge.cif");

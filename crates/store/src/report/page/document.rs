@@ -1,5 +1,6 @@
 //! The page as HTML. Whatever comes from files is text: the templates escape it.
 
+use super::calculations::{Ends, Stability};
 use super::cost::{Cost, MOST_RANKS};
 use super::distributions::Distribution;
 use super::failures::FailureClass;
@@ -28,6 +29,10 @@ pub(super) struct Content<'a> {
     pub(super) parities: Vec<Parity>,
     pub(super) spread: Option<Spread>,
     pub(super) failures: BTreeMap<String, FailureClass>,
+    /// Of relaxations: how they ended, by potential.
+    pub(super) ends: Vec<(String, Ends)>,
+    /// Where there is a hull, by potential.
+    pub(super) stability: Vec<Stability>,
     /// Of relaxations, stability, curves.
     pub(super) plots: Vec<Plot>,
     pub(super) cost: Cost,
@@ -250,6 +255,16 @@ fn plots(content: &Content<'_>) -> Markup {
     html! {
         section #calculations {
             h2 { "Calculations" }
+            @if !content.ends.is_empty() { div .wide { table {
+                thead { tr { th { "potential" } th { "relaxations" } } }
+                tbody { @for (label, ends) in &content.ends { tr { td { (label) } td { (each(ends.iter())) } } } }
+            } } }
+            @if !content.stability.is_empty() { div .wide { table {
+                thead { tr { th { "potential" } th .number { "structures" } th .number { "on the hull or below" } th .number { "up to 0.1 eV/atom above" } } }
+                tbody { @for of in &content.stability {
+                    tr { td { (of.label) } td .number { (of.n) } td .number { (of.n_stable) } td .number { (of.n_metastable) } }
+                } }
+            } } }
             @for plot in &content.plots {
                 h3 { (plot.title) }
                 (figure(plot.title, &plot.svg, None))

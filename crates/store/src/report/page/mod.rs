@@ -2,8 +2,9 @@
 //!
 //! It is made from the tables once they are written, in few passes and bounded memory: what it shows is what they say.
 //!
-//! Module order: `sample` ← `histogram`; `columns` ← `distributions`, `pairs`, `failures`, `cost` ← `document` ← `write`.
+//! Module order: `sample` ← `histogram`; `columns` ← `distributions`, `pairs`, `failures`, `calculations`, `cost` ← `document` ← `write`.
 
+mod calculations;
 mod columns;
 mod cost;
 mod distributions;

@@ -1,6 +1,7 @@
 //! Writes the page and the plots that it shows.
 
 use super::super::plan::ReportPlan;
+use super::calculations::{ends, stability};
 use super::columns::Table;
 use super::cost::cost;
 use super::distributions::distributions;
@@ -70,6 +71,12 @@ pub(in super::super) fn write(
         put("spread.svg", &spread.svg)?;
     }
     put("cost.svg", &cost.svg)?;
+    let relaxations = find("relaxation");
+    let hulls = match &relaxations {
+        Some(table) => Some((table.clone(), "relaxed_e_above_hull_ev_per_atom")),
+        None => find("stability").map(|table| (table, "e_above_hull_ev_per_atom")),
+    };
+    let hulls = hulls.filter(|_| !plan.stability.hulls.is_empty());
     let failures_table = find("failures");
     let mut plots = Vec::new();
     for (file, title) in OTHERS {
@@ -92,6 +99,8 @@ pub(in super::super) fn write(
         parities,
         spread: spread_of_all,
         failures: failures_table.as_ref().map(failures).transpose()?.unwrap_or_default(),
+        ends: relaxations.as_ref().map(|table| ends(table, &labels)).transpose()?.unwrap_or_default(),
+        stability: hulls.map(|(table, column)| stability(&table, column, &labels)).transpose()?.unwrap_or_default(),
         plots,
         cost,
         files: files.iter().map(file_name).collect(),
