@@ -6,6 +6,7 @@
 mod support;
 
 mod chromium;
+mod coordinates;
 mod devices;
 mod embeddings;
 mod energy_volume;
