@@ -143,6 +143,7 @@ impl Trial {
             version: "test".into(),
             folder: ".".into(),
             physics: Physics {
+                coordinates: Default::default(),
                 frame: Frame::Pymatgen,
                 calculation: self.calculation,
                 forces: true,
