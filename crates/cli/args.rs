@@ -329,6 +329,9 @@ pub(crate) struct HullQueryArgs {
     /// Exit with 3 if a row has no answer
     #[arg(long)]
     pub(crate) strict: bool,
+    /// What to do with tables that say that they are of different potentials: nothing, or go on with a warning
+    #[arg(long, value_enum, default_value = "refuse")]
+    pub(crate) hull_mismatch: MismatchName,
 }
 
 /// `bench`.
