@@ -96,6 +96,22 @@ impl CommandError {
             Error::OtherInputs { .. } => said
                 .hint("`mlip-batch resume RUN` goes on with the structures of the run; --out names a folder for a new run")
                 .usage(),
+            Error::LongerInputs { .. } => said
+                .hint("--extend adds the new entries to the run; `mlip-batch resume RUN` goes on without them; --out names a folder for a new run")
+                .usage(),
+            Error::TooManyParts { .. } => said.hint("divide it into fewer parts").usage(),
+            Error::OtherParts { .. } => said.hint("repeat the list and the number of parts, or name another folder with --out").usage(),
+            Error::NoPart { .. } => said.hint("merge makes one run of parts of one list; tables of entries are made of any runs: `mlip-batch hull build`"),
+            Error::NoParts { .. } => said.hint("name the folder that was the --out of run --part K/N, or the runs in it"),
+            Error::MissingParts { numbers, .. } => {
+                let tasks = mlip_run::tasks_of_parts(&numbers);
+                said.hint(format!("compute them: run --part K/N with the same list and --out; of an array that counts from 0: --array={tasks}"))
+            }
+            Error::UnfinishedParts { numbers, folder, .. } => {
+                let tasks = mlip_run::tasks_of_parts(&numbers);
+                let folder = folder.display();
+                said.hint(format!("go on with each of them: mlip-batch resume {folder}; of an array that counts from 0: --array={tasks}"))
+            }
             Error::SamePotential { .. } => {
                 said.hint("leave one out, or give it another checkpoint, precision, engine or option").usage()
             }

@@ -1,11 +1,12 @@
 //! The commands, one a file.
 //!
-//! Module order: `output` ← `attempt` ← `run`, `resume`, `status`, `report`, `plan`, `bench`, `verify`, `hull`, `models` ← `dispatch`.
+//! Module order: `output` ← `attempt` ← `run`, `resume`, `status`, `report`, `merge`, `plan`, `bench`, `verify`, `hull`, `models` ← `dispatch`.
 
 mod attempt;
 mod bench;
 mod dispatch;
 mod hull;
+mod merge;
 mod models;
 mod output;
 mod plan;

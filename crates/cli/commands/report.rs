@@ -6,7 +6,7 @@ use crate::error::CommandError;
 use crate::exit_code::ExitCode;
 use crate::formats::formats;
 use crate::stability::stability;
-use mlip_run::ReportWishes;
+use mlip_run::{ReportWishes, RunReport};
 
 /// Writes the tables; a run that is going on is reported as far as it is.
 pub(crate) fn report(args: &ReportArgs) -> Result<ExitCode, CommandError> {
@@ -14,6 +14,12 @@ pub(crate) fn report(args: &ReportArgs) -> Result<ExitCode, CommandError> {
     let wishes =
         ReportWishes { compress: args.csv_zst, formats: formats(&args.format), space_groups: args.space_groups };
     let report = mlip_run::report(&args.run, &wishes, &stability).map_err(CommandError::of_run)?;
+    show(&report)?;
+    Ok(ExitCode::Success)
+}
+
+/// Says what was written.
+pub(super) fn show(report: &RunReport) -> Result<(), CommandError> {
     report.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
     if report.is_going_on {
         eprintln!("note: the run is going on; what is not finished yet is `pending`");
@@ -24,6 +30,5 @@ pub(crate) fn report(args: &ReportArgs) -> Result<ExitCode, CommandError> {
         eprintln!("{line}");
     }
     let list: String = report.written.files.iter().map(|file| format!("{}\n", file.display())).collect();
-    super::output::print(&list)?;
-    Ok(ExitCode::Success)
+    super::output::print(&list)
 }

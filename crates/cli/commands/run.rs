@@ -16,8 +16,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
 fn open(args: &RunArgs, messages: &Messages) -> Result<(Run, AttemptOptions), CommandError> {
     let settings = Settings::of_run(args)?;
     settings.notes.iter().for_each(|note| messages.note(note));
-    let options = args.attempt.options(settings.strict);
-    let exists = settings.out.join("run.toml").is_file();
+    let options = AttemptOptions { extend: args.extend, ..args.attempt.options(settings.strict) };
+    let exists = settings.run_dir().join("run.toml").is_file();
     let run = match exists && args.resume {
         true => Run::open_same(settings.into_new_run()?, &options),
         false => Run::create(settings.into_new_run()?, &options),

@@ -51,7 +51,7 @@ mod worker;
 mod wrapped;
 
 pub use budget::{Machine, NoThreads, Share, ThreadBudget, shares};
-pub use config::{ImpossibleSetting, Physics, Resources, RunConfig};
+pub use config::{ImpossibleSetting, PartOf, Physics, Resources, RunConfig};
 pub use coordinator::Totals;
 pub use error::RunError;
 pub use estimate::{Estimate, estimate};

@@ -280,6 +280,7 @@ mod tests {
         let physics = Physics {
             frame: Frame::Pymatgen,
             calculation,
+            allow_overlap: false,
             forces: true,
             embeddings: Default::default(),
             potentials: Vec::new(),
@@ -292,6 +293,7 @@ mod tests {
             physics,
             resources,
             stability: Default::default(),
+            part: None,
         };
         Setup { run_dir, config, attempt: 11, started_unix_s: 0, n_entries: 10, journals, cache: None, remarks: vec![] }
     }

@@ -1,8 +1,7 @@
 //! Where structures come from, as orchestration sees it.
 
 use mlip_atoms::{Failure, Frame, Structure};
-use mlip_formats::cif::CifOptions;
-use mlip_inputs::{Locator, Manifest};
+use mlip_inputs::{LoadOptions, Locator, Manifest};
 use mlip_store::report::ReadAgain;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -61,11 +60,14 @@ pub struct CifSource {
     pub frame: Frame,
     /// The folder from which relative paths start; empty for the current folder.
     pub folder: PathBuf,
+    /// Whether atoms on top of each other are a structure.
+    pub allow_overlap: bool,
 }
 
 impl StructureSource for CifSource {
     fn load(&self, locator: &Locator) -> Result<Loaded, Failure> {
-        let (structure, warnings) = mlip_inputs::load(locator, &self.folder, &CifOptions { frame: self.frame })?;
+        let options = LoadOptions { frame: self.frame, allow_overlap: self.allow_overlap };
+        let (structure, warnings) = mlip_inputs::load(locator, &self.folder, &options)?;
         Ok(Loaded { structure, warnings })
     }
 }

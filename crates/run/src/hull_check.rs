@@ -28,6 +28,7 @@ pub(crate) struct Listing<'a> {
     pub(crate) manifest: &'a Manifest,
     pub(crate) folder: &'a Path,
     pub(crate) frame: Frame,
+    pub(crate) allow_overlap: bool,
 }
 
 /// What was found.
@@ -110,7 +111,8 @@ fn known(n: usize, hull: &HullSource, listing: Listing<'_>) -> Result<Vec<Known>
     for (place, entry) in listing.manifest.iter().enumerate() {
         places.insert(entry?.id, place);
     }
-    let source = CifSource { frame: listing.frame, folder: listing.folder.into() };
+    let source =
+        CifSource { frame: listing.frame, folder: listing.folder.into(), allow_overlap: listing.allow_overlap };
     let mut known = Vec::new();
     for row in TableReader::open(&hull.file, &hull.energy).map_err(failed)? {
         if known.len() == n {
