@@ -119,7 +119,7 @@ mod tests {
     fn said(potentials: Vec<PotentialConfig>) -> Option<String> {
         let calculation = mlip_calculations::CalculationConfig::default();
         let (frame, embeddings) = (mlip_atoms::Frame::default(), mlip_calculations::Embeddings::None);
-        different_energies(&Physics { frame, calculation, forces: true, embeddings, potentials })
+        different_energies(&Physics { frame, calculation, allow_overlap: false, forces: true, embeddings, potentials })
     }
 
     #[test]
