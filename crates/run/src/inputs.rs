@@ -262,7 +262,9 @@ impl Unpacked {
 
     /// Where what belongs to a part of the list is put beside it.
     pub(crate) fn part(&self) -> PathBuf {
-        self.0.with_extension("part")
+        let mut path = self.0.clone().into_os_string();
+        path.push("-part");
+        path.into()
     }
 }
 
