@@ -5,12 +5,13 @@ MPIRUN ?= mpirun
 CARGO ?= cargo
 export MPIRUN CARGO
 
-.PHONY: help setup build demo test test-gpu lint bench clean
+.PHONY: help setup build demo wheel test test-gpu lint bench clean
 
 help:
 	@echo 'make demo    install what is missing, build, compute 50 real crystals on 2 MPI ranks, show the tables'
 	@echo 'make test    all tests: unit tests, mpirun, Slurm; says what was skipped and why'
 	@echo 'make build   the program with MPI: target/release/mlip-batch; with CUDA=1, for GPUs too (docs/gpu.md)'
+	@echo 'make wheel   the Python package (docs/python.md), tested in a fresh environment: target/wheels'
 	@echo 'make test-gpu  what only a GPU can show, on a host with one'
 	@echo 'make lint    formatting and clippy'
 	@echo 'make bench   benchmarks'
@@ -30,6 +31,10 @@ endif
 
 demo: build
 	@scripts/demo.sh
+
+wheel:
+	@scripts/setup.sh build
+	@scripts/wheel.sh
 
 test:
 	@scripts/setup.sh test

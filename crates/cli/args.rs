@@ -41,8 +41,8 @@ pub(crate) struct Args {
 
 impl Args {
     /// What was typed, and what the environment says beside it.
-    pub(crate) fn read() -> Result<Self, clap::Error> {
-        let matches = environment::with_older_names(Self::command()).try_get_matches()?;
+    pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let matches = environment::with_older_names(Self::command()).try_get_matches_from(words)?;
         let mut args = Self::from_arg_matches(&matches)?;
         if let (Some(command), Some((_, matches))) = (&mut args.command, matches.subcommand()) {
             command.complete(matches);

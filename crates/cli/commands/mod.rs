@@ -17,3 +17,6 @@ mod status;
 mod verify;
 
 pub(crate) use dispatch::dispatch;
+pub(crate) use report::report_as;
+pub(crate) use resume::resume_run;
+pub(crate) use run::open_run;

@@ -10,11 +10,7 @@ use mlip_run::{ReportWishes, RunReport};
 
 /// Writes the tables; a run that is going on is reported as far as it is.
 pub(crate) fn report(args: &ReportArgs) -> Result<ExitCode, CommandError> {
-    let stability = stability(args.reference.clone(), args.hull.clone(), args.hull_mismatch);
-    let wishes =
-        ReportWishes { compress: args.csv_zst, formats: formats(&args.format), space_groups: args.space_groups };
-    let report = mlip_run::report(&args.run, &wishes, &stability).map_err(CommandError::of_run)?;
-    show(&report)?;
+    show(&report_as(args)?)?;
     Ok(ExitCode::Success)
 }
 
@@ -31,4 +27,12 @@ pub(super) fn show(report: &RunReport) -> Result<(), CommandError> {
     }
     let list: String = report.written.files.iter().map(|file| format!("{}\n", file.display())).collect();
     super::output::print(&list)
+}
+
+/// Writes the tables without a word.
+pub(crate) fn report_as(args: &ReportArgs) -> Result<RunReport, CommandError> {
+    let stability = stability(args.reference.clone(), args.hull.clone(), args.hull_mismatch);
+    let wishes =
+        ReportWishes { compress: args.csv_zst, formats: formats(&args.format), space_groups: args.space_groups };
+    mlip_run::report(&args.run, &wishes, &stability).map_err(CommandError::of_run)
 }

@@ -45,7 +45,7 @@ pub(super) fn draw(bar: &ProgressBar, progress: &Progress) {
 }
 
 /// The same in a line.
-pub(super) fn line(progress: &Progress) -> String {
+pub(crate) fn line(progress: &Progress) -> String {
     format!("{:.0} % of the work: {}", 100.0 * progress.fraction(), describe(progress))
 }
 

@@ -44,7 +44,7 @@ pub use hull_table::{BuiltHull, build_hull};
 pub use inputs::{Listed, RelaxedBy, RunInputs};
 pub use merge::{MergedRun, merge};
 pub use mlip_driver::{
-    CifSource, End, Event, EventSink, Finish, HostMemory, Loaded, NoEvents, Physics, Progress, Remark, Resources,
+    Calculator, CifSource, End, Event, EventSink, Finish, HostMemory, Loaded, NoEvents, Physics, Progress, Remark, Resources,
     RunConfig, RunError, Signals, StructureSource, ThreadBudget, Totals,
 };
 pub use mlip_inputs::{Blocks, Source};
