@@ -33,7 +33,7 @@ demo: build
 	@scripts/demo.sh
 
 wheel:
-	@scripts/setup.sh build
+	@scripts/setup.sh wheel
 	@scripts/wheel.sh
 
 test:

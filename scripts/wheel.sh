@@ -12,7 +12,7 @@ if ! "$python" -c 'import sys, venv, ensurepip; assert sys.version_info >= (3, 9
     echo "missing: Python 3.9 or later with venv (PYTHON names one; Debian, Ubuntu: apt-get install python3-venv)" >&2
     exit 1
 fi
-build=$target/python-build tests=$target/python-tests
+build=$target/python-build tests=$target/python-wheel
 if [ ! -x "$build/bin/maturin" ]; then
     "$python" -m venv "$build"
     "$build/bin/pip" install --quiet 'maturin>=1.9,<2'

@@ -6,8 +6,7 @@ use clap::builder::PossibleValue;
 use clap::{Arg, Args, Command};
 use std::path::Path;
 
-const BEGIN: &str =
-    "<!-- written from crates/cli/settings/list.rs by `WRITE_DOCS=1 cargo test --lib settings` -->\n";
+const BEGIN: &str = "<!-- written from crates/cli/settings/list.rs by `WRITE_DOCS=1 cargo test --lib settings` -->\n";
 const END: &str = "<!-- end of what is written -->\n";
 
 /// Whether job files have this key.

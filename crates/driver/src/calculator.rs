@@ -107,7 +107,8 @@ mod tests {
     #[test]
     fn one_thread_and_several_give_what_the_potential_gives() {
         let potential: Arc<dyn Potential> = Arc::new(LennardJones::new(LennardJonesParameters::default()));
-        let expected = potential.predict(&[argon(4.0).as_ref()], Request::default(), &Deadline::NONE).remove(0).unwrap();
+        let expected =
+            potential.predict(&[argon(4.0).as_ref()], Request::default(), &Deadline::NONE).remove(0).unwrap();
         for threads in [1, 3] {
             let mut calculator = Calculator::new(potential.clone(), NonZeroUsize::new(threads).unwrap()).unwrap();
             assert_eq!(calculator.n_threads(), threads);

@@ -51,8 +51,8 @@ mod worker;
 #[path = "../tests/common/wrapped.rs"]
 mod wrapped;
 
-pub use calculator::Calculator;
 pub use budget::{Machine, NoThreads, Share, ThreadBudget, shares};
+pub use calculator::Calculator;
 pub use config::{ImpossibleSetting, PartOf, Physics, Resources, RunConfig};
 pub use coordinator::Totals;
 pub use error::RunError;

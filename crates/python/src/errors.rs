@@ -7,7 +7,11 @@ use pyo3::types::PyTuple;
 use std::error::Error;
 
 /// An exception of this class.
-fn exception<'py>(py: Python<'py>, class: &str, arguments: impl IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>, Error = PyErr>) -> PyErr {
+fn exception<'py>(
+    py: Python<'py>,
+    class: &str,
+    arguments: impl IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>, Error = PyErr>,
+) -> PyErr {
     let built = || {
         let arguments = arguments.into_pyobject(py)?;
         py.import("mlip_batch._errors")?.getattr(class)?.call1(arguments)

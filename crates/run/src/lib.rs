@@ -44,8 +44,8 @@ pub use hull_table::{BuiltHull, build_hull};
 pub use inputs::{Listed, RelaxedBy, RunInputs};
 pub use merge::{MergedRun, merge};
 pub use mlip_driver::{
-    Calculator, CifSource, End, Event, EventSink, Finish, HostMemory, Loaded, NoEvents, Physics, Progress, Remark, Resources,
-    RunConfig, RunError, Signals, StructureSource, ThreadBudget, Totals,
+    Calculator, CifSource, End, Event, EventSink, Finish, HostMemory, Loaded, NoEvents, Physics, Progress, Remark,
+    Resources, RunConfig, RunError, Signals, StructureSource, ThreadBudget, Totals,
 };
 pub use mlip_inputs::{Blocks, Source};
 pub use mlip_models::registry::{Options, Selection};
