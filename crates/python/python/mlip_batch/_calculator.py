@@ -8,7 +8,7 @@ import numpy as np
 from ase.calculators.calculator import CalculationFailed, Calculator, all_changes
 
 from . import _native
-from ._errors import EvaluationError
+from ._errors import EvaluationError, UsageError
 from ._structures import charge_and_spin, check_periodic
 
 if TYPE_CHECKING:
@@ -101,6 +101,8 @@ class MlipCalculator(Calculator):
         super().calculate(atoms, properties or ["energy"], system_changes)
         self.results = {}
         of = self.atoms
+        if of is None:
+            raise UsageError("there are no atoms to calculate")
         check_periodic(of)
         charge, spin = charge_and_spin(of)
         try:

@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from ._errors import MissingFormatError, UsageError
 from ._structures import structure_of
@@ -256,7 +256,7 @@ class Run:
             yield atoms_of(energy, cell, own)
 
 
-def _open(path: Path) -> io.TextIOBase:
+def _open(path: Path) -> IO[str]:
     """A text, also one that is compressed."""
     if path.suffix != ".zst":
         return open(path, encoding="utf-8", newline="")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from ._errors import MissingFormatError
 
@@ -20,24 +20,24 @@ _TEXTS = {
 }  # fmt: skip
 
 
-def decompressed(path: Path) -> io.BufferedIOBase:
+def decompressed(path: Path) -> IO[bytes]:
     """The bytes of a Zstandard file, by whichever package is there."""
     try:
         from compression import zstd  # Python 3.14
 
-        return zstd.open(path)
+        return cast(IO[bytes], zstd.open(path))
     except ImportError:
         pass
     try:
         import zstandard
 
-        return zstandard.open(path, "rb")
+        return cast(IO[bytes], zstandard.open(path, "rb"))
     except ImportError:
         pass
     try:
         import pyarrow
 
-        return io.BufferedReader(pyarrow.input_stream(str(path), compression="zstd"))
+        return cast(IO[bytes], io.BufferedReader(pyarrow.input_stream(str(path), compression="zstd")))
     except ImportError:
         raise MissingFormatError(
             f"{path} is compressed, and none of the packages that read it is there: pip install zstandard (or pyarrow)"
@@ -45,7 +45,7 @@ def decompressed(path: Path) -> io.BufferedIOBase:
 
 
 def _columns(path: Path) -> list[str]:
-    opened = decompressed(path) if path.suffix == ".zst" else open(path, "rb")
+    opened: IO[bytes] = decompressed(path) if path.suffix == ".zst" else open(path, "rb")
     with io.TextIOWrapper(opened, encoding="utf-8", newline="") as file:
         return next(csv.reader(file))
 
