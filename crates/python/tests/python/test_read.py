@@ -108,8 +108,9 @@ class Reads(unittest.TestCase):
             for atoms in self.run_.atoms(label):
                 known = atoms.calc
                 atoms.calc = calculator
-                self.assertLess(abs(atoms.get_potential_energy() - known.results["energy"]), 1e-12 * max(1, abs(known.results["energy"])))
-                scale = max(1, np.abs(known.results["forces"]).max())
+                # Lennard-Jones pushes atoms of real crystals apart with forces of any size.
+                scale = max(1, np.abs(known.results["forces"]).max()) if label == "lj" else 1
+                self.assertLess(abs(atoms.get_potential_energy() - known.results["energy"]), 1e-12 * scale)
                 np.testing.assert_allclose(atoms.get_forces(), known.results["forces"], atol=1e-12 * scale, rtol=0)
 
     def test_what_is_not_there_is_said(self):
