@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Progress = Union[bool, Callable[[str], object]]
 
 # Switches of `run` and `resume` that take no value, and those of `report`.
-_BARE = {"resume", "force", "no_cache", "no_parallel_mlips"}
+_BARE = {"resume", "extend", "force", "no_cache", "no_parallel_mlips"}
 BARE_OF_REPORT = {"csv_zst", "space_groups"}
 _INPUTS = "inputs.csv"
 
