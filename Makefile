@@ -6,13 +6,14 @@ CARGO ?= cargo
 PREFIX ?= /usr/local
 export MPIRUN CARGO PREFIX DESTDIR
 
-.PHONY: help setup build install demo test test-gpu lint bench clean
+.PHONY: help setup build install demo wheel test test-gpu lint bench clean
 
 help:
 	@echo 'make demo    install what is missing, build, compute 50 real crystals on 2 MPI ranks, show the tables'
 	@echo 'make test    all tests: unit tests, mpirun, Slurm; says what was skipped and why'
 	@echo 'make build   the program with MPI: target/release/mlip-batch; with CUDA=1, for GPUs too (docs/gpu.md)'
 	@echo 'make install  the program, its manual pages and completions into PREFIX (/usr/local), after make build; DESTDIR is put before it'
+	@echo 'make wheel   the Python package (docs/python.md), tested in a fresh environment: target/wheels'
 	@echo 'make test-gpu  what only a GPU can show, on a host with one'
 	@echo 'make lint    formatting and clippy'
 	@echo 'make bench   benchmarks'
@@ -36,6 +37,10 @@ install:
 demo: build
 	@scripts/demo.sh
 
+wheel:
+	@scripts/setup.sh wheel
+	@scripts/wheel.sh
+
 test:
 	@scripts/setup.sh test
 	@scripts/test.sh
@@ -43,7 +48,7 @@ test:
 test-gpu:
 	@scripts/setup.sh build
 	@CUDA_HOME=$$(scripts/cuda.sh) && export CUDA_HOME MLIP_TEST_GPU=1 && scripts/cargo.sh test --release \
-	    -p mlip-gpu -p mlip-models --features mlip-gpu/cuda,mlip-models/cuda --test device --test orb_cuda -- --nocapture
+	    -p mlip-gpu -p mlip-models --features mlip-gpu/cuda,mlip-models/cuda --test device --test orb_cuda --test mace_cuda -- --nocapture
 
 lint:
 	@scripts/setup.sh build

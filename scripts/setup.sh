@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Installs what is missing on Debian and Ubuntu, and only that.
 #
-# usage: setup.sh build|test
+# usage: setup.sh build|wheel|test
 #
 #   build   must succeed: a C compiler, an MPI with its compiler wrapper, libclang, Rust
-#   test    the same, and Slurm and Chromium where they can be had: without them some tests are skipped
+#   wheel   a C compiler, Rust, Python with venv
+#   test    what build has, and where they can be had Slurm, Chromium and packages of Python: without them some tests are skipped
 #
 # What is there is recognized by what it does, so an MPI from an environment module counts. Nothing is installed
 # with MLIP_NO_INSTALL set, or without root or a sudo that asks no password: then it says what to do.
@@ -18,16 +19,21 @@ has_libclang() {
         compgen -G '/usr/lib*/libclang.so*' >/dev/null || /sbin/ldconfig -p 2>/dev/null | grep -q 'libclang[-.]'
 }
 has_slurm() { PATH=$PATH:/usr/sbin has slurmctld && PATH=$PATH:/usr/sbin has slurmd && PATH=$PATH:/usr/sbin has munged && has sbatch; }
+has_venv() { "${PYTHON:-python3}" -c 'import sys, venv, ensurepip; assert sys.version_info >= (3, 9)' 2>/dev/null; }
 has_cargo() { has "${CARGO:-cargo}" || [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo" ]; }
 
 # Packages of Debian and Ubuntu for what is not there.
 needed=() wished=()
 if ! has cc; then needed+=(build-essential); fi
-if ! has mpicc || ! has mpirun; then needed+=(openmpi-bin libopenmpi-dev); fi
-if ! has_libclang; then needed+=(libclang-dev); fi
-# Debian's libclang brings no C headers of its own.
-if ! has clang && [ -z "${LIBCLANG_PATH:-}" ]; then needed+=(clang); fi
-if ! has pkg-config; then needed+=(pkg-config); fi
+if [ "$goal" = wheel ]; then
+    if ! has_venv; then needed+=(python3-venv); fi
+else
+    if ! has mpicc || ! has mpirun; then needed+=(openmpi-bin libopenmpi-dev); fi
+    if ! has_libclang; then needed+=(libclang-dev); fi
+    # Debian's libclang brings no C headers of its own.
+    if ! has clang && [ -z "${LIBCLANG_PATH:-}" ]; then needed+=(clang); fi
+    if ! has pkg-config; then needed+=(pkg-config); fi
+fi
 if [ "$goal" = test ] && ! has_slurm; then wished+=(slurm-wlm munge); fi
 if [ "$goal" = test ] && ! has chromium && ! has chromium-browser && ! has google-chrome; then wished+=(chromium); fi
 
@@ -78,6 +84,11 @@ if [ ${#wished[@]} -gt 0 ]; then
     if [ -n "$why" ] || ! install "${wished[@]}"; then
         echo "not installed: ${wished[*]} (${why:-apt-get failed}); tests that need them will be skipped"
     fi
+fi
+
+# Real ASE, pandas, pymatgen, phonopy for tests that compare with them, unless MLIP_PYTHON names a Python that has them.
+if [ "$goal" = test ] && [ -z "${MLIP_PYTHON:-}" ] && [ -z "${MLIP_NO_INSTALL:-}" ] && has_venv; then
+    scripts/python.sh || echo "not installed: packages of Python; tests that need them will be skipped"
 fi
 
 if ! has_cargo; then

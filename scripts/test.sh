@@ -13,6 +13,11 @@ mkdir -p "$target"
 log=$target/test.log
 : >"$log"
 failed=()
+# What scripts/setup.sh has installed.
+if [ -z "${MLIP_PYTHON:-}" ] && [ -x "$target/python/bin/python" ]; then
+    MLIP_PYTHON=$(cd "$target/python/bin" && pwd)/python
+    export MLIP_PYTHON
+fi
 
 # One build serves everything: the profile of tests, in which overflow and debug assertions are checked.
 step() { # NAME COMMAND...
@@ -55,6 +60,10 @@ excused() { # a line that says what was skipped
     *MLIP_CIF_DIR*) [ -z "${MLIP_CIF_DIR:-}" ] ;;
     *MLIP_REFERENCE_DIR*) [ -z "${MLIP_REFERENCE_DIR:-}" ] ;;
     *MLIP_CHECKPOINTS*) [ -z "${MLIP_CHECKPOINTS:-}" ] ;;
+    *"no Python with "*)
+        local modules=${1#*no Python with }
+        ! "${MLIP_PYTHON:-python3}" -c "import ${modules%% (MLIP_PYTHON*}" 2>/dev/null
+        ;;
     *MLIP_PYTHON*) [ -z "${MLIP_PYTHON:-}" ] ;;
     *"Slurm tests"*) ! { in_sbin slurmctld && in_sbin munged; } ;;
     *Chromium*) ! { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null ;;

@@ -24,9 +24,9 @@ const KEEP_MS: c_long = 60_000;
 
 /// Lets freed memory stay with the process for a minute. What the environment asks for goes first.
 ///
-/// To be called while the process has one thread.
-pub(crate) fn keep_freed_memory() {
-    // SAFETY: options are plain numbers that other threads may read while they change; there are none yet.
+/// To be called before other threads use this program's allocator: first thing in `main`, or when a library is loaded.
+pub fn keep_freed_memory() {
+    // SAFETY: options are plain numbers that other threads may read while they change; by what callers promise there are none yet that do.
     #[expect(unsafe_code, reason = "the binding has no other way to set an option")]
     unsafe {
         if mi_option_get(PURGE_DELAY) == DEFAULT_MS {

@@ -5,7 +5,7 @@ use crate::formats::FormatName;
 use crate::settings::{How, What, Where};
 use crate::show::ProgressKind;
 use crate::stability::{HullName, ReferenceName};
-use crate::values::{Count, MismatchName, Retry, Seconds};
+use crate::values::{Count, MismatchName, PartName, Retry, Seconds};
 use crate::version::version;
 use clap::{ArgMatches, Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand};
 use mlip_run::{AttemptOptions, RetryFailed};
@@ -45,11 +45,11 @@ pub(crate) struct Args {
 
 impl Args {
     /// What was typed, and what the environment says beside it.
-    pub(crate) fn read() -> Result<Self, clap::Error> {
+    pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         // It lives as long as the process.
         let version: &'static str = version().leak();
         let command = Self::command().long_version(version);
-        let matches = environment::with_older_names(command).try_get_matches()?;
+        let matches = environment::with_older_names(command).try_get_matches_from(words)?;
         let mut args = Self::from_arg_matches(&matches)?;
         if let (Some(command), Some((_, matches))) = (&mut args.command, matches.subcommand()) {
             command.complete(matches);
@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Status(StatusArgs),
     /// Write the tables of a run from its journals
     Report(ReportArgs),
+    /// Make one run of the runs over all parts of a list, with its tables
+    Merge(MergeArgs),
     /// Read everything, compute nothing: structures, cost, shards, memory
     Plan(Box<PlanArgs>),
     /// Measure sequential against parallel runs of a list on this machine: a table, a CSV, a plot
@@ -163,6 +165,12 @@ pub(crate) struct RunArgs {
     /// Go on if the run exists
     #[arg(long)]
     pub(crate) resume: bool,
+    /// With --resume: add entries that stand behind those that the list had
+    #[arg(long, requires = "resume")]
+    pub(crate) extend: bool,
+    /// Compute part K of N of the structures, from 1: its run lies in OUT/part-K; `merge OUT` makes one run of all parts
+    #[arg(long, value_name = "K/N", conflicts_with = "extend")]
+    pub(crate) part: Option<PartName>,
     #[command(flatten)]
     pub(crate) attempt: AttemptArgs,
 }
@@ -270,6 +278,37 @@ pub(crate) struct ReportArgs {
     /// What to do with a hull that says it is of another potential [default: as in the run]
     #[arg(long, value_enum)]
     pub(crate) hull_mismatch: Option<MismatchName>,
+}
+
+/// `merge`.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_long_help = "\
+All parts have to be there once, finished, of one list and with the same settings. The journals of the parts are copied: \
+they are needed no more. The tables are those of one run over the whole list.
+
+Examples:
+  mlip-batch run --cifs all.list --model chgnet --part 1/2 --out RUNS
+  mlip-batch run --cifs all.list --model chgnet --part 2/2 --out RUNS
+  mlip-batch merge RUNS                         # RUNS/report
+  mlip-batch merge RUNS/part-* --out WHOLE
+
+Exit codes: 0 done; 1 parts are missing, there twice, foreign or not finished; 2 the command line is wrong.")]
+pub(crate) struct MergeArgs {
+    /// Folder of the parts, or the folders of their runs
+    #[arg(value_name = "RUNS", required = true)]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Folder of the run that is made [default: the folder of the parts]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// What to write beside the tables, as for `report` [default: as in the parts]
+    #[arg(long, value_name = "FORMAT[,FORMAT…]", value_delimiter = ',')]
+    pub(crate) format: Vec<FormatName>,
+    /// Write tables as .csv.zst
+    #[arg(long)]
+    pub(crate) csv_zst: bool,
+    /// Search for the space groups of the structures as they were read
+    #[arg(long)]
+    pub(crate) space_groups: bool,
 }
 
 /// `plan`.
@@ -390,6 +429,9 @@ pub(crate) struct HullQueryArgs {
     /// Exit with 3 if a row has no answer
     #[arg(long)]
     pub(crate) strict: bool,
+    /// What to do with tables that say that they are of different potentials: nothing, or go on with a warning
+    #[arg(long, value_enum, default_value = "refuse")]
+    pub(crate) hull_mismatch: MismatchName,
 }
 
 /// `bench`.
@@ -429,7 +471,7 @@ pub(crate) struct BenchArgs {
 impl AttemptArgs {
     /// With `--strict` from wherever it comes.
     pub(crate) fn options(&self, strict: bool) -> AttemptOptions {
-        AttemptOptions { retry: self.retry(), strict, force: self.force }
+        AttemptOptions { retry: self.retry(), strict, force: self.force, extend: false }
     }
 
     /// As the ledger knows it.

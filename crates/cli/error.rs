@@ -6,7 +6,7 @@ use std::error::Error;
 
 /// An error with what to do about it.
 #[derive(Debug)]
-pub(crate) struct CommandError {
+pub struct CommandError {
     message: String,
     causes: Vec<String>,
     hint: Option<String>,
@@ -20,7 +20,7 @@ impl CommandError {
     }
 
     /// An error and its causes.
-    pub(crate) fn from_error(error: &(dyn Error + 'static)) -> Self {
+    pub fn from_error(error: &(dyn Error + 'static)) -> Self {
         let mut said = Self::new(error.to_string());
         let mut source = error.source();
         while let Some(cause) = source {
@@ -58,13 +58,22 @@ impl CommandError {
         self.code
     }
 
+    /// All of it: the message, and a line for each cause and the hint.
+    pub fn text(&self) -> String {
+        let causes = self.causes.iter().map(|cause| format!("\n  cause: {cause}"));
+        let hint = self.hint.iter().map(|hint| format!("\n  hint: {hint}"));
+        std::iter::once(self.message.clone()).chain(causes).chain(hint).collect()
+    }
+
+    /// Whether the caller made a mistake.
+    pub fn is_usage(&self) -> bool {
+        matches!(self.code, ExitCode::Usage)
+    }
+
     /// Says it on stderr.
     pub(crate) fn print(&self) {
-        let causes = self.causes.iter().map(|cause| format!("  cause: {cause}\n"));
-        let hint = self.hint.iter().map(|hint| format!("  hint: {hint}\n"));
-        let text = format!("error: {}\n{}", self.message, causes.chain(hint).collect::<String>());
         // Where stderr is closed nobody listens.
-        let _ = crate::show::print_error(&text);
+        let _ = crate::show::print_error(&format!("error: {}\n", self.text()));
     }
 }
 
@@ -96,6 +105,22 @@ impl CommandError {
             Error::OtherInputs { .. } => said
                 .hint("`mlip-batch resume RUN` goes on with the structures of the run; --out names a folder for a new run")
                 .usage(),
+            Error::LongerInputs { .. } => said
+                .hint("--extend adds the new entries to the run; `mlip-batch resume RUN` goes on without them; --out names a folder for a new run")
+                .usage(),
+            Error::TooManyParts { .. } => said.hint("divide it into fewer parts").usage(),
+            Error::OtherParts { .. } => said.hint("repeat the list and the number of parts, or name another folder with --out").usage(),
+            Error::NoPart { .. } => said.hint("merge makes one run of parts of one list; tables of entries are made of any runs: `mlip-batch hull build`"),
+            Error::NoParts { .. } => said.hint("name the folder that was the --out of run --part K/N, or the runs in it"),
+            Error::MissingParts { numbers, .. } => {
+                let tasks = mlip_run::tasks_of_parts(&numbers);
+                said.hint(format!("compute them: run --part K/N with the same list and --out; of an array that counts from 0: --array={tasks}"))
+            }
+            Error::UnfinishedParts { numbers, folder, .. } => {
+                let tasks = mlip_run::tasks_of_parts(&numbers);
+                let folder = folder.display();
+                said.hint(format!("go on with each of them: mlip-batch resume {folder}; of an array that counts from 0: --array={tasks}"))
+            }
             Error::SamePotential { .. } => {
                 said.hint("leave one out, or give it another checkpoint, precision, engine or option").usage()
             }

@@ -99,6 +99,14 @@ impl Named {
         Self { label: None, name, file, options }
     }
 
+    /// Adds an option that stands beside the text.
+    pub(crate) fn set_option(&mut self, key: &str, value: &str) -> Result<(), CommandError> {
+        match self.options.insert(key.replace('-', "_"), value.to_owned()) {
+            None => Ok(()),
+            Some(_) => Err(refuse(&self.name, format!("`{key}` stands there twice"))),
+        }
+    }
+
     /// Relative paths start from this folder.
     pub(crate) fn start_from(&mut self, folder: &Path) {
         if let Some(file) = &mut self.file {

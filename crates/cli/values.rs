@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use mlip_atoms::{EngineKind, Frame, Precision};
 use mlip_calculations::{CellMotion, Embeddings, Method, Relaxation};
 use mlip_inputs::Blocks;
-use mlip_run::HullMismatch;
+use mlip_run::{HullMismatch, Part};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -19,6 +19,22 @@ impl FromStr for Count {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         text.parse().map(Self).map_err(|_| "expected a whole number, 1 or more")
+    }
+}
+
+/// Part K of N.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PartName(pub(crate) Part);
+
+impl FromStr for PartName {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let numbers = text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+        match numbers {
+            Some((number, of)) if (1..=of).contains(&number) => Ok(Self(Part { number, of })),
+            _ => Err("expected two whole numbers K/N, K from 1 to N: 3/10"),
+        }
     }
 }
 

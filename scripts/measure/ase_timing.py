@@ -48,26 +48,27 @@ def read_cells(files, only):
 
 
 def time_calls(atoms, calculator, arguments):
-    """Wall times of calls, in ms: those to warm up, those that count; and the results of the first."""
+    """Wall times of calls, in ms: those to warm up, those that count, and the times of the CPU of these; and the results of
+    the first."""
     import numpy
     from ase.calculators.calculator import all_changes
 
     random = numpy.random.default_rng(0)
 
     def call():
-        begin = time.perf_counter()
+        begin, cpu_begin = time.perf_counter(), time.process_time()
         calculator.calculate(atoms, ["energy", "forces", "stress"], all_changes)
-        wall_ms = 1e3 * (time.perf_counter() - begin)
+        wall_ms, cpu_ms = 1e3 * (time.perf_counter() - begin), 1e3 * (time.process_time() - cpu_begin)
         results = [calculator.results[name] for name in ("energy", "forces", "stress")]
         atoms.positions += 1e-4 * random.standard_normal(atoms.positions.shape)
-        return wall_ms, results
+        return wall_ms, cpu_ms, results
 
-    first_ms, results = call()
+    first_ms, _, results = call()
     warm_up_ms = [first_ms] + [call()[0] for _ in range(arguments.warm_up - 1)]
-    times_ms, begin = [], time.perf_counter()
-    while len(times_ms) < arguments.repeats or time.perf_counter() - begin < arguments.seconds:
-        times_ms.append(call()[0])
-    return warm_up_ms, times_ms, results
+    counted, begin = [], time.perf_counter()
+    while len(counted) < arguments.repeats or time.perf_counter() - begin < arguments.seconds:
+        counted.append(call()[:2])
+    return warm_up_ms, [wall for wall, _ in counted], [cpu for _, cpu in counted], results
 
 
 def measure(arguments, about, calculator):
@@ -78,12 +79,13 @@ def measure(arguments, about, calculator):
     print(f"after loading: peak {peak_mb():.0f} MB", flush=True)
     figures = {**about, "model": pathlib.Path(arguments.model).name, "loaded_mb": peak_mb(), "cells": []}
     for name, atoms in read_cells(arguments.cells, arguments.only):
-        warm_up_ms, times_ms, (energy, forces, stress) = time_calls(atoms, calculator, arguments)
+        warm_up_ms, times_ms, cpu_ms, (energy, forces, stress) = time_calls(atoms, calculator, arguments)
         row = {
             "cell": name,
             "n_atoms": len(atoms),
             "min_ms": min(times_ms),
             "median_ms": statistics.median(times_ms),
+            "cpu_median_ms": statistics.median(cpu_ms),
             "calls": len(times_ms),
             "warm_up_ms": warm_up_ms,
             "peak_mb": peak_mb(),
@@ -94,7 +96,7 @@ def measure(arguments, about, calculator):
         }
         figures["cells"].append(row)
         print(
-            f"{name:12} {len(atoms):4} atoms  min {row['min_ms']:9.2f} ms  median {row['median_ms']:9.2f} ms  ({len(times_ms)} calls;"
+            f"{name:12} {len(atoms):4} atoms  min {row['min_ms']:9.2f} ms  median {row['median_ms']:9.2f} ms, of the CPU {row['cpu_median_ms']:.2f}  ({len(times_ms)} calls;"
             f" first {warm_up_ms[0]:.0f} ms)  peak {row['peak_mb']:.0f} MB  E {energy:.6f} eV  F {row['largest_force']:.6f} eV/Å",
             flush=True,
         )

@@ -9,13 +9,14 @@ use source::{Crate, crates, workspace};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Crates from the lowest floor to the highest; a crate stands on crates of lower floors only.
-const FLOORS: [&[&str]; 6] = [
+const FLOORS: [&[&str]; 7] = [
     &["atoms", "checkpoint", "spill", "kernels", "ranks", "gpu"],
     &["formats", "calculations", "models", "hull"],
     &["inputs", "store"],
     &["driver"],
     &["run"],
     &["cli"],
+    &["python"],
 ];
 
 fn floor_of(name: &str) -> usize {

@@ -60,7 +60,11 @@ impl Crate {
     /// From names and texts of files.
     pub(crate) fn of_texts(name: &str, texts: impl IntoIterator<Item = (String, String)>) -> Self {
         let is_test = |name: &str| name.split('/').any(|part| part == "tests.rs" || part == "tests");
-        let files = texts.into_iter().filter(|(name, _)| !is_test(name)).map(|(name, text)| {
+        let texts: Vec<(String, String)> = texts.into_iter().collect();
+        // A program beside a library is another crate, of a few lines.
+        let is_library = texts.iter().any(|(name, _)| name == "lib.rs");
+        let counts = |name: &str| !is_test(name) && !(is_library && name == "main.rs");
+        let files = texts.into_iter().filter(|(name, _)| counts(name)).map(|(name, text)| {
             let file = File::new(name, text);
             (file.module.clone(), file)
         });
@@ -73,7 +77,9 @@ impl Crate {
         let table = package.split("\n[dependencies]").nth(1).unwrap_or_default();
         let lines = table.lines().take_while(|line| !line.starts_with('['));
         let names = lines.filter_map(|line| line.strip_prefix("mlip-"));
-        names.map(|rest| rest.split(['.', ' ', '=']).next().unwrap_or(rest).to_owned()).collect()
+        let names = names.map(|rest| rest.split(['.', ' ', '=']).next().unwrap_or(rest));
+        // The root package is the crate `cli`.
+        names.map(|name| if name == "batch" { "cli".to_owned() } else { name.to_owned() }).collect()
     }
 
     /// Modules directly below one.

@@ -67,6 +67,12 @@ fn a_hull_is_made_of_runs_and_says_of_which_potential_it_is() {
         let said = done(&[&["hull", "build", "RUN", "--label", "chgnet", "--out", name]], folder);
         assert!(said.contains("RUN: 7 entries, 1 failed or unreadable: left out"), "{said}");
     }
+    done(&[&["hull", "build", "RUN", "--label", "lennard-jones", "--out", "lj.csv"]], folder);
+    let other = ["hull", "--entries", "h.csv", "--query", "lj.csv", "--out", "o.csv"];
+    let both = ["the entries are of chgnet (", "the query is of lennard-jones (", "--hull-mismatch allow"];
+    refused(&[&other], folder, &both);
+    assert!(done(&[&other, &["--hull-mismatch", "allow"]], folder).contains("warning: the entries are of chgnet"));
+    done(&[&["hull", "--entries", "h.csv", "--query", "h.parquet", "--out", "o.csv"]], folder);
     let energies = report(folder, "RUN", "energies.csv");
     let of_chgnet =
         energies.places("potential", "chgnet").into_iter().filter(|k| energies.column("status")[*k] == "ok");

@@ -138,8 +138,17 @@ say "done in $starts starts, with the tables of the uninterrupted run, after $((
 for cif in tests/fixtures/cifs/*.cif; do echo "$root/$cif"; done >"$work/crystals.list"
 rm -rf "$work/whole"
 $MPIRUN -n 2 "$program" run --cifs "$work/crystals.list" --model "$model" --out "$work/whole" >/dev/null 2>"$work/whole.out" || die "the uninterrupted run fails"
-MLIP_LAUNCH="$MPIRUN" sbatch --wait --array=0-2 --ntasks=2 --nodes=1 --time=5 --mem-per-cpu=1G --output="$work/array-%a.out" \
-    slurm/array.sbatch "$work/crystals.list" "$work/parts" --model "$model" >/dev/null || die "a task of the array failed"
+array() { # TASKS OPTIONS...
+    MLIP_LAUNCH="$MPIRUN" sbatch --wait --array="$1" --ntasks=2 --nodes=1 --time=5 "${@:2}" --output="$work/array-%a.out" \
+        slurm/array.sbatch "$work/crystals.list" "$work/parts" --model "$model" >/dev/null
+}
+array 0-2 --mem-per-cpu=1G || die "a task of the array failed"
+# A part that is gone is named, and its task is submitted again by its number; at a site that demands --mem.
+rm -rf "$work/parts/part-00002"
+if slurm/merge.sh "$work/parts" >"$work/merge.out" 2>&1; then die "a missing part is not noticed"; fi
+grep -q 'missing: 2$' "$work/merge.out" || die "the missing part is not named: $(cat "$work/merge.out")"
+array 1 --mem=1800M || die "a task that is submitted again fails: $(cat "$work/array-1.out")"
+if array 0-3 --mem=1800M; then die "another number of parts is taken"; fi
 slurm/merge.sh "$work/parts" >"$work/merge.out" 2>&1 || die "the parts cannot be joined: $(cat "$work/merge.out")"
 compare "$work/parts"
 say "an array of 3 parts gives the tables of one run, after $((SECONDS - begin)) s"

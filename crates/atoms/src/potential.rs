@@ -106,6 +106,11 @@ pub trait Potential: Send + Sync {
         false
     }
 
+    /// Whether its predictions have magnetic moments.
+    fn has_magmoms(&self) -> bool {
+        false
+    }
+
     /// Numbers of the feature vector of an atom; none where it has no features.
     fn feature_width(&self) -> Option<usize> {
         None

@@ -1,6 +1,6 @@
 //! From what was asked for to what does it.
 
-use super::{bench, cite, completions, hull, models, plan, report, resume, run, status, verify};
+use super::{bench, cite, completions, hull, merge, models, plan, report, resume, run, status, verify};
 use crate::args::Command;
 use crate::error::CommandError;
 use crate::exit_code::ExitCode;
@@ -12,6 +12,7 @@ pub(crate) fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
         Command::Resume(args) => resume::resume(&args),
         Command::Status(args) => status::status(&args),
         Command::Report(args) => report::report(&args),
+        Command::Merge(args) => merge::merge(&args),
         Command::Plan(args) => plan::plan(&args),
         Command::Bench(args) => bench::bench(&args),
         Command::Verify(args) => verify::verify(&args),

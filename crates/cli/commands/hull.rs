@@ -3,7 +3,8 @@
 use crate::args::{HullArgs, HullBuildArgs, HullCommand, HullQueryArgs};
 use crate::error::CommandError;
 use crate::exit_code::ExitCode;
-use mlip_hull::table::{TableError, TableReader, TableRow};
+use crate::values::MismatchName;
+use mlip_hull::table::{TableError, TableProvenance, TableReader, TableRow};
 use mlip_hull::{
     AboveHull, Entries, EntriesError, Hull, HullError, Measures, ReferenceEnergies, ReferenceError, StabilityError,
 };
@@ -81,6 +82,7 @@ fn answer(args: &HullQueryArgs) -> Result<ExitCode, CommandError> {
     // What can be wrong with the command line is found out before millions of entries are read.
     let references = args.reference.as_deref().map(references).transpose()?;
     let queries = TableReader::open(&args.query, &args.energy).map_err(of_table)?;
+    check_pairing(args, queries.provenance())?;
     let mut table = csv::Writer::from_writer(AtomicFile::create(&args.out)?);
     table.write_record(COLUMNS)?;
     let read = Entries::read(&args.entries, &args.energy).map_err(of_entries)?;
@@ -106,6 +108,29 @@ fn answer(args: &HullQueryArgs) -> Result<ExitCode, CommandError> {
         (_, failed) if failed > 0 && args.strict => ExitCode::Failures,
         _ => ExitCode::Success,
     })
+}
+
+/// Tables that `hull build` made say of which potential they are.
+fn check_pairing(args: &HullQueryArgs, query: Option<&TableProvenance>) -> Result<(), CommandError> {
+    let entries = TableReader::open(&args.entries, &args.energy).map_err(of_table)?;
+    let (Some(entries), Some(query)) = (entries.provenance(), query) else { return Ok(()) };
+    if entries.is_of_another(query) {
+        let said = format!("the entries are of {entries}, and the query is of {query}");
+        match args.hull_mismatch {
+            MismatchName::Allow => eprintln!("warning: {said}"),
+            MismatchName::Refuse => {
+                let remedy = "energies above a hull are of one potential; --hull-mismatch allow goes on all the same";
+                return Err(CommandError::new(said).hint(remedy).usage());
+            }
+        }
+    }
+    if !entries.calculation.is_empty() && !query.calculation.is_empty() && entries.calculation != query.calculation {
+        let (one, other) = (&entries.calculation, &query.calculation);
+        eprintln!(
+            "warning: the energies of the entries are of structures {one}, those of the query of structures {other}"
+        );
+    }
+    Ok(())
 }
 
 fn refuse_to_overwrite(args: &HullQueryArgs) -> Result<(), CommandError> {

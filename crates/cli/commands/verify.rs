@@ -80,7 +80,8 @@ fn named(settings: &Settings) -> Result<Crystals, CommandError> {
     let spool = Unpacked(std::env::temp_dir().join(format!("mlip-batch-{}.spool", std::process::id())));
     let listed = settings.inputs()?.list(Path::new(""), spool.0.clone()).map_err(CommandError::of_run)?;
     listed.notes.iter().for_each(|note| eprintln!("note: {note}"));
-    let source = CifSource { frame: settings.frame, coordinates: settings.coordinates, ..CifSource::default() };
+    let Settings { frame, coordinates, allow_overlap, .. } = *settings;
+    let source = CifSource { frame, coordinates, allow_overlap, ..CifSource::default() };
     let mut crystals = Crystals { names: Vec::new(), structures: Vec::new(), n_unreadable: 0 };
     for entry in listed.manifest.iter() {
         let entry = entry?;

@@ -7,8 +7,7 @@ use clap::{Arg, Args, Command};
 use serde_json::{Value, json};
 use std::path::Path;
 
-const BEGIN: &str =
-    "<!-- written from crates/cli/settings/list.rs by `WRITE_DOCS=1 cargo test --bin mlip-batch settings` -->\n";
+const BEGIN: &str = "<!-- written from crates/cli/settings/list.rs by `WRITE_DOCS=1 cargo test --lib settings` -->\n";
 const END: &str = "<!-- end of what is written -->\n";
 
 /// Whether job files have this key.
@@ -91,7 +90,7 @@ fn the_table_of_settings_is_that_of_the_program() {
         return;
     }
     for (expected, found) in table().lines().zip(written.lines()) {
-        assert_eq!(found, expected, "write it anew: WRITE_DOCS=1 cargo test --bin mlip-batch settings");
+        assert_eq!(found, expected, "write it anew: WRITE_DOCS=1 cargo test --lib settings");
     }
     assert_eq!(written.lines().count(), table().lines().count());
 }

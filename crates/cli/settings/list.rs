@@ -168,6 +168,10 @@ settings! {
         /// [default: file]
         #[arg(long, value_enum, env = "MLIP_COORDINATES")]
         coordinates: Option<CoordinatesName>,
+        /// Compute structures with atoms on top of each other, nearer than 0.5 Å: no crystal has them, and they are refused
+        /// [default: false]
+        #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, env = "MLIP_ALLOW_OVERLAP")]
+        allow_overlap: Option<bool>,
         /// Energies only: no forces, no stress
         #[arg(long = "no-forces", num_args = 0, default_missing_value = "false", env = "MLIP_FORCES")]
         forces: Option<bool>,

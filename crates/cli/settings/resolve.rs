@@ -15,7 +15,7 @@ use mlip_atoms::{EngineKind, Frame, Precision};
 use mlip_calculations::{CalculationConfig, Embeddings};
 use mlip_driver::Resources;
 use mlip_inputs::{Blocks, Source};
-use mlip_run::{ChosenPotential, Coordinates, Filter, NewRun, RelaxedBy, RunInputs};
+use mlip_run::{ChosenPotential, Coordinates, Filter, NewRun, Part, RelaxedBy, RunInputs};
 use mlip_store::report::StabilitySources;
 use std::path::{Path, PathBuf};
 
@@ -27,10 +27,13 @@ pub(crate) struct Settings {
     pub(crate) calculation: CalculationConfig,
     pub(crate) frame: Frame,
     pub(crate) coordinates: Coordinates,
+    pub(crate) allow_overlap: bool,
     pub(crate) forces: bool,
     pub(crate) embeddings: Embeddings,
     pub(crate) stability: StabilitySources,
     pub(crate) out: PathBuf,
+    /// Which part of the structures; its run lies in a folder of its own in `out`.
+    pub(crate) part: Option<Part>,
     pub(crate) strict: bool,
     pub(crate) resources: Resources,
     /// What people should know of the settings.
@@ -165,7 +168,9 @@ impl Settings {
         if let (None, Some(name)) = (&place.out, &args.name) {
             place.out = Some(run_folder(name)?);
         }
-        Self::resolve(args.job.as_ref(), &args.preset, &args.what, &args.how, place)
+        let part = args.part.map(|part| part.0);
+        let settings = Self::resolve(args.job.as_ref(), &args.preset, &args.what, &args.how, place)?;
+        Ok(Self { part, ..settings })
     }
 
     /// Of `plan`.
@@ -208,10 +213,12 @@ impl Settings {
             calculation,
             frame: what.frame.map(Frame::from).unwrap_or_default(),
             coordinates: what.coordinates.map(Coordinates::from).unwrap_or_default(),
+            allow_overlap: what.allow_overlap.unwrap_or(false),
             forces: what.forces.unwrap_or(true),
             embeddings: what.embeddings.map(Embeddings::from).unwrap_or_default(),
             stability: stability(what.reference, what.hull, what.hull_mismatch),
             out: place.over(job.place).out.unwrap_or_else(|| "RUN".into()),
+            part: None,
             strict: how.strict.unwrap_or(false),
             resources,
             root: what.root,
@@ -221,23 +228,30 @@ impl Settings {
         })
     }
 
+    /// The folder of the run.
+    pub(crate) fn run_dir(&self) -> PathBuf {
+        self.part.map_or_else(|| self.out.clone(), |part| part.folder(&self.out))
+    }
+
     /// The run that is asked for, from the current folder.
     pub(crate) fn into_new_run(self) -> Result<NewRun, CommandError> {
         let inputs = self.inputs()?;
         let chosen = |Chosen { label, selection }| ChosenPotential { label, selection };
         Ok(NewRun {
-            run_dir: self.out,
+            run_dir: self.run_dir(),
             folder: std::env::current_dir()?,
             inputs,
             potentials: self.potentials.into_iter().map(chosen).collect(),
             frame: self.frame,
             coordinates: self.coordinates,
+            allow_overlap: self.allow_overlap,
             calculation: self.calculation,
             forces: self.forces,
             embeddings: self.embeddings,
             resources: self.resources,
             stability: self.stability,
             hull_check: self.hull_check,
+            part: self.part,
         })
     }
 

@@ -9,5 +9,5 @@ mod whole;
 
 pub(crate) use duration::in_words;
 pub(crate) use messages::Messages;
-pub(crate) use progress::{ProgressKind, counted};
+pub(crate) use progress::{ProgressKind, counted, line};
 pub(crate) use whole::print_error;

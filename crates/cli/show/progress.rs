@@ -70,7 +70,7 @@ pub(super) fn draw(bar: &ProgressBar, progress: &Progress, counted: &str) {
 }
 
 /// The same in a line.
-pub(super) fn line(progress: &Progress, counted: &str) -> String {
+pub(crate) fn line(progress: &Progress, counted: &str) -> String {
     format!("{:.0} % of the work: {}", 100.0 * progress.fraction(), describe(progress, counted))
 }
 

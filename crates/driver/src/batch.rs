@@ -385,7 +385,7 @@ fn size(demand: &Demand) -> f64 {
 
 /// What the threads beside the first take in an evaluation that needs this on one thread: measured with CHGNet, the
 /// most of all potentials, 10 to 50 MB each.
-fn for_threads(needed: u64, threads: usize) -> u64 {
+pub(crate) fn for_threads(needed: u64, threads: usize) -> u64 {
     const BYTES_PER_THREAD: u64 = 40_000_000;
     (threads as u64 - 1) * BYTES_PER_THREAD.min(needed / 2)
 }

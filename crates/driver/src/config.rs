@@ -26,6 +26,25 @@ pub struct RunConfig {
     /// What the stability of structures is measured by, in the tables.
     #[serde(default)]
     pub stability: StabilitySources,
+    /// Which part of a list it computes; a run of its own computes all.
+    #[serde(default)]
+    pub part: Option<PartOf>,
+}
+
+/// Which part of a list a run computes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartOf {
+    /// Number, from 1.
+    pub number: u32,
+    /// Parts of the list.
+    pub of: u32,
+    /// Entries of the list before the part.
+    pub first: u64,
+    /// Entries of the whole list.
+    pub entries: u64,
+    /// Digest of what the whole list names, 32 hexadecimal digits.
+    pub list: String,
 }
 
 /// All that decides the numbers.
@@ -40,6 +59,9 @@ pub struct Physics {
     /// What is done with each structure.
     #[serde(default)]
     pub calculation: CalculationConfig,
+    /// Whether atoms on top of each other are computed.
+    #[serde(default)]
+    pub allow_overlap: bool,
     /// Whether forces and stress are computed.
     pub forces: bool,
     /// What is kept of the features of atoms.
@@ -225,6 +247,11 @@ impl Physics {
             let word = |on| if on { "computed" } else { "left out" };
             changes.push(format!("forces were {} and would be {}", word(self.forces), word(wanted.forces)));
         }
+        if self.allow_overlap != wanted.allow_overlap {
+            let word = |on| if on { "computed" } else { "refused" };
+            let (old, new) = (word(self.allow_overlap), word(wanted.allow_overlap));
+            changes.push(format!("atoms on top of each other were {old} and would be {new}"));
+        }
         if self.embeddings != wanted.embeddings {
             let (old, new) = (self.embeddings.name(), wanted.embeddings.name());
             changes.push(format!("the embeddings kept were `{old}` and would be `{new}`"));
@@ -266,6 +293,7 @@ mod tests {
             frame: Frame::Pymatgen,
             coordinates: Coordinates::File,
             calculation: CalculationConfig::SinglePoint,
+            allow_overlap: false,
             forces: true,
             embeddings: Embeddings::None,
             potentials: vec![potential],
@@ -289,6 +317,7 @@ mod tests {
         assert!(said(|p| p.frame = Frame::Ase).contains("frame was Pymatgen and would become Ase"));
         assert!(said(|p| p.coordinates = Coordinates::Pymatgen).contains("as `file` and would be read as `pymatgen`"));
         assert!(said(|p| p.forces = false).contains("forces were computed and would be left out"));
+        assert!(said(|p| p.allow_overlap = true).contains("were refused and would be computed"));
         assert!(said(|p| p.embeddings = Embeddings::Graph).contains("were `none` and would be `graph`"));
         assert!(said(|p| p.potentials[0].precision = Precision::F64).contains("mine ran in f32 and would run in f64"));
         assert!(
@@ -329,6 +358,7 @@ mod tests {
                 reference: Some(ReferenceSource::Genbench),
                 hulls: vec![HullSource { label: None, file: "/entries.csv".into(), energy: "energy".into() }],
             },
+            part: Some(PartOf { number: 2, of: 3, first: 4, entries: 9, list: "ab".repeat(16) }),
         };
         let folder = tempfile::tempdir().unwrap();
         mlip_store::write_run_file(folder.path(), &config).unwrap();

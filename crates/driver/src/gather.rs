@@ -3,6 +3,7 @@
 use crate::config::RunConfig;
 use crate::error::RunError;
 use crate::protocol::{Message, Order, Report, decode, encode};
+use crate::rank::RankLife;
 use crate::root::Root;
 use crate::setup::Setup;
 use mlip_inputs::{InputError, Manifest};
@@ -23,6 +24,9 @@ const MOST_AWAITED: u64 = 64;
 /// Rows are made by whoever has time, the root too, and put together in order.
 struct Gathering<'a> {
     ranks: &'a mut dyn Communicator,
+    life: &'a mut RankLife,
+    /// Whether a signal on another rank has asked for the end.
+    is_asked: bool,
     tabulator: Tabulator,
     threads: usize,
     writer: ReportWriter,
@@ -38,11 +42,12 @@ struct Gathering<'a> {
 type Trouble = Box<dyn Error + Send + Sync>;
 
 impl Gathering<'_> {
+    /// All rows; `None` when a signal came before.
     fn gather(
         mut self,
         mut jobs: impl Iterator<Item = Result<TableJob, StoreError>>,
         lock: &RunLock,
-    ) -> Result<ReportWriter, Trouble> {
+    ) -> Result<Option<ReportWriter>, Trouble> {
         let mut refreshed = Instant::now();
         let mut pause = Pause::new();
         loop {
@@ -52,11 +57,14 @@ impl Gathering<'_> {
                 refreshed = Instant::now();
             }
             let mut active = self.receive()?;
+            if self.life.is_asked_to_end() || self.is_asked {
+                return Ok(None);
+            }
             if self.n_handed_out < self.n_written + MOST_AWAITED {
                 let idle = (1..self.busy.len()).find(|rank| !self.busy[*rank]);
                 let some = jobs.by_ref().take(self.threads).collect::<Result<Vec<_>, _>>()?;
                 if some.is_empty() && self.n_written == self.n_handed_out {
-                    return Ok(self.writer);
+                    return Ok(Some(self.writer));
                 }
                 active |= !some.is_empty();
                 self.hand_out(idle, some)?;
@@ -73,12 +81,16 @@ impl Gathering<'_> {
     fn receive(&mut self) -> Result<bool, Trouble> {
         let mut any = false;
         while let Some((from, bytes)) = self.ranks.try_receive(Channel::Work) {
-            if let Message::Report(Report::Tabulated(first, rows)) = decode(&bytes)? {
-                any = true;
-                if let Some(busy) = self.busy.get_mut(from.index()) {
-                    *busy = false;
+            match decode(&bytes)? {
+                Message::Report(Report::Tabulated(first, rows)) => {
+                    any = true;
+                    if let Some(busy) = self.busy.get_mut(from.index()) {
+                        *busy = false;
+                    }
+                    self.take(first, rows.map_err(|message| format!("rank {from}: {message}"))?)?;
                 }
-                self.take(first, rows.map_err(|message| format!("rank {from}: {message}"))?)?;
+                Message::Report(Report::Signal) => self.is_asked = true,
+                _ => {}
             }
         }
         Ok(any)
@@ -113,20 +125,23 @@ impl Gathering<'_> {
     }
 }
 
-/// Writes the report of an attempt that has ended; every rank makes rows on this many threads.
+/// Writes the report of an attempt that has ended; every rank makes rows. `None` when a signal came before it was whole:
+/// nothing of it is left then, and the next attempt writes it.
 pub(crate) fn report(
     ranks: &mut dyn Communicator,
     setup: &Setup,
     root: Root<'_>,
-    threads: usize,
+    life: &mut RankLife,
     again: Arc<dyn ReadAgain>,
-) -> Result<WrittenReport, RunError> {
+) -> Result<Option<WrittenReport>, RunError> {
     let (entries, ledger, lock) = root.into_report_parts();
     let plan = setup.config.report_plan();
     let jobs = TableJobs::new(&setup.run_dir, &plan, &ledger, rows(&entries));
     let gathering = Gathering {
         tabulator: Tabulator::new(&setup.run_dir, &plan, Some(again)),
-        threads,
+        threads: life.threads(),
+        life,
+        is_asked: false,
         writer: ReportWriter::create(&setup.run_dir, &plan)?,
         n_handed_out: 0,
         n_written: 0,
@@ -136,7 +151,8 @@ pub(crate) fn report(
     };
     let gathered = gathering.gather(jobs, &lock);
     let writer = gathered.map_err(|source| StoreError::Source { what: "the rows", source })?;
-    Ok(writer.finish(&provenance(&setup.config, setup.run_id()?), &ledger)?)
+    let Some(writer) = writer else { return Ok(None) };
+    Ok(Some(writer.finish(&provenance(&setup.config, setup.run_id()?), &ledger)?))
 }
 
 /// Ids and paths of all entries, in order.

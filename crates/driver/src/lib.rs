@@ -2,7 +2,7 @@
 //!
 //! Module order, each using only those before it:
 //! `source`, `potential_config` ← `config`, `budget`, `typical`, `plan`, `memory`, `fatal`, `signals` ← `protocol` ← `error` ← `journal`, `results`, `cache`
-//! ← `threads`, `evaluation_threads` ← `evaluator` ← `underway` ← `batcher` ← `queue` ← `card` ← `shared` ← `batch` ← `worker`, `feeder` ← `pool` ← `coordinator` ← `progress`, `monitor` ← `events` ← `rank`, `root` ← `setup` ← `gather`
+//! ← `threads`, `evaluation_threads` ← `evaluator` ← `underway` ← `batcher` ← `queue` ← `card` ← `shared` ← `batch` ← `worker`, `feeder` ← `pool` ← `calculator`; `pool` ← `coordinator` ← `progress`, `monitor` ← `events` ← `rank`, `root` ← `setup` ← `gather`
 //! ← `run` ← `estimate`, `sample` ← `forecast`.
 //!
 //! Every rank has one main thread, which talks to the others and decides, and workers, which read
@@ -12,6 +12,7 @@ mod batch;
 mod batcher;
 mod budget;
 mod cache;
+mod calculator;
 mod card;
 mod config;
 mod coordinator;
@@ -51,7 +52,8 @@ mod worker;
 mod wrapped;
 
 pub use budget::{Machine, NoThreads, Share, ThreadBudget, shares};
-pub use config::{ImpossibleSetting, Physics, Resources, RunConfig};
+pub use calculator::Calculator;
+pub use config::{ImpossibleSetting, PartOf, Physics, Resources, RunConfig};
 pub use coordinator::Totals;
 pub use error::RunError;
 pub use estimate::{Estimate, estimate};

@@ -4,6 +4,7 @@ use crate::budget::{Machine, Share};
 use mlip_inputs::Locator;
 use mlip_ranks::{Channel, Communicator, Rank};
 use mlip_store::cache::CachePlace;
+use mlip_store::journal::KeptEntry;
 use mlip_store::report::{TableJob, TableRows};
 use mlip_store::{LedgerPart, Location, StructureDigest, TaskKey};
 use serde::de::DeserializeOwned;
@@ -28,8 +29,8 @@ pub(crate) type Welcome = Result<Vec<Share>, String>;
 pub(crate) struct ToRead {
     pub(crate) entry: u64,
     pub(crate) locator: Locator,
-    /// Whether a journal holds its structure already.
-    pub(crate) is_kept: bool,
+    /// Where journals of earlier attempts hold it already.
+    pub(crate) kept: Option<KeptEntry>,
 }
 
 /// What to do with one potential of a structure.
@@ -74,6 +75,8 @@ impl Predicted {
 pub(crate) struct Assignment {
     pub(crate) entry: u64,
     pub(crate) locator: Locator,
+    /// Where journals of earlier attempts hold it.
+    pub(crate) kept: Option<KeptEntry>,
     /// What the survey read; a file that reads differently now was changed meanwhile.
     pub(crate) digest: StructureDigest,
     pub(crate) cost: f32,

@@ -99,6 +99,11 @@ impl RankLife {
         self.settings.budget.threads()
     }
 
+    /// Whether a signal has asked for the end.
+    pub(crate) fn is_asked_to_end(&mut self) -> bool {
+        self.signals.is_asked()
+    }
+
     /// Looks after the rank; what there is to report.
     pub(crate) fn tick(&mut self) -> Vec<Report> {
         let mut reports: Vec<Report> = Vec::new();

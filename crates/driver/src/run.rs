@@ -105,10 +105,10 @@ pub fn execute(
     let mut life = life;
     let mut root = root;
     let end = live(ranks, root.as_mut(), &mut life).inspect_err(|_| life.give_up())?;
-    let report = match root {
-        Some(root) => conclude(ranks, setup, root, end, life.threads(), again)?,
+    let (end, report) = match root {
+        Some(root) => conclude(ranks, setup, root, end, &mut life, again)?,
         None if end == End::Failed => return Err(RunError::Elsewhere),
-        None => None,
+        None => (end, None),
     };
     Ok(Finish { end, report, abandoned_threads: life.has_abandoned_threads() })
 }
@@ -350,21 +350,26 @@ fn conclude(
     setup: &Setup,
     mut root: Root<'_>,
     end: End,
-    threads: usize,
+    life: &mut RankLife,
     again: Arc<dyn ReadAgain>,
-) -> Result<Option<WrittenReport>, RunError> {
+) -> Result<(End, Option<WrittenReport>), RunError> {
     let trouble = root.trouble();
     root.report_memory();
     let result = match (end, trouble) {
         (End::Complete | End::TooManyFailures, _) => {
             root.say(Event::ReportBegan);
-            report(ranks, setup, root, threads, again).map(Some)
+            report(ranks, setup, root, life, again)
         }
         (End::Drained, _) => Ok(None),
         (End::Failed, message) => Err(RunError::Broken(message.unwrap_or_else(|| "a rank could not go on".into()))),
     };
-    let end = if result.is_err() { End::Failed } else { end };
+    let end = match (&result, end) {
+        (Err(_), _) => End::Failed,
+        // A signal came before the report was whole.
+        (Ok(None), End::Complete) => End::Drained,
+        (Ok(_), end) => end,
+    };
     let others = (1..ranks.size()).map(|index| (Rank::from_index(index), Order::Leave(end))).collect();
     send_orders(ranks, others)?;
-    result
+    result.map(|report| (end, report))
 }

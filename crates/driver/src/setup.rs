@@ -281,6 +281,7 @@ mod tests {
             frame: Frame::Pymatgen,
             coordinates: Default::default(),
             calculation,
+            allow_overlap: false,
             forces: true,
             embeddings: Default::default(),
             potentials: Vec::new(),
@@ -293,6 +294,7 @@ mod tests {
             physics,
             resources,
             stability: Default::default(),
+            part: None,
         };
         Setup { run_dir, config, attempt: 11, started_unix_s: 0, n_entries: 10, journals, cache: None, remarks: vec![] }
     }

@@ -13,7 +13,7 @@ use crate::underway::{Advance, AfterTask, Ended, RunningStructure, RunningTask};
 use mlip_atoms::{Deadline, DeviceError, Failure, FailureKind, Structure};
 use mlip_calculations::Outcome;
 use mlip_inputs::Locator;
-use mlip_store::journal::read_answers;
+use mlip_store::journal::{KeptEntries, KeptEntry, KeptStructure, read_answers};
 use mlip_store::{
     Answers, CHARGE_UNUSED, EntryState, Frame, StoreError, SurveyedEntry, SurveyedStructure, SurveyedStructures,
     TaskKey,
@@ -106,6 +106,13 @@ pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("no message")
 }
 
+/// An entry from the journals of earlier attempts. What they do not give is read from the input again: that is where it
+/// came from.
+fn read_kept(earlier: &mut KeptEntries, entry: u64, place: KeptEntry) -> Option<(Digested, Vec<(String, String)>)> {
+    let KeptStructure { structure, digest, warnings } = earlier.get(entry, place).ok().flatten()?;
+    Some((Digested { structure, digest }, warnings))
+}
+
 impl Shared {
     /// The card of a potential; none where workers compute it themselves.
     pub(crate) fn card(&self, potential: usize) -> Option<&Card> {
@@ -117,11 +124,19 @@ impl Shared {
         let mut answers = Vec::with_capacity(entries.len());
         let mut surveyed = Vec::with_capacity(entries.len());
         let mut kept = Kept::default();
-        for ToRead { entry, locator, is_kept } in entries {
-            let (structure, state) = match self.load(&locator) {
+        let mut earlier = KeptEntries::new(&self.evaluator.run_dir);
+        for ToRead { entry, locator, kept: place } in entries {
+            // What was read once stays what it was, whatever has become of its file.
+            let read_before = place.and_then(|place| read_kept(&mut earlier, entry, place));
+            let is_kept = read_before.is_some();
+            let loaded = read_before.map(Ok).unwrap_or_else(|| {
+                let (digested, mut warnings) = self.load(&locator)?;
+                warnings.extend(self.unused_charge(&digested.structure));
+                Ok((digested, warnings))
+            });
+            let (structure, state) = match loaded {
                 Err(failure) => (None, EntryState::Failed(failure)),
-                Ok((digested, mut warnings)) => {
-                    warnings.extend(self.unused_charge(&digested.structure));
+                Ok((digested, warnings)) => {
                     let n_atoms = u32::try_from(digested.structure.n_atoms()).unwrap_or(u32::MAX);
                     let seen = self.predict_cost(&digested);
                     kept.structure((!is_kept).then(|| digested.structure.clone()), entry);
@@ -199,14 +214,14 @@ impl Shared {
 
     /// Begins a structure, with this potential if that is to be done. Gives what people should know.
     pub(crate) fn begin(&self, assignment: Assignment, first: Option<usize>) -> Result<Option<String>, WorkError> {
-        let Assignment { entry, digest, cost, alone, .. } = assignment;
-        let (known, left) = self.evaluator.take_known(digest, assignment.work)?;
+        let Assignment { entry, locator, kept, digest, cost, work, alone } = assignment;
+        let (known, left) = self.evaluator.take_known(digest, work)?;
         if left.is_empty() {
             // Without a look at the structure: that is what a cache is for.
             self.cache.take(entry);
             return Ok(self.end_structure(cost, known));
         }
-        let digested = match self.digested(entry, &assignment.locator, digest) {
+        let digested = match self.digested(entry, &locator, kept, digest) {
             Ok(digested) => digested,
             Err(failure) => {
                 let record = |work| self.evaluator.record_unread(digest, work, &failure);
@@ -230,9 +245,12 @@ impl Shared {
         &self,
         entry: u64,
         locator: &Locator,
+        kept: Option<KeptEntry>,
         digest: mlip_store::StructureDigest,
     ) -> Result<Digested, Failure> {
-        let digested = match self.cache.take(entry) {
+        let read_before =
+            || kept.and_then(|place| read_kept(&mut KeptEntries::new(&self.evaluator.run_dir), entry, place));
+        let digested = match self.cache.take(entry).or_else(|| read_before().map(|(digested, _)| digested)) {
             Some(held) => held,
             None => self.load(locator)?.0,
         };

@@ -1,8 +1,8 @@
 //! Where structures come from, as orchestration sees it.
 
 use mlip_atoms::{Failure, Frame, Structure};
-use mlip_formats::cif::{CifOptions, Coordinates};
-use mlip_inputs::{Locator, Manifest};
+use mlip_formats::cif::Coordinates;
+use mlip_inputs::{LoadOptions, Locator, Manifest};
 use mlip_store::report::ReadAgain;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -63,11 +63,14 @@ pub struct CifSource {
     pub coordinates: Coordinates,
     /// The folder from which relative paths start; empty for the current folder.
     pub folder: PathBuf,
+    /// Whether atoms on top of each other are a structure.
+    pub allow_overlap: bool,
 }
 
 impl StructureSource for CifSource {
     fn load(&self, locator: &Locator) -> Result<Loaded, Failure> {
-        let options = CifOptions { frame: self.frame, coordinates: self.coordinates };
+        let Self { frame, coordinates, allow_overlap, .. } = *self;
+        let options = LoadOptions { frame, coordinates, allow_overlap };
         let (structure, warnings) = mlip_inputs::load(locator, &self.folder, &options)?;
         Ok(Loaded { structure, warnings })
     }

@@ -56,6 +56,25 @@ fn what_is_in_flight_is_finished() {
 }
 
 #[test]
+fn a_signal_ends_the_report_and_the_next_attempt_writes_it() {
+    for ranks in 1..=3 {
+        let folder = tempfile::tempdir().unwrap();
+        let mut trial = Trial::new(3000);
+        trial.ask_at_report = true;
+        let finish = trial.run(ranks, folder.path()).unwrap();
+        assert!(finish.end == End::Drained && finish.report.is_none(), "{ranks} ranks: {finish:?}");
+        assert!(all_closed(folder.path()));
+        assert!(!folder.path().join("report/energies.csv").exists() && !folder.path().join("report/run.json").exists());
+        trial.signals = Signals::default();
+        trial.ask_at_report = false;
+        assert_eq!(trial.run(ranks, folder.path()).unwrap().end, End::Complete);
+        let undisturbed = tempfile::tempdir().unwrap();
+        trial.run(1, undisturbed.path()).unwrap();
+        assert_eq!(tables(folder.path()), tables(undisturbed.path()));
+    }
+}
+
+#[test]
 fn what_takes_too_long_is_left_and_not_held_against_its_structure() {
     let folder = tempfile::tempdir().unwrap();
     let trial = slow(40, Duration::from_secs(6), 0.2);

@@ -14,8 +14,9 @@
 
 use crate::Parsed;
 use crate::cif::element_of_symbol;
+use crate::json_of_python::without_nan;
 use crate::text::{MAX_ATOMS, failure, spin, whole, whole_number};
-use mlip_atoms::{Failure, Frame, Lattice, Species, Structure};
+use mlip_atoms::{Failure, FailureKind, Frame, Lattice, Species, Structure};
 use serde::Deserialize;
 use serde_json::error::Category;
 
@@ -54,7 +55,13 @@ struct Site {
 #[derive(Deserialize)]
 struct Occupant {
     element: String,
-    occu: Option<f64>,
+    /// Not to be null, or what becomes null: an occupancy that is no number is not one.
+    #[serde(default = "whole_atom")]
+    occu: f64,
+}
+
+fn whole_atom() -> f64 {
+    1.0
 }
 
 /// Reads a structure, or a list of one; `frame` says where the axes of a cell without a matrix point.
@@ -63,6 +70,18 @@ struct Occupant {
 /// When it is no JSON, no structure, or a disordered one.
 pub fn parse_json(bytes: &[u8], frame: Frame) -> Result<Parsed, Failure> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    match parse(bytes, frame) {
+        // Python writes and reads NaN and Infinity, which JSON does not have. Where they stand in what is read, null is
+        // refused.
+        Err(failure) if failure.kind == FailureKind::Cif(SYNTAX.into()) => match without_nan(bytes) {
+            Some(text) => parse(&text, frame),
+            None => Err(failure),
+        },
+        read => read,
+    }
+}
+
+fn parse(bytes: &[u8], frame: Frame) -> Result<Parsed, Failure> {
     let refused = |error| refuse(bytes, &error);
     let mut document = if bytes.trim_ascii_start().first() == Some(&b'[') {
         let mut list: Vec<Document> = serde_json::from_slice(bytes).map_err(refused)?;
@@ -174,7 +193,7 @@ fn occupant(number: usize, species: &[Occupant], remarks: &mut Remarks) -> Resul
     const ROUNDING: f64 = 1e-3;
     let (mut found, mut total, mut is_mixed) = (None, 0.0, false);
     for Occupant { element, occu } in species {
-        let occupancy = occu.unwrap_or(1.0);
+        let occupancy = *occu;
         if !(-1e-9..=1.05).contains(&occupancy) {
             let cause = format!("the occupancy of {element:?} on site {number} is {occupancy}, expected 0 to 1");
             return Err(failure("occupancy_invalid", 1, cause, "correct it"));
@@ -202,7 +221,7 @@ fn occupant(number: usize, species: &[Occupant], remarks: &mut Remarks) -> Resul
     let excess = (total - 1.0).abs();
     // A hair above the limit is the rounding of the sum.
     if is_mixed || excess > ROUNDING + 1e-12 {
-        let listed = species.iter().map(|one| format!("{} {}", one.element, one.occu.unwrap_or(1.0)));
+        let listed = species.iter().map(|one| format!("{} {}", one.element, one.occu));
         let cause =
             format!("site {number} is not filled by exactly one atom: {}", listed.collect::<Vec<_>>().join(", "));
         let remedy = "choose an ordered approximant (a supercell with whole atoms) and give that";
@@ -233,6 +252,10 @@ fn refuse(bytes: &[u8], error: &serde_json::Error) -> Failure {
     let cause = cause.rsplit_once(" at line ").map_or(cause.as_str(), |(cause, _)| cause);
     let inside = bytes.trim_ascii_start().get(1..).unwrap_or_default().trim_ascii_start();
     match error.classify() {
+        Category::Data if cause.contains("null, expected f64") => {
+            let cause = "a number that is needed is NaN, Infinity or null";
+            failure(STRUCTURE, line, cause, "write numbers for lattice, coordinates and occupancies")
+        }
         Category::Data => failure(STRUCTURE, line, cause, AS_DICT),
         Category::Eof => failure(SYNTAX, line, cause, "the text is cut short: fetch or write it again"),
         _ if inside.first() == Some(&b'\'') => {
@@ -318,6 +341,21 @@ mod tests {
     }
 
     #[test]
+    fn numbers_that_python_writes_and_json_lacks_do_no_harm_where_nobody_reads_them() {
+        let expected = read(SALT).unwrap();
+        for (from, to) in [
+            ("\"magmom\": 0.5", "\"magmom\": NaN"),
+            ("\"volume\": 123.0", "\"volume\": Infinity"),
+            ("\"properties\": {},", "\"properties\": {\"gap\": -Infinity, \"a\\\\\": [NaN, \"NaN\\\"\", NaN]},"),
+            ("\"label\": \"Na+\"", "\"label\": \"NaN\", \"energy\": NaN"),
+        ] {
+            let text = SALT.replacen(from, to, 1);
+            assert_ne!(text, SALT);
+            assert_eq!(read(&text).unwrap(), expected, "{to}");
+        }
+    }
+
+    #[test]
     fn what_is_not_computed_is_said() {
         let text =
             SALT.replace("\"charge\": 0", "\"charge\": -0.5").replace("[true, true, true]", "[true, true, false]");
@@ -361,7 +399,10 @@ mod tests {
         };
         of("", SYNTAX, 1, "cut short");
         of(&SALT[..SALT.len() - 20], SYNTAX, 6, "cut short");
-        of(&SALT.replace("0.1,", "NaN,"), SYNTAX, 4, "write it again");
+        of(&SALT.replace("0.1,", "NaN,"), STRUCTURE, 4, "NaN");
+        of(&SALT.replace("4.1, 0, 0", "4.1, 0, -Infinity"), STRUCTURE, 2, "NaN");
+        of(&SALT.replace("\"occu\": 1.0", "\"occu\": NaN"), STRUCTURE, 6, "NaN");
+        of(&SALT.replace("0.1,", "Nan,"), SYNTAX, 4, "write it again");
         of(&SALT.replace("0.1,", "1e999,"), SYNTAX, 4, "out of range");
         of(&SALT.replace('"', "'"), SYNTAX, 1, "json.dumps()");
         of(&format!("{SALT} {SALT}"), SYNTAX, 6, "trailing");

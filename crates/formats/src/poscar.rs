@@ -17,7 +17,7 @@
 //! What follows the positions (velocities, lattice velocities) is ignored.
 
 use crate::Parsed;
-use crate::text::{Lines, MAX_ATOMS, element, failure, number};
+use crate::text::{Lines, MAX_ATOMS, element_or_isotope, failure, isotope, number};
 use mlip_atoms::{Failure, Lattice, Species, Structure};
 
 const SYNTAX: &str = "poscar_syntax";
@@ -46,7 +46,7 @@ pub fn parse_poscar(bytes: &[u8]) -> Result<Parsed, Failure> {
     let (vectors, scale) = scale.apply(vectors);
     let lattice = Lattice::from_vectors(vectors)
         .map_err(|error| failure("cell_invalid", 3, error.to_string(), "correct the lattice vectors"))?;
-    let species = read_species(&line("the symbols")?, &line("the numbers of atoms")?)?;
+    let (species, has_isotope) = read_species(&line("the symbols")?, &line("the numbers of atoms")?)?;
     let (mut mode, mut number) = line("`Direct` or `Cartesian`")?;
     if mode.starts_with(['S', 's']) {
         (mode, number) = line("`Direct` or `Cartesian`")?;
@@ -71,7 +71,7 @@ pub fn parse_poscar(bytes: &[u8]) -> Result<Parsed, Failure> {
     }
     let structure = Structure::new(lattice, species, positions)
         .map_err(|error| failure(SYNTAX, 7, error.to_string(), "correct the file"))?;
-    Ok((structure, Vec::new()))
+    Ok((structure, has_isotope.then(isotope).into_iter().collect()))
 }
 
 type NumberedLine = (String, u32);
@@ -124,7 +124,7 @@ fn triple((text, line): &NumberedLine, what: &str) -> Result<[f64; 3], Failure> 
     Ok(numbers)
 }
 
-fn read_species(symbols: &NumberedLine, counts: &NumberedLine) -> Result<Vec<Species>, Failure> {
+fn read_species(symbols: &NumberedLine, counts: &NumberedLine) -> Result<(Vec<Species>, bool), Failure> {
     let ((symbols, line), (counts, counts_line)) = (symbols, counts);
     if symbols.split_ascii_whitespace().next().is_none_or(|word| word.parse::<f64>().is_ok()) {
         return Err(failure(
@@ -134,11 +134,12 @@ fn read_species(symbols: &NumberedLine, counts: &NumberedLine) -> Result<Vec<Spe
             "write the symbols into a line before the numbers of atoms, as VASP 5 does",
         ));
     }
-    let mut species = Vec::new();
+    let (mut species, mut has_isotope) = (Vec::new(), false);
     let mut counts = counts.split_ascii_whitespace();
     for symbol in symbols.split_ascii_whitespace() {
         let bare = symbol.split(['_', '/', '.']).next().unwrap_or(symbol);
-        let one = element(bare, *line)?;
+        let (one, is_isotope) = element_or_isotope(bare, *line)?;
+        has_isotope |= is_isotope;
         let word = counts.next().unwrap_or("nothing");
         let count: usize = word.parse().map_err(|_| {
             let cause = format!("the number of {symbol} atoms is {word:?}");
@@ -151,7 +152,7 @@ fn read_species(symbols: &NumberedLine, counts: &NumberedLine) -> Result<Vec<Spe
         species.resize(species.len() + count, one);
     }
     match counts.next().filter(|word| word.parse::<u64>().is_ok()) {
-        None => Ok(species),
+        None => Ok((species, has_isotope)),
         Some(_) => Err(failure(
             SYNTAX,
             *counts_line,
@@ -174,6 +175,8 @@ mod tests {
         assert_eq!(structure.formula(), "ClNa");
         assert_eq!(structure.fractional()[1], [0.5; 3]);
         assert_eq!(structure.lattice().vectors()[0], [4.0, 0.0, 0.0]);
+        let (structure, remarks) = parse_poscar(SALT.replace("Cl/0123", "D").as_bytes()).unwrap();
+        assert_eq!((structure.formula().as_str(), remarks[0].0.as_str()), ("HNa", "isotope"));
     }
 
     #[test]

@@ -94,6 +94,20 @@ pub(crate) fn spin(spin: i32, line: u32) -> Result<u32, Failure> {
     })
 }
 
+/// Class and sentence of the remark that hydrogen has a mass of its own.
+pub(crate) fn isotope() -> (String, String) {
+    let said = "D and T are isotopes of hydrogen: potentials see hydrogen, its mass matters in dynamics";
+    ("isotope".to_owned(), said.to_owned())
+}
+
+/// An element by its symbol, and whether that is one of an isotope of hydrogen.
+pub(crate) fn element_or_isotope(word: &str, line: u32) -> Result<(Species, bool), Failure> {
+    match word {
+        "D" | "d" | "T" | "t" => Ok((element("H", line)?, true)),
+        _ => Ok((element(word, line)?, false)),
+    }
+}
+
 /// An element by its symbol, in any case.
 pub(crate) fn element(word: &str, line: u32) -> Result<Species, Failure> {
     let mut symbol = word.to_ascii_lowercase();

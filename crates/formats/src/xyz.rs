@@ -8,10 +8,12 @@
 //! ```
 //!
 //! Axes and positions are Cartesian, in Å, and are kept as they are. `charge=` (elementary charges) and `spin=` (multiplicity)
-//! are kept too, as ASE and fairchem write them. All other keys are ignored.
+//! are kept too, as ASE and fairchem write them. All other keys are ignored. Of a key that stands there twice the last counts,
+//! as in ASE; `D` and `T` are hydrogen.
 
 use crate::Parsed;
-use crate::text::{Lines, MAX_ATOMS, element, failure, number, spin, whole};
+use crate::comment_line::key_values;
+use crate::text::{Lines, MAX_ATOMS, element_or_isotope, failure, isotope, number, spin, whole};
 use mlip_atoms::{Failure, Lattice, Species, Structure};
 
 const SYNTAX: &str = "xyz_syntax";
@@ -19,8 +21,9 @@ const SYNTAX: &str = "xyz_syntax";
 /// Where species and positions stand in the columns of the atoms.
 #[derive(Debug, PartialEq)]
 struct Columns {
-    species: usize,
-    is_atomic_number: bool,
+    /// One of these two at least.
+    symbol: Option<usize>,
+    number: Option<usize>,
     position: usize,
     total: usize,
 }
@@ -47,7 +50,11 @@ pub fn parse_xyz(bytes: &[u8]) -> Result<Parsed, Failure> {
     let cut = |line| failure(SYNTAX, line, "the frame is cut short", "write it again, or correct the number of atoms");
     let comment = lines.next().ok_or_else(|| cut(1))?;
     let pairs = key_values(&comment);
-    let value = |name: &str| pairs.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
+    let value = |name: &str| {
+        let exact = pairs.iter().rfind(|(key, _)| key == name);
+        let found = exact.or_else(|| pairs.iter().rfind(|(key, _)| key.eq_ignore_ascii_case(name)));
+        found.map(|(_, value)| value.as_str())
+    };
     let lattice = read_lattice(value("Lattice"))?;
     let columns = read_columns(value("Properties").unwrap_or("species:S:1:pos:R:3"))?;
     let mut warnings = Vec::new();
@@ -65,7 +72,11 @@ pub fn parse_xyz(bytes: &[u8]) -> Result<Parsed, Failure> {
             let cause = format!("an atom has {} columns, not {}", words.len(), columns.total);
             return Err(failure(SYNTAX, lines.number(), cause, "correct the line, the number of atoms or Properties"));
         }
-        species.push(read_species(words[columns.species], columns.is_atomic_number, lines.number())?);
+        let (one, is_isotope) = columns.species(&words, lines.number())?;
+        if is_isotope && !warnings.iter().any(|(class, _)| class == "isotope") {
+            warnings.push(isotope());
+        }
+        species.push(one);
         let mut position = [0.0; 3];
         for (component, word) in position.iter_mut().zip(&words[columns.position..]) {
             *component = number(word, lines.number(), "a position")?;
@@ -85,14 +96,31 @@ fn is_false(word: &str) -> bool {
     ["f", "false", "0"].iter().any(|no| word.eq_ignore_ascii_case(no))
 }
 
-fn read_species(word: &str, is_atomic_number: bool, line: u32) -> Result<Species, Failure> {
-    let by_number = word.parse().ok().and_then(Species::from_atomic_number);
-    match by_number {
-        Some(species) => Ok(species),
-        None if is_atomic_number => {
-            Err(failure("unknown_element", line, format!("{word:?} is no atomic number"), "write 1 to 118"))
+impl Columns {
+    /// The element of an atom, and whether it is an isotope of hydrogen.
+    fn species(&self, words: &[&str], line: u32) -> Result<(Species, bool), Failure> {
+        let by_number = |column: usize| {
+            let number = words[column].parse().ok().and_then(Species::from_atomic_number);
+            number.ok_or_else(|| {
+                let cause = format!("{:?} is no atomic number", words[column]);
+                failure("unknown_element", line, cause, "write 1 to 118")
+            })
+        };
+        let Some(column) = self.symbol else { return Ok((by_number(self.number.unwrap_or(0))?, false)) };
+        let word = words[column];
+        if word.bytes().all(|byte| byte.is_ascii_digit()) {
+            let cause = format!("the species is {word:?}: a type of atoms, which says nothing of the element");
+            let remedy = "write symbols (in LAMMPS dump_modify element), or atomic numbers in a column Z:I:1";
+            return Err(failure("unknown_element", line, cause, remedy));
         }
-        None => element(word, line),
+        let (species, is_isotope) = element_or_isotope(word, line)?;
+        match self.number.map(by_number).transpose()? {
+            Some(other) if other != species => {
+                let cause = format!("the species is {word:?}, and the atomic number that of {other}");
+                Err(failure("unknown_element", line, cause, "leave out one of the two columns, or correct it"))
+            }
+            _ => Ok((species, is_isotope)),
+        }
     }
 }
 
@@ -105,7 +133,9 @@ fn read_lattice(value: Option<&str>) -> Result<Lattice, Failure> {
             "write it as extended XYZ with a lattice (a large box around a molecule)",
         ));
     };
-    let words: Vec<&str> = text.split([' ', '\t', ',']).filter(|word| !word.is_empty()).collect();
+    // One array of nine numbers, or three rows of three.
+    let is_between = |c: char| c.is_whitespace() || matches!(c, ',' | '[' | ']');
+    let words: Vec<&str> = text.split(is_between).filter(|word| !word.is_empty()).collect();
     if words.len() != 9 {
         let cause = format!("Lattice has {} numbers, not 9", words.len());
         return Err(failure("cell_invalid", 2, cause, "give three vectors of three components"));
@@ -122,58 +152,26 @@ fn read_lattice(value: Option<&str>) -> Result<Lattice, Failure> {
 fn read_columns(text: &str) -> Result<Columns, Failure> {
     let refuse = |cause: String| failure(SYNTAX, 2, cause, "write for example Properties=species:S:1:pos:R:3");
     let words: Vec<&str> = text.split(':').collect();
-    let (mut species, mut position, mut total) = (None, None, 0usize);
+    let (mut symbol, mut number, mut position, mut total) = (None, None, None, 0usize);
     for triple in words.chunks(3) {
-        let [name, _, count] = triple else { return Err(refuse(format!("Properties is {text:?}, not triples"))) };
+        let [name, kind, count] = triple else { return Err(refuse(format!("Properties is {text:?}, not triples"))) };
+        if !matches!(*kind, "R" | "I" | "S" | "L") {
+            return Err(refuse(format!("Properties gives {name:?} the type {kind:?}, not R, I, S or L")));
+        }
         let count: usize =
             count.parse().map_err(|_| refuse(format!("Properties gives {name:?} {count:?} columns, not a number")))?;
         match (name.to_ascii_lowercase().as_str(), count) {
-            ("species" | "element", 1) => species = Some((total, false)),
-            ("z" | "numbers", 1) => species = species.or(Some((total, true))),
+            ("species" | "element" | "symbols", 1) => symbol = Some(total),
+            ("z" | "numbers", 1) => number = Some(total),
             ("pos" | "positions", 3) => position = Some(total),
             _ => {}
         }
         total = total.saturating_add(count).min(10_000);
     }
-    match (species, position) {
-        (Some((species, is_atomic_number)), Some(position)) => {
-            Ok(Columns { species, is_atomic_number, position, total })
-        }
+    match position {
+        Some(position) if symbol.is_some() || number.is_some() => Ok(Columns { symbol, number, position, total }),
         _ => Err(refuse(format!("Properties {text:?} has no species:S:1 or no pos:R:3"))),
     }
-}
-
-/// `key=value` pairs of a comment line; values may be quoted by `"…"`, `'…'`, `{…}` or `[…]`.
-fn key_values(line: &str) -> Vec<(&str, &str)> {
-    let mut pairs = Vec::new();
-    let mut rest = line.trim_start();
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| c == '=' || c.is_whitespace()).unwrap_or(rest.len());
-        let (key, after) = rest.split_at(end);
-        let Some(value) = after.strip_prefix('=') else {
-            rest = after.trim_start();
-            if end == 0 && rest.len() == after.len() {
-                break;
-            }
-            continue;
-        };
-        let close = match value.chars().next() {
-            Some(quote @ ('"' | '\'')) => Some(quote),
-            Some('{') => Some('}'),
-            Some('[') => Some(']'),
-            _ => None,
-        };
-        let (text, after) = match close {
-            Some(close) => {
-                let inside = &value[1..];
-                inside.split_once(close).unwrap_or((inside, ""))
-            }
-            None => value.split_at(value.find(char::is_whitespace).unwrap_or(value.len())),
-        };
-        pairs.push((key, text));
-        rest = after.trim_start();
-    }
-    pairs
 }
 
 #[cfg(test)]
@@ -239,7 +237,37 @@ mod tests {
     }
 
     #[test]
-    fn odd_comments_end() {
-        assert_eq!(key_values("=  a = b='c d' e=\"open"), [("", ""), ("", ""), ("b", "c d"), ("e", "open")]);
+    fn the_lattice_may_be_three_rows_and_the_last_of_two_counts() {
+        let lattice = |value: &str| {
+            let text = format!("1\nLattice=\"9 0 0 0 9 0 0 0 9\" {value} x=[[1, 2], [3, 4]]\nH 0 0 0\n");
+            parse_xyz(text.as_bytes()).map(|(structure, _)| *structure.lattice().vectors())
+        };
+        let expected = [[4.0, 0.0, 0.0], [0.5, 5.0, 0.0], [0.0, 1.0, 6.0]];
+        for value in [
+            "Lattice=[[4,0,0],[0.5,5,0],[0,1,6]]",
+            "Lattice = [ [4, 0, 0], [0.5, 5, 0], [0, 1, 6] ]",
+            "Lattice=[4, 0, 0, 0.5, 5, 0, 0, 1, 6]",
+            "Lattice = \"4 0 0 0.5 5 0 0 1 6\"",
+            "Lattice= {4 0 0 0.5 5 0 0 1 6}",
+            "\"Lattice\"='4,0,0,0.5,5,0,0,1,6'",
+        ] {
+            assert_eq!(lattice(value).unwrap(), expected, "{value}");
+        }
+        assert!(lattice("Lattice=[[4,0,0],[0.5,5,0]]").unwrap_err().message.contains("6 numbers, not 9"));
+    }
+
+    #[test]
+    fn what_names_no_element_or_two_is_refused() {
+        let frame = |properties: &str, atom: &str| {
+            let text = format!("1\nLattice=\"9 0 0 0 9 0 0 0 9\" Properties={properties}\n{atom}\n");
+            parse_xyz(text.as_bytes()).map(|(structure, remarks)| (structure.formula(), remarks.len()))
+        };
+        let said = |properties: &str, atom: &str| frame(properties, atom).unwrap_err().message;
+        assert!(said("species:S:1:pos:R:3", "1 0 0 0").contains("a type of atoms"));
+        assert!(said("Z:I:1:pos:R:3", "0 0 0 0").contains("no atomic number"));
+        assert!(said("species:S:1:pos:R:3:Z:I:1", "Fe 0 0 0 7").contains("that of N"));
+        assert!(said("species:X:1:pos:R:3", "Fe 0 0 0").contains("the type \"X\""));
+        assert_eq!(frame("species:S:1:pos:R:3:Z:I:1", "Fe 0 0 0 26").unwrap(), ("Fe".into(), 0));
+        assert_eq!(frame("species:S:1:pos:R:3", "D 0 0 0").unwrap(), ("H".into(), 1));
     }
 }

@@ -9,8 +9,10 @@
 
 #ifdef __CUDACC__
 #define SHARED_CODE __host__ __device__ __forceinline__
+#define UNROLL _Pragma("unroll")
 #else
 #define SHARED_CODE inline
+#define UNROLL
 #endif
 
 // ---- Numbers ----
@@ -34,14 +36,6 @@ SHARED_CODE float float_of(uint32_t bits) {
     return x;
 #endif
 }
-
-// The upper half of a float, rounded to the nearest, ties to even. Not for NaN: it stays one or becomes infinite.
-SHARED_CODE uint16_t to_bf16(float x) {
-    uint32_t bits = bits_of(x);
-    return static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
-}
-
-SHARED_CODE float from_bf16(uint16_t half) { return float_of(static_cast<uint32_t>(half) << 16); }
 
 // The nearest half-precision number, ties to even; infinite from 65520 on.
 SHARED_CODE uint16_t to_f16(float x) {
@@ -77,9 +71,7 @@ SHARED_CODE float from_f16(uint16_t half) {
 // What operands of products are made of.
 enum Kind {
     F32,
-    // Two limbs of 8 bits each: x = high + low to 2^-17 of x, whatever its size.
-    BF16,
-    // Two limbs of 11 bits each: to 2^-22 of x, but no better than 2^-25, and infinite from 65520 on.
+    // Two limbs of 11 bits each: x = high + low to 2^-22 of x, but no better than 2^-25, and infinite from 65520 on.
     F16,
 };
 
@@ -88,21 +80,14 @@ struct Limbs {
     uint16_t low;
 };
 
-template <Kind K> SHARED_CODE Limbs split(float x) {
+SHARED_CODE Limbs split(float x) {
     Limbs limbs;
-    if (K == BF16) {
-        limbs.high = to_bf16(x);
-        limbs.low = to_bf16(x - from_bf16(limbs.high));
-    } else {
-        limbs.high = to_f16(x);
-        limbs.low = to_f16(x - from_f16(limbs.high));
-    }
+    limbs.high = to_f16(x);
+    limbs.low = to_f16(x - from_f16(limbs.high));
     return limbs;
 }
 
-template <Kind K> SHARED_CODE float join(uint16_t high, uint16_t low) {
-    return K == BF16 ? from_bf16(high) + from_bf16(low) : from_f16(high) + from_f16(low);
-}
+SHARED_CODE float join(uint16_t high, uint16_t low) { return from_f16(high) + from_f16(low); }
 
 // ---- Activations ----
 
@@ -200,7 +185,7 @@ SHARED_CODE void harmonics_gradient(double x, double y, double z, const double *
 
 // ---- Where numbers lie ----
 
-// Tiles in shared memory have rows of 32 bf16, 64 bytes, in four pieces of 16 bytes. The pieces of a row are exchanged so
+// Tiles in shared memory have rows of 32 halves, 64 bytes, in four pieces of 16 bytes. The pieces of a row are exchanged so
 // that eight rows read at one place, as the matrix units load them, touch all 32 banks once. The result is in bytes.
 SHARED_CODE uint32_t tile_place(uint32_t row, uint32_t piece) { return row * 64u + ((piece ^ ((row >> 1) & 3u)) << 4); }
 

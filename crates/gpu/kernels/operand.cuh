@@ -10,7 +10,7 @@ __device__ __forceinline__ void store_operand(void *operand, uint64_t plane, siz
         uint32_t high[W / 2], low[W / 2];
 #pragma unroll
         for (int i = 0; i < W / 2; ++i) {
-            Limbs a = split<K>(x[2 * i]), b = split<K>(x[2 * i + 1]);
+            Limbs a = split(x[2 * i]), b = split(x[2 * i + 1]);
             high[i] = a.high | static_cast<uint32_t>(b.high) << 16;
             low[i] = a.low | static_cast<uint32_t>(b.low) << 16;
         }
@@ -39,8 +39,8 @@ __device__ __forceinline__ float4 load_operand(const void *operand, uint64_t pla
         const uint16_t *from = static_cast<const uint16_t *>(operand) + at;
         uint2 high = *reinterpret_cast<const uint2 *>(from);
         uint2 low = *reinterpret_cast<const uint2 *>(from + plane);
-        return make_float4(join<K>(high.x & 0xffffu, low.x & 0xffffu), join<K>(high.x >> 16, low.x >> 16),
-                           join<K>(high.y & 0xffffu, low.y & 0xffffu), join<K>(high.y >> 16, low.y >> 16));
+        return make_float4(join(high.x & 0xffffu, low.x & 0xffffu), join(high.x >> 16, low.x >> 16),
+                           join(high.y & 0xffffu, low.y & 0xffffu), join(high.y >> 16, low.y >> 16));
     } else {
         return *reinterpret_cast<const float4 *>(static_cast<const float *>(operand) + at);
     }

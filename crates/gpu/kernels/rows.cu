@@ -165,9 +165,6 @@ template <Kind K> __device__ __forceinline__ void deliver_backward(const Message
     extern "C" __global__ void __launch_bounds__(256) name##_f32(__grid_constant__ const Arguments p) {                \
         name<F32>(p);                                                                                                  \
     }                                                                                                                  \
-    extern "C" __global__ void __launch_bounds__(256) name##_bf16x3(__grid_constant__ const Arguments p) {             \
-        name<BF16>(p);                                                                                                 \
-    }                                                                                                                  \
     extern "C" __global__ void __launch_bounds__(256) name##_f16x3(__grid_constant__ const Arguments p) {              \
         name<F16>(p);                                                                                                  \
     }

@@ -1,8 +1,7 @@
-//! Which devices there are, and which kernels.
+//! Which devices there are.
 
 use crate::driver;
 use crate::error::GpuError;
-use crate::kernels::BINARIES;
 
 /// A device that this process sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,13 +28,4 @@ pub fn devices() -> Result<Vec<DeviceInfo>, GpuError> {
         Ok(DeviceInfo { ordinal, name, capability, n_multiprocessors, memory_bytes })
     };
     (0..driver::count()?).map(info).collect()
-}
-
-/// blake3 of the compiled kernels, hexadecimal: what bits depend on beside the weights and the kind of card.
-pub fn kernels_digest() -> String {
-    let mut hasher = blake3::Hasher::new();
-    for binary in BINARIES {
-        hasher.update(binary);
-    }
-    hasher.finalize().to_hex().to_string()
 }

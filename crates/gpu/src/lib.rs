@@ -6,8 +6,10 @@
 //! A row of a product is summed in one order whatever the other rows are, and so is everything else: a structure has the same
 //! bits alone, in any batch and in any order, on one kind of card.
 //!
-//! Module order: `error`, `products` ← `driver` ← `memory` ← `kernels` ← `devices`, `orb`.
+//! Module order: `error`, `products` ← `driver` ← `memory` ← `kernels` ← `devices`; `constants`, `network` ← `mace`, `orb`.
 
+#[cfg(feature = "cuda")]
+mod constants;
 #[cfg(feature = "cuda")]
 mod devices;
 #[cfg(feature = "cuda")]
@@ -16,16 +18,22 @@ mod error;
 #[cfg(feature = "cuda")]
 pub mod kernels;
 #[cfg(feature = "cuda")]
+pub mod mace;
+#[cfg(feature = "cuda")]
 mod memory;
+#[cfg(feature = "cuda")]
+mod network;
 #[cfg(feature = "cuda")]
 pub mod orb;
 mod products;
 
 #[cfg(feature = "cuda")]
-pub use devices::{DeviceInfo, devices, kernels_digest};
+pub use devices::{DeviceInfo, devices};
 #[cfg(feature = "cuda")]
 pub use driver::{Device, Event, Stream};
 pub use error::GpuError;
 #[cfg(feature = "cuda")]
 pub use memory::{Buffer, Busy, Number, Pinned, Slice, download, upload};
+#[cfg(feature = "cuda")]
+pub use network::{Bytes, Computer, Flight, Memory, Needs, Network, Size, Wanted};
 pub use products::Products;

@@ -89,8 +89,17 @@ impl<T: Number> Slice<'_, T> {
         self.len == 0
     }
 
+    /// Some of them.
+    pub(crate) fn range(self, from: usize, len: usize) -> Result<Self, GpuError> {
+        if from + len > self.len {
+            return Err(GpuError::shape("numbers of a slice", format!("at least {}", from + len), self.len));
+        }
+        Ok(Self { address: self.address + (from * size_of::<T>()) as u64, len, owner: PhantomData })
+    }
+
+    /// Zero where there are no numbers: for what a kernel may leave out.
     pub(crate) fn address(&self) -> u64 {
-        self.address
+        if self.len == 0 { 0 } else { self.address }
     }
 
     pub(crate) fn bytes(&self) -> u64 {

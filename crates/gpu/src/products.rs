@@ -5,9 +5,8 @@
 pub enum Products {
     /// In f32 on plain cores.
     F32,
-    /// In three products of two bf16 limbs, summed in f32, on matrix units: errors of 4e-6.
-    Bf16x3,
-    /// The same with limbs of half precision: single precision but for two bits, for numbers of a common size.
+    /// In three products of two limbs of half precision, on matrix units, parts of sums added in f32: single precision but for
+    /// two bits, for numbers of a common size.
     F16x3,
 }
 
@@ -16,7 +15,6 @@ impl Products {
     pub fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
-            Self::Bf16x3 => "bf16x3",
             Self::F16x3 => "f16x3",
         }
     }

@@ -1,4 +1,4 @@
-//! What one thread of a kernel computes, and where numbers lie, checked on a CPU: the header is plain C++.
+//! What one thread of a kernel computes, and where numbers lie, checked on a CPU: the headers are plain C++.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -6,10 +6,18 @@ use std::process::Command;
 
 #[test]
 fn the_arithmetic_of_kernels_is_right_on_a_cpu() {
+    check(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/arithmetic.cpp"));
+}
+
+#[test]
+fn what_mace_adds_to_it_is_right_on_a_cpu() {
+    check(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/mace.cpp"));
+}
+
+fn check(source: &str) {
     let compiler = std::env::var_os("CXX").unwrap_or_else(|| "c++".into());
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("arithmetic");
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/arithmetic.cpp");
     let compiled = Command::new(&compiler)
         .args(["-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", "-o"])
         .arg(&program)

@@ -331,8 +331,7 @@ mod tests {
         let ids: Vec<_> = manifest.iter().map(|entry| entry.unwrap().id).collect();
         assert_eq!(ids, ["mp-1/POSCAR", "one", "two@0", "two@1"]);
         for entry in manifest.iter().map(Result::unwrap) {
-            let (structure, _) =
-                crate::load(&entry.locator, Path::new(""), &mlip_formats::cif::CifOptions::default()).unwrap();
+            let (structure, _) = crate::load(&entry.locator, Path::new(""), &crate::LoadOptions::default()).unwrap();
             let x = if entry.id == "two@1" { 0.1 } else { 0.0 };
             assert!((structure.fractional()[0][0] - x).abs() < 1e-15, "{}", entry.id);
         }

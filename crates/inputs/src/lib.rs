@@ -4,9 +4,10 @@
 //! `RUN/inputs.manifest`; whoever is handed an [`Entry`] [`load`]s it.
 //!
 //! Module order: `error`, `compression` ← `names` ← `escape` ← `locator` ← `manifest` ← `split`, `spool` ← `divide` ←
-//! `source` ← (`list`, `directory`, `table`, `archive`) ← `enumerate`; `locator` ← `load`.
+//! `source` ← (`list`, `directory`, `table`, `archive`) ← `enumerate`; `manifest`, `spool` ← `compose`; `locator` ← `load`.
 
 mod archive;
+mod compose;
 mod compression;
 mod directory;
 mod divide;
@@ -23,9 +24,10 @@ mod split;
 mod spool;
 mod table;
 
+pub use compose::{ListDigest, extended, joined, portion};
 pub use enumerate::{Enumeration, enumerate};
 pub use error::InputError;
-pub use load::load;
+pub use load::{LoadOptions, load};
 pub use locator::{Columns, Entry, Locator, MAX_CIF_BYTES, Packing, Part};
 pub use manifest::Manifest;
 pub use source::Source;

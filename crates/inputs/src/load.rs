@@ -2,10 +2,21 @@
 
 use crate::Locator;
 use crate::locator::Columns;
-use mlip_atoms::{Failure, FailureKind, Structure};
-use mlip_formats::cif::{CifError, CifOptions, parse_cif};
-use mlip_formats::{Format, parse_json, parse_poscar, parse_spin, parse_whole, parse_xyz};
+use mlip_atoms::{Failure, FailureKind, Frame, Structure};
+use mlip_formats::cif::{CifError, CifOptions, Coordinates, parse_cif};
+use mlip_formats::{Format, check_matter, parse_json, parse_poscar, parse_spin, parse_whole, parse_xyz};
 use std::path::Path;
+
+/// How structures are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LoadOptions {
+    /// Cartesian axes of cells given by lengths and angles.
+    pub frame: Frame,
+    /// What becomes of rounded fractional coordinates of CIFs.
+    pub coordinates: Coordinates,
+    /// Whether atoms on top of each other are a structure.
+    pub allow_overlap: bool,
+}
 
 /// Reads and parses one entry; its relative paths start from `folder`. Gives class and sentence of each remark of the
 /// reader.
@@ -15,7 +26,7 @@ use std::path::Path;
 pub fn load(
     locator: &Locator,
     folder: &Path,
-    options: &CifOptions,
+    options: &LoadOptions,
 ) -> Result<(Structure, Vec<(String, String)>), Failure> {
     let bytes = locator.read(folder)?;
     let format = match locator {
@@ -24,20 +35,34 @@ pub fn load(
         _ => locator.format(),
     };
     let parsed = match format {
-        Format::Cif => parse_cif(&bytes, options).map_err(as_failure).map(|parsed| {
-            let remarks = parsed.warnings.into_iter().map(|warning| (warning.class.to_string(), warning.message));
-            (parsed.structure, remarks.collect())
-        }),
+        Format::Cif => parse_cif(&bytes, &CifOptions { frame: options.frame, coordinates: options.coordinates })
+            .map_err(as_failure)
+            .map(|parsed| {
+                let remarks = parsed.warnings.into_iter().map(|warning| (warning.class.to_string(), warning.message));
+                (parsed.structure, remarks.collect())
+            }),
         Format::Xyz => parse_xyz(&bytes),
         Format::Poscar => parse_poscar(&bytes),
         Format::Json | Format::JsonLines => parse_json(&bytes, options.frame),
     };
-    let parsed = parsed.map_err(|failure| {
+    let parsed = parsed.and_then(|parsed| check_matter(parsed, options.allow_overlap)).map_err(|failure| {
+        if matches!(locator, Locator::CsvCell { .. }) && has_written_line_ends(&bytes) {
+            let message = "the line ends of the text are written as \\n, two characters, so it is one line; write the \
+                           table with real line ends in quoted cells, as pandas and Python's csv do"
+                .into();
+            return Failure { message, ..failure };
+        }
         let line = failure.line.map(|line| line.saturating_add(locator.first_line() - 1));
         Failure { line, ..failure }
     });
     let (structure, remarks) = parsed?;
     Ok((with_cells(structure, locator, folder)?, remarks))
+}
+
+/// Whether the lines of a text were joined by a backslash and an `n`.
+fn has_written_line_ends(text: &[u8]) -> bool {
+    let text = text.trim_ascii();
+    !text.contains(&b'\n') && !text.starts_with(b"{") && text.windows(3).any(|three| matches!(three, b"\\n_" | b"\\nd"))
 }
 
 /// With charge and spin of the row of a table; empty cells say nothing.
@@ -68,13 +93,38 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.cif");
         std::fs::write(&path, "data_x\n_cell_length_a 1,5\nloop_\n_atom_site_fract_x\n0\n").unwrap();
-        let failure = load(&Locator::File { path: "x.cif".into() }, folder.path(), &CifOptions::default()).unwrap_err();
+        let failure =
+            load(&Locator::File { path: "x.cif".into() }, folder.path(), &LoadOptions::default()).unwrap_err();
         assert_eq!(failure.kind, FailureKind::Cif("bad_number".into()));
         assert_eq!(failure.line, Some(2));
         assert_eq!(
             failure.message,
             "_cell_length_a is \"1,5\", which is not a finite number; write decimal points, not commas"
         );
+    }
+
+    #[test]
+    fn lines_that_were_joined_by_letters_and_atoms_on_top_of_each_other_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("t.csv"), "id,cif\na,\"# x\\ndata_a\\n_cell_length_a 4\"\n").unwrap();
+        std::fs::write(
+            folder.path().join("x.xyz"),
+            "2\nLattice=\"4 0 0 0 4 0 0 0 4\"\nNa 0 0 0\nCl 4 0 0\n1\nLattice=\"4 0 0 0 4 0 0 0 4\"\nNa 1e300 0 0\n",
+        )
+        .unwrap();
+        let read = |name: &str, allow_overlap| {
+            let source = crate::Source::from_path(folder.path().join(name)).unwrap();
+            let manifest = crate::enumerate(&[source], &Default::default()).unwrap();
+            let options = LoadOptions { allow_overlap, ..LoadOptions::default() };
+            let entry = |entry: Result<crate::Entry, _>| load(&entry.unwrap().locator, Path::new(""), &options);
+            manifest.iter().map(entry).collect::<Vec<_>>()
+        };
+        let said = read("t.csv", false).remove(0).unwrap_err().message;
+        assert!(said.contains("written as \\n"), "{said}");
+        let kinds: Vec<_> = read("x.xyz", false).into_iter().map(|one| one.unwrap_err().kind.to_string()).collect();
+        assert_eq!(kinds, ["overlap", "bad_number"]);
+        let allowed = read("x.xyz", true);
+        assert!(allowed[0].as_ref().is_ok_and(|(_, remarks)| remarks[0].0 == "overlap") && allowed[1].is_err());
     }
 
     #[test]
@@ -86,7 +136,7 @@ mod tests {
         std::fs::write(&path, format!("structure,Charge,spin\n{}", rows.concat())).unwrap();
         let manifest = crate::enumerate(&[crate::Source::from_path(&path).unwrap()], &Default::default()).unwrap();
         let read = |entry: Result<crate::Entry, _>| {
-            load(&entry.unwrap().locator, Path::new(""), &CifOptions::default())
+            load(&entry.unwrap().locator, Path::new(""), &LoadOptions::default())
                 .map(|(read, _)| (read.charge(), read.spin()))
         };
         let found: Vec<_> = manifest.iter().map(read).collect();

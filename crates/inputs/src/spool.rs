@@ -18,13 +18,29 @@ pub(crate) struct Spool {
     partial: PathBuf,
     file: Option<BufWriter<File>>,
     length: u64,
+    /// Whether the file was there before: it is gone on with, and never removed.
+    is_continued: bool,
 }
 
 impl Spool {
     pub(crate) fn new(path: &Path) -> Self {
         let mut partial = path.as_os_str().to_owned();
         partial.push(".partial");
-        Self { path: path.into(), partial: partial.into(), file: None, length: 0 }
+        Self { path: path.into(), partial: partial.into(), file: None, length: 0, is_continued: false }
+    }
+
+    /// Goes on behind what a file holds. What was added stays there if it is dropped without [`Spool::commit`]; nobody
+    /// knows of it.
+    ///
+    /// # Errors
+    /// When there is a file, and it cannot be looked at.
+    pub(crate) fn after(path: &Path) -> Result<Self, InputError> {
+        let length = match std::fs::metadata(path) {
+            Ok(metadata) => metadata.len(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::new(path)),
+            Err(error) => return Err(InputError::read(path, error)),
+        };
+        Ok(Self { path: path.into(), partial: path.into(), file: None, length, is_continued: true })
     }
 
     /// Where the file will be.
@@ -48,7 +64,9 @@ impl Spool {
             Some(file) => file,
             none => {
                 let mut how = OpenOptions::new();
-                let file = how.read(true).write(true).create(true).truncate(true).open(&self.partial).map_err(fail)?;
+                how.read(true).write(true).create(true).truncate(!self.is_continued);
+                let mut file = how.open(&self.partial).map_err(fail)?;
+                file.seek(SeekFrom::Start(self.length)).map_err(fail)?;
                 none.insert(BufWriter::with_capacity(1 << 20, file))
             }
         };
@@ -101,7 +119,7 @@ impl Spool {
 
 impl Drop for Spool {
     fn drop(&mut self) {
-        if self.file.take().is_some() {
+        if self.file.take().is_some() && !self.is_continued {
             let _ = std::fs::remove_file(&self.partial);
         }
     }

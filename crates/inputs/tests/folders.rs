@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use mlip_formats::cif::CifOptions;
+use mlip_inputs::LoadOptions;
 use mlip_inputs::{Blocks, Enumeration, Source, enumerate, load};
 use std::io::Write;
 use std::path::Path;
@@ -38,7 +38,7 @@ fn lengths(folder: &Path) -> Vec<(String, f64)> {
     let entries = manifest.iter().map(|entry| {
         let locator = entry.unwrap().locator;
         locator.check(folder).unwrap();
-        let (structure, _) = load(&locator, folder, &CifOptions::default()).unwrap();
+        let (structure, _) = load(&locator, folder, &LoadOptions::default()).unwrap();
         let length = structure.lattice().vectors()[2].iter().map(|x| x * x).sum::<f64>().sqrt();
         (locator.to_string(), (length * 1e6).round() / 1e6)
     });

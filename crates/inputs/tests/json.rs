@@ -4,7 +4,7 @@
 
 use flate2::write::GzEncoder;
 use mlip_atoms::{Frame, Lattice, Structure};
-use mlip_formats::cif::CifOptions;
+use mlip_inputs::LoadOptions;
 use mlip_inputs::{Enumeration, Locator, Manifest, Source, enumerate, load};
 use std::io::Write;
 use std::path::Path;
@@ -58,7 +58,7 @@ fn read(folder: &Path, source: Source) -> Vec<(String, Result<Structure, String>
     let path = folder.join("inputs.manifest");
     let how = Enumeration { spool: folder.join("inputs.spool"), ..Enumeration::default() };
     enumerate(&[source], &how).unwrap().write(&path).unwrap();
-    let load = |locator: &Locator| match load(locator, Path::new(""), &CifOptions::default()) {
+    let load = |locator: &Locator| match load(locator, Path::new(""), &LoadOptions::default()) {
         Ok((structure, remarks)) => {
             assert_eq!(remarks, []);
             Ok(structure)

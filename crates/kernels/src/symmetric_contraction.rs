@@ -101,6 +101,24 @@ impl Polynomials {
         self.outputs.len()
     }
 
+    /// The monomials in words, for programs elsewhere that evaluate in the same nesting: for each output its number of first
+    /// factors; each is its input with 256 times the number of second factors that follow it, which have their third
+    /// factors behind them in the same way. Coefficients are in the order of the factors.
+    pub fn words(&self) -> Vec<u32> {
+        let (mut words, mut thirds) = (Vec::new(), self.thirds.iter());
+        for firsts in &self.outputs {
+            words.push(firsts.len() as u32);
+            for first in firsts {
+                words.push(u32::from(first.input) | (first.seconds.len() as u32) << 8);
+                for second in &first.seconds {
+                    words.push(u32::from(second.input) | u32::from(second.n_thirds) << 8);
+                    words.extend(thirds.by_ref().take(usize::from(second.n_thirds)).map(|third| u32::from(*third)));
+                }
+            }
+        }
+        words
+    }
+
     /// Packs `coefficient(term, channel)`; `channels` must be a multiple of the lanes of every vector.
     pub fn pack<T: Real>(
         &self,
@@ -263,6 +281,15 @@ mod tests {
 
     const N_INPUTS: usize = 5;
     const CHANNELS: usize = 16;
+
+    #[test]
+    fn words_name_factors_in_the_order_of_coefficients() {
+        let outputs = [vec![vec![1], vec![0, 2, 2], vec![0, 2, 3]], vec![vec![3, 4]]];
+        let (polynomials, places) = Polynomials::new(N_INPUTS, &outputs);
+        // 0 (2 (2, 3)), 1; 3 (4)
+        assert_eq!(polynomials.words(), [2, 1 << 8, 2 | 2 << 8, 2, 3, 1, 1, 3 | 1 << 8, 4]);
+        assert_eq!((places, polynomials.n_terms()), (vec![vec![4, 2, 3], vec![6]], 7));
+    }
 
     fn noise(n: usize, seed: u64) -> Vec<f64> {
         let mut state = seed.wrapping_mul(2) | 1;

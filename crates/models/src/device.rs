@@ -4,19 +4,19 @@ use crate::entry::Selection;
 use crate::options::{OptionError, OptionInfo};
 use mlip_atoms::{EngineKind, Precision};
 
-/// The options of potentials that can run on a card.
-pub(crate) const OPTIONS: &[OptionInfo] = &[
-    OptionInfo {
-        key: "device",
-        about: "where it is computed: cpu, or cuda for NVIDIA cards, cuda:N for the Nth",
-        default: "cpu",
-    },
-    OptionInfo {
-        key: "products",
-        about: "how a card computes products: f32, or f16x3 on matrix units, three times as fast",
-        default: "f32",
-    },
-];
+/// Where a potential that can run on a card is computed.
+pub(crate) const DEVICE: OptionInfo = OptionInfo {
+    key: "device",
+    about: "where it is computed: cpu, or cuda for NVIDIA cards, cuda:N for the Nth",
+    default: "cpu",
+};
+
+/// How a card computes products, of potentials that leave a choice.
+pub(crate) const PRODUCTS: OptionInfo = OptionInfo {
+    key: "products",
+    about: "how a card computes products: f16x3 on matrix units, or f32 on plain cores, as exact and a third as fast",
+    default: "f16x3",
+};
 
 /// Where a potential is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,68 +27,68 @@ pub(crate) enum Place {
     Cuda {
         /// As CUDA counts those that the process sees.
         ordinal: Option<usize>,
-        /// How products are computed.
-        products: ProductsName,
     },
 }
 
 /// How products are computed on a card, by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProductsName {
-    F32,
     F16x3,
-    Bf16x3,
+    F32,
+}
+
+fn wrong(selection: &Selection, key: &str, value: &str, expected: &str) -> OptionError {
+    let model = selection.name.clone();
+    OptionError::Value { model, key: key.into(), value: value.into(), expected: expected.into() }
+}
+
+fn unusable(selection: &Selection, key: &str, value: &str, why: &str) -> OptionError {
+    let model = selection.name.clone();
+    OptionError::Unusable { model, key: key.into(), value: value.into(), why: why.into() }
 }
 
 impl Place {
-    /// From the options of a potential that can run on a card.
-    pub(crate) fn of(selection: &Selection, device: Option<&str>, products: Option<&str>) -> Result<Self, OptionError> {
-        let model = || selection.name.clone();
-        let wrong = |key: &str, value: &str, expected: &str| OptionError::Value {
-            model: model(),
-            key: key.into(),
-            value: value.into(),
-            expected: expected.into(),
-        };
-        let unusable = |key: &str, value: &str, why: &str| OptionError::Unusable {
-            model: model(),
-            key: key.into(),
-            value: value.into(),
-            why: why.into(),
-        };
+    /// From the option of a potential that can run on a card.
+    pub(crate) fn of(selection: &Selection, device: Option<&str>) -> Result<Self, OptionError> {
         let (text, ordinal) = match device {
-            None | Some("cpu") => (None, None),
-            Some(text @ "cuda") => (Some(text), None),
+            None | Some("cpu") => return Ok(Self::Cores),
+            Some(text @ "cuda") => (text, None),
             Some(text) => {
                 let number = text.strip_prefix("cuda:").and_then(|number| number.parse().ok());
-                (Some(text), Some(number.ok_or_else(|| wrong("device", text, "cpu, cuda, or cuda:N as in cuda:0"))?))
+                let expected = "cpu, cuda, or cuda:N as in cuda:0";
+                (text, Some(number.ok_or_else(|| wrong(selection, "device", text, expected))?))
             }
         };
-        let named = match products {
-            None | Some("f32") => ProductsName::F32,
-            Some("f16x3") => ProductsName::F16x3,
-            Some("bf16x3") => ProductsName::Bf16x3,
-            Some(text) => return Err(wrong("products", text, "f32 or f16x3")),
-        };
-        let Some(text) = text else {
-            return match products {
-                Some(text) if named != ProductsName::F32 => {
-                    Err(unusable("products", text, "it is for cards; say device=cuda as well"))
-                }
-                _ => Ok(Self::Cores),
-            };
-        };
+        let unusable = |why| Err(unusable(selection, "device", text, why));
         if cfg!(not(feature = "cuda")) {
-            let why = "this program was built without CUDA; build it with `make build CUDA=1`, or say device=cpu";
-            return Err(unusable("device", text, why));
+            return unusable(
+                "this program was built without CUDA; build it with `make build CUDA=1`, or say device=cpu",
+            );
         }
         if selection.precision == Precision::F64 {
-            return Err(unusable("device", text, "cards compute in f32; precision=f64 needs device=cpu"));
+            return unusable("cards compute in f32; precision=f64 needs device=cpu");
         }
         if selection.engine == EngineKind::Candle {
-            return Err(unusable("device", text, "engine=candle computes on cores; it needs device=cpu"));
+            return unusable("engine=candle computes on cores; it needs device=cpu");
         }
-        Ok(Self::Cuda { ordinal, products: named })
+        Ok(Self::Cuda { ordinal })
+    }
+}
+
+impl ProductsName {
+    /// From the option of a potential that leaves a choice; on cores there is none.
+    pub(crate) fn of(selection: &Selection, place: Place, products: Option<&str>) -> Result<Self, OptionError> {
+        let named = match products {
+            None | Some("f16x3") => Self::F16x3,
+            Some("f32") => Self::F32,
+            Some(text) => return Err(wrong(selection, "products", text, "f16x3 or f32")),
+        };
+        match (place, products) {
+            (Place::Cores, Some(text)) if named != Self::F32 => {
+                Err(unusable(selection, "products", text, "it is for cards; say device=cuda as well"))
+            }
+            _ => Ok(named),
+        }
     }
 }
 
@@ -96,14 +96,17 @@ impl Place {
 mod tests {
     use super::*;
 
-    fn place(device: Option<&str>, products: Option<&str>) -> Result<Place, String> {
-        Place::of(&Selection::named("orb"), device, products).map_err(|error| error.to_string())
+    fn place(device: Option<&str>, products: Option<&str>) -> Result<(Place, ProductsName), String> {
+        let selection = Selection::named("orb");
+        let place = Place::of(&selection, device).map_err(|error| error.to_string())?;
+        let products = ProductsName::of(&selection, place, products).map_err(|error| error.to_string())?;
+        Ok((place, products))
     }
 
     #[test]
     fn cores_are_the_default() {
         for (device, products) in [(None, None), (Some("cpu"), None), (Some("cpu"), Some("f32"))] {
-            assert_eq!(place(device, products), Ok(Place::Cores));
+            assert_eq!(place(device, products).map(|(place, _)| place), Ok(Place::Cores));
         }
         let products = place(None, Some("f16x3")).unwrap_err();
         assert!(products.contains("`products=f16x3` of orb cannot be used: it is for cards"), "{products}");
@@ -115,8 +118,8 @@ mod tests {
             let error = place(Some(text), None).unwrap_err();
             assert!(error.contains(&format!("`device={text}`")) && error.contains("cuda:0"), "{error}");
         }
-        let error = place(Some("cuda"), Some("tf32")).unwrap_err();
-        assert!(error.contains("expected f32 or f16x3"), "{error}");
+        let error = place(None, Some("tf32")).unwrap_err();
+        assert!(error.contains("expected f16x3 or f32"), "{error}");
     }
 
     #[cfg(not(feature = "cuda"))]
@@ -129,14 +132,14 @@ mod tests {
     #[cfg(feature = "cuda")]
     #[test]
     fn cards_have_numbers_and_ways_of_computing_products() {
-        let cuda = |ordinal, products| Ok(Place::Cuda { ordinal, products });
-        assert_eq!(place(Some("cuda"), None), cuda(None, ProductsName::F32));
-        assert_eq!(place(Some("cuda:3"), Some("f16x3")), cuda(Some(3), ProductsName::F16x3));
+        let cuda = |ordinal, products| Ok((Place::Cuda { ordinal }, products));
+        assert_eq!(place(Some("cuda"), None), cuda(None, ProductsName::F16x3));
+        assert_eq!(place(Some("cuda:3"), Some("f32")), cuda(Some(3), ProductsName::F32));
         let f64 = Selection::named("orb").with_precision(Precision::F64);
-        let error = Place::of(&f64, Some("cuda"), None).unwrap_err().to_string();
+        let error = Place::of(&f64, Some("cuda")).unwrap_err().to_string();
         assert!(error.contains("cards compute in f32"), "{error}");
         let candle = Selection::named("orb").with_engine(EngineKind::Candle);
-        let error = Place::of(&candle, Some("cuda"), None).unwrap_err().to_string();
+        let error = Place::of(&candle, Some("cuda")).unwrap_err().to_string();
         assert!(error.contains("engine=candle computes on cores"), "{error}");
     }
 }

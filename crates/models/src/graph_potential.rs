@@ -30,6 +30,11 @@ pub trait Model: Send + Sync + 'static {
         false
     }
 
+    /// See [`Potential::has_magmoms`].
+    fn has_magmoms(&self) -> bool {
+        false
+    }
+
     /// See [`Potential::feature_width`].
     fn feature_width(&self) -> Option<usize> {
         None
@@ -157,6 +162,10 @@ impl<M: Model> Potential for GraphPotential<M> {
 
     fn uses_charge(&self) -> bool {
         self.0.uses_charge()
+    }
+
+    fn has_magmoms(&self) -> bool {
+        self.0.has_magmoms()
     }
 
     fn feature_width(&self) -> Option<usize> {

@@ -1,8 +1,10 @@
 //! The potentials, ported to candle.
 //!
-//! Module order: `tensor`, `mapped`, `pickled`; `weights` ← `var_builder`; `engine`; `graph_potential`; `e3nn`; `options`, `energies` ← `entry` ←
+//! Module order: `tensor`, `mapped`, `pickled`; `weights` ← `var_builder`; `engine`; `graph_potential`, `card`; `e3nn`; `options`, `energies` ← `entry` ←
 //! `device` ← `chgnet`, `mace`, `orb`, `sevennet`, `uma`, `lennard_jones` ← `registry` ← `verify`, `citations`.
 
+#[cfg(feature = "cuda")]
+pub mod card;
 pub mod chgnet;
 pub mod citations;
 mod device;

@@ -43,7 +43,7 @@ fn maces_are_upstreams_descriptors_with_all_their_components() {
     for (model, width) in models {
         for engine in ENGINES {
             let head = (model == "two_heads").then(|| "pbe_d3".to_owned());
-            let options = MaceOptions { head, exact_radial: engine == EngineKind::Native };
+            let options = MaceOptions { head, exact_radial: engine == EngineKind::Native, ..MaceOptions::default() };
             let path = file(&format!("mace/{model}/{model}.model"));
             let mace = Mace::from_file(&path, "mace", &options, Precision::F64, engine).unwrap();
             assert_eq!(goldens.compare(model, width, &mace).0, 4);

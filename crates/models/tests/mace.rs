@@ -6,97 +6,18 @@
 #![allow(clippy::unwrap_used, reason = "clippy recognizes tests, but not their helper functions")]
 
 mod embedding_goldens;
+mod mace_support;
 
-use mlip_atoms::{Deadline, EngineKind, Lattice, Potential, Precision, Prediction, Request, Species, Structure};
+use mace_support::{Fixture, all, heads, here, json, numbers, reference, small, structure, structures};
+use mlip_atoms::{Deadline, EngineKind, Potential, Precision, Prediction, Request, Species, Structure};
 use mlip_models::mace::{Descriptors, Mace, Options};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
-
-/// In the repository.
-const SMALL: &[&str] = &["tiny_mp0", "density_zbl_agnesi", "two_heads", "plain_l012", "mh1_style", "format_0_3_3"];
-
-struct Fixture {
-    name: String,
-    model: PathBuf,
-    golden: Value,
-}
-
-fn here() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mace")
-}
-
-fn json(path: &Path) -> Value {
-    serde_json::from_slice(&std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))).unwrap()
-}
-
-fn reference() -> Option<PathBuf> {
-    let found = std::env::var_os("MLIP_REFERENCE_DIR").map(|folder| PathBuf::from(folder).join("mace"));
-    if found.is_none() {
-        eprintln!("skipped: MLIP_REFERENCE_DIR is not set");
-    }
-    found
-}
-
-fn fixture(folder: &Path, name: &str) -> Fixture {
-    Fixture {
-        name: name.into(),
-        model: folder.join(format!("{name}.model")),
-        golden: json(&folder.join("golden.json")),
-    }
-}
-
-fn small() -> Vec<Fixture> {
-    SMALL.iter().map(|name| fixture(&here().join(name), name)).collect()
-}
-
-/// All fixtures where the reference data are at hand, those of the repository elsewhere.
-fn all() -> Vec<Fixture> {
-    let Some(reference) = reference() else { return small() };
-    let mut names: Vec<_> = std::fs::read_dir(reference.join("fixtures"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    assert!(names.len() >= 9);
-    names.iter().map(|name| fixture(&reference.join("fixtures").join(name), name)).collect()
-}
-
-/// By name. Where an axis is not periodic, the cell is made so long that nothing is near.
-fn structures() -> Vec<(String, Structure)> {
-    let list = json(&here().join("structures.json"));
-    list.as_array().unwrap().iter().map(|entry| (entry["name"].as_str().unwrap().into(), structure(entry))).collect()
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    match value {
-        Value::Array(items) => items.iter().flat_map(numbers).collect(),
-        value => vec![value.as_f64().unwrap()],
-    }
-}
-
-fn structure(entry: &Value) -> Structure {
-    let (cell, positions) = (numbers(&entry["cell"]), numbers(&entry["positions"]));
-    let mut rows = [0, 1, 2].map(|k| [cell[3 * k], cell[3 * k + 1], cell[3 * k + 2]]);
-    let periodic: Vec<bool> = entry["pbc"].as_array().unwrap().iter().map(|x| x.as_bool().unwrap()).collect();
-    for axis in (0..3).filter(|axis| !periodic[*axis]) {
-        rows[axis] = [0.0; 3];
-        rows[axis][axis] = 200.0;
-    }
-    let lattice = Lattice::from_vectors(rows).unwrap();
-    let species = numbers(&entry["numbers"]).iter().map(|z| Species::from_atomic_number(*z as u8).unwrap()).collect();
-    let fractional = positions.chunks_exact(3).map(|x| lattice.fractional([x[0], x[1], x[2]])).collect();
-    Structure::new(lattice, species, fractional).unwrap()
-}
+use std::path::Path;
 
 fn load(fixture: &Fixture, head: Option<&str>, precision: Precision, exact_radial: bool) -> Mace {
-    let options = Options { head: head.map(str::to_owned), exact_radial };
+    let options = Options { head: head.map(str::to_owned), exact_radial, ..Options::default() };
     Mace::from_file(&fixture.model, "mace", &options, precision, EngineKind::Native)
         .unwrap_or_else(|error| panic!("{}: {error}", fixture.name))
-}
-
-fn heads(fixture: &Fixture) -> Vec<(Option<&str>, &Value)> {
-    let heads = fixture.golden["heads"].as_object().unwrap();
-    heads.iter().map(|(name, golden)| ((heads.len() > 1).then_some(name.as_str()), golden)).collect()
 }
 
 fn predict(potential: &dyn Potential, structure: &Structure) -> Prediction {
@@ -223,7 +144,7 @@ fn a_head_must_be_chosen_where_there_are_several() {
     };
     assert_eq!(fail(None), "no head was chosen; the file has the heads Default, pbe_d3: choose one with head=NAME");
     assert!(fail(Some("pbe")).starts_with("there is no head `pbe`; the file has the heads Default, pbe_d3"));
-    let options = Options { head: Some("pbe_d3".into()), exact_radial: true };
+    let options = Options { head: Some("pbe_d3".into()), exact_radial: true, ..Options::default() };
     let potential = Mace::from_file(&folder, "mace", &options, Precision::F32, EngineKind::Native).unwrap();
     assert_eq!(potential.id().settings, "head=pbe_d3 exact_radial");
 }

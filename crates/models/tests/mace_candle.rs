@@ -33,7 +33,7 @@ fn json(path: &Path) -> Value {
 }
 
 fn open((name, head): (&str, Option<&str>), precision: Precision, engine: EngineKind) -> Mace {
-    let options = Options { head: head.map(str::to_owned), exact_radial: true };
+    let options = Options { head: head.map(str::to_owned), exact_radial: true, ..Options::default() };
     Mace::from_file(&folder().join(format!("{name}/{name}.model")), "mace", &options, precision, engine).unwrap()
 }
 

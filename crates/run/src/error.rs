@@ -62,6 +62,78 @@ pub enum Error {
         /// How they differ: what was, and what would be.
         difference: String,
     },
+    /// The same, with more entries behind those that it had.
+    #[error("the list of structures has grown: {difference}")]
+    LongerInputs {
+        /// How they differ: what was, and what would be.
+        difference: String,
+    },
+    /// A list cannot be divided so.
+    #[error("{entries} entries cannot be divided into {of} parts: each part has at least one")]
+    TooManyParts {
+        /// Entries of the list.
+        entries: usize,
+        /// Parts that were asked for.
+        of: u32,
+    },
+    /// The parts in a folder are those of another list, or others of the same.
+    #[error("the parts in `{}` are others: {difference}", folder.display())]
+    OtherParts {
+        /// The folder of the parts.
+        folder: PathBuf,
+        /// In what they differ: what was, and what would be.
+        difference: String,
+    },
+    /// A folder without parts.
+    #[error("`{}` holds no parts of a list: it has no parts.toml, and is no run", folder.display())]
+    NoParts {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Runs of which one was not begun as a part of a list.
+    #[error("the run in `{}` is no part of a list: it was begun without --part", folder.display())]
+    NoPart {
+        /// Its folder.
+        folder: PathBuf,
+    },
+    /// A part stands in two folders.
+    #[error("part {number} is there twice: in `{}` and in `{}`", first.display(), second.display())]
+    DoubledPart {
+        /// Its number.
+        number: u32,
+        /// The one.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+    /// Some of the parts of a list were never begun, or are not named.
+    #[error("of {of} parts {} missing: {}", if numbers.len() == 1 { "one is" } else { "some are" }, in_words(numbers))]
+    MissingParts {
+        /// Their numbers.
+        numbers: Vec<u32>,
+        /// All parts.
+        of: u32,
+    },
+    /// Some of the parts of a list have not come to their end.
+    #[error("of {of} parts {} not finished: {}", if numbers.len() == 1 { "one is" } else { "some are" }, in_words(numbers))]
+    UnfinishedParts {
+        /// Their numbers.
+        numbers: Vec<u32>,
+        /// All parts.
+        of: u32,
+        /// Folder of the first of them.
+        folder: PathBuf,
+    },
+    /// A run is a part of something else.
+    #[error("part {number} in `{}` does not belong to the others: {difference}", folder.display())]
+    ForeignPart {
+        /// Its number.
+        number: u32,
+        /// Its folder.
+        folder: PathBuf,
+        /// In what it differs.
+        difference: String,
+    },
     /// Two potentials would have the same name in the tables.
     #[error("two potentials are labeled `{label}`")]
     SameLabel {
@@ -290,6 +362,25 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
+}
+
+/// Numbers for people, consecutive ones as ranges, as arrays of Slurm are written: `3,7-9`.
+fn in_words(numbers: &[u32]) -> String {
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for number in numbers {
+        match ranges.last_mut() {
+            Some((_, last)) if last.saturating_add(1) == *number => *last = *number,
+            _ => ranges.push((*number, *number)),
+        }
+    }
+    let say = |(first, last): &(u32, u32)| if first == last { first.to_string() } else { format!("{first}-{last}") };
+    ranges.iter().map(say).collect::<Vec<_>>().join(",")
+}
+
+/// Tasks of an array that counts from 0, of parts that count from 1: `2,6-8`.
+pub fn tasks_of_parts(parts: &[u32]) -> String {
+    let tasks: Vec<u32> = parts.iter().map(|part| part.saturating_sub(1)).collect();
+    in_words(&tasks)
 }
 
 impl Error {

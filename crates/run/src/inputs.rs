@@ -6,6 +6,7 @@ use crate::folder::{is_run, manifest_path, read_config, start_of_paths};
 use crate::taken::taken;
 use crate::{Error, RunConfig};
 use mlip_calculations::CalculationConfig;
+use mlip_driver::PartOf;
 use mlip_inputs::{Blocks, Enumeration, Manifest, Source, enumerate};
 use std::path::{Path, PathBuf};
 
@@ -40,6 +41,8 @@ pub struct Listed {
     pub manifest: Manifest,
     /// How many of the structures of each run were taken.
     pub notes: Vec<String>,
+    /// Which part of a longer list they are.
+    pub part: Option<PartOf>,
 }
 
 impl RunInputs {
@@ -62,7 +65,7 @@ impl RunInputs {
             });
         }
         let how = Enumeration { folder: folder.into(), blocks: self.blocks, spool, limit: self.limit };
-        Ok(Listed { manifest: enumerate(&sources, &how)?, notes })
+        Ok(Listed { manifest: enumerate(&sources, &how)?, notes, part: None })
     }
 
     /// Only runs have relaxed structures and tables.
@@ -198,6 +201,15 @@ pub(crate) fn check_all(manifest: &Manifest, folder: &Path) -> Result<(), Error>
     Err(Error::Unreadable { missing, entries: manifest.len() as u64, first })
 }
 
+/// How two lists differ.
+#[derive(Debug)]
+pub(crate) struct ListDifference {
+    /// What was, and what would be.
+    pub(crate) text: String,
+    /// Whether the list is what it was, with more entries behind.
+    pub(crate) is_longer: bool,
+}
+
 /// A list of structures, and the folder from which its relative paths start.
 #[derive(Clone, Copy)]
 pub(crate) struct List<'a> {
@@ -212,8 +224,8 @@ impl List<'_> {
         Ok(entry.map(|entry| (entry.id, self.folder.join(entry.locator.to_string()))))
     }
 
-    /// How two lists differ: what was, and what would be.
-    pub(crate) fn difference(&self, wanted: &Self) -> Result<Option<String>, Error> {
+    /// How two lists differ.
+    pub(crate) fn difference(&self, wanted: &Self) -> Result<Option<ListDifference>, Error> {
         let mut position = 0;
         loop {
             let (was, would) = (self.entry(position)?, wanted.entry(position)?);
@@ -221,17 +233,19 @@ impl List<'_> {
                 return Ok(None);
             }
             if was != would {
+                let is_longer = was.is_none();
                 let say = |entry: Option<(String, PathBuf)>| {
                     entry.map_or_else(|| "nothing".to_owned(), |(id, path)| format!("{id} ({})", path.display()))
                 };
-                return Ok(Some(format!(
+                let text = format!(
                     "it had {} entries and would have {}; entry {} was {} and would be {}",
                     self.manifest.len(),
                     wanted.manifest.len(),
                     position + 1,
                     say(was),
                     say(would)
-                )));
+                );
+                return Ok(Some(ListDifference { text, is_longer }));
             }
             position += 1;
         }
@@ -245,11 +259,19 @@ impl Unpacked {
     pub(crate) fn in_folder(folder: &Path) -> Self {
         Self(folder.join(format!("inputs.compared-{}", std::process::id())))
     }
+
+    /// Where what belongs to a part of the list is put beside it.
+    pub(crate) fn part(&self) -> PathBuf {
+        let mut path = self.0.clone().into_os_string();
+        path.push("-part");
+        path.into()
+    }
 }
 
 impl Drop for Unpacked {
     fn drop(&mut self) {
         // Without compressed archives there is none.
         let _ = std::fs::remove_file(&self.0);
+        let _ = std::fs::remove_file(self.part());
     }
 }

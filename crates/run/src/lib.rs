@@ -1,8 +1,8 @@
 //! Runs as a library: what programs, and other languages, begin, go on with, report and plan.
 //!
 //! Module order, each using only those before it:
-//! `error`, `filter` ← `folder` ← `finished` ← `energies`, `taken` ← `potentials`, `inputs`, `stability`, `hull_check` ← `run` ←
-//! `report`, `status`, `plan`, `hull_table`.
+//! `error`, `filter` ← `folder` ← `finished` ← `energies`, `taken` ← `potentials`, `inputs`, `parts`, `stability`, `hull_check` ← `run` ←
+//! `report`, `status`, `plan`, `hull_table` ← `merge`.
 //!
 //! Nothing here prints, exits, or changes what belongs to the whole process: environment, current folder, signal and
 //! panic handlers, allocator. Signals come in as a value, what happens goes out as events, results as data.
@@ -26,6 +26,8 @@ mod folder;
 mod hull_check;
 mod hull_table;
 mod inputs;
+mod merge;
+mod parts;
 mod plan;
 mod potentials;
 mod report;
@@ -35,14 +37,15 @@ mod status;
 mod taken;
 
 pub use energies::EnergyCounts;
-pub use error::Error;
+pub use error::{Error, tasks_of_parts};
 pub use filter::{Filter, FilterError};
 pub use folder::read_config;
 pub use hull_table::{BuiltHull, build_hull};
 pub use inputs::{Listed, RelaxedBy, RunInputs};
+pub use merge::{MergedRun, merge};
 pub use mlip_driver::{
-    CifSource, Coordinates, End, Event, EventSink, Finish, HostMemory, Loaded, NoEvents, Physics, Progress, Remark,
-    Resources, RunConfig, RunError, Signals, StructureSource, ThreadBudget, Totals,
+    Calculator, CifSource, Coordinates, End, Event, EventSink, Finish, HostMemory, Loaded, NoEvents, Physics, Progress,
+    Remark, Resources, RunConfig, RunError, Signals, StructureSource, ThreadBudget, Totals,
 };
 pub use mlip_inputs::{Blocks, Source};
 pub use mlip_models::registry::{Options, Selection};
@@ -50,6 +53,7 @@ pub use mlip_store::RetryFailed;
 pub use mlip_store::report::{
     ElementRun, HullMismatch, HullSource, ReferenceSource, ReportCounts, ReportFormat, StabilitySources, WrittenReport,
 };
+pub use parts::Part;
 pub use plan::{Plan, plan};
 pub use potentials::ChosenPotential;
 pub use report::{ReportWishes, RunReport, report};

@@ -52,12 +52,13 @@ pub fn plan(new: &NewRun, ranks: usize, strict: bool, sample: Option<usize>) -> 
     new.resources.validate()?;
     let ranks = ranks.max(1);
     let spool = Unpacked::in_folder(&std::env::temp_dir());
-    let Listed { manifest, notes } = new.inputs.list(&new.folder, spool.0.clone())?;
+    let Listed { manifest, notes, .. } = new.inputs.list(&new.folder, spool.0.clone())?;
     if strict {
         check_all(&manifest, &new.folder)?;
     }
     let (potentials, configs) = load_chosen(&new.potentials, &new.folder)?;
-    let source = CifSource { frame: new.frame, coordinates: new.coordinates, folder: new.folder.clone() };
+    let NewRun { frame, coordinates, allow_overlap, .. } = *new;
+    let source = CifSource { frame, coordinates, allow_overlap, folder: new.folder.clone() };
     let engine = Engine { potentials, source: Arc::new(source) };
     let cores = Machine::of_this_process("").available;
     let cores_per_rank = (cores / ranks).max(1);

@@ -123,6 +123,7 @@ mod tests {
             frame,
             coordinates: Default::default(),
             calculation,
+            allow_overlap: false,
             forces: true,
             embeddings,
             potentials,

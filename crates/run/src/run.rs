@@ -3,6 +3,7 @@
 use crate::folder::{self, is_run, lock, read_config, read_manifest, spool_path, start_of_paths};
 use crate::hull_check::{Checked, Listing, check};
 use crate::inputs::{List, Listed, Unpacked, check_all};
+use crate::parts::{Part, Parts};
 use crate::potentials::{different_energies, find_devices, load_chosen, load_configured};
 use crate::stability::{Ready, ready};
 use crate::{ChosenPotential, Error, RunInputs};
@@ -12,7 +13,7 @@ use mlip_driver::{
     CifSource, Coordinates, Engine, Event, EventSink, Finish, Physics, Resources, RootPart, RunConfig, RunError, Setup,
     Signals, StructureSource, execute,
 };
-use mlip_inputs::Manifest;
+use mlip_inputs::{Manifest, extended, portion};
 use mlip_ranks::Communicator;
 use mlip_store::report::StabilitySources;
 use mlip_store::{RetryFailed, RunId, RunLock, write_run_file};
@@ -34,6 +35,8 @@ pub struct NewRun {
     pub frame: Frame,
     /// What becomes of rounded fractional coordinates of CIFs.
     pub coordinates: Coordinates,
+    /// Whether atoms on top of each other are computed.
+    pub allow_overlap: bool,
     /// What is done with each structure.
     pub calculation: CalculationConfig,
     /// Whether forces and stress are computed.
@@ -46,6 +49,9 @@ pub struct NewRun {
     pub stability: StabilitySources,
     /// Entries of each hull that are compared before work, if they are among the structures.
     pub hull_check: Option<usize>,
+    /// Only a part of the structures: `run_dir` is one of several folders, beside which it is written down once what they
+    /// are parts of ([`Part::folder`]).
+    pub part: Option<Part>,
 }
 
 /// How an attempt behaves.
@@ -57,6 +63,8 @@ pub struct AttemptOptions {
     pub strict: bool,
     /// Takes the run folder from another process that is known to be gone.
     pub force: bool,
+    /// Entries that were added behind those of the list are added to the run.
+    pub extend: bool,
 }
 
 /// What changes when a run goes on.
@@ -91,12 +99,14 @@ impl NewRun {
             potentials,
             frame: Frame::default(),
             coordinates: Coordinates::default(),
+            allow_overlap: false,
             calculation: CalculationConfig::default(),
             forces: true,
             embeddings: Embeddings::None,
             resources: Resources::default(),
             stability: StabilitySources::default(),
             hull_check: None,
+            part: None,
         }
     }
 
@@ -112,6 +122,7 @@ impl NewRun {
             frame: self.frame,
             coordinates: self.coordinates,
             calculation: self.calculation,
+            allow_overlap: self.allow_overlap,
             forces: self.forces,
             embeddings: self.embeddings,
             potentials: configs,
@@ -143,12 +154,13 @@ impl Run {
         let lock = lock(&new.run_dir, options.force)?;
         let listed = new.list(options.strict).and_then(|listed| {
             let Some(n) = new.hull_check else { return Ok((listed, Checked::default())) };
-            let read = CifSource { frame: new.frame, coordinates: new.coordinates, folder: new.folder.clone() };
+            let NewRun { frame, coordinates, allow_overlap, .. } = new;
+            let read = CifSource { frame, coordinates, allow_overlap, folder: new.folder.clone() };
             let listing = Listing { manifest: &listed.manifest, source: &read };
             let checked = check(n, &stability, listing, &physics, &potentials)?;
             Ok((listed, checked))
         });
-        let (Listed { manifest, notes }, checked) = listed.inspect_err(|_| {
+        let (Listed { manifest, notes, part }, checked) = listed.inspect_err(|_| {
             if !existed {
                 // Holds nothing but the lock and what archives were unpacked to; a folder with more in it stays.
                 let _ = std::fs::remove_file(spool_path(&new.run_dir));
@@ -165,6 +177,7 @@ impl Run {
             physics,
             resources: new.resources,
             stability,
+            part,
         };
         manifest.write(&folder::manifest_path(&new.run_dir))?;
         // Last: a folder with this file is a run.
@@ -212,20 +225,52 @@ impl Run {
         let mut config = read_config(&new.run_dir)?;
         new.resources.validate()?;
         let (potentials, physics) = new.load()?;
+        let unpacked = Unpacked::in_folder(&new.run_dir);
+        let mut grown = None;
         if !new.inputs.sources.is_empty() {
-            let spool = Unpacked::in_folder(&new.run_dir);
-            let wanted = new.inputs.list(&new.folder, spool.0.clone())?.manifest;
+            let wanted = new.inputs.list(&new.folder, unpacked.0.clone())?.manifest;
             let known = read_manifest(&new.run_dir)?;
             let start = absolute(&start_of_paths(&config))?;
+            let wanted = new.same_part(&config, wanted, &unpacked)?;
             let was = List { manifest: &known, folder: &start };
-            if let Some(difference) = was.difference(&List { manifest: &wanted, folder: &new.folder })? {
-                return Err(Error::OtherInputs { difference });
+            match was.difference(&List { manifest: &wanted, folder: &new.folder })? {
+                None => {}
+                // A part of a list has other bounds once that has grown: no part of it comes here.
+                Some(difference) if difference.is_longer && options.extend && start == new.folder => {
+                    grown = Some(wanted)
+                }
+                Some(difference) if difference.is_longer && config.part.is_none() => {
+                    return Err(Error::LongerInputs { difference: difference.text });
+                }
+                Some(difference) => return Err(Error::OtherInputs { difference: difference.text }),
             }
         }
         let Ready { sources, warnings } = ready(&new.stability.over(&config.stability), &new.folder, &physics)?;
         config.stability = sources;
         config.resources = new.resources;
-        Self::go_on(new.run_dir, config, potentials, physics, warnings, options)
+        let mut run = Self::go_on(new.run_dir, config, potentials, physics, warnings, options)?;
+        if let Some(wanted) = grown {
+            run.extend(&wanted)?;
+        }
+        Ok(run)
+    }
+
+    /// Adds the entries of a list behind those that the run has.
+    fn extend(&mut self, wanted: &Manifest) -> Result<(), Error> {
+        // What was reported is of a shorter list: nobody may take it for the whole.
+        let report = self.run_dir.join("report").join("run.json");
+        match std::fs::remove_file(&report) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::io("remove", report)(error));
+            }
+            _ => {}
+        }
+        let before = self.manifest.len();
+        extended(&self.manifest, wanted)?.write(&folder::manifest_path(&self.run_dir))?;
+        self.manifest = read_manifest(&self.run_dir)?;
+        let added = self.manifest.len() - before;
+        self.remarks.push(Event::note(format!("{added} entries were added to the {before} of the run")));
+        Ok(())
     }
 
     fn go_on(
@@ -307,11 +352,40 @@ impl Run {
 
 impl NewRun {
     fn list(&self, strict: bool) -> Result<Listed, Error> {
-        let listed = self.inputs.list(&self.folder, spool_path(&self.run_dir))?;
+        let spool = spool_path(&self.run_dir);
+        let listed = match self.part {
+            None => self.inputs.list(&self.folder, spool)?,
+            Some(part) => {
+                let unpacked = Unpacked::in_folder(&self.run_dir);
+                let Listed { manifest: whole, notes, .. } = self.inputs.list(&self.folder, unpacked.0.clone())?;
+                let (part, entries) = part.of_list(&whole, &self.folder)?;
+                Parts::of(&part).agree(self.run_dir.parent().unwrap_or(Path::new("/")))?;
+                Listed { manifest: portion(&whole, entries, &spool)?, notes, part: Some(part) }
+            }
+        };
         if strict {
             check_all(&listed.manifest, &self.folder)?;
         }
         Ok(listed)
+    }
+
+    /// The part of a list that a run computes, which has to be the one that is asked for now.
+    fn same_part(&self, config: &RunConfig, whole: Manifest, unpacked: &Unpacked) -> Result<Manifest, Error> {
+        let say = |part: Option<(u32, u32)>| {
+            part.map_or_else(|| "the whole list".into(), |(number, of)| format!("part {number} of {of}"))
+        };
+        let was = config.part.as_ref().map(|part| (part.number, part.of));
+        let would = self.part.map(|part| (part.number, part.of));
+        if was != would {
+            let difference = format!("it was {} and would be {}", say(was), say(would));
+            return Err(Error::OtherInputs { difference });
+        }
+        let (Some(known), Some(part)) = (&config.part, self.part) else { return Ok(whole) };
+        let (wanted, entries) = part.of_list(&whole, &self.folder)?;
+        match Parts::of(known).difference(&Parts::of(&wanted)) {
+            Some(difference) => Err(Error::OtherInputs { difference }),
+            None => Ok(portion(&whole, entries, &unpacked.part())?),
+        }
     }
 }
 
@@ -328,7 +402,8 @@ pub fn take_part(ranks: &mut dyn Communicator, signals: Signals) -> Result<Finis
 
 pub(crate) fn files_of(config: &RunConfig) -> Arc<dyn StructureSource> {
     let (frame, coordinates) = (config.physics.frame, config.physics.coordinates);
-    Arc::new(CifSource { frame, coordinates, folder: start_of_paths(config) })
+    let allow_overlap = config.physics.allow_overlap;
+    Arc::new(CifSource { frame, coordinates, allow_overlap, folder: start_of_paths(config) })
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Error> {

@@ -7,15 +7,19 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 /// A partial file this old was left behind by a process that died.
 const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 3600);
 
+/// Tells files apart that one process writes at once.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
 /// A file that is written beside its place, synced, and renamed into it by [`AtomicFile::commit`].
 ///
 /// Dropped before that, it leaves nothing behind. The partial file is named
-/// `.NAME.PROCESS.partial`, so that two processes never write into the same one.
+/// `.NAME.PROCESS.partial`, so that no two writers share one.
 #[derive(Debug)]
 pub struct AtomicFile {
     /// `None` once committed.
@@ -33,7 +37,8 @@ impl AtomicFile {
         let mut name = OsString::from(".");
         name.push(target.file_name().unwrap_or_default());
         remove_abandoned(target.parent().unwrap_or(Path::new(".")), &name);
-        name.push(format!(".{}-{}.partial", crate::run_lock::host_name(), std::process::id()));
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        name.push(format!(".{}-{}-{number}.partial", crate::run_lock::host_name(), std::process::id()));
         let partial = target.with_file_name(name);
         let file = File::create(&partial).map_err(StoreError::io("create", &partial))?;
         let output = Some(BufWriter::with_capacity(1 << 16, file));
@@ -48,6 +53,25 @@ impl AtomicFile {
         let mut file = Self::create(target)?;
         file.write_all(bytes).map_err(StoreError::io("write", target))?;
         file.commit()
+    }
+
+    /// Writes a whole file where there is none yet; false where there is one, which stays as it is. Of several who do this
+    /// at once one writes.
+    ///
+    /// # Errors
+    /// When the disk is full or fails.
+    pub fn write_once(target: &Path, bytes: &[u8]) -> Result<bool, StoreError> {
+        let mut file = Self::create(target)?;
+        file.write_all(bytes).map_err(StoreError::io("write", target))?;
+        file.flush().map_err(StoreError::io("write", target))?;
+        // A second name is given whole or not at all, and never to what has one.
+        match fs::hard_link(&file.partial, target) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(_) if target.exists() => Ok(false),
+            // A file system without second names.
+            Err(_) => file.commit().map(|()| true),
+        }
     }
 
     /// Where the file will appear.

@@ -2,9 +2,10 @@
 
 use super::split::Split;
 use crate::error::CommandError;
+use crate::program::words;
 use mlip_store::report::RunJson;
 use std::collections::HashMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -34,15 +35,17 @@ pub(super) fn measure(settings: &[OsString], split: Split, run_dir: &Path) -> Re
     if run_dir.exists() {
         std::fs::remove_dir_all(run_dir)?;
     }
-    let program = std::env::current_exe()?;
+    let program = words()?;
     let mut command = if split.ranks > 1 {
         let launcher = std::env::var("MPIRUN").unwrap_or_else(|_| "mpirun".into());
         let mut words = launcher.split_whitespace();
         let mut command = Command::new(words.next().unwrap_or("mpirun"));
-        command.args(words).arg("-n").arg(split.ranks.to_string()).arg(program);
+        command.args(words).arg("-n").arg(split.ranks.to_string()).args(program);
         command
     } else {
-        Command::new(program)
+        let mut command = Command::new(program.first().map_or(OsStr::new(""), OsString::as_os_str));
+        command.args(program.iter().skip(1));
+        command
     };
     command.arg("run").args(settings).arg("--out").arg(run_dir).args(["--quiet", "--no-cache", "--oversubscribe"]);
     for (flag, number) in [

@@ -86,9 +86,8 @@ impl Coordinator {
     ) -> Self {
         let ranks = workers.iter().map(|workers| RankState { workers: *workers, ..RankState::default() }).collect();
         let ids_len = ids.len();
-        let kept: Vec<(u64, u64)> = known.ledger.structures().map(|frame| (frame.first, frame.last)).collect();
         Self {
-            survey: Survey::new(entries, workers.iter().sum(), kept.into_iter()),
+            survey: Survey::new(entries, workers.iter().sum(), &known.ledger),
             recorded: 0,
             evaluations: 0,
             cost: 0.0,
@@ -381,7 +380,8 @@ impl Coordinator {
                 state.given_cost += f64::from(cost);
                 state.given_predicted += as_predicted(&work).0;
             }
-            assignments.push(Assignment { entry, locator, digest, cost, work, alone });
+            let kept = self.survey.kept(entry);
+            assignments.push(Assignment { entry, locator, kept, digest, cost, work, alone });
         }
         Ok(Order::Compute(assignments))
     }

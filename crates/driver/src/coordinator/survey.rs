@@ -3,6 +3,9 @@
 use super::state::RankState;
 use crate::protocol::{Order, ToRead};
 use mlip_inputs::{Locator, Manifest};
+use mlip_store::Ledger;
+use mlip_store::journal::KeptEntry;
+use mlip_store::report::FramesByEntry;
 use std::error::Error;
 
 /// Entries in one order to read, at most; the first orders of a rank are shorter, so that its first
@@ -25,15 +28,17 @@ pub(super) struct Survey {
     /// Entries among them that are no structure.
     pub(super) unreadable: u64,
     window: usize,
-    /// Ranges of entries, both ends included, whose structures earlier attempts have journaled; ascending, apart.
-    kept: Vec<(u64, u64)>,
+    /// What earlier attempts have journaled of entries: answers, and structures.
+    surveys: FramesByEntry,
+    structures: FramesByEntry,
 }
 
 impl Survey {
-    /// For this many structure workers. `kept` are ranges of entries whose structures are in journals.
-    pub(super) fn new(entries: Manifest, workers: usize, kept: impl Iterator<Item = (u64, u64)>) -> Self {
+    /// For this many structure workers. What the ledger knows of is not read from its files again.
+    pub(super) fn new(entries: Manifest, workers: usize, ledger: &Ledger) -> Self {
         let window = (WINDOW_PER_WORKER * workers).max(SMALLEST_WINDOW);
-        Self { entries, next_entry: 0, answered: 0, unreadable: 0, window, kept: joined(kept) }
+        let (surveys, structures) = (FramesByEntry::new(ledger.surveys()), FramesByEntry::new(ledger.structures()));
+        Self { entries, next_entry: 0, answered: 0, unreadable: 0, window, surveys, structures }
     }
 
     pub(super) fn n_entries(&self) -> u64 {
@@ -79,42 +84,18 @@ impl Survey {
         rank.reads_out += 1;
         let range = self.next_entry..self.next_entry + length;
         self.next_entry += length;
-        let read = |entry| self.locator(entry).map(|locator| ToRead { entry, locator, is_kept: self.is_kept(entry) });
+        let read = |entry| self.locator(entry).map(|locator| ToRead { entry, locator, kept: self.kept(entry) });
         Ok(Some(Order::Read(range.map(read).collect::<Result<_, _>>()?)))
     }
 
-    fn is_kept(&self, entry: u64) -> bool {
-        let after = self.kept.partition_point(|(first, _)| *first <= entry);
-        after.checked_sub(1).and_then(|at| self.kept.get(at)).is_some_and(|(_, last)| entry <= *last)
+    /// Where journals of earlier attempts hold an entry.
+    pub(super) fn kept(&self, entry: u64) -> Option<KeptEntry> {
+        let (survey, structures) = (self.surveys.latest(entry)?, self.structures.latest(entry)?);
+        Some(KeptEntry { survey, structures })
     }
 
     /// The input list.
     pub(super) fn into_entries(self) -> Manifest {
         self.entries
-    }
-}
-
-/// Ranges in ascending order; those that overlap or touch become one.
-fn joined(ranges: impl Iterator<Item = (u64, u64)>) -> Vec<(u64, u64)> {
-    let mut ranges: Vec<(u64, u64)> = ranges.collect();
-    ranges.sort_unstable();
-    let mut joined: Vec<(u64, u64)> = Vec::new();
-    for (first, last) in ranges {
-        match joined.last_mut() {
-            Some((_, end)) if first <= end.saturating_add(1) => *end = last.max(*end),
-            _ => joined.push((first, last)),
-        }
-    }
-    joined
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranges_that_touch_become_one() {
-        let ranges = [(64, 127), (0, 3), (4, 63), (200, 210), (205, 206)];
-        assert_eq!(joined(ranges.into_iter()), [(0, 127), (200, 210)]);
     }
 }

@@ -93,6 +93,8 @@ pub(crate) struct Trial {
     pub(crate) resources: Resources,
     pub(crate) retry: RetryFailed,
     pub(crate) signals: Signals,
+    /// Whether a signal comes as soon as the report is begun.
+    pub(crate) ask_at_report: bool,
     pub(crate) calculation: CalculationConfig,
     pub(crate) embeddings: mlip_calculations::Embeddings,
     /// What happened on the root.
@@ -107,6 +109,7 @@ impl Trial {
             resources: Resources { structure_workers: Some(2), oversubscribe: true, ..Resources::default() },
             retry: RetryFailed::No,
             signals: Signals::default(),
+            ask_at_report: false,
             calculation: CalculationConfig::SinglePoint,
             embeddings: mlip_calculations::Embeddings::None,
             events: Arc::default(),
@@ -146,12 +149,14 @@ impl Trial {
                 coordinates: Default::default(),
                 frame: Frame::Pymatgen,
                 calculation: self.calculation,
+                allow_overlap: false,
                 forces: true,
                 embeddings: self.embeddings,
                 potentials,
             },
             resources: self.resources.clone(),
             stability: mlip_store::report::StabilitySources::default(),
+            part: None,
         }
     }
 
@@ -164,7 +169,12 @@ impl Trial {
     pub(crate) fn life(&self, rank: &mut dyn Communicator, run_dir: &Path) -> Result<Finish, RunError> {
         let at_root = rank.is_root().then(|| Setup::new(run_dir.to_owned(), self.config(), self.n_entries).unwrap());
         let setup = Setup::share(at_root.as_ref(), rank)?;
-        let mut events = |event| self.events.lock().unwrap().push(event);
+        let mut events = |event| {
+            if self.ask_at_report && event == Event::ReportBegan {
+                self.signals.ask();
+            }
+            self.events.lock().unwrap().push(event);
+        };
         let root = rank.is_root().then(|| RootPart {
             entries: manifest(self.n_entries),
             lock: RunLock::acquire(run_dir, LockOptions::default()).unwrap(),

@@ -27,7 +27,10 @@ pub(crate) fn choose_block<'d, 'a>(
     if blocks.is_empty() {
         return Err(CifError::new(CifClass::Empty, None, "the file is empty", "fetch it again"));
     }
-    let has_atoms = |block: &&Block<'_>| block.has("_atom_site_fract_x") || block.has("_atom_site_cartn_x");
+    // Dotted names and Cartesian coordinates are those of macromolecules.
+    let has_atoms = |block: &&Block<'_>| {
+        block.has("_atom_site_fract_x") || (block.has("_atom_site_cartn_x") && block.mmcif.is_none())
+    };
     let mut usable = blocks.iter().filter(|block| block.has("_cell_length_a")).filter(has_atoms);
     if let Some(first) = usable.next() {
         if let Some(second) = usable.next() {

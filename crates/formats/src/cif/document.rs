@@ -166,10 +166,13 @@ impl<'a> Parser<'a> {
 fn note(token: Token<'_>, block: &mut Block<'_>) -> Option<String> {
     let tag = String::from_utf8_lossy(token.text);
     let name = canonical(&tag);
-    if name.starts_with("_cell.") || name.starts_with("_atom_site.") {
+    // The core dictionary in its newer form: category, dot, name. So are names in mmCIF.
+    let is_dotted = name.starts_with("_cell.") || name.starts_with("_atom_site.");
+    let name = if name.contains('.') { name.replacen('.', "_", 1) } else { name };
+    if is_dotted {
         block.mmcif.get_or_insert(token.line);
     }
-    if name.contains("_ssg_") || name.starts_with("_cell_wave_vector") || name.starts_with("_cell_modulation") {
+    if name.contains("_ssg_") || name.starts_with("_cell_wave_vector") {
         block.modulated.get_or_insert(token.line);
     }
     let wanted = KEPT.iter().any(|category| name.starts_with(category)) && !name.starts_with("_atom_site_aniso");

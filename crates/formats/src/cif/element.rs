@@ -103,6 +103,49 @@ pub(crate) fn from_label(text: &str, formula: Option<&Formula>) -> Option<Readin
     Some(Reading { is_ambiguous: !second_is_small && !is_charged, ..Reading::plain(species) })
 }
 
+/// Whether a name stands for several elements, or for less or more than one atom: `Al/Si`, `Fe0.5Ni0.5`, `Li0.5`, `FeNi1`,
+/// `H2O`. Names of sites that only look so are told by the formula: of two elements both have to be in it.
+pub(crate) fn is_several(text: &str, is_symbol: bool, formula: Option<&Formula>) -> bool {
+    let text = text.trim();
+    let is_here = |species: &Species| formula.is_none_or(|formula| formula.contains(*species));
+    let differ = |one: Option<Species>, other: Option<Species>| matches!((one, other), (Some(one), Some(other)) if one != other && is_here(&one) && is_here(&other));
+    // Between these, each an element: Al/Si, Fe+Ni, Si,Al.
+    let mut named = text.split(['/', ',', '+', '&', ';', '|']).filter_map(|piece| exact(leading_letters(piece)));
+    if let Some(first) = named.next()
+        && named.any(|other| differ(Some(first), Some(other)))
+    {
+        return true;
+    }
+    let letters = leading_letters(text);
+    let rest = &text[letters.len()..];
+    // A part of an atom: Li0.5, Nb0.9Ti0.1. A charge may have a fraction too: it ends with its sign.
+    let number = &rest[..rest.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count()];
+    let after = &rest[number.len()..];
+    if exact(letters).is_some()
+        && (number.starts_with("0.") || number.starts_with('.'))
+        && number.parse::<f64>().is_ok_and(|part| part > 0.0 && part < 1.0)
+        && !after.starts_with(['+', '-'])
+    {
+        return true;
+    }
+    // A group of atoms: H2O. In labels letters behind digits tell sites apart.
+    if is_symbol && exact(letters).is_some() && !number.is_empty() && exact(leading_letters(after)).is_some() {
+        return true;
+    }
+    // Two elements in one word: FeNi1. One of a single letter tells sites apart.
+    letters.len() == 4 && differ(exact(&letters[..2]), exact(&letters[2..]))
+}
+
+/// An element written as it should be: a capital, and perhaps a small letter.
+fn exact(letters: &str) -> Option<Species> {
+    let is_written_so = match letters.as_bytes() {
+        [one] => one.is_ascii_uppercase(),
+        [one, two] => one.is_ascii_uppercase() && two.is_ascii_lowercase(),
+        _ => false,
+    };
+    Species::from_symbol(letters).filter(|_| is_written_so)
+}
+
 /// The element that a type symbol stands for, and whether it is an isotope of hydrogen: `Ti`, `TI`, `Ti4+`, `O2-`, `D`.
 /// `None` for what is no element: a vacancy, a group such as `NH4`.
 pub fn element_of_symbol(text: &str) -> Option<(Species, bool)> {
@@ -130,6 +173,47 @@ mod tests {
             assert_eq!(from_type_symbol(text, None), None, "{text}");
         }
         assert_eq!(from_type_symbol("NO3", Some(&Formula::parse("Na N O3", 1))), None);
+    }
+
+    #[test]
+    fn names_of_several_elements_or_parts_of_atoms_are_told_from_names_of_sites() {
+        let several = |text: &str, formula: &str| {
+            let formula = (!formula.is_empty()).then(|| Formula::parse(formula, 1));
+            is_several(text, false, formula.as_ref())
+        };
+        for text in [
+            "Al/Si",
+            "Si/Al1",
+            "Si,Al",
+            "Fe+Ni",
+            "Fe+Ni1",
+            "Fe3+/Ni2+",
+            "Fe0.5Ni0.5",
+            "Nb0.9Ti0.1",
+            "Li0.5",
+            "Na.5",
+            "FeNi1",
+            "SiAl",
+            "Ca;Sr",
+            "Mg|Fe",
+            "K&Na",
+        ] {
+            assert!(several(text, "") && is_several(text, true, None), "{text}");
+        }
+        for text in [
+            "Fe1", "Fe3+", "O2-", "O1A", "O1W", "H2O", "C1B", "OW1", "HO1", "CAB", "OBR", "Fe2.5+", "Fe1.5", "Na0.5+",
+            "Fe2+Fe3+", "Fe/1", "Fe/", "SiT1", "Wat", "O-H2", "CO1", "Si_a", "Na+", "", "é/Na", "Fe/FE", "N1,2",
+        ] {
+            assert!(!several(text, ""), "{text}");
+        }
+        // The second is no element of the compound, so it tells sites apart.
+        assert!(!several("O1/B", "Fe2 O3") && several("O1/B", "Fe B O3") && !several("SiAl1", "Si O2"));
+        for symbol in ["H2O", "C6H6", "N1H4", "Nb0.9Ti0.1"] {
+            assert!(is_several(symbol, true, None), "{symbol}");
+        }
+        for symbol in ["Ti4+", "O2-", "Fe", "O-2", "Cu1+", "Ti0.5+", "NO3", "C1", "Fe2a"] {
+            assert!(!is_several(symbol, true, None), "{symbol}");
+        }
     }
 
     #[test]

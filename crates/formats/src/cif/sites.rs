@@ -2,7 +2,7 @@
 
 use super::block::{Block, Loop, Value};
 use super::cell::Cell;
-use super::element::{Reading, from_label, from_type_symbol};
+use super::element::{Reading, from_label, from_type_symbol, is_several};
 use super::error::Warnings;
 use super::formula::Formula;
 use super::number::parse_number;
@@ -216,7 +216,17 @@ fn read_element(
         (None, Some(label)) => from_label(label, formula),
         (None, None) => None,
     };
+    let is_symbol = symbol.is_some();
     let name = symbol.or(label).unwrap_or_default();
+    if is_several(&name, is_symbol, formula) {
+        let short: String = name.chars().take(40).collect();
+        return Err(CifError::new(
+            CifClass::Disordered,
+            line,
+            format!("{short:?} names several elements, a part of an atom or a group of atoms"),
+            "name one element a site in _atom_site_type_symbol; of mixed sites choose an ordered approximant and give that",
+        ));
+    }
     let Some(reading) = reading else {
         let short: String = name.chars().take(40).collect();
         return Err(CifError::new(

@@ -1,10 +1,12 @@
 //! Kernels, compiled by nvcc from `kernels/*.cu`, and what their arguments must be.
 //!
-//! Module order: `packing` ← `queue` ← `products` ← `arguments` ← `norms`, `messages`, `sums`, `basis`, `head`.
+//! Module order: `binaries`, `packing` ← `queue` (with the kernels that `mace` names) ← `products` ← `arguments` ← `norms`, `messages`, `sums`, `basis`, `head`, `mace`.
 
 mod arguments;
 mod basis;
+mod binaries;
 mod head;
+pub(crate) mod mace;
 mod messages;
 mod norms;
 mod packing;
@@ -14,11 +16,11 @@ mod sums;
 
 pub(crate) use arguments::MAX_ROW;
 pub(crate) use basis::Basis;
+pub(crate) use binaries::{MACE, PRODUCTS, ROWS, digest};
 pub(crate) use head::Head;
 pub(crate) use messages::Messages;
 pub(crate) use norms::{Embed, Norm};
 pub use packing::{Matrix, PackedMatrix, pack_matrix, pack_rows, unpack_rows};
 pub use products::Finish;
-pub(crate) use queue::BINARIES;
 pub use queue::Queue;
 pub(crate) use sums::{Sums, SumsOf};

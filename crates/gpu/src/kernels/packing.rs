@@ -3,16 +3,6 @@
 use crate::memory::Slice;
 use crate::products::Products;
 
-/// The nearest bf16 number, ties to even.
-fn to_bf16(x: f32) -> u16 {
-    let bits = x.to_bits();
-    ((bits + 0x7fff + ((bits >> 16) & 1)) >> 16) as u16
-}
-
-fn from_bf16(half: u16) -> f32 {
-    f32::from_bits(u32::from(half) << 16)
-}
-
 /// The nearest number of half precision, ties to even; infinite from 65520 on.
 fn to_f16(x: f32) -> u16 {
     let sign = (x.to_bits() >> 16 & 0x8000) as u16;
@@ -39,17 +29,14 @@ fn from_f16(half: u16) -> f32 {
 }
 
 /// A number in two limbs, high and low.
-fn limbs(products: Products, x: f32) -> (u16, u16) {
-    match products {
-        Products::F16x3 => (to_f16(x), to_f16(x - from_f16(to_f16(x)))),
-        Products::F32 | Products::Bf16x3 => (to_bf16(x), to_bf16(x - from_bf16(to_bf16(x)))),
-    }
+fn limbs(x: f32) -> (u16, u16) {
+    (to_f16(x), to_f16(x - from_f16(to_f16(x))))
 }
 
 /// Two planes of halves: all high limbs, then all low ones.
-fn planes(products: Products, numbers: &[f32]) -> Vec<f32> {
-    let high = numbers.iter().map(|x| limbs(products, *x).0);
-    let halves = high.chain(numbers.iter().map(|x| limbs(products, *x).1)).collect::<Vec<_>>();
+fn planes(numbers: &[f32]) -> Vec<f32> {
+    let high = numbers.iter().map(|x| limbs(*x).0);
+    let halves = high.chain(numbers.iter().map(|x| limbs(*x).1)).collect::<Vec<_>>();
     // Even: there are as many low limbs as high ones.
     halves.as_chunks().0.iter().map(|[a, b]| f32::from_bits(u32::from(*a) | u32::from(*b) << 16)).collect()
 }
@@ -58,19 +45,17 @@ fn planes(products: Products, numbers: &[f32]) -> Vec<f32> {
 pub fn pack_rows(products: Products, numbers: &[f32]) -> Vec<f32> {
     match products {
         Products::F32 => numbers.to_vec(),
-        Products::Bf16x3 | Products::F16x3 => planes(products, numbers),
+        Products::F16x3 => planes(numbers),
     }
 }
 
 /// The numbers of packed rows: in limbs, as far as these hold them.
 pub fn unpack_rows(products: Products, packed: &[f32]) -> Vec<f32> {
-    let value = match products {
-        Products::F32 => return packed.to_vec(),
-        Products::Bf16x3 => from_bf16,
-        Products::F16x3 => from_f16,
-    };
+    if products == Products::F32 {
+        return packed.to_vec();
+    }
     let words = packed.iter().map(|x| x.to_bits());
-    let halves = words.flat_map(|word| [word as u16, (word >> 16) as u16]).map(value).collect::<Vec<_>>();
+    let halves = words.flat_map(|word| [word as u16, (word >> 16) as u16]).map(from_f16).collect::<Vec<_>>();
     let (high, low) = halves.split_at(packed.len());
     high.iter().zip(low).map(|(high, low)| high + low).collect()
 }
@@ -97,16 +82,14 @@ pub fn pack_matrix(
     }
     let mut rows = (0..width * depth).map(|at| weight(at / depth, at % depth)).collect::<Vec<_>>();
     let mut scale = 1.0;
-    if products == Products::F16x3 {
-        // The largest becomes 1024 to 2048, so that low limbs of small ones have their bits too.
-        let largest = rows.iter().fold(0.0, |largest: f32, x| largest.max(x.abs()));
-        if largest.is_normal() {
-            let exponent = (largest.to_bits() >> 23) as i32 - 127;
-            scale = 2f32.powi((exponent - 10).clamp(-100, 100));
-        }
-        rows.iter_mut().for_each(|x| *x /= scale);
+    // The largest becomes 1024 to 2048, so that low limbs of small ones have their bits too.
+    let largest = rows.iter().fold(0.0, |largest: f32, x| largest.max(x.abs()));
+    if largest.is_normal() {
+        let exponent = (largest.to_bits() >> 23) as i32 - 127;
+        scale = 2f32.powi((exponent - 10).clamp(-100, 100));
     }
-    PackedMatrix { numbers: planes(products, &rows), scale }
+    rows.iter_mut().for_each(|x| *x /= scale);
+    PackedMatrix { numbers: planes(&rows), scale }
 }
 
 /// A constant matrix on the device.
@@ -130,16 +113,13 @@ mod tests {
     fn limbs_hold_their_bits() {
         for k in 0..10_000 {
             let x = ((k * 7919 % 10_007) as f32 - 5000.0) * 1.37e-3 * 2f32.powi(k % 25 - 12);
-            let error = |products: Products, value: fn(u16) -> f32| {
-                let (high, low) = limbs(products, x);
-                (f64::from(value(high)) + f64::from(value(low)) - f64::from(x)).abs()
-            };
+            let (high, low) = limbs(x);
+            let error = (f64::from(from_f16(high)) + f64::from(from_f16(low)) - f64::from(x)).abs();
             let size = f64::from(x.abs());
-            assert!(error(Products::Bf16x3, from_bf16) <= size * 2f64.powi(-17), "{x}");
-            assert!(error(Products::F16x3, from_f16) <= (size * 2f64.powi(-22)).max(2f64.powi(-25)), "{x}");
+            assert!(error <= (size * 2f64.powi(-22)).max(2f64.powi(-25)), "{x}");
         }
         // A tie goes to the even neighbor.
-        assert_eq!([0x3f80_8000, 0x3f81_8000].map(|bits| to_bf16(f32::from_bits(bits))), [0x3f80, 0x3f82]);
+        assert_eq!([0x3f80_1000, 0x3f80_3000].map(|bits| to_f16(f32::from_bits(bits))), [0x3c00, 0x3c02]);
         assert_eq!([1.0, -2.0, 65_519.0, 65_520.0, 6.0e-8].map(to_f16), [0x3c00, 0xc000, 0x7bff, 0x7c00, 1]);
     }
 
@@ -154,11 +134,9 @@ mod tests {
     fn packed_rows_come_back() {
         let numbers = (0..24).map(|k| k as f32 * 0.37 - 4.0).collect::<Vec<_>>();
         assert_eq!(unpack_rows(Products::F32, &pack_rows(Products::F32, &numbers)), numbers);
-        for (products, limit) in [(Products::Bf16x3, 1e-5), (Products::F16x3, 3e-7)] {
-            let back = unpack_rows(products, &pack_rows(products, &numbers));
-            for (found, expected) in back.iter().zip(&numbers) {
-                assert!((found - expected).abs() <= expected.abs() * limit, "{found} {expected}");
-            }
+        let back = unpack_rows(Products::F16x3, &pack_rows(Products::F16x3, &numbers));
+        for (found, expected) in back.iter().zip(&numbers) {
+            assert!((found - expected).abs() <= expected.abs() * 3e-7, "{found} {expected}");
         }
     }
 
@@ -168,11 +146,9 @@ mod tests {
         // [depth, width] in f32.
         assert_eq!(pack_matrix(Products::F32, 2, 3, weight).numbers, [0.0, 10.0, 1.0, 11.0, 2.0, 12.0]);
         // [width, depth] in limbs.
-        for products in [Products::Bf16x3, Products::F16x3] {
-            let PackedMatrix { numbers, scale } = pack_matrix(products, 2, 4, weight);
-            let back = unpack_rows(products, &numbers).iter().map(|x| x * scale).collect::<Vec<_>>();
-            assert_eq!(back, [0.0, 1.0, 2.0, 3.0, 10.0, 11.0, 12.0, 13.0]);
-        }
+        let PackedMatrix { numbers, scale } = pack_matrix(Products::F16x3, 2, 4, weight);
+        let back = unpack_rows(Products::F16x3, &numbers).iter().map(|x| x * scale).collect::<Vec<_>>();
+        assert_eq!(back, [0.0, 1.0, 2.0, 3.0, 10.0, 11.0, 12.0, 13.0]);
         let packed = pack_matrix(Products::F16x3, 8, 8, |n, k| (n + k) as f32 * 1e-4);
         let largest = unpack_rows(Products::F16x3, &packed.numbers).into_iter().fold(0.0, f32::max);
         assert!((1024.0..2048.0).contains(&largest), "{largest}");

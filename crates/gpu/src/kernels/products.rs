@@ -61,7 +61,7 @@ pub enum Finish<'a> {
     },
 }
 
-/// `Product` of kernels/products.cu.
+/// `Product` of kernels/product.cuh.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 struct Product {

@@ -2,15 +2,12 @@
 
 #![expect(unsafe_code, reason = "kernels are started with addresses")]
 
+use super::binaries::{MACE, PRODUCTS, ROWS};
+use super::mace::MaceKernels;
 use crate::driver::{Device, Kernel, Module, Stream};
 use crate::error::GpuError;
 use crate::products::Products;
 use std::ffi::CString;
-
-const PRODUCTS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/products.fatbin"));
-const ROWS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rows.fatbin"));
-/// All compiled kernels.
-pub(crate) const BINARIES: [&[u8]; 2] = [PRODUCTS, ROWS];
 
 /// `STAGES * STAGE_BYTES` of kernels/products.cu.
 const PRODUCT_SHARED_BYTES: u32 = 3 * 4 * 128 * 32 * 2;
@@ -51,6 +48,7 @@ pub struct Queue {
     stream: Stream,
     products: Products,
     pub(super) kernels: Kernels,
+    pub(super) mace: MaceKernels,
 }
 
 impl Queue {
@@ -74,7 +72,8 @@ impl Queue {
     }
 
     fn of_family(device: &Device, products: Products, family: &str, head_bytes: u32) -> Result<Self, GpuError> {
-        let [of_products, of_rows] = [Module::load(device, PRODUCTS)?, Module::load(device, ROWS)?];
+        let [of_products, of_rows, of_mace] =
+            [Module::load(device, PRODUCTS)?, Module::load(device, ROWS)?, Module::load(device, MACE)?];
         let named = |module: &Module, name: &str, shared: u32| {
             let name = CString::new(name).map_err(|_| GpuError::shape("name of a kernel", "no zeros", name))?;
             module.kernel(&name, shared)
@@ -101,7 +100,8 @@ impl Queue {
             basis_backward: named(&of_rows, "basis_backward", 0)?,
             head: named(&of_rows, "head", head_bytes)?,
         };
-        Ok(Self { stream: Stream::new(device)?, products, kernels })
+        let mace = MaceKernels::load(|name, shared| named(&of_mace, name, shared))?;
+        Ok(Self { stream: Stream::new(device)?, products, kernels, mace })
     }
 
     /// Its stream.
@@ -123,6 +123,11 @@ impl Queue {
         // SAFETY: `Arguments` promises the layout. Addresses come from slices, whose buffers are freed only when the driver
         // has finished with them, and whose lengths the callers in this folder have compared with what the kernel touches.
         unsafe { self.stream.launch(kernel, [x, y], BLOCK, arguments) }
+    }
+
+    /// Blocks for this many threads.
+    pub(super) fn threads(n: usize) -> [usize; 2] {
+        [n.div_ceil(BLOCK as usize), 1]
     }
 
     /// Blocks for this many warps.

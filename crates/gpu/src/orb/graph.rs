@@ -2,6 +2,7 @@
 
 use crate::error::GpuError;
 use crate::memory::{Layout, Number, Part, Pinned};
+use crate::network::Size;
 
 /// Atoms and directed edges of one structure.
 #[derive(Debug, Clone)]
@@ -75,24 +76,6 @@ impl OrbGraph {
     /// The largest atomic number.
     pub(super) fn last_element(&self) -> u32 {
         self.elements.iter().copied().max().unwrap_or(0)
-    }
-}
-
-/// How large a batch is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Size {
-    pub(super) n_atoms: usize,
-    pub(super) n_edges: usize,
-    pub(super) n_structures: usize,
-}
-
-impl Size {
-    pub(super) fn of(graphs: &[&OrbGraph]) -> Self {
-        Self {
-            n_atoms: graphs.iter().map(|graph| graph.n_atoms()).sum(),
-            n_edges: graphs.iter().map(|graph| graph.n_edges()).sum(),
-            n_structures: graphs.len(),
-        }
     }
 }
 

@@ -12,14 +12,14 @@
 //! Terms of atoms, activations and slopes are applied where a product's sums are still in registers. z1, z2 and y are kept
 //! for the backward pass.
 //!
-//! Module order: `weights`, `graph` ← `room` ← `network` ← `computer`.
+//! Module order: `weights`, `graph` ← `room` ← `pass` ← `network`.
 
-mod computer;
 mod graph;
 mod network;
+mod pass;
 mod room;
 mod weights;
 
-pub use computer::{Flight, Needs, OrbComputer, Outputs, Wanted};
 pub use graph::OrbGraph;
-pub use weights::{Head, Layer, Linear, OrbWeights, Perceptron};
+pub use network::{OrbNetwork, Outputs, kernels_digest};
+pub use weights::{Head, Layer, Linear, OrbWeights, Perceptron, Shape};

@@ -1,267 +1,130 @@
-//! A pass forward, and one back.
+//! The network as all networks are: batches in, answers out.
 
-use super::graph::Input;
-use super::room::{Kept, Room};
-use super::weights::{Shape, StoredLayer, StoredPerceptron, StoredWeights};
+use super::graph::{Input, OrbGraph};
+use super::pass::Pass;
+use super::room::Room;
+use super::weights::{OrbWeights, Shape, StoredWeights};
+use crate::driver::Device;
 use crate::error::GpuError;
-use crate::kernels::{Basis, Embed, Finish, Head, Messages, Norm, Queue, Sums, SumsOf};
-use crate::memory::{Buffer, Number, Part, Slice, clear};
+use crate::kernels::{PRODUCTS, Queue, ROWS, digest};
+use crate::memory::{Layout, Part, Pinned};
+use crate::network::{Bytes, Memory, Network, Size, Wanted};
+use crate::products::Products;
 
-/// One batch on its way: weights, input, working memory and output, all on the device.
-pub(super) struct Pass<'a> {
-    pub(super) queue: &'a Queue,
-    pub(super) weights: &'a StoredWeights,
-    pub(super) input: &'a Input,
-    pub(super) input_memory: &'a Buffer,
-    pub(super) room: &'a Room,
-    pub(super) room_memory: &'a Buffer,
-    /// `[atoms, latent]`: features of atoms.
-    pub(super) atoms: Slice<'a, f32>,
-    /// `[structures]`
-    pub(super) energies: Slice<'a, f64>,
-    /// `[edges]`; none where there is no backward pass.
-    pub(super) slopes: Slice<'a, [f64; 3]>,
-    pub(super) gradient: bool,
+/// What a batch comes to, structure by structure.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outputs {
+    /// One a structure: the head's output, before it is scaled.
+    pub energies: Vec<f64>,
+    /// `[edges]` derivatives of the scaled energy by the vectors, eV/Å; empty where they were not wanted.
+    pub slopes: Vec<[f64; 3]>,
+    /// `[atoms, latent]`; empty where they were not wanted.
+    pub atoms: Vec<f32>,
 }
 
-/// Rows in front of a perceptron, and two operands `[rows, hidden]` for its inside.
-#[derive(Clone, Copy)]
-struct Rows<'a> {
-    operand: Slice<'a, f32>,
-    n: usize,
-    hidden: [Slice<'a, f32>; 2],
+/// Where answers lie in the memory that is copied from the device.
+struct Output {
+    energies: Part<f64>,
+    slopes: Part<[f64; 3]>,
+    atoms: Part<f32>,
+    /// Up to the features of atoms, which come last.
+    short_bytes: u64,
+    bytes: u64,
 }
 
-impl<'a> Pass<'a> {
+impl Output {
+    fn plan(shape: Shape, size: Size, gradient: bool) -> Self {
+        let mut layout = Layout::default();
+        let energies = layout.place(size.n_structures);
+        let slopes = layout.place(if gradient { size.n_edges } else { 0 });
+        let short_bytes = layout.bytes();
+        let atoms = layout.place(size.n_atoms * shape.latent);
+        Self { energies, slopes, atoms, short_bytes, bytes: layout.bytes() }
+    }
+}
+
+/// blake3 of the compiled kernels, hexadecimal: what bits depend on beside the weights and the kind of card.
+pub fn kernels_digest() -> String {
+    digest(&[PRODUCTS, ROWS])
+}
+
+/// ORB on a device.
+pub struct OrbNetwork(StoredWeights);
+
+impl Network for OrbNetwork {
+    type Weights = OrbWeights;
+    type Graph = OrbGraph;
+    type Shape = Shape;
+    type Outputs = Outputs;
+
+    fn open(device: &Device, weights: &OrbWeights, products: Products) -> Result<(Queue, Self), GpuError> {
+        let head_bytes = Queue::head_bytes(weights.latent, weights.head.first_bias.len());
+        let queue = Queue::new(device, products, head_bytes)?;
+        let weights = StoredWeights::new(weights, products, queue.stream())?;
+        Ok((queue, Self(weights)))
+    }
+
     fn shape(&self) -> Shape {
-        self.weights.shape
+        self.0.shape
     }
 
-    fn room<T: Number>(&self, part: Part<T>) -> Result<Slice<'a, T>, GpuError> {
-        self.room_memory.part(part)
+    fn weight_bytes(&self) -> u64 {
+        self.0.bytes()
     }
 
-    fn input<T: Number>(&self, part: Part<T>) -> Result<Slice<'a, T>, GpuError> {
-        self.input_memory.part(part)
+    fn size(graph: &OrbGraph) -> Size {
+        Size { n_atoms: graph.n_atoms(), n_edges: graph.n_edges(), n_structures: 1 }
     }
 
-    fn n_edges(&self) -> usize {
-        self.input.vectors.len
-    }
-
-    fn n_atoms(&self) -> usize {
-        self.input.elements.len
-    }
-
-    fn edge_rows(&self, operand: Part<f32>) -> Result<Rows<'a>, GpuError> {
-        let [a, b] = self.room.hidden;
-        Ok(Rows { operand: self.room(operand)?, n: self.n_edges(), hidden: [self.room(a)?, self.room(b)?] })
-    }
-
-    fn atom_rows(&self, operand: Part<f32>) -> Result<Rows<'a>, GpuError> {
-        let [a, b] = self.room.atoms_hidden;
-        Ok(Rows { operand: self.room(operand)?, n: self.n_atoms(), hidden: [self.room(a)?, self.room(b)?] })
-    }
-
-    /// y of rows; `terms` are what the first layer adds: its bias, or terms of atoms.
-    fn perceptron(
-        &self,
-        p: &StoredPerceptron,
-        kept: Kept,
-        rows: Rows<'a>,
-        terms: impl FnOnce(Slice<'a, f32>, Slice<'a, f32>) -> Result<Finish<'a>, GpuError>,
-    ) -> Result<(), GpuError> {
-        let (queue, weights) = (self.queue, self.weights);
-        let [first, second] = rows.hidden;
-        let finish = terms(self.room(kept.z1)?, first)?;
-        queue.product(rows.operand, weights.matrix(p.first)?, rows.n, finish)?;
-        let bias = weights.part(p.second_bias)?;
-        let finish = Finish::Hidden { bias, sums: self.room(kept.z2)?, out: second };
-        queue.product(first, weights.matrix(p.second)?, rows.n, finish)?;
-        let finish = Finish::Rows { bias: weights.part(p.third_bias)?, sums: self.room(kept.y)? };
-        queue.product(second, weights.matrix(p.third)?, rows.n, finish)
-    }
-
-    fn bias(&self, p: &StoredPerceptron) -> Result<Slice<'a, f32>, GpuError> {
-        self.weights.part(p.first_bias)
-    }
-
-    /// From gradients by y, `rows.operand`, to those by z1, the second of the hidden operands, and through the first layer.
-    fn perceptron_backward(
-        &self,
-        p: &StoredPerceptron,
-        kept: Kept,
-        rows: Rows<'a>,
-        finish: Finish<'a>,
-    ) -> Result<(), GpuError> {
-        let (queue, weights) = (self.queue, self.weights);
-        let [by_z2, by_z1] = rows.hidden;
-        let slope = Finish::Slope { sums: self.room(kept.z2)?, out: by_z2 };
-        queue.product(rows.operand, weights.matrix(p.third_transposed)?, rows.n, slope)?;
-        let slope = Finish::Slope { sums: self.room(kept.z1)?, out: by_z1 };
-        queue.product(by_z2, weights.matrix(p.second_transposed)?, rows.n, slope)?;
-        queue.product(by_z1, weights.matrix(p.first_transposed)?, rows.n, finish)
-    }
-
-    fn norm(
-        &self,
-        p: &StoredPerceptron,
-        kept: Kept,
-        x: Slice<'a, f32>,
-        operand: Part<f32>,
-    ) -> Result<Norm<'a>, GpuError> {
-        Ok(Norm {
-            y: self.room(kept.y)?,
-            scale: self.weights.part(p.scale)?,
-            epsilon: self.weights.epsilon,
-            x,
-            operand: self.room(operand)?,
-        })
-    }
-
-    fn basis(&self) -> Result<Basis<'a>, GpuError> {
-        Ok(Basis {
-            vectors: self.input(self.input.vectors)?,
-            frequencies: self.weights.part(self.weights.frequencies)?,
-            prefactor: self.weights.prefactor,
-            reach: self.weights.reach,
-        })
-    }
-
-    fn messages(&self, index: usize) -> Result<Messages<'a>, GpuError> {
-        let (layer, kept) = (&self.weights.layers[index], &self.room.layers[index]);
-        Ok(Messages {
-            y: self.room(kept.edges.y)?,
-            edges: self.room(self.room.edges)?,
-            operand: self.room(self.room.edges_operand)?,
-            scale: self.weights.part(layer.edges.scale)?,
-            send: self.weights.part(layer.send)?,
-            send_bias: layer.send_bias,
-            receive: self.weights.part(layer.receive)?,
-            receive_bias: layer.receive_bias,
-            epsilon: self.weights.epsilon,
-            cutoff: self.room(self.room.cutoff)?,
-            gates: self.room(kept.gates)?,
-            inverse: self.room(kept.inverse)?,
-            last: index + 1 == self.shape().n_layers,
-        })
-    }
-
-    fn sums(&self, of: SumsOf<'a>, width: usize, operand: Part<f32>) -> Result<(), GpuError> {
-        self.queue.sums(&Sums {
-            of,
-            sent: self.input(self.input.sent)?,
-            received: self.input(self.input.received)?,
-            by_receiver: self.input(self.input.by_receiver)?,
-            width,
-            operand: self.room(operand)?,
-        })
-    }
-
-    /// Features of atoms and edges before the first layer.
-    fn encode(&self) -> Result<(), GpuError> {
-        let (room, encoder) = (self.room, &self.weights.encoder);
-        self.queue.basis_forward(&self.basis()?, self.room(room.features)?, self.room(room.cutoff)?)?;
-        let bias = self.bias(encoder)?;
-        let rows = self.edge_rows(room.features)?;
-        self.perceptron(encoder, room.encoder, rows, |sums, out| Ok(Finish::Hidden { bias, sums, out }))?;
-        let norm = self.norm(encoder, room.encoder, self.room(room.edges)?, room.edges_operand)?;
-        self.queue.norm_add(&norm, true)?;
-        self.queue.embed(Embed {
-            table: self.weights.part(self.weights.atoms)?,
-            elements: self.input(self.input.elements)?,
-            atoms: self.atoms,
-            operand: self.room(room.atoms_operand)?,
-        })
-    }
-
-    fn interact(&self, index: usize, layer: &StoredLayer) -> Result<(), GpuError> {
-        let (queue, weights, room) = (self.queue, self.weights, self.room);
-        let kept = &room.layers[index];
-        let table = self.room(room.table)?;
-        let finish = Finish::Rows { bias: weights.part(layer.project_bias)?, sums: table };
-        queue.product(self.room(room.atoms_operand)?, weights.matrix(layer.project)?, self.n_atoms(), finish)?;
-        let (first, second) = (self.input(self.input.sender)?, self.input(self.input.receiver)?);
-        let rows = self.edge_rows(room.edges_operand)?;
-        self.perceptron(&layer.edges, kept.edges, rows, |sums, out| {
-            Ok(Finish::Edges { table, first, second, sums, out })
-        })?;
-        let messages = self.messages(index)?;
-        queue.deliver(&messages)?;
-        let Messages { y, inverse, scale, gates, .. } = messages;
-        let of = SumsOf::Messages { y, inverse, scale, gates, atoms: self.atoms };
-        self.sums(of, self.shape().latent, room.joined)?;
-        let bias = self.bias(&layer.atoms)?;
-        let rows = self.atom_rows(room.joined)?;
-        self.perceptron(&layer.atoms, kept.atoms, rows, |sums, out| Ok(Finish::Hidden { bias, sums, out }))?;
-        queue.norm_add(&self.norm(&layer.atoms, kept.atoms, self.atoms, room.atoms_operand)?, false)
-    }
-
-    fn interact_backward(&self, index: usize, layer: &StoredLayer) -> Result<(), GpuError> {
-        let (queue, weights, room) = (self.queue, self.weights, self.room);
-        let (kept, latent) = (&room.layers[index], self.shape().latent);
-        let (by_atoms, joined) = (self.room(room.by_atoms)?, self.room(room.joined)?);
-        queue.norm_backward(&self.norm(&layer.atoms, kept.atoms, by_atoms, room.atoms_operand)?)?;
-        let rows = self.atom_rows(room.atoms_operand)?;
-        self.perceptron_backward(&layer.atoms, kept.atoms, rows, Finish::Plain { sums: joined })?;
-        queue.add_part(joined, by_atoms, latent)?;
-        let ends = [self.input(self.input.sender)?, self.input(self.input.receiver)?];
-        let messages = self.messages(index)?;
-        queue.deliver_backward(&messages, ends, joined, self.room(room.by_cutoff)?)?;
-        let rows = self.edge_rows(room.edges_operand)?;
-        self.perceptron_backward(&layer.edges, kept.edges, rows, Finish::Add { sums: messages.edges })?;
-        // Atoms in front of the first layer do not depend on positions.
-        if index > 0 {
-            let [_, by_z1] = rows.hidden;
-            self.sums(SumsOf::Rows(by_z1), self.shape().hidden, room.table)?;
-            let matrix = weights.matrix(layer.project_transposed)?;
-            queue.product(self.room(room.table)?, matrix, self.n_atoms(), Finish::Add { sums: by_atoms })?;
+    fn check(&self, graph: &OrbGraph) -> Result<(), GpuError> {
+        let (last, n_elements) = (graph.last_element() as usize, self.0.shape.n_elements);
+        if graph.n_atoms() == 0 {
+            return Err(GpuError::shape("atoms of a structure", "at least one", "none"));
+        }
+        if last >= n_elements {
+            return Err(GpuError::shape("atomic numbers", format!("below {n_elements}"), last));
         }
         Ok(())
     }
 
-    fn encode_backward(&self) -> Result<(), GpuError> {
-        let (room, encoder) = (self.room, &self.weights.encoder);
-        let norm = self.norm(encoder, room.encoder, self.room(room.edges)?, room.edges_operand)?;
-        self.queue.norm_backward(&norm)?;
-        let (rows, by_features) = (self.edge_rows(room.edges_operand)?, self.room(room.features)?);
-        self.perceptron_backward(encoder, room.encoder, rows, Finish::Plain { sums: by_features })?;
-        let (by_cutoff, scales) = (self.room(room.by_cutoff)?, self.room(room.scales)?);
-        let atoms = (self.input(self.input.sender)?, scales);
-        self.queue.basis_backward(&self.basis()?, by_features, by_cutoff, atoms, self.slopes)
+    fn bytes(shape: Shape, size: Size, wanted: Wanted) -> Bytes {
+        let output = Output::plan(shape, size, wanted.gradient);
+        Bytes {
+            input: Input::plan(size).bytes,
+            room: Room::plan(shape, size, wanted.gradient).bytes,
+            output: output.bytes,
+            copied: if wanted.features { output.bytes } else { output.short_bytes },
+        }
     }
 
-    fn head(&self) -> Result<(), GpuError> {
-        let head = &self.weights.head;
-        self.queue.head(&Head {
-            atoms: self.atoms,
-            starts: self.input(self.input.starts)?,
-            first_transposed: self.weights.part(head.first_transposed)?,
-            first: self.weights.part(head.first)?,
-            first_bias: self.weights.part(head.first_bias)?,
-            second: self.weights.part(head.second)?,
-            second_bias: head.second_bias,
-            deviation: head.deviation,
-            energies: self.energies,
-            by_atoms: self.room(self.room.by_atoms)?,
-            scales: self.room(self.room.scales)?,
+    fn write(&self, size: Size, graphs: &[&OrbGraph], to: &mut Pinned) -> Result<(), GpuError> {
+        Input::plan(size).write(graphs, to)
+    }
+
+    fn run(&self, queue: &Queue, size: Size, wanted: Wanted, memory: Memory<'_>) -> Result<(), GpuError> {
+        let (input, room) = (Input::plan(size), Room::plan(self.0.shape, size, wanted.gradient));
+        let output = Output::plan(self.0.shape, size, wanted.gradient);
+        let pass = Pass {
+            queue,
+            weights: &self.0,
+            input: &input,
+            input_memory: memory.input,
+            room: &room,
+            room_memory: memory.room,
+            atoms: memory.output.part(output.atoms)?,
+            energies: memory.output.part(output.energies)?,
+            slopes: memory.output.part(output.slopes)?,
+            gradient: wanted.gradient,
+        };
+        pass.run()
+    }
+
+    fn read(&self, size: Size, wanted: Wanted, from: &Pinned) -> Result<Outputs, GpuError> {
+        let plan = Output::plan(self.0.shape, size, wanted.gradient);
+        Ok(Outputs {
+            energies: from.numbers(plan.energies)?.to_vec(),
+            slopes: from.numbers(plan.slopes)?.to_vec(),
+            atoms: if wanted.features { from.numbers(plan.atoms)?.to_vec() } else { Vec::new() },
         })
-    }
-
-    /// Starts everything.
-    pub(super) fn run(&self) -> Result<(), GpuError> {
-        self.encode()?;
-        for (index, layer) in self.weights.layers.iter().enumerate() {
-            self.interact(index, layer)?;
-        }
-        self.head()?;
-        if !self.gradient {
-            return Ok(());
-        }
-        clear(self.queue.stream(), self.room(self.room.by_cutoff)?)?;
-        for (index, layer) in self.weights.layers.iter().enumerate().rev() {
-            self.interact_backward(index, layer)?;
-        }
-        self.encode_backward()
     }
 }

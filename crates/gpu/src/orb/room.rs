@@ -1,8 +1,8 @@
 //! What a pass keeps and works on, in one piece of memory of the device.
 
-use super::graph::Size;
 use super::weights::Shape;
 use crate::memory::{Layout, Part};
+use crate::network::Size;
 
 /// Hidden rows before their activations, and the result before the norm.
 #[derive(Debug, Clone, Copy)]

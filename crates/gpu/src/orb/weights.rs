@@ -1,9 +1,10 @@
 //! Weights, as files have them and as products read them.
 
+use crate::constants::{Constants, Packer, Stored};
 use crate::driver::Stream;
 use crate::error::GpuError;
-use crate::kernels::{MAX_ROW, Matrix, PackedMatrix, pack_matrix};
-use crate::memory::{Buffer, Layout, Number, Part, Slice, bytes_of, upload};
+use crate::kernels::{MAX_ROW, Matrix};
+use crate::memory::{Number, Part, Slice};
 use crate::products::Products;
 
 /// `x W^T + b`
@@ -93,7 +94,7 @@ pub struct OrbWeights {
 
 /// Sizes that everything is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Shape {
+pub struct Shape {
     pub(super) latent: usize,
     pub(super) hidden: usize,
     pub(super) n_features: usize,
@@ -146,15 +147,6 @@ impl OrbWeights {
     }
 }
 
-/// A matrix in the buffer of weights.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Stored {
-    packed: Part<f32>,
-    width: usize,
-    depth: usize,
-    scale: f32,
-}
-
 /// A perceptron there.
 pub(super) struct StoredPerceptron {
     pub(super) first: Stored,
@@ -197,7 +189,7 @@ pub(super) struct StoredHead {
 
 /// All weights on the device.
 pub(super) struct StoredWeights {
-    buffer: Buffer,
+    constants: Constants,
     pub(super) shape: Shape,
     pub(super) atoms: Part<f32>,
     pub(super) frequencies: Part<f64>,
@@ -209,36 +201,22 @@ pub(super) struct StoredWeights {
     pub(super) head: StoredHead,
 }
 
-/// Collects weights in the order in which they will lie on the device.
-struct Packer {
-    products: Products,
-    layout: Layout,
-    bytes: Vec<u8>,
+/// Lays weights out.
+struct Layers {
+    packer: Packer,
 }
 
-impl Packer {
-    fn put<T: Number>(&mut self, numbers: &[T]) -> Part<T> {
-        let part = self.layout.place(numbers.len());
-        self.bytes.extend_from_slice(bytes_of(numbers));
-        self.bytes.resize(self.layout.bytes() as usize, 0);
-        part
-    }
-
-    fn matrix(&mut self, width: usize, depth: usize, weight: impl Fn(usize, usize) -> f32) -> Stored {
-        let PackedMatrix { numbers, scale } = pack_matrix(self.products, width, depth, weight);
-        Stored { packed: self.put(&numbers), width, depth, scale }
-    }
-
+impl Layers {
     /// A perceptron of whose first layer the first `own` inputs are taken.
     fn perceptron(&mut self, p: &Perceptron, own: usize) -> StoredPerceptron {
-        let both = |packer: &mut Self, layer: &Linear, inputs: usize| {
+        let both = |packer: &mut Packer, layer: &Linear, inputs: usize| {
             let (outputs, stride) = (layer.outputs(), layer.inputs());
             let straight = packer.matrix(outputs, inputs, |n, k| layer.weight[n * stride + k]);
             (straight, packer.matrix(inputs, outputs, |n, k| layer.weight[k * stride + n]))
         };
-        let (first, first_transposed) = both(self, &p.first, own);
-        let (second, second_transposed) = both(self, &p.second, p.second.inputs());
-        let (third, third_transposed) = both(self, &p.third, p.third.inputs());
+        let (first, first_transposed) = both(&mut self.packer, &p.first, own);
+        let (second, second_transposed) = both(&mut self.packer, &p.second, p.second.inputs());
+        let (third, third_transposed) = both(&mut self.packer, &p.third, p.third.inputs());
         StoredPerceptron {
             first,
             second,
@@ -246,10 +224,10 @@ impl Packer {
             first_transposed,
             second_transposed,
             third_transposed,
-            first_bias: self.put(&p.first.bias),
-            second_bias: self.put(&p.second.bias),
-            third_bias: self.put(&p.third.bias),
-            scale: self.put(&p.scale),
+            first_bias: self.packer.put(&p.first.bias),
+            second_bias: self.packer.put(&p.second.bias),
+            third_bias: self.packer.put(&p.third.bias),
+            scale: self.packer.put(&p.scale),
         }
     }
 
@@ -264,13 +242,13 @@ impl Packer {
         project_bias.resize(2 * hidden, 0.0);
         StoredLayer {
             edges: self.perceptron(&layer.edges, latent),
-            project: self.matrix(2 * hidden, latent, element),
-            project_transposed: self.matrix(latent, 2 * hidden, |n, k| element(k, n)),
-            project_bias: self.put(&project_bias),
+            project: self.packer.matrix(2 * hidden, latent, element),
+            project_transposed: self.packer.matrix(latent, 2 * hidden, |n, k| element(k, n)),
+            project_bias: self.packer.put(&project_bias),
             atoms: self.perceptron(&layer.atoms, 3 * latent),
-            send: self.put(&layer.send.weight),
+            send: self.packer.put(&layer.send.weight),
             send_bias: layer.send.bias[0],
-            receive: self.put(&layer.receive.weight),
+            receive: self.packer.put(&layer.receive.weight),
             receive_bias: layer.receive.bias[0],
         }
     }
@@ -280,10 +258,10 @@ impl Packer {
         let transposed =
             (0..latent * hidden).map(|at| head.first[at % hidden * latent + at / hidden]).collect::<Vec<_>>();
         StoredHead {
-            first: self.put(&head.first),
-            first_transposed: self.put(&transposed),
-            first_bias: self.put(&head.first_bias),
-            second: self.put(&head.second),
+            first: self.packer.put(&head.first),
+            first_transposed: self.packer.put(&transposed),
+            first_bias: self.packer.put(&head.first_bias),
+            second: self.packer.put(&head.second),
             second_bias: head.second_bias,
             deviation: head.deviation,
         }
@@ -294,28 +272,27 @@ impl StoredWeights {
     /// Packs weights and copies them to the device.
     pub(super) fn new(weights: &OrbWeights, products: Products, stream: &Stream) -> Result<Self, GpuError> {
         let shape = weights.shape()?;
-        let mut packer = Packer { products, layout: Layout::default(), bytes: Vec::new() };
-        let atoms = packer.put(&weights.atoms);
-        let frequencies = packer.put(&weights.frequencies);
-        let encoder = packer.perceptron(&weights.encoder, shape.n_features);
-        let layers = weights.layers.iter().map(|layer| packer.layer(layer, shape)).collect();
-        let head = packer.head(&weights.head, shape.latent);
-        let buffer = Buffer::new(stream.device(), packer.layout.bytes())?;
-        upload(stream, &buffer, &packer.bytes)?;
+        let mut layout = Layers { packer: Packer::new(products) };
+        let atoms = layout.packer.put(&weights.atoms);
+        let frequencies = layout.packer.put(&weights.frequencies);
+        let encoder = layout.perceptron(&weights.encoder, shape.n_features);
+        let layers = weights.layers.iter().map(|layer| layout.layer(layer, shape)).collect();
+        let head = layout.head(&weights.head, shape.latent);
+        let constants = layout.packer.upload(stream)?;
         let OrbWeights { prefactor, reach, epsilon, .. } = *weights;
-        Ok(Self { buffer, shape, atoms, frequencies, prefactor, reach, epsilon, encoder, layers, head })
+        Ok(Self { constants, shape, atoms, frequencies, prefactor, reach, epsilon, encoder, layers, head })
     }
 
     /// Bytes on the device.
     pub(super) fn bytes(&self) -> u64 {
-        self.buffer.bytes()
+        self.constants.bytes()
     }
 
     pub(super) fn part<T: Number>(&self, part: Part<T>) -> Result<Slice<'_, T>, GpuError> {
-        self.buffer.part(part)
+        self.constants.part(part)
     }
 
     pub(super) fn matrix(&self, stored: Stored) -> Result<Matrix<'_>, GpuError> {
-        Ok(Matrix { packed: self.part(stored.packed)?, width: stored.width, depth: stored.depth, scale: stored.scale })
+        self.constants.matrix(stored)
     }
 }

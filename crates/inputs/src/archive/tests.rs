@@ -237,3 +237,21 @@ fn behind_as_many_structures_as_are_wanted_nothing_is_read() {
     let error = ids(None).unwrap_err().to_string();
     assert!(error.contains("cut short"), "{error}");
 }
+
+#[test]
+fn members_of_one_name_in_a_zip_are_refused_by_name() {
+    // As Python's zipfile writes them; the writer of the tests refuses to.
+    let mut archive = ::zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for name in ["a.cif", "b.cif", "c/a.cif"] {
+        archive.start_file(name, ::zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(CIF.as_bytes()).unwrap();
+    }
+    let bytes = archive.finish().unwrap().into_inner();
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(read(folder.path(), "a.zip", &bytes, Blocks::Named).unwrap().len(), 3);
+    let text = bytes.windows(5).map(|five| if five == b"b.cif" { b'a' } else { five[0] });
+    let twice: Vec<u8> = text.chain(bytes[bytes.len() - 4..].iter().copied()).collect();
+    let error = read(folder.path(), "b.zip", &twice, Blocks::Named).unwrap_err().to_string();
+    assert!(error.contains("3 members share 2 names: \"a.cif\" is there more than once"), "{error}");
+    assert!(error.contains("different names"), "{error}");
+}

@@ -8,8 +8,9 @@ use crate::names::stem;
 use crate::split::Blocks;
 use crate::spool::Spool;
 use crate::{InputError, Packing, Part};
+use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 use zip::{CompressionMethod, ZipArchive};
 
@@ -23,6 +24,7 @@ pub(super) fn read_zip(
 ) -> Result<(), InputError> {
     let broken = |error: zip::result::ZipError| damaged(path, io::Error::other(error));
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(broken)?;
+    check_names(path, file, archive.central_directory_start(), archive.len())?;
     for index in 0..archive.len() {
         let member = archive.by_index_raw(index).map_err(broken)?;
         let Some(format) = member_format(member.name_raw()) else { continue };
@@ -72,6 +74,39 @@ pub(super) fn read_zip(
         }
     }
     Ok(())
+}
+
+/// Refuses an archive of which the reader shows fewer members than it has: of several of one name it knows one.
+fn check_names(path: &Path, file: &File, directory: u64, n_known: usize) -> Result<(), InputError> {
+    let fail = |error| damaged(path, error);
+    let mut rest = BufReader::new(file);
+    rest.seek(SeekFrom::Start(directory)).map_err(fail)?;
+    let (mut names, mut n_members) = (HashMap::new(), 0usize);
+    let mut head = [0; 46];
+    // Each member begins with these four bytes; behind the last one something else.
+    while rest.read_exact(&mut head).is_ok() && head.starts_with(b"PK\x01\x02") {
+        n_members += 1;
+        let length = |at: usize| usize::from(u16::from_le_bytes([head[at], head[at + 1]]));
+        let mut name = vec![0; length(28)];
+        rest.read_exact(&mut name).map_err(fail)?;
+        rest.seek_relative((length(30) + length(32)) as i64).map_err(fail)?;
+        *names.entry(name).or_insert(0usize) += 1;
+    }
+    if n_members <= n_known {
+        return Ok(());
+    }
+    let mut twice: Vec<String> = names
+        .into_iter()
+        .filter(|(_, times)| *times > 1)
+        .map(|(name, _)| String::from_utf8_lossy(&name).into_owned())
+        .collect();
+    twice.sort();
+    let first = twice.first().cloned().unwrap_or_default();
+    Err(InputError::Archive {
+        path: path.into(),
+        cause: format!("{n_members} members share {n_known} names: {first:?} is there more than once"),
+        remedy: "unpack it and pack the files again under different names",
+    })
 }
 
 /// The number of a method that this program does not know.

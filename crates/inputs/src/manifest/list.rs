@@ -63,6 +63,11 @@ impl Manifest {
         }
     }
 
+    /// Where compressed archives were unpacked to.
+    pub(crate) fn spool(&self) -> &Path {
+        &self.spool
+    }
+
     /// Number of entries.
     pub fn len(&self) -> usize {
         self.lines.count()

@@ -203,6 +203,10 @@ impl Model for ChgnetModel {
         usize::from(species.atomic_number()) <= N_ELEMENTS
     }
 
+    fn has_magmoms(&self) -> bool {
+        true
+    }
+
     fn feature_width(&self) -> Option<usize> {
         Some(self.config.width())
     }

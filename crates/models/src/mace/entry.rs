@@ -1,8 +1,11 @@
 //! MACE for the registry.
 
+#[cfg(feature = "cuda")]
+use super::cuda::CudaMace;
 use super::options::{OPTIONS, Options};
 use super::potential::Mace;
 use super::released::{PUBLISHED, Released};
+use crate::device::Place;
 use crate::entry::{Entry, LoadCause, Selection};
 use crate::options::{self, OptionError};
 use mlip_atoms::Potential;
@@ -40,7 +43,8 @@ enum Absent {
 }
 
 fn check(selection: &Selection) -> Result<(), OptionError> {
-    options::parse::<Options>(&selection.name, &selection.options).map(|_| ())
+    let options = options::parse::<Options>(&selection.name, &selection.options)?;
+    Place::of(selection, options.device.as_deref()).map(|_| ())
 }
 
 fn load(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause> {
@@ -53,7 +57,13 @@ fn load(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause> {
         Some(model) => on_this_machine(model)?,
     };
     let Selection { name, precision, engine, .. } = selection;
-    Ok(Arc::new(Mace::from_file(&path, name, &options, *precision, *engine)?))
+    match Place::of(selection, options.device.as_deref())? {
+        Place::Cores => Ok(Arc::new(Mace::from_file(&path, name, &options, *precision, *engine)?)),
+        #[cfg(feature = "cuda")]
+        Place::Cuda { ordinal } => Ok(Arc::new(CudaMace::from_file(&path, name, &options, ordinal)?)),
+        #[cfg(not(feature = "cuda"))]
+        Place::Cuda { .. } => Err("this program was built without CUDA".into()),
+    }
 }
 
 fn on_this_machine(model: &'static Released) -> Result<PathBuf, Absent> {

@@ -10,11 +10,13 @@
 //!
 //! Module order: `irreps` ← `config` ← `file`; `graph`; `linear` ← `parameters`; `radial` ← `zbl`,
 //! `context` ← `element_radial` ← `edges` ← `interaction`; `gate`, `product`, `readout` ← `network`; `candle` (of `file`,
-//! `graph`); both engines, `options` ← `potential` ← `released`, `entry`.
+//! `graph`); `cuda` (of `file`, `parameters`, `edges`, `product`, `radial`, `readout`, `zbl`, `potential`); both engines, `options` ← `potential` ← `released`, `entry`.
 
 mod candle;
 mod config;
 mod context;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod edges;
 mod element_radial;
 mod entry;
@@ -35,6 +37,8 @@ mod released;
 mod shares;
 mod zbl;
 
+#[cfg(feature = "cuda")]
+pub use cuda::{CudaMace, CudaMaceEngine, MaceCard};
 pub(crate) use entry::ENTRIES;
 pub use entry::places;
 pub use file::{FileError, ModelFile};

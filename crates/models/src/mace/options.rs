@@ -1,5 +1,6 @@
 //! Options of MACE.
 
+use crate::device;
 use crate::options::OptionInfo;
 use serde::Deserialize;
 
@@ -11,6 +12,8 @@ pub struct Options {
     pub head: Option<String>,
     /// The radial networks themselves instead of their tables.
     pub exact_radial: bool,
+    /// Where it is computed; cards compute radial networks themselves in any case.
+    pub device: Option<String>,
 }
 
 /// Their descriptions, for users.
@@ -25,4 +28,5 @@ pub(super) static OPTIONS: &[OptionInfo] = &[
         about: "computes the radial networks themselves instead of their tables: slower, differs by rounding",
         default: "false",
     },
+    device::DEVICE,
 ];

@@ -23,8 +23,52 @@ impl Channels {
     }
 }
 
+/// A matrix between padded rows, `[depth, width]`.
+pub(super) struct Block {
+    pub(super) depth: usize,
+    pub(super) width: usize,
+    pub(super) values: Vec<f64>,
+}
+
+impl Block {
+    /// Upstream's `[a, b]` matrix between padded rows.
+    fn padded((a, b): (usize, usize), (from, to): (Channels, Channels), element: impl Fn(usize, usize) -> f64) -> Self {
+        let (depth, width) = (a / from.upstream * from.padded, b / to.upstream * to.padded);
+        let (row, column) = (from.place(), to.place());
+        let value = |at: usize| match (row(at / width), column(at % width)) {
+            (Some(k), Some(c)) => element(k, c),
+            _ => 0.0,
+        };
+        Self { depth, width, values: (0..depth * width).map(value).collect() }
+    }
+
+    fn pack<T: Real>(&self, set: InstructionSet) -> TwoWay<T> {
+        TwoWay::pack(self.depth, self.width, set, |k, c| self.values[k * self.width + c])
+    }
+}
+
 /// e3nn's `Linear` from rows of `blocks[l]` blocks of channels to rows of one block (`from`, `to`: upstream's
-/// multiplicities of each l, in units of one block for `to`).
+/// multiplicities of each l, in units of one block for `to`): one matrix for each l that both sides have.
+pub(super) fn linear_blocks(
+    file: &ModelFile,
+    name: &str,
+    from: &[usize],
+    to: &[usize],
+    channels: (Channels, Channels),
+) -> Result<Vec<Block>, FileError> {
+    let shared = || from.iter().zip(to);
+    let weights = file.read(name, shared().map(|(a, b)| a * b).sum())?;
+    let (mut start, mut matrices) = (0, Vec::new());
+    for (a, b) in shared() {
+        let block = &weights[start..start + a * b];
+        start += a * b;
+        let scale = 1.0 / (*a as f64).sqrt();
+        matrices.push(Block::padded((*a, *b), channels, |k, c| scale * block[k * b + c]));
+    }
+    Ok(matrices)
+}
+
+/// The same in the layout of the kernels.
 pub(super) fn linear<T: Real>(
     file: &ModelFile,
     name: &str,
@@ -34,47 +78,24 @@ pub(super) fn linear<T: Real>(
     to_channels: Channels,
     set: InstructionSet,
 ) -> Result<Linear<T>, FileError> {
-    let shared = || from.iter().zip(to);
-    let weights = file.read(name, shared().map(|(a, b)| a * b).sum())?;
-    let (mut start, mut matrices) = (0, Vec::new());
-    for (a, b) in shared() {
-        let block = &weights[start..start + a * b];
-        start += a * b;
-        let scale = 1.0 / (*a as f64).sqrt();
-        let element = |k: usize, c: usize| scale * block[k * b + c];
-        matrices.push(pack((*a, *b), (from_channels, to_channels), element, set));
-    }
+    let matrices = linear_blocks(file, name, from, to, (from_channels, to_channels))?;
     let widths = |n: &[usize], channels: Channels| -> Vec<usize> {
         n.iter().map(|n| n / channels.upstream * channels.padded).collect()
     };
-    Ok(Linear::new(matrices, Rows::new(&widths(from, from_channels)), Rows::new(&widths(to, to_channels))))
+    let (from, to) = (Rows::new(&widths(from, from_channels)), Rows::new(&widths(to, to_channels)));
+    Ok(Linear::new(matrices.iter().map(|matrix| matrix.pack(set)).collect(), from, to))
 }
 
-/// Upstream's `[a, b]` matrix between padded rows.
-fn pack<T: Real>(
-    (a, b): (usize, usize),
-    (from, to): (Channels, Channels),
-    element: impl Fn(usize, usize) -> f64,
-    set: InstructionSet,
-) -> TwoWay<T> {
-    let (depth, width) = (a / from.upstream * from.padded, b / to.upstream * to.padded);
-    let (row, column) = (from.place(), to.place());
-    TwoWay::pack(depth, width, set, |k, c| match (row(k), column(c)) {
-        (Some(k), Some(c)) => element(k, c),
-        _ => 0.0,
-    })
-}
-
-/// e3nn's tensor product with one-hot elements: `[mul_in, elements, mul_out]` for each l that both sides have.
-pub(super) fn element_linear<T: Real>(
+/// e3nn's tensor product with one-hot elements: `[mul_in, elements, mul_out]` for each l that both sides have. Matrices
+/// of each element, for each l.
+pub(super) fn element_blocks(
     file: &ModelFile,
     name: &str,
     from: &[usize],
     to: &[usize],
     n_elements: usize,
     channels: Channels,
-    set: InstructionSet,
-) -> Result<ElementLinear<T>, FileError> {
+) -> Result<Vec<Vec<Block>>, FileError> {
     let shared = || from.iter().zip(to);
     let weights = file.read(name, shared().map(|(a, b)| a * n_elements * b).sum())?;
     let elements = (0..n_elements).map(|element| {
@@ -84,10 +105,27 @@ pub(super) fn element_linear<T: Real>(
             start += a * n_elements * b;
             let scale = 1.0 / ((a * n_elements) as f64).sqrt();
             let entry = |k: usize, c: usize| scale * block[(k * n_elements + element) * b + c];
-            matrices.push(pack((*a, *b), (channels, channels), entry, set));
+            matrices.push(Block::padded((*a, *b), (channels, channels), entry));
         }
-        let rows = |n: &[usize]| Rows::features(n.len() - 1, channels.padded);
-        Linear::new(matrices, rows(from), rows(to))
+        matrices
     });
-    Ok(ElementLinear::new(elements.collect()))
+    Ok(elements.collect())
+}
+
+/// The same in the layout of the kernels.
+pub(super) fn element_linear<T: Real>(
+    file: &ModelFile,
+    name: &str,
+    from: &[usize],
+    to: &[usize],
+    n_elements: usize,
+    channels: Channels,
+    set: InstructionSet,
+) -> Result<ElementLinear<T>, FileError> {
+    let rows = |n: &[usize]| Rows::features(n.len() - 1, channels.padded);
+    let of_element = |matrices: &Vec<Block>| {
+        Linear::new(matrices.iter().map(|matrix| matrix.pack(set)).collect(), rows(from), rows(to))
+    };
+    let elements = element_blocks(file, name, from, to, n_elements, channels)?;
+    Ok(ElementLinear::new(elements.iter().map(of_element).collect()))
 }

@@ -234,7 +234,7 @@ fn pair_gradient<T>(graph: &Graph<T>, evaluation: &Evaluation) -> PairGradient {
 }
 
 /// The index of the head that is meant.
-fn choose_head(heads: &[String], wanted: Option<&str>) -> Result<usize, LoadError> {
+pub(super) fn choose_head(heads: &[String], wanted: Option<&str>) -> Result<usize, LoadError> {
     let fail = |problem: String| LoadError::Head { problem, heads: heads.to_vec() };
     match wanted {
         Some(wanted) => {

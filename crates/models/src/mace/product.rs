@@ -83,30 +83,33 @@ impl Contraction {
     }
 }
 
-impl<T: Real> Product<T> {
+/// All contractions of a layer as polynomials of an atom's messages.
+pub(super) struct Contractions {
+    pub(super) polynomials: Polynomials,
+    /// Of each element, or of one for all: `[terms, channels]`.
+    pub(super) terms: Vec<Vec<f64>>,
+}
+
+impl Contractions {
     pub(super) fn read(
         file: &ModelFile,
         number: usize,
         config: &Config,
         layer: &LayerConfig,
-        channels: Channels,
-        set: InstructionSet,
+        n: usize,
     ) -> Result<Self, FileError> {
         let n_inputs = (config.max_ell + 1) * (config.max_ell + 1);
         let n_elements = if config.agnostic_product { 1 } else { config.atomic_numbers.len() };
         let contractions = layer.correlation.iter().enumerate().map(|(l, order)| {
             let prefix = format!("products.{number}.symmetric_contractions.contractions.{l}.");
-            Contraction::read(file, &prefix, (l, *order), n_inputs, n_elements * channels.upstream)
+            Contraction::read(file, &prefix, (l, *order), n_inputs, n_elements * n)
         });
         let contractions = contractions.collect::<Result<Vec<_>, _>>()?;
         let components = || contractions.iter().flat_map(|one| one.monomials.iter().map(move |terms| (one, terms)));
         let outputs = components().map(|(_, terms)| terms.keys().cloned().collect()).collect::<Vec<Vec<Vec<u16>>>>();
         let (polynomials, places) = Polynomials::new(n_inputs, &outputs);
-        let n = channels.upstream;
-        let mut coefficients = Vec::with_capacity(n_elements);
-        let mut terms = vec![0.0; polynomials.n_terms() * n];
-        for element in 0..n_elements {
-            terms.fill(0.0);
+        let of_element = |element: usize| {
+            let mut terms = vec![0.0; polynomials.n_terms() * n];
             for ((one, monomials), places) in components().zip(&places) {
                 for ((monomial, paths), place) in monomials.iter().zip(places) {
                     let degree = monomial.len() - 1;
@@ -117,9 +120,29 @@ impl<T: Real> Product<T> {
                     }
                 }
             }
+            terms
+        };
+        let terms = (0..n_elements).map(of_element).collect();
+        Ok(Self { polynomials, terms })
+    }
+}
+
+impl<T: Real> Product<T> {
+    pub(super) fn read(
+        file: &ModelFile,
+        number: usize,
+        config: &Config,
+        layer: &LayerConfig,
+        channels: Channels,
+        set: InstructionSet,
+    ) -> Result<Self, FileError> {
+        let n = channels.upstream;
+        let Contractions { polynomials, terms } = Contractions::read(file, number, config, layer, n)?;
+        let coefficients = terms.iter().map(|terms| {
             let term = |term: usize, channel: usize| if channel < n { terms[term * n + channel] } else { 0.0 };
-            coefficients.push(polynomials.pack(channels.padded, set, term));
-        }
+            polynomials.pack(channels.padded, set, term)
+        });
+        let coefficients = coefficients.collect();
         let features = Rows::features(layer.product.lmax(), channels.padded);
         let name = format!("products.{number}.linear.weight");
         Ok(Self {

@@ -10,12 +10,12 @@ use mlip_kernels::simd::{InstructionSet, Real};
 use mlip_kernels::spline::{Place, SplineTable};
 
 /// `1 / (1 + a y^q / (1 + y^(q - p)))`, y = r / r0, r0 the mean of two covalent radii.
-struct Agnesi {
-    a: f64,
-    q: f64,
-    p: f64,
+pub(super) struct Agnesi {
+    pub(super) a: f64,
+    pub(super) q: f64,
+    pub(super) p: f64,
     /// By atomic number, Å.
-    radii: Vec<f64>,
+    pub(super) radii: Vec<f64>,
 }
 
 impl Agnesi {
@@ -34,10 +34,10 @@ impl Agnesi {
 /// The basis.
 pub(super) struct Basis {
     pub(super) r_max: f64,
-    exponent: f64,
-    frequencies: Vec<f64>,
-    prefactor: f64,
-    transform: Option<Agnesi>,
+    pub(super) exponent: f64,
+    pub(super) frequencies: Vec<f64>,
+    pub(super) prefactor: f64,
+    pub(super) transform: Option<Agnesi>,
     apply_cutoff: bool,
 }
 
@@ -201,7 +201,7 @@ impl<T: Real> RadialNetwork<T> {
 
 /// The density of neighbors: `tanh((f · w)²)`, summed at the receiver.
 pub(super) struct Density {
-    weights: Vec<f64>,
+    pub(super) weights: Vec<f64>,
 }
 
 impl Density {

@@ -22,14 +22,26 @@ pub(super) enum Readout<T> {
     },
 }
 
-impl<T: Real> Readout<T> {
+/// Its weights as they are, with upstream's factors in them.
+pub(super) enum ReadoutWeights {
+    /// `[channels]`
+    Linear(Vec<f64>),
+    /// A hidden layer with silu.
+    Network {
+        /// `[channels, hidden]`
+        first: Vec<f64>,
+        /// `[hidden]`
+        second: Vec<f64>,
+    },
+}
+
+impl ReadoutWeights {
     pub(super) fn read(
         file: &ModelFile,
         number: usize,
         nonlinear: bool,
         (head, n_heads): (usize, usize),
         channels: Channels,
-        set: InstructionSet,
     ) -> Result<Self, FileError> {
         let n = channels.upstream;
         let place = padded(n, channels.padded);
@@ -51,12 +63,30 @@ impl<T: Real> Readout<T> {
         }
         // Each head has its own slice of the hidden layer.
         let (own, start) = (width / n_heads, head * (width / n_heads));
-        let hidden = TwoWay::pack(channels.padded, own, set, |k, c| {
-            place(k).map_or(0.0, |k| norm * first[k * width + start + c])
-        });
+        let entry = |at: usize| place(at / own).map_or(0.0, |k| norm * first[k * width + start + at % own]);
         let scale = SILU_NORM / (width as f64).sqrt();
-        let weights = (0..own).map(|c| scale * second[(start + c) * n_heads + head]).collect();
-        Ok(Self::Network { hidden, weights })
+        let second = (0..own).map(|c| scale * second[(start + c) * n_heads + head]).collect();
+        Ok(Self::Network { first: (0..channels.padded * own).map(entry).collect(), second })
+    }
+}
+
+impl<T: Real> Readout<T> {
+    pub(super) fn read(
+        file: &ModelFile,
+        number: usize,
+        nonlinear: bool,
+        heads: (usize, usize),
+        channels: Channels,
+        set: InstructionSet,
+    ) -> Result<Self, FileError> {
+        Ok(match ReadoutWeights::read(file, number, nonlinear, heads, channels)? {
+            ReadoutWeights::Linear(weights) => Self::Linear(weights),
+            ReadoutWeights::Network { first, second } => {
+                let own = second.len();
+                let hidden = TwoWay::pack(channels.padded, own, set, |k, c| first[k * own + c]);
+                Self::Network { hidden, weights: second }
+            }
+        })
     }
 
     /// Adds each atom's energy. Its scalars are the first numbers of its `stride` in `features`.

@@ -39,9 +39,13 @@ impl Zbl {
     /// What one edge adds to its receiver, and the derivative by r: eV, eV/Å.
     pub(super) fn value_and_slope(&self, r: f64, (u, v): (u8, u8)) -> (f64, f64) {
         let radius = |z: u8| self.radii.get(usize::from(z)).copied().unwrap_or(f64::NAN);
+        let reach = radius(u) + radius(v);
+        if r >= reach {
+            return (0.0, 0.0);
+        }
         let (zu, zv) = (f64::from(u), f64::from(v));
         let a = self.prefactor * BOHR / (zu.powf(self.exponent) + zv.powf(self.exponent));
-        let (cut, cut_slope) = polynomial_envelope(r, radius(u) + radius(v), self.cutoff_exponent);
+        let (cut, cut_slope) = polynomial_envelope(r, reach, self.cutoff_exponent);
         let (mut phi, mut phi_slope) = (0.0, 0.0);
         for (c, decay) in self.coefficients.iter().zip(DECAYS) {
             let term = c * (-decay * r / a).exp();

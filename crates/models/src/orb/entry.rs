@@ -5,9 +5,7 @@ use super::cuda::CudaOrb;
 use super::error::LoadError;
 use super::potential::Orb;
 use super::variant::Variant;
-#[cfg(feature = "cuda")]
-use crate::device::ProductsName;
-use crate::device::{self, Place};
+use crate::device::{DEVICE, PRODUCTS, Place, ProductsName};
 use crate::energies::Energies;
 use crate::entry::{Entry, LoadCause, Selection};
 use crate::options::{self, OptionError, OptionInfo};
@@ -102,7 +100,7 @@ const fn orb_v3(name: &'static str, aliases: &'static [&'static str], about: &'s
     }
 }
 
-const OPTIONS: &[OptionInfo] = device::OPTIONS;
+const OPTIONS: &[OptionInfo] = &[DEVICE, PRODUCTS];
 
 /// Names end in what models were trained on.
 fn trained_on(selection: &Selection) -> Option<Energies> {
@@ -112,9 +110,10 @@ fn trained_on(selection: &Selection) -> Option<Energies> {
     })
 }
 
-fn place(selection: &Selection) -> Result<Place, OptionError> {
+fn place(selection: &Selection) -> Result<(Place, ProductsName), OptionError> {
     let Options { device, products } = options::parse::<Options>(&selection.name, &selection.options)?;
-    Place::of(selection, device.as_deref(), products.as_deref())
+    let place = Place::of(selection, device.as_deref())?;
+    Ok((place, ProductsName::of(selection, place, products.as_deref())?))
 }
 
 fn check(selection: &Selection) -> Result<(), OptionError> {
@@ -123,11 +122,11 @@ fn check(selection: &Selection) -> Result<(), OptionError> {
 
 fn load(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause> {
     match place(selection)? {
-        Place::Cores => load_on_cores(selection),
+        (Place::Cores, _) => load_on_cores(selection),
         #[cfg(feature = "cuda")]
-        Place::Cuda { ordinal, products } => load_on_card(selection, ordinal, products),
+        (Place::Cuda { ordinal }, products) => load_on_card(selection, ordinal, products),
         #[cfg(not(feature = "cuda"))]
-        Place::Cuda { .. } => Err("this program was built without CUDA".into()),
+        (Place::Cuda { .. }, _) => Err("this program was built without CUDA".into()),
     }
 }
 
@@ -158,7 +157,6 @@ fn load_on_card(
     let products = match products {
         ProductsName::F32 => Products::F32,
         ProductsName::F16x3 => Products::F16x3,
-        ProductsName::Bf16x3 => Products::Bf16x3,
     };
     Ok(Arc::new(CudaOrb::from_file(&selection.name, file(selection)?, products, ordinal)?))
 }

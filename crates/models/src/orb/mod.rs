@@ -45,7 +45,7 @@ mod variant;
 mod weights;
 
 #[cfg(feature = "cuda")]
-pub use cuda::{CudaEngine, CudaOrb};
+pub use cuda::{CudaEngine, CudaOrb, OrbCard};
 pub(crate) use entry::ENTRIES;
 pub use entry::Options;
 pub use error::LoadError;

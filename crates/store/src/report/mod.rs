@@ -59,7 +59,7 @@ pub use given::ReadAgain;
 pub use plan::{ReportOptions, ReportPlan};
 pub use potential::LabeledPotential;
 pub use run_json::{AttemptJson, PotentialJson, Provenance, ReportCounts, RunJson};
-pub use source::JournalSurveys;
+pub use source::{FramesByEntry, JournalSurveys};
 pub use stability::{ElementRun, HullMismatch, HullSource, ReferenceSource, StabilitySources};
 pub use table::TableReader;
 pub use writer::{ReportWriter, WrittenReport};

@@ -17,17 +17,10 @@ pub(super) struct Pairing {
 /// By digest where the table has one, else by the name of the model; settings count where the table names any.
 pub(super) fn pairing(file: &Path, table: &TableProvenance, potential: &LabeledPotential) -> Pairing {
     let LabeledPotential { label, id } = potential;
-    let differs = if table.digest.is_empty() {
-        !table.potential.is_empty() && table.potential != id.name
-    } else {
-        // Who writes a digest by hand may shorten it.
-        table.digest.len() < 8 || !id.digest.starts_with(&table.digest)
-    };
-    let knows_settings = !table.digest.is_empty() || !table.settings.is_empty();
-    if differs || (knows_settings && table.settings != id.settings) {
-        let (of, own) = (described(table), described(&of_id(id)));
+    let own = of_id(id);
+    if table.is_of_another(&own) {
         let file = file.display();
-        let said = format!("the hull `{file}` is of {of}, and the potential `{label}` is {own}");
+        let said = format!("the hull `{file}` is of {table}, and the potential `{label}` is {own}");
         return Pairing { mismatch: Some(said), remark: None };
     }
     let precision = id.precision.to_string();
@@ -46,16 +39,6 @@ fn of_id(id: &PotentialId) -> TableProvenance {
         settings: id.settings.clone(),
         ..TableProvenance::default()
     }
-}
-
-/// For people: `mace (medium-0b3, digest 0123456789abcdef, head=default)`.
-fn described(table: &TableProvenance) -> String {
-    let digest = table.digest.get(..16).unwrap_or(&table.digest);
-    let digest = if digest.is_empty() { String::new() } else { format!("digest {digest}") };
-    let more = [&table.checkpoint, &digest, &table.settings].map(String::as_str);
-    let more: Vec<&str> = more.into_iter().filter(|word| !word.is_empty()).collect();
-    let name = if table.potential.is_empty() { "another potential" } else { &table.potential };
-    if more.is_empty() { name.to_owned() } else { format!("{name} ({})", more.join(", ")) }
 }
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ impl JournalRecords {
 
 /// Frames about entries, found by entry.
 #[derive(Debug)]
-pub(super) struct FramesByEntry {
+pub struct FramesByEntry {
     /// By first entry; of those with the same in the order of the journals.
     frames: Vec<SurveyFrame>,
     /// Most entries from the first to the last of a frame.
@@ -75,11 +75,19 @@ pub(super) struct FramesByEntry {
 }
 
 impl FramesByEntry {
-    pub(super) fn new(frames: impl Iterator<Item = SurveyFrame>) -> Self {
+    /// Of these frames, in any order.
+    pub fn new(frames: impl Iterator<Item = SurveyFrame>) -> Self {
         let mut frames: Vec<SurveyFrame> = frames.collect();
         frames.sort_by_key(|frame| frame.first);
         let longest = frames.iter().map(|frame| frame.last.saturating_sub(frame.first) + 1).max().unwrap_or(0);
         Self { frames, longest }
+    }
+
+    /// The last, in the order of the journals, from the first entry of which to the last this one lies.
+    pub fn latest(&self, entry: u64) -> Option<Location> {
+        let begin = self.frames.partition_point(|frame| frame.first.saturating_add(self.longest) <= entry);
+        let near = self.frames.get(begin..).unwrap_or_default().iter().take_while(|frame| frame.first <= entry);
+        near.filter(|frame| frame.last >= entry).map(|frame| frame.location).max()
     }
 
     /// Those with entries from `first` on and before `end`, in the order of the journals.

@@ -21,7 +21,10 @@ pub(super) fn read_magnetic(block: &Block<'_>, warnings: &mut Warnings) -> Resul
     let is_magnetic = block.has_prefix("_space_group_magn")
         || block.has_prefix("_space_group_symop_magn")
         || block.has_prefix("_atom_site_moment");
-    if let Some(line) = block.modulated {
+    // Dimension 0 says that it is not modulated, and a question mark nothing.
+    let dimension = block.all("_cell_modulation_dimension").find(|value| !value.is_absent());
+    let dimension = dimension.filter(|value| value.text().parse::<f64>() != Ok(0.0));
+    if let Some(line) = block.modulated.or(dimension.map(|value| value.line)) {
         let class = if is_magnetic { CifClass::Magnetic } else { CifClass::SymmetryUnknown };
         let cause = "the structure is modulated: it has no unit cell in three dimensions";
         return Err(CifError::new(class, line, cause, "choose a commensurate approximant and give that"));

@@ -1,6 +1,7 @@
 //! The forward pass over edges, block by block.
 
-use crate::e3nn::{N_HARMONICS, Scratch, couplings};
+use super::paths::{paths, terms};
+use crate::e3nn::{N_HARMONICS, Scratch};
 use crate::mace::config::{Config, LayerConfig};
 use crate::mace::context::Context;
 use crate::mace::element_radial::ElementRadial;
@@ -82,33 +83,19 @@ impl<T: Real> Edges<T> {
         channels: Channels,
         (basis, exact, set): (&Basis, bool, InstructionSet),
     ) -> Result<Self, FileError> {
-        // Upstream's order: by l1, l2, l3 as they are found, then sorted by l3, which keeps that order among equals.
-        let mut found = Vec::new();
-        for l1 in 0..=layer.edge.lmax() {
-            for l2 in 0..=config.max_ell {
-                for l3 in (l1.abs_diff(l2)..=(l1 + l2).min(layer.target.lmax())).step_by(2) {
-                    found.push((l1, l2, l3));
-                }
-            }
-        }
-        found.sort_by_key(|(.., l3)| *l3);
+        let found = paths(layer.edge.lmax(), config.max_ell, layer.target.lmax());
         let mut n_paths = vec![0; layer.target.0.len()];
         found.iter().for_each(|(.., l3)| n_paths[*l3] += 1);
         let rows = Rows::new(&n_paths.iter().map(|n| n * channels.padded).collect::<Vec<_>>());
 
-        let (mut paths, mut terms, mut parity, mut seen) = (Vec::new(), Vec::new(), Vec::new(), vec![0; n_paths.len()]);
+        let terms = terms(file, &found).into_iter();
+        let terms = terms.map(|(coupling, harmonic, value)| (coupling, harmonic, T::real(value))).collect();
+        let (mut paths, mut parity, mut seen) = (Vec::new(), Vec::new(), vec![0; n_paths.len()]);
         for (l1, l2, l3) in found {
             let (d1, d3, coupling) = (2 * l1 + 1, 2 * l3 + 1, parity.len());
             let message = rows.at(l3, 0) / channels.padded + seen[l3];
             paths.push(Path { d1, d3, feature: l1 * l1, message, stride: n_paths[l3], coupling });
             seen[l3] += 1;
-            for (m1, m2, m3, value) in couplings(l1, l2, l3) {
-                // Upstream saves the couplings with the weights, rounded as they are; those with a scalar are no table.
-                let rounded = file.is_single() && l1 * l2 * l3 > 0;
-                let value = if rounded { f64::from(value as f32) } else { value };
-                let value = T::real(value * (d3 as f64).sqrt());
-                terms.push(((coupling + m1 * d3 + m3) as u16, (l2 * l2 + m2) as u16, value));
-            }
             let sign = T::real(if l2.is_multiple_of(2) { 1.0 } else { -1.0 });
             parity.extend(std::iter::repeat_n(sign, d1 * d3));
         }

@@ -1,0 +1,111 @@
+//! The network as all networks are: batches in, answers out.
+
+use super::graph::{Input, MaceGraph};
+use super::pass::Pass;
+use super::room::{Output, Room};
+use super::stored::{Shape, StoredWeights};
+use super::weights::MaceWeights;
+use crate::driver::Device;
+use crate::error::GpuError;
+use crate::kernels::{MACE, PRODUCTS, Queue, digest};
+use crate::memory::Pinned;
+use crate::network::{Bytes, Memory, Network, Size, Wanted};
+use crate::products::Products;
+
+/// What a batch comes to, structure by structure.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outputs {
+    /// `[atoms]`: what the readouts of all layers give, before it is scaled.
+    pub energies: Vec<f64>,
+    /// `[pairs]`: derivatives of their sum by the vectors; empty where they were not wanted.
+    pub slopes: Vec<[f64; 3]>,
+    /// Of each layer, by l: `[atoms, 2l + 1, channels]`; empty where they were not wanted.
+    pub features: Vec<Vec<Vec<f32>>>,
+}
+
+/// blake3 of the compiled kernels, hexadecimal: what bits depend on beside the weights and the kind of card.
+pub fn kernels_digest() -> String {
+    digest(&[PRODUCTS, MACE])
+}
+
+/// MACE on a device.
+pub struct MaceNetwork(StoredWeights);
+
+impl Network for MaceNetwork {
+    type Weights = MaceWeights;
+    type Graph = MaceGraph;
+    type Shape = Shape;
+    type Outputs = Outputs;
+
+    fn open(device: &Device, weights: &MaceWeights, products: Products) -> Result<(Queue, Self), GpuError> {
+        if products != Products::F32 {
+            return Err(GpuError::shape("products of MACE", Products::F32.name(), products.name()));
+        }
+        let queue = Queue::new(device, products, 0)?;
+        let weights = StoredWeights::new(weights, products, queue.stream())?;
+        Ok((queue, Self(weights)))
+    }
+
+    fn shape(&self) -> Shape {
+        self.0.shape
+    }
+
+    fn weight_bytes(&self) -> u64 {
+        self.0.constants.bytes()
+    }
+
+    fn size(graph: &MaceGraph) -> Size {
+        Size { n_atoms: graph.n_atoms(), n_edges: graph.n_pairs(), n_structures: 1 }
+    }
+
+    fn check(&self, graph: &MaceGraph) -> Result<(), GpuError> {
+        let (last, n_elements) = (graph.last_element() as usize, self.0.shape.n_elements);
+        if graph.n_atoms() == 0 {
+            return Err(GpuError::shape("atoms of a structure", "at least one", "none"));
+        }
+        if last >= n_elements {
+            return Err(GpuError::shape("elements", format!("below {n_elements}"), last));
+        }
+        Ok(())
+    }
+
+    fn bytes(shape: Shape, size: Size, wanted: Wanted) -> Bytes {
+        let output = Output::plan(&shape, size, wanted.gradient);
+        Bytes {
+            input: Input::plan(size).bytes,
+            room: Room::plan(&shape, size, wanted.gradient).bytes,
+            output: output.bytes,
+            copied: if wanted.features { output.bytes } else { output.short_bytes },
+        }
+    }
+
+    fn write(&self, size: Size, graphs: &[&MaceGraph], to: &mut Pinned) -> Result<(), GpuError> {
+        Input::plan(size).write(graphs, to)
+    }
+
+    fn run(&self, queue: &Queue, size: Size, wanted: Wanted, memory: Memory<'_>) -> Result<(), GpuError> {
+        let (input, room) = (Input::plan(size), Room::plan(&self.0.shape, size, wanted.gradient));
+        let output = Output::plan(&self.0.shape, size, wanted.gradient);
+        let pass = Pass { queue, weights: &self.0, size, memory, input: &input, room: &room, output: &output };
+        pass.forward()?;
+        if wanted.gradient { pass.backward() } else { Ok(()) }
+    }
+
+    fn read(&self, size: Size, wanted: Wanted, from: &Pinned) -> Result<Outputs, GpuError> {
+        let shape = &self.0.shape;
+        let plan = Output::plan(shape, size, wanted.gradient);
+        let mut features = Vec::new();
+        if wanted.features {
+            for (parts, layer) in plan.features.iter().zip(&shape.layers) {
+                let blocks = parts.iter().take(layer.features_lmax + 1);
+                let blocks = blocks.map(|part| Ok(from.numbers(*part)?.to_vec()));
+                features.push(blocks.collect::<Result<Vec<_>, GpuError>>()?);
+            }
+        }
+        Ok(Outputs {
+            energies: from.numbers(plan.energies)?.to_vec(),
+            slopes: from.numbers(plan.slopes)?.to_vec(),
+            features,
+        })
+    }
+}
