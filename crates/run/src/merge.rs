@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 const UNDER_WAY: &str = "merging";
 
 /// A run that was made of parts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct MergedRun {
     /// Its folder.
     pub run_dir: PathBuf,
