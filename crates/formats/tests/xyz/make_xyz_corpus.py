@@ -1,5 +1,6 @@
 """Frames of extended XYZ in all the forms that its specification has, each with what ASE reads of it: xyz_corpus.txt and
-xyz_corpus.json beside this script. `python make_xyz_corpus.py` (ASE 3.29, NumPy)"""
+xyz_corpus.json beside this script. `python make_xyz_corpus.py` (ASE 3.29, NumPy). Empty values are left out: ASE takes the next
+word for the value of `empty=""`, with its key, against the specification."""
 import io, json, random, pathlib
 import numpy as np
 import ase.io
@@ -14,7 +15,7 @@ def quoted(text, quotes):
     left, right = rng.choice(quotes)
     return left + text + right
 OTHER = [r'comment="say \"pbc=F\" and \"Lattice=\""', r"source='it\'s Lattice=1 now'", r'path="C:\\x\\Lattice"', "flag", 'energy=-1.5', 'x={1 2 3}', 'name="a b = c"',
-         'stress="1 2 3 4 5 6 7 8 9"', r'config="_JSON {\"a\": \"x pbc=F y\"}"', 'T = 300', 'a=b=c', 'virial=[1, 0, 0, 0, 1, 0, 0, 0, 1]', r'odd=a\ Lattice', 'free_energy = -2', "e=''x", 'Lattice_origin="0 0 0"', 'empty=""', 'n="1,2,3"']
+         'stress="1 2 3 4 5 6 7 8 9"', r'config="_JSON {\"a\": \"x pbc=F y\"}"', 'T = 300', 'a=b=c', 'virial=[1, 0, 0, 0, 1, 0, 0, 0, 1]', r'odd=a\ Lattice', 'free_energy = -2', "e=''x", 'Lattice_origin="0 0 0"', 'n="1,2,3"']
 def comment(cell, columns):
     flat = [number(x) for row in cell for x in row]
     sep = rng.choice([" ", "  ", ", ", ",", "\t"])
