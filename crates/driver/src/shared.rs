@@ -81,6 +81,11 @@ struct Kept {
 }
 
 impl Kept {
+    /// Whether entries lie between the last that was looked at and this one.
+    fn ends_before(&self, entry: u64) -> bool {
+        self.surveyed.as_ref().is_some_and(|surveyed| surveyed.last.saturating_add(1) < entry)
+    }
+
     fn looked_at(&mut self, entry: u64) {
         let new = || SurveyedStructures { first: entry, last: entry, structures: Vec::new() };
         let surveyed = self.surveyed.get_or_insert_with(new);
@@ -129,6 +134,10 @@ impl Shared {
             // What was read once stays what it was, whatever has become of its file.
             let read_before = place.and_then(|place| read_kept(&mut earlier, entry, place));
             let is_kept = read_before.is_some();
+            // A frame has no gaps: whoever looks for an entry within it knows that it was looked at.
+            if kept.ends_before(entry) {
+                self.keep(&mut kept)?;
+            }
             let loaded = read_before.map(Ok).unwrap_or_else(|| {
                 let (digested, mut warnings) = self.load(&locator)?;
                 warnings.extend(self.unused_charge(&digested.structure));
@@ -146,7 +155,7 @@ impl Shared {
             };
             answers.push(Answer { entry, structure });
             surveyed.push(SurveyedEntry { entry, state });
-            if !is_kept {
+            if place.is_none() {
                 kept.looked_at(entry);
             }
             if kept.n_atoms >= MOST_ATOMS_KEPT {
