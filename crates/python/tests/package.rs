@@ -26,7 +26,8 @@ fn package() -> tempfile::TempDir {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/mlip_batch");
     for entry in std::fs::read_dir(&sources).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_file() {
+        // Not an extension of another build.
+        if path.is_file() && path.extension().is_none_or(|ending| ending != "so") {
             std::fs::copy(&path, package.join(path.file_name().unwrap())).unwrap();
         }
     }
