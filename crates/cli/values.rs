@@ -84,9 +84,9 @@ impl FromStr for Seconds {
 
 /// A part of all, 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Part(pub(crate) f64);
+pub(crate) struct Rate(pub(crate) f64);
 
-impl FromStr for Part {
+impl FromStr for Rate {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -162,7 +162,7 @@ macro_rules! read_as_text {
     )* };
 }
 
-read_as_text!(Count, Workers, Seconds, Part, Memory);
+read_as_text!(Count, Workers, Seconds, Rate, Memory);
 
 /// Floating-point types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]

@@ -10,7 +10,7 @@ use crate::potentials::Named;
 use crate::stability::{HullName, ReferenceName};
 use crate::values::{
     BlocksOf, CalculationName, CellName, Count, EmbeddingsName, EngineName, FrameName, Memory, MismatchName,
-    OptimizerName, Part, PrecisionName, RelaxPreset, Seconds, Workers,
+    OptimizerName, PrecisionName, Rate, RelaxPreset, Seconds, Workers,
 };
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -287,7 +287,7 @@ settings! {
         /// Stop when a larger part of the entries cannot be read, or of the evaluations fails, 0 to 1: as soon as it is more than
         /// chance, with exit code 5 [default: no limit]
         #[arg(long, value_name = "PART", env = "MLIP_MAX_FAILURE_RATE")]
-        max_failure_rate: Option<Part>,
+        max_failure_rate: Option<Rate>,
         /// Missing files are an error before work starts; failures make the exit code 3 [default: false]
         #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, env = "MLIP_STRICT")]
         strict: Option<bool>,
