@@ -39,7 +39,7 @@ fn word(rest: &mut Peekable<Chars<'_>>, is_key: bool) -> String {
         Some('[') => bracketed(rest),
         _ => {
             let mut text = String::new();
-            while let Some(c) = rest.next_if(|c| !c.is_whitespace() && !(is_key && *c == '=')) {
+            while let Some(c) = rest.next_if(|c| !(c.is_whitespace() || (is_key && *c == '='))) {
                 text.extend(if c == '\\' { rest.next() } else { Some(c) });
             }
             text
