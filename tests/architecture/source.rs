@@ -63,7 +63,7 @@ impl Crate {
         let texts: Vec<(String, String)> = texts.into_iter().collect();
         // A program beside a library is another crate, of a few lines.
         let is_library = texts.iter().any(|(name, _)| name == "lib.rs");
-        let counts = |name: &str| !is_test(name) && !(is_library && name == "main.rs");
+        let counts = |name: &str| !(is_test(name) || (is_library && name == "main.rs"));
         let files = texts.into_iter().filter(|(name, _)| counts(name)).map(|(name, text)| {
             let file = File::new(name, text);
             (file.module.clone(), file)

@@ -102,7 +102,7 @@ fn attack(name: &str, seeds: &[Vec<u8>], read: impl Fn(&[u8]) -> Result<Parsed, 
         // A debug build on a busy machine; what is meant is that nothing grows without a bound.
         assert!(begin.elapsed() < Duration::from_secs(20), "{name}: {:?}", String::from_utf8_lossy(&bytes));
     }
-    println!("{name}: {n_bytes} bytes, {n_read} read, {n_refused} refused");
+    eprintln!("{name}: {n_bytes} bytes, {n_read} read, {n_refused} refused");
     assert!(n_read > 0 && n_refused > 0, "{name}: {n_read} read, {n_refused} refused");
 }
 

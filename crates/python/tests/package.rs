@@ -58,7 +58,7 @@ fn run(file: &str, modules: &[&str]) {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}{said}", String::from_utf8_lossy(&output.stdout));
-    println!("{said}");
+    eprintln!("{said}");
 }
 
 #[test]
