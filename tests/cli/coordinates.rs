@@ -68,7 +68,8 @@ fn near() -> String {
         .to_owned();
     for (number, x) in NEAR.iter().enumerate() {
         let other = NEAR[(number + 5) % NEAR.len()];
-        writeln!(text, "Na{number} Na {x} {other} 0.{number:02}").unwrap();
+        // 1.6 Å apart.
+        writeln!(text, "Na{number} Na {x} {other} {:.2}", 0.05 * number as f64).unwrap();
     }
     text
 }

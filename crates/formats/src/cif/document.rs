@@ -98,9 +98,10 @@ impl<'a> Parser<'a> {
                 ));
             }
         };
-        if let Some(name) = note(tag, block) {
+        let value = Value::from_token(value);
+        if let Some(name) = note(tag, block, !value.is_absent()) {
             self.count(1, tag.line)?;
-            block.pairs.push((name, Value::from_token(value)));
+            block.pairs.push((name, value));
         }
         Ok(())
     }
@@ -112,7 +113,7 @@ impl<'a> Parser<'a> {
                 self.peeked = Some(token);
                 break;
             }
-            let name = note(token, block);
+            let name = note(token, block, true);
             kept |= name.is_some();
             tags.push(name.unwrap_or_default());
         }
@@ -162,8 +163,8 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// The canonical name of a tag of which the value is kept.
-fn note(token: Token<'_>, block: &mut Block<'_>) -> Option<String> {
+/// The canonical name of a tag of which the value is kept; a tag without a value says nothing of a modulation.
+fn note(token: Token<'_>, block: &mut Block<'_>, has_value: bool) -> Option<String> {
     let tag = String::from_utf8_lossy(token.text);
     let name = canonical(&tag);
     // The core dictionary in its newer form: category, dot, name. So are names in mmCIF.
@@ -172,7 +173,7 @@ fn note(token: Token<'_>, block: &mut Block<'_>) -> Option<String> {
     if is_dotted {
         block.mmcif.get_or_insert(token.line);
     }
-    if name.contains("_ssg_") || name.starts_with("_cell_wave_vector") {
+    if has_value && (name.contains("_ssg_") || name.starts_with("_cell_wave_vector")) {
         block.modulated.get_or_insert(token.line);
     }
     let wanted = KEPT.iter().any(|category| name.starts_with(category)) && !name.starts_with("_atom_site_aniso");
@@ -208,6 +209,14 @@ mod tests {
     fn parse(text: &[u8]) -> Result<(Document<'_>, Warnings), CifError> {
         let mut warnings = Warnings::default();
         Ok((parse_document(text, &mut warnings)?, warnings))
+    }
+
+    #[test]
+    fn a_question_mark_is_no_modulation() {
+        let modulated = |text: &[u8]| parse(text).unwrap().0.blocks[0].modulated;
+        assert_eq!(modulated(b"data_a\n_space_group_ssg_name ?\n_cell_wave_vector_seq_id .\n"), None);
+        assert_eq!(modulated(b"data_a\n_cell_length_a 1\n_space_group_ssg_name 'P(00g)'\n"), Some(3));
+        assert_eq!(modulated(b"data_a\nloop_\n_cell_wave_vector_seq_id\n_cell_wave_vector_x\n1 0.2\n"), Some(3));
     }
 
     #[test]
