@@ -26,7 +26,7 @@ def program(*arguments, **options):
 class Program(unittest.TestCase):
     def test_says_its_version_and_help_on_stdout(self):
         said = program("--version")
-        self.assertEqual((said.returncode, said.stdout), (0, f"mlip-batch {mlip_batch.__version__}\n"))
+        self.assertEqual((said.returncode, said.stdout.splitlines()[0]), (0, f"mlip-batch {mlip_batch.__version__}"))
         self.assertIn("Usage: mlip-batch", program("--help").stdout)
 
     def test_output_that_stays_in_a_buffer_arrives(self):
@@ -62,7 +62,7 @@ class Program(unittest.TestCase):
                 )
                 journal = out / "journal/0001/rank-00000.journal"
                 deadline = time.monotonic() + 120
-                while time.monotonic() < deadline and not (journal.is_file() and journal.stat().st_size > 30000):
+                while time.monotonic() < deadline and not (journal.is_file() and journal.stat().st_size > 24000):
                     time.sleep(0.05)
                 child.send_signal(asked)
                 _, said = child.communicate(timeout=120)
@@ -151,7 +151,7 @@ class Package(unittest.TestCase):
             child = subprocess.Popen([sys.executable, "-c", script, str(out)])
             journal = out / "journal/0001/rank-00000.journal"
             deadline = time.monotonic() + 120
-            while time.monotonic() < deadline and not (journal.is_file() and journal.stat().st_size > 30000):
+            while time.monotonic() < deadline and not (journal.is_file() and journal.stat().st_size > 24000):
                 time.sleep(0.05)
             child.send_signal(signal.SIGINT)
             self.assertEqual(child.wait(timeout=120), 33)
