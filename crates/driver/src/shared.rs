@@ -111,11 +111,15 @@ pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("no message")
 }
 
-/// An entry from the journals of earlier attempts. What they do not give is read from the input again: that is where it
-/// came from.
-fn read_kept(earlier: &mut KeptEntries, entry: u64, place: KeptEntry) -> Option<(Digested, Vec<(String, String)>)> {
-    let KeptStructure { structure, digest, warnings } = earlier.get(entry, place).ok().flatten()?;
-    Some((Digested { structure, digest }, warnings))
+/// An entry from the journals of earlier attempts; `None` where they hold no structure of it, which is then read from the
+/// input.
+fn read_kept(
+    earlier: &mut KeptEntries,
+    entry: u64,
+    place: KeptEntry,
+) -> Result<Option<(Digested, Vec<(String, String)>)>, StoreError> {
+    let digested = |KeptStructure { structure, digest, warnings }| (Digested { structure, digest }, warnings);
+    Ok(earlier.get(entry, place)?.map(digested))
 }
 
 impl Shared {
@@ -132,7 +136,10 @@ impl Shared {
         let mut earlier = KeptEntries::new(&self.evaluator.run_dir);
         for ToRead { entry, locator, kept: place } in entries {
             // What was read once stays what it was, whatever has become of its file.
-            let read_before = place.and_then(|place| read_kept(&mut earlier, entry, place));
+            let read_before = match place {
+                Some(place) => read_kept(&mut earlier, entry, place)?,
+                None => None,
+            };
             let is_kept = read_before.is_some();
             // A frame has no gaps: whoever looks for an entry within it knows that it was looked at.
             if kept.ends_before(entry) {
@@ -257,8 +264,9 @@ impl Shared {
         kept: Option<KeptEntry>,
         digest: mlip_store::StructureDigest,
     ) -> Result<Digested, Failure> {
+        // Where a journal fails now the input is read: by the digest it can only be the same structure.
         let read_before =
-            || kept.and_then(|place| read_kept(&mut KeptEntries::new(&self.evaluator.run_dir), entry, place));
+            || kept.and_then(|place| read_kept(&mut KeptEntries::new(&self.evaluator.run_dir), entry, place).ok()?);
         let digested = match self.cache.take(entry).or_else(|| read_before().map(|(digested, _)| digested)) {
             Some(held) => held,
             None => self.load(locator)?.0,

@@ -80,7 +80,7 @@ mod tests {
         let expected = [(0.0, 0.0), (0.0, 0.0), (0.0, 25.0), (7.0, 25.0), (7.0, 75.0), (9.0, 75.0)];
         assert_eq!(curve(&counts, 9), expected);
         let text = svg(&LAYOUT, &panels(&BTreeMap::from([(0, counts)])), &["mine"]);
-        assert!(text.contains(">60<") && text.contains(">5.0<") && !text.contains("NaN"), "{text}");
+        assert!(text.contains(">60<") && text.contains(">5<") && !text.contains("NaN"), "{text}");
     }
 
     #[test]
