@@ -8,18 +8,21 @@ use crate::root::Root;
 use crate::setup::Setup;
 use mlip_inputs::{InputError, Manifest};
 use mlip_ranks::{Channel, Communicator, Pause, Rank};
-use mlip_store::report::{
-    Provenance, ReadAgain, ReportWriter, TableJob, TableJobs, TableRows, Tabulator, WrittenReport,
-};
+use mlip_store::report::{Provenance, ReportWriter, RowsInOrder, TableJob, TableJobs, TableRows, WrittenReport};
 use mlip_store::run_lock::REFRESH_EVERY;
 use mlip_store::{RunId, RunLock, StoreError};
-use std::collections::BTreeMap;
 use std::error::Error;
-use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// Jobs whose rows are awaited at a time: half a megabyte of text each, so the root holds some thirty.
-const MOST_AWAITED: u64 = 64;
+/// Jobs whose rows are awaited at a time, at least and at most, whatever the number of ranks: half a megabyte of text each,
+/// so the root holds some thirty while the first of them is late.
+const AWAITED: (u64, u64) = (64, 256);
+
+/// Jobs that a rank has at a time, for each of its threads: one that is made and one that lies ready.
+const JOBS_PER_THREAD: usize = 2;
+
+/// Longest wait for rows that are made by this rank before messages are looked for.
+const PAUSE: Duration = Duration::from_micros(200);
 
 /// Rows are made by whoever has time, the root too, and put together in order.
 struct Gathering<'a> {
@@ -27,16 +30,15 @@ struct Gathering<'a> {
     life: &'a mut RankLife,
     /// Whether a signal on another rank has asked for the end.
     is_asked: bool,
-    tabulator: Tabulator,
-    threads: usize,
-    writer: ReportWriter,
+    rows: RowsInOrder,
     /// Jobs that were handed out.
     n_handed_out: u64,
-    n_written: u64,
-    /// Rows whose turn has not come.
-    early: BTreeMap<u64, TableRows>,
-    /// By rank: whether it has jobs.
-    busy: Vec<bool>,
+    /// Jobs whose rows have come.
+    n_taken: u64,
+    /// Jobs that a rank may have at a time.
+    most_each: usize,
+    /// By rank: the jobs that it has. The root's are counted by the root itself.
+    n_jobs: Vec<usize>,
 }
 
 type Trouble = Box<dyn Error + Send + Sync>;
@@ -48,8 +50,10 @@ impl Gathering<'_> {
         mut jobs: impl Iterator<Item = Result<TableJob, StoreError>>,
         lock: &RunLock,
     ) -> Result<Option<ReportWriter>, Trouble> {
+        let most_awaited = ((self.most_each * self.n_jobs.len()) as u64).clamp(AWAITED.0, AWAITED.1);
         let mut refreshed = Instant::now();
         let mut pause = Pause::new();
+        let mut is_last = false;
         loop {
             self.ranks.check_end()?;
             if refreshed.elapsed() >= REFRESH_EVERY {
@@ -60,17 +64,21 @@ impl Gathering<'_> {
             if self.life.is_asked_to_end() || self.is_asked {
                 return Ok(None);
             }
-            if self.n_handed_out < self.n_written + MOST_AWAITED {
-                let idle = (1..self.busy.len()).find(|rank| !self.busy[*rank]);
-                let some = jobs.by_ref().take(self.threads).collect::<Result<Vec<_>, _>>()?;
-                if some.is_empty() && self.n_written == self.n_handed_out {
-                    return Ok(Some(self.writer));
+            while !is_last && self.n_handed_out < self.rows.n_written() + most_awaited {
+                let Some(rank) = self.idle() else { break };
+                match jobs.next().transpose()? {
+                    Some(job) => self.hand_out(rank, job)?,
+                    None => is_last = true,
                 }
-                active |= !some.is_empty();
-                self.hand_out(idle, some)?;
+                active = true;
+            }
+            if is_last && self.n_taken == self.n_handed_out {
+                return Ok(Some(self.rows.finish()?));
             }
             if active {
                 pause.reset();
+            } else if let Some((number, rows)) = self.life.made_rows(PAUSE) {
+                self.take(number, rows?)?;
             } else {
                 pause.sleep();
             }
@@ -82,46 +90,47 @@ impl Gathering<'_> {
         let mut any = false;
         while let Some((from, bytes)) = self.ranks.try_receive(Channel::Work) {
             match decode(&bytes)? {
-                Message::Report(Report::Tabulated(first, rows)) => {
+                Message::Report(Report::Tabulated(number, rows)) => {
                     any = true;
-                    if let Some(busy) = self.busy.get_mut(from.index()) {
-                        *busy = false;
+                    if let Some(n_jobs) = self.n_jobs.get_mut(from.index()) {
+                        *n_jobs = n_jobs.saturating_sub(1);
                     }
-                    self.take(first, rows.map_err(|message| format!("rank {from}: {message}"))?)?;
+                    self.take(number, rows.map_err(|message| format!("rank {from}: {message}"))?)?;
                 }
                 Message::Report(Report::Signal) => self.is_asked = true,
                 _ => {}
             }
         }
+        while let Some((number, rows)) = self.life.made_rows(Duration::ZERO) {
+            any = true;
+            self.take(number, rows?)?;
+        }
         Ok(any)
     }
 
-    /// Has rows made by an idle rank, or without one here.
-    fn hand_out(&mut self, idle: Option<usize>, jobs: Vec<TableJob>) -> Result<(), Trouble> {
-        if jobs.is_empty() {
+    /// The rank that has fewest jobs, if it may have more: the root only where no other may.
+    fn idle(&self) -> Option<usize> {
+        let others = (1..self.n_jobs.len()).min_by_key(|rank| self.n_jobs[*rank]);
+        let others = others.filter(|rank| self.n_jobs[*rank] < self.most_each);
+        others.or_else(|| self.life.has_room_for_rows().then_some(0))
+    }
+
+    fn hand_out(&mut self, rank: usize, job: TableJob) -> Result<(), Trouble> {
+        let number = self.n_handed_out;
+        self.n_handed_out += 1;
+        if rank == 0 {
+            self.life.make_rows(number, job);
             return Ok(());
         }
-        let first = self.n_handed_out;
-        self.n_handed_out += jobs.len() as u64;
-        match idle {
-            Some(rank) => {
-                self.busy[rank] = true;
-                let order = encode(&Message::Order(Order::Tabulate(first, jobs)))?;
-                self.ranks.send(Rank::from_index(rank), Channel::Work, order);
-            }
-            None => self.take(first, self.tabulator.tabulate(&jobs, self.threads)?)?,
-        }
+        self.n_jobs[rank] += 1;
+        let order = encode(&Message::Order(Order::Tabulate(number, job)))?;
+        self.ranks.send(Rank::from_index(rank), Channel::Work, order);
         Ok(())
     }
 
-    /// Writes rows whose turn it is.
-    fn take(&mut self, first: u64, rows: Vec<TableRows>) -> Result<(), Trouble> {
-        self.early.extend((first..).zip(rows));
-        while let Some(rows) = self.early.remove(&self.n_written) {
-            self.writer.append(rows)?;
-            self.n_written += 1;
-        }
-        Ok(())
+    fn take(&mut self, number: u64, rows: TableRows) -> Result<(), Trouble> {
+        self.n_taken += 1;
+        Ok(self.rows.take(number, rows)?)
     }
 }
 
@@ -132,21 +141,18 @@ pub(crate) fn report(
     setup: &Setup,
     root: Root<'_>,
     life: &mut RankLife,
-    again: Arc<dyn ReadAgain>,
 ) -> Result<Option<WrittenReport>, RunError> {
     let (entries, ledger, lock) = root.into_report_parts();
     let plan = setup.config.report_plan();
     let jobs = TableJobs::new(&setup.run_dir, &plan, &ledger, rows(&entries));
     let gathering = Gathering {
-        tabulator: Tabulator::new(&setup.run_dir, &plan, Some(again)),
-        threads: life.threads(),
+        most_each: JOBS_PER_THREAD * life.threads(),
         life,
         is_asked: false,
-        writer: ReportWriter::create(&setup.run_dir, &plan)?,
+        rows: RowsInOrder::start(|| ReportWriter::create(&setup.run_dir, &plan))?,
         n_handed_out: 0,
-        n_written: 0,
-        early: BTreeMap::new(),
-        busy: vec![false; ranks.size()],
+        n_taken: 0,
+        n_jobs: vec![0; ranks.size()],
         ranks,
     };
     let gathered = gathering.gather(jobs, &lock);

@@ -96,8 +96,8 @@ pub(crate) enum Order {
     Drain,
     /// Nothing is left: close the journal, and report the rest of what is in it.
     Close,
-    /// Make the rows of these jobs, of which the first has this number.
-    Tabulate(u64, Vec<TableJob>),
+    /// Make the rows of this job, which has this number.
+    Tabulate(u64, TableJob),
     /// The end.
     Leave(End),
 }
@@ -187,7 +187,7 @@ pub(crate) enum Report {
     /// Closed: last totals, and the rest of the own journal or why it could not be closed.
     Closed(Tally, Result<LedgerPart, String>),
     /// Answer to [`Order::Tabulate`], with its number.
-    Tabulated(u64, Result<Vec<TableRows>, String>),
+    Tabulated(u64, Result<TableRows, String>),
 }
 
 /// All that travels on the work channel.

@@ -9,8 +9,8 @@ use crate::protocol::{Order, Report, Tally};
 use crate::results::SharedResults;
 use crate::shared::{Event, Shared};
 use crate::signals::Signals;
-use mlip_store::report::{TableJob, TableRows, Tabulator};
-use mlip_store::{Frame, MemorySample};
+use mlip_store::report::{RowMakers, TableJob, TableRows, Tabulator};
+use mlip_store::{Frame, MemorySample, StoreError};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ const REPORT_EVERY: Duration = Duration::from_millis(200);
 
 /// What a rank needs to know of its run.
 pub(crate) struct RankSettings {
-    pub(crate) tabulator: Tabulator,
+    pub(crate) tabulator: Arc<Tabulator>,
     pub(crate) budget: ThreadBudget,
     pub(crate) begin: Instant,
     pub(crate) sample_every: Duration,
@@ -33,6 +33,8 @@ pub(crate) struct RankSettings {
 pub(crate) struct RankLife {
     settings: RankSettings,
     pool: Pool,
+    /// Started with the first rows that are wanted, when evaluations have ended.
+    makers: Option<RowMakers>,
     signals: Signals,
     signaled: bool,
     /// Whether the journal says that the rank was asked to end.
@@ -53,6 +55,7 @@ impl RankLife {
         Ok(Self {
             settings,
             pool,
+            makers: None,
             signals,
             signaled: false,
             draining: false,
@@ -83,15 +86,27 @@ impl RankLife {
                 self.drain_until.get_or_insert_with(|| Instant::now() + self.settings.drain_limit);
             }
             Order::Close => return self.close(),
-            Order::Tabulate(first, jobs) => return vec![Report::Tabulated(first, self.tabulate(&jobs))],
+            Order::Tabulate(number, job) => self.make_rows(number, job),
             Order::Leave(_) => {}
         }
         Vec::new()
     }
 
-    fn tabulate(&self, jobs: &[TableJob]) -> Result<Vec<TableRows>, String> {
+    /// Has the rows of a job made by threads of this rank.
+    pub(crate) fn make_rows(&mut self, number: u64, job: TableJob) {
         let RankSettings { tabulator, budget, .. } = &self.settings;
-        tabulator.tabulate(jobs, budget.threads()).map_err(|error| with_causes(&error))
+        let makers = self.makers.get_or_insert_with(|| RowMakers::start(Arc::clone(tabulator), budget.threads()));
+        makers.make(number, job);
+    }
+
+    /// Whether this rank would soon begin with another job.
+    pub(crate) fn has_room_for_rows(&self) -> bool {
+        self.makers.as_ref().is_none_or(RowMakers::has_room)
+    }
+
+    /// Rows that were made; waits at most this long for them.
+    pub(crate) fn made_rows(&mut self, wait: Duration) -> Option<(u64, Result<TableRows, StoreError>)> {
+        self.makers.as_mut().filter(|makers| makers.is_busy())?.made(wait)
     }
 
     /// Threads that the rank may keep busy.
@@ -109,6 +124,9 @@ impl RankLife {
         let mut reports: Vec<Report> = Vec::new();
         while let Ok(event) = self.pool.events.try_recv() {
             reports.push(report_of(event));
+        }
+        while let Some(made) = self.made_rows(Duration::ZERO) {
+            reports.push(tabulated(made));
         }
         if !self.signaled && self.signals.is_asked() {
             self.signaled = true;
@@ -149,7 +167,10 @@ impl RankLife {
     }
 
     /// Waits for workers or for the end of the pause.
-    pub(crate) fn wait(&self, pause: Duration) -> Option<Report> {
+    pub(crate) fn wait(&mut self, pause: Duration) -> Option<Report> {
+        if self.makers.as_ref().is_some_and(RowMakers::is_busy) {
+            return self.made_rows(pause).map(tabulated);
+        }
         self.pool.events.recv_timeout(pause).ok().map(report_of)
     }
 
@@ -252,6 +273,10 @@ impl RankLife {
         reports.push(Report::Closed(progress, closed));
         reports
     }
+}
+
+fn tabulated((number, rows): (u64, Result<TableRows, StoreError>)) -> Report {
+    Report::Tabulated(number, rows.map_err(|error| with_causes(&error)))
 }
 
 fn report_of(event: Event) -> Report {

@@ -26,7 +26,7 @@ use crate::typical::{measured_costs, typical_costs};
 use mlip_atoms::{EngineResources, Potential};
 use mlip_inputs::Manifest;
 use mlip_ranks::{Channel, Communicator, Pause, Rank};
-use mlip_store::report::{ReadAgain, Tabulator, WrittenReport};
+use mlip_store::report::{Tabulator, WrittenReport};
 use mlip_store::{CrashPolicy, JournalHeader, RetryFailed, RunLock};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::sync::{Arc, Mutex};
@@ -79,7 +79,6 @@ pub fn execute(
     let Greeting { share, known, hosts, remarks } = greet(ranks, setup, engine.as_ref().err())?;
     // Without an engine the greeting has failed on all ranks.
     let engine = engine.map_err(RunError::Broken)?;
-    let again: Arc<dyn ReadAgain> = Arc::new(InputsAgain::new(&setup.run_dir, engine.source.clone()));
     let mut notes: Vec<Event> = setup.remarks.iter().cloned().chain(remarks).map(Event::warning).collect();
     let basis = ThreadBasis::find(ranks, setup, share, &engine, &mut notes)?;
     let prepared = prepare(ranks, setup, basis, engine, begin, signals, &mut notes);
@@ -106,7 +105,7 @@ pub fn execute(
     let mut root = root;
     let end = live(ranks, root.as_mut(), &mut life).inspect_err(|_| life.give_up())?;
     let (end, report) = match root {
-        Some(root) => conclude(ranks, setup, root, end, &mut life, again)?,
+        Some(root) => conclude(ranks, setup, root, end, &mut life)?,
         None if end == End::Failed => return Err(RunError::Elsewhere),
         None => (end, None),
     };
@@ -216,7 +215,7 @@ fn prepare(
         underway: Mutex::default(),
     };
     let settings = RankSettings {
-        tabulator: Tabulator::new(&setup.run_dir, &setup.config.report_plan(), Some(again)),
+        tabulator: Arc::new(Tabulator::new(&setup.run_dir, &setup.config.report_plan(), Some(again))),
         budget,
         begin,
         sample_every: seconds(if resources.monitor_memory { resources.sample_s.min(1.0) } else { resources.sample_s }),
@@ -351,14 +350,13 @@ fn conclude(
     mut root: Root<'_>,
     end: End,
     life: &mut RankLife,
-    again: Arc<dyn ReadAgain>,
 ) -> Result<(End, Option<WrittenReport>), RunError> {
     let trouble = root.trouble();
     root.report_memory();
     let result = match (end, trouble) {
         (End::Complete | End::TooManyFailures, _) => {
             root.say(Event::ReportBegan);
-            report(ranks, setup, root, life, again)
+            report(ranks, setup, root, life)
         }
         (End::Drained, _) => Ok(None),
         (End::Failed, message) => Err(RunError::Broken(message.unwrap_or_else(|| "a rank could not go on".into()))),

@@ -1,6 +1,8 @@
 //! Walks over the entries of a run.
 
 use super::batch::{JobEntry, TableJob, Tabulator};
+use super::in_order::RowsInOrder;
+use super::makers::RowMakers;
 use super::source::FramesByEntry;
 use super::{JournalSurveys, Provenance, ReadAgain, ReportPlan, ReportWriter, WrittenReport};
 use crate::{Attempts, EntryState, Ledger, Location, StoreError};
@@ -9,6 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Entries whose survey is held in memory at a time.
 const WINDOW_ENTRIES: usize = 2048;
@@ -108,8 +111,11 @@ where
     }
 }
 
-/// Jobs that are done together, for each thread.
-const JOBS_PER_THREAD: usize = 4;
+/// Jobs whose rows are under way at a time, at most, and more where there are many threads: half a megabyte of text each.
+const MOST_UNDER_WAY: u64 = 64;
+
+/// Longest wait for rows before it is looked whether files have taken in some.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Writes `RUN/report` from the journals alone, on this many threads, without other ranks. Structures that journals of
 /// older versions lack are read again.
@@ -129,16 +135,22 @@ pub fn report_from_journals<E: Into<Box<dyn Error + Send + Sync>>>(
     for file in &Attempts::list(run_dir)?.files {
         ledger.scan(file, provenance.run)?;
     }
-    let mut writer = ReportWriter::create(run_dir, plan)?;
     let mut jobs = TableJobs::new(run_dir, plan, &ledger, entries.into_iter());
-    let tabulator = Tabulator::new(run_dir, plan, again);
-    loop {
-        let some = jobs.by_ref().take(JOBS_PER_THREAD * threads.max(1)).collect::<Result<Vec<_>, _>>()?;
-        if some.is_empty() {
-            return writer.finish(provenance, &ledger);
+    let mut makers = RowMakers::start(Arc::new(Tabulator::new(run_dir, plan, again)), threads);
+    let mut rows = RowsInOrder::start(|| ReportWriter::create(run_dir, plan))?;
+    let most = MOST_UNDER_WAY.max(4 * threads as u64);
+    let (mut n_jobs, mut is_last) = (0, false);
+    while !(is_last && !makers.is_busy()) {
+        while !is_last && makers.has_room() && n_jobs < rows.n_written() + most {
+            match jobs.next().transpose()? {
+                Some(job) => makers.make(n_jobs, job),
+                None => is_last = true,
+            }
+            n_jobs += u64::from(!is_last);
         }
-        for rows in tabulator.tabulate(&some, threads)? {
-            writer.append(rows)?;
+        if let Some((number, made)) = makers.made(PAUSE) {
+            rows.take(number, made?)?;
         }
     }
+    rows.finish()?.finish(provenance, &ledger)
 }

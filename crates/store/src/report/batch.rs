@@ -35,7 +35,6 @@ use mlip_calculations::Outcome;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Some entries that follow each other, with all that is needed to make their rows from the journals.
@@ -161,32 +160,18 @@ impl Tabulator {
         Ok(held.clone())
     }
 
-    /// Makes the rows of several jobs on this many threads, in the order of the jobs.
+    /// What reads the journals of this run, one for each thread.
+    pub(super) fn journals(&self) -> JournalRecords {
+        JournalRecords::new(&self.run_dir)
+    }
+
+    /// Makes the rows of one job.
     ///
     /// # Errors
     /// When a journal cannot be read or was changed, or a hull or reference energies cannot be read.
-    pub fn tabulate(&self, jobs: &[TableJob], threads: usize) -> Result<Vec<TableRows>, StoreError> {
+    pub(super) fn make(&self, journals: &mut JournalRecords, job: &TableJob) -> Result<TableRows, StoreError> {
         let stability = self.stability()?;
-        let next = AtomicUsize::new(0);
-        let made = Mutex::new(Vec::with_capacity(jobs.len()));
-        let work = || {
-            let mut journals = JournalRecords::new(&self.run_dir);
-            loop {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                let Some(job) = jobs.get(number) else { return };
-                let rows = self.rows(&mut journals, stability.as_deref(), job);
-                made.lock().unwrap_or_else(PoisonError::into_inner).push((number, rows));
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 1..threads.min(jobs.len()) {
-                scope.spawn(work);
-            }
-            work();
-        });
-        let mut made = made.into_inner().unwrap_or_else(PoisonError::into_inner);
-        made.sort_unstable_by_key(|(number, _)| *number);
-        made.into_iter().map(|(_, rows)| rows).collect()
+        self.rows(journals, stability.as_deref(), job)
     }
 
     fn rows(

@@ -1,6 +1,6 @@
 //! The CSVs of a run.
 //!
-//! Module order: `potential`, `format`, `given` ← `pairing`, `row`, `columns` ← `table`, `statistics`, `stability` ← `plan`, `extended_xyz`, `pymatgen`, `plot` ← one file per table or document, `curves`, `convergence`, `stability_plot`, `embeddings` ← `documents`, `array_file`, `parquet_file`, `source` ← `batch` ← `run_json` ← `page` ← `writer` ← `assemble`.
+//! Module order: `potential`, `format`, `given` ← `pairing`, `row`, `columns` ← `table`, `statistics`, `stability` ← `plan`, `extended_xyz`, `pymatgen`, `plot` ← one file per table or document, `curves`, `convergence`, `stability_plot`, `embeddings` ← `documents`, `array_file`, `parquet_file`, `source` ← `batch` ← `run_json` ← `page` ← `makers`, `writer` ← `in_order` ← `assemble`.
 
 mod array_file;
 mod assemble;
@@ -22,6 +22,8 @@ mod forces_ensemble;
 mod format;
 mod genbench;
 mod given;
+mod in_order;
+mod makers;
 mod memory;
 mod page;
 mod pairing;
@@ -56,6 +58,8 @@ pub use assemble::{TableJobs, report_from_journals};
 pub use batch::{TableJob, TableRows, Tabulator};
 pub use format::{ReportFormat, UnknownFormat};
 pub use given::ReadAgain;
+pub use in_order::RowsInOrder;
+pub use makers::RowMakers;
 pub use plan::{ReportOptions, ReportPlan};
 pub use potential::LabeledPotential;
 pub use run_json::{AttemptJson, PotentialJson, Provenance, ReportCounts, RunJson};

@@ -4,13 +4,15 @@ use super::parts::*;
 use crate::journal::JournalWriter;
 use crate::report::*;
 use crate::samples::header;
-use crate::{EntryState, Frame, StructureDigest, SurveyedEntry};
+use crate::{Attempts, EntryState, Frame, Ledger, StructureDigest, SurveyedEntry};
 use mlip_atoms::{FailureKind, Prediction};
-use mlip_calculations::Outcome;
+use mlip_calculations::{CalculationConfig, Outcome, Relaxation};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// A run of 40 entries, some equal, some failing, written by `n_ranks` ranks in `n_attempts` attempts,
 /// with a torn tail in every journal but the last attempt's.
@@ -137,4 +139,59 @@ fn a_long_list_passes_through_in_windows_without_a_gap() {
         assert_eq!(fields[0], entry.to_string());
         assert_eq!(fields[8].parse::<f64>().unwrap(), energy(entry as u64));
     }
+}
+
+#[test]
+fn rows_are_appended_in_the_order_of_the_input_whoever_made_them_when() {
+    let run = tempfile::tempdir().unwrap();
+    let mut plan = plan(&["chgnet", "lj"]);
+    // Whose jobs have eight entries.
+    plan.calculation = CalculationConfig::Relaxation(Relaxation { trajectory: true, ..Relaxation::default() });
+    let expected = large_run(run.path(), &plan, 3, 2);
+    let mut ledger = Ledger::new(run.path());
+    for file in &Attempts::list(run.path()).unwrap().files {
+        ledger.scan(file, provenance().run).unwrap();
+    }
+    let rows = || (0..40).map(|entry| Ok::<_, Infallible>((format!("s{entry}"), format!("{entry}.cif"))));
+    for n_threads in [0, 1, 7] {
+        let mut makers = RowMakers::start(Arc::new(Tabulator::new(run.path(), &plan, None)), n_threads);
+        let mut files = RowsInOrder::start(|| ReportWriter::create(run.path(), &plan)).unwrap();
+        let mut made = Vec::new();
+        for (job, number) in TableJobs::new(run.path(), &plan, &ledger, rows()).zip(0..) {
+            makers.make(number, job.unwrap());
+        }
+        while makers.is_busy() {
+            made.extend(makers.made(Duration::from_secs(60)));
+        }
+        made.sort_by_key(|(number, _)| std::cmp::Reverse(*number));
+        let n_jobs = made.len();
+        for (number, rows) in made {
+            assert_eq!(files.n_written(), 0, "the first comes last");
+            files.take(number, rows.unwrap()).unwrap();
+        }
+        let written = files.finish().unwrap().finish(&provenance(), &ledger).unwrap();
+        assert_eq!((written.counts.entries, n_jobs), (40, 6));
+        for (name, text) in &expected {
+            assert_eq!(&table(run.path(), name), text, "{name} with {n_threads} threads");
+        }
+    }
+}
+
+#[test]
+fn rows_of_a_journal_that_was_changed_are_an_error_and_end_the_threads() {
+    let run = tempfile::tempdir().unwrap();
+    let plan = plan(&["chgnet", "lj"]);
+    large_run(run.path(), &plan, 1, 1);
+    let mut ledger = Ledger::new(run.path());
+    let files = Attempts::list(run.path()).unwrap().files;
+    ledger.scan(&files[0], provenance().run).unwrap();
+    fs::write(&files[0].path, b"changed").unwrap();
+    let rows = (0..40).map(|entry| Ok::<_, Infallible>((format!("s{entry}"), format!("{entry}.cif"))));
+    let mut makers = RowMakers::start(Arc::new(Tabulator::new(run.path(), &plan, None)), 2);
+    // What the root knows of it was read before.
+    let mut jobs = TableJobs::new(run.path(), &plan, &ledger, rows);
+    let Some(Ok(job)) = jobs.next() else { return assert!(jobs.next().is_none()) };
+    makers.make(0, job);
+    let (_, rows) = makers.made(Duration::from_secs(60)).unwrap();
+    assert!(rows.unwrap_err().to_string().contains("journal"));
 }
