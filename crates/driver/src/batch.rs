@@ -2,7 +2,7 @@
 
 use crate::batcher::{Answered, Waiting};
 use crate::card::{Card, ReadyForCard};
-use crate::evaluation_threads::EvaluationThreads;
+use crate::evaluation_threads::{EvaluationThreads, lent_threads};
 use crate::fatal;
 use crate::memory::MemoryPermit;
 use crate::queue::NextWork;
@@ -232,10 +232,11 @@ impl Batches {
             }
         }
         let begin = Instant::now();
+        let (n_threads, _permit) = self.threads_of(shared, members);
         let Self { engines, threads, .. } = self;
         let engine = open(engines, threads, shared, potential)?;
         let only = if let [id] = ids[..] { members.get(&id).map(|member| member.task.key) } else { None };
-        let computed = threads.run(|| {
+        let computed = threads.run(n_threads, || {
             let _evaluating = fatal::evaluating(only);
             catch_unwind(AssertUnwindSafe(|| submit_and_collect(engine, batch)))
         });
@@ -261,6 +262,23 @@ impl Batches {
                 }
                 self.alone(shared, potential, ids, members)
             }
+        }
+    }
+
+    /// Threads for a batch, and memory for those that are not the worker's own: at the end of the work others have
+    /// nothing to do, and the last evaluations are done sooner on all threads.
+    fn threads_of(&self, shared: &Shared, members: &HashMap<JobId, Member>) -> (usize, Option<MemoryPermit>) {
+        let own = self.threads.number();
+        let Some(all) = shared.lent_threads else { return (own, None) };
+        let lent = shared.queue.busy_at_the_end().map_or(own, |n_busy| lent_threads(all, n_busy));
+        if lent <= own || members.values().any(|member| member.task.structure.alone) {
+            return (own, None);
+        }
+        let needed = members.values().map(|member| member.demand.host_bytes).sum();
+        let more = for_threads(needed, lent).saturating_sub(for_threads(needed, own));
+        match shared.evaluator.gate.try_enter(more) {
+            Some(permit) => (lent, Some(permit)),
+            None => (own, None),
         }
     }
 

@@ -68,7 +68,7 @@ impl Calculator {
             None => self.potential.clone().open(resources)?,
         };
         let job = Job { id: JobId(0), structure, request, deadline };
-        let computed = self.threads.run(|| {
+        let computed = self.threads.run(threads, || {
             catch_unwind(AssertUnwindSafe(|| {
                 let prepared = engine.prepare(job).map_err(|(_, error)| error)?;
                 check(prepared.demand.host_bytes)?;

@@ -259,13 +259,13 @@ impl Queue {
     /// Whether nothing waits and nothing is under way.
     pub(crate) fn is_idle(&self) -> bool {
         let state = self.lock();
-        state.busy == 0
-            && state.batcher.is_empty()
-            && state.answered.is_empty()
-            && state.on_cards.iter().all(|n| *n == 0)
-            && state.first.is_empty()
-            && state.read.is_empty()
-            && state.compute.is_empty()
+        state.busy == 0 && !state.waits() && state.on_cards.iter().all(|n| *n == 0)
+    }
+
+    /// Workers with work in hand, if nothing waits for the others.
+    pub(crate) fn busy_at_the_end(&self) -> Option<usize> {
+        let state = self.lock();
+        (!state.waits()).then_some(state.busy)
     }
 
     /// Forgets what waits and lets workers end after the evaluation that they have in hand.
@@ -288,6 +288,15 @@ impl Queue {
 }
 
 impl State {
+    /// Whether there is work for another worker.
+    fn waits(&self) -> bool {
+        !self.batcher.is_empty()
+            || !self.answered.is_empty()
+            || !self.first.is_empty()
+            || !self.read.is_empty()
+            || !self.compute.is_empty()
+    }
+
     fn next(&mut self, most_structures: usize) -> Option<NextWork> {
         if let Some((potential, waiting)) = self.batcher.oldest() {
             return Some(NextWork::Evaluate { potential, waiting: Box::new(waiting) });

@@ -212,6 +212,7 @@ fn prepare(
         cache: StructureCache::default(),
         tally: Mutex::new(Tally::default()),
         mlip_workers: budget.mlip_workers.get(),
+        lent_threads: resources.threads_per_mlip.is_none().then(|| budget.threads()),
         underway: Mutex::default(),
     };
     let settings = RankSettings {

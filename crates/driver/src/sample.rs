@@ -89,8 +89,9 @@ pub(crate) fn compute(
     let trouble: Mutex<Option<SampleError>> = Mutex::default();
     let threads = sampling.threads;
     let work = || -> Result<(), SampleError> {
-        let pool = evaluation_threads(threads.threads_per_mlip).map_err(SampleError::Threads)?;
-        let resources = EngineResources { threads: threads.threads_per_mlip.get(), rank_on_host: 0 };
+        let n_threads = threads.threads_per_mlip;
+        let mut pool = evaluation_threads(n_threads).map_err(SampleError::Threads)?;
+        let resources = EngineResources { threads: n_threads.get(), rank_on_host: 0 };
         let open = |potential: &usize| engine.potentials[*potential].clone().open(resources);
         let mut engines = potentials.iter().map(open).collect::<Result<Vec<_>, _>>()?;
         while let Some(position) = positions.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -98,7 +99,8 @@ pub(crate) fn compute(
             let structure = Arc::new(engine.source.load(&entry.locator).map_err(SampleError::Gone)?.structure);
             let mut measured = Measured { journal_bytes: survey_bytes(&structure)?, ..Measured::default() };
             for (potential, engine) in potentials.iter().zip(&mut engines) {
-                let (task, bytes) = pool.run(|| one_task(engine.as_mut(), &structure, *potential, sampling))?;
+                let (task, bytes) =
+                    pool.run(n_threads.get(), || one_task(engine.as_mut(), &structure, *potential, sampling))?;
                 measured.tasks.push(task);
                 measured.journal_bytes += bytes;
             }

@@ -66,6 +66,8 @@ pub(crate) struct Shared {
     pub(crate) tally: Mutex<Tally>,
     /// Potentials of a structure at once.
     pub(crate) mlip_workers: usize,
+    /// All threads of the rank, if an evaluation may have more than its own while the others have nothing to do.
+    pub(crate) lent_threads: Option<usize>,
     /// Tasks under way whose answers the journal may keep.
     pub(crate) underway: Mutex<HashMap<TaskKey, Arc<RunningTask>>>,
 }
