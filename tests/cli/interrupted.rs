@@ -118,3 +118,25 @@ fn an_evaluation_over_its_time_is_a_failure_that_can_be_repeated() {
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     assert_eq!(tables(&run_dir), expected);
 }
+
+#[test]
+fn a_finished_run_that_goes_on_begins_no_attempt_and_writes_its_tables_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let expected = reference(folder.path());
+    let run_dir = folder.path().join("REFERENCE");
+    std::fs::remove_file(run_dir.join("report/energies.csv")).unwrap();
+    let output = run(&["resume", "REFERENCE", "--format", "extxyz"], folder.path());
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains("there is nothing to compute") && !text.contains("attempt 2"), "{text}");
+    assert_eq!(tables(&run_dir), expected);
+    assert!(run_dir.join("report/structures.extxyz").is_file() && !run_dir.join("journal/0002").exists());
+    // Where something is to be computed after all there is an attempt.
+    let journal = run_dir.join("journal/0001/rank-00000.journal");
+    let bytes = std::fs::read(&journal).unwrap();
+    std::fs::write(&journal, &bytes[..bytes.len() / 2]).unwrap();
+    let output = run(&["resume", "REFERENCE"], folder.path());
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(tables(&run_dir), expected);
+    assert!(run_dir.join("journal/0002").is_dir());
+}

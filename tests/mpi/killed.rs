@@ -105,3 +105,19 @@ fn a_signal_to_the_launcher_drains_all_ranks() {
     assert_eq!(tables(&folder.join("RUN")), expected);
     history(&folder.join("RUN")).check();
 }
+
+#[test]
+fn a_finished_run_lets_all_ranks_go_at_once() {
+    let _machine = machine();
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().canonicalize().unwrap();
+    let expected = reference(&folder, 20, 3);
+    finish(2, &folder);
+    for ranks in [2, 5] {
+        assert_eq!(end(&mut start(ranks, &["resume", "RUN"], &folder), &folder), Some(0));
+        let text = fs::read_to_string(folder.join("said.txt")).unwrap();
+        assert!(text.contains("there is nothing to compute"), "{text}");
+        assert_eq!(tables(&folder.join("RUN")), expected);
+        assert!(!folder.join("RUN/journal/0002").exists());
+    }
+}

@@ -2,10 +2,40 @@
 
 use crate::folder::{read_config, run_id};
 use crate::{Error, RunConfig};
-use mlip_driver::PotentialConfig;
-use mlip_store::RunLock;
-use mlip_store::report::{RunJson, TableReader};
+use mlip_driver::{InputsAgain, PotentialConfig, StructureSource, provenance, rows};
+use mlip_inputs::Manifest;
+use mlip_store::report::{RunJson, TableReader, WrittenReport, report_from_journals};
+use mlip_store::{Attempts, RunLock, StoreError};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The tables of a run once more, if all that its last report is of has a record: there is nothing to compute then. `None`
+/// where there is, or may be.
+///
+/// # Errors
+/// When its journals or tables cannot be read or written.
+pub(crate) fn written_again(
+    run_dir: &Path,
+    config: &RunConfig,
+    manifest: &Manifest,
+    again: Arc<dyn StructureSource>,
+) -> Result<Option<WrittenReport>, StoreError> {
+    let (Some(report), Some(run)) = (RunJson::read(run_dir)?, run_id(config).ok()) else { return Ok(None) };
+    let last = report.attempts.last().map_or(0, |attempt| attempt.attempt);
+    let is_whole = report.run == run.to_string()
+        && (report.counts.pending, report.counts.entries) == (0, manifest.len() as u64)
+        && Attempts::list(run_dir)?.latest() == last;
+    if !is_whole {
+        return Ok(None);
+    }
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let again = Arc::new(InputsAgain::new(run_dir, again));
+    let (plan, provenance) = (config.report_plan(), provenance(config, run));
+    let written = report_from_journals(run_dir, &plan, &provenance, rows(manifest), threads, Some(again))?;
+    // Records that a damaged journal has lost are computed anew.
+    Ok((written.counts.pending == 0).then_some(written))
+}
 
 /// A run that has a record of everything, with its tables.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! A run: begun, gone on with, executed.
 
+use crate::finished::written_again;
 use crate::folder::{self, is_run, lock, read_config, read_manifest, spool_path, start_of_paths};
 use crate::hull_check::{Checked, Listing, check};
 use crate::inputs::{List, Listed, Unpacked, check_all};
@@ -10,8 +11,8 @@ use crate::{ChosenPotential, Error, RunInputs};
 use mlip_atoms::{Frame, Potential};
 use mlip_calculations::{CalculationConfig, Embeddings};
 use mlip_driver::{
-    CifSource, Coordinates, Engine, Event, EventSink, Finish, Physics, Resources, RootPart, RunConfig, RunError, Setup,
-    Signals, StructureSource, execute,
+    CifSource, Coordinates, End, Engine, Event, EventSink, Finish, Physics, Resources, RootPart, RunConfig, RunError,
+    Setup, Signals, StructureSource, execute,
 };
 use mlip_inputs::{Manifest, extended, portion};
 use mlip_ranks::Communicator;
@@ -324,7 +325,7 @@ impl Run {
     }
 
     /// Computes and journals what has no result yet, and writes the tables. Called on the root; the other ranks
-    /// [`take_part`] meanwhile.
+    /// [`take_part`] meanwhile. Where nothing is to be computed it returns without them: they are let go with the job.
     ///
     /// # Errors
     /// When a rank cannot go on; what was computed is kept.
@@ -336,13 +337,21 @@ impl Run {
     ) -> Result<Finish, RunError> {
         let Self { run_dir, config, manifest, lock, potentials, source, options, remarks } = self;
         remarks.into_iter().for_each(|remark| events.event(remark));
+        let source = source.unwrap_or_else(|| files_of(&config));
+        if options.retry == RetryFailed::No
+            && let Some(written) = written_again(&run_dir, &config, &manifest, source.clone())?
+        {
+            events.event(Event::note("there is nothing to compute: all has a record; the tables were written again"));
+            events.event(Event::Finished(End::Complete));
+            return Ok(Finish { end: End::Complete, report: Some(written), abandoned_threads: false });
+        }
         let setup = Setup::share(Some(&Setup::new(run_dir, config, manifest.len() as u64)?), ranks)?;
         if !setup.config.folder.is_dir() {
             let folder = setup.config.folder.display();
             let text = format!("the folder `{folder}` in which the run was begun is gone; relative paths start here");
             events.event(Event::warning(text));
         }
-        let engine = Engine { potentials, source: source.unwrap_or_else(|| files_of(&setup.config)) };
+        let engine = Engine { potentials, source };
         let part = RootPart { entries: manifest, lock, retry: options.retry, events };
         let finish = execute(ranks, &setup, Some(part), Ok(engine), signals)?;
         events.event(Event::Finished(finish.end));
