@@ -65,7 +65,7 @@ pub fn choose_potential(text: &str, options: &[(String, String)]) -> Result<Chos
     for (key, value) in options {
         named.set_option(key, value)?;
     }
-    let chosen = choose(&[named], Precision::default(), EngineKind::default(), None)?.pop();
+    let chosen = choose(&[named], Precision::default(), EngineKind::default(), None, None)?.pop();
     let chosen = chosen.ok_or_else(|| CommandError::new(format!("`{text}` names no potential")).usage())?;
     Ok(ChosenPotential { label: chosen.label, selection: chosen.selection })
 }

@@ -36,10 +36,14 @@ fn has(command: &Command, name: &str) -> bool {
     command.get_arguments().any(|argument| argument.get_id() == name)
 }
 
+/// Commands, and those within them.
+fn all_below(command: &Command) -> impl Iterator<Item = &Command> {
+    command.get_subcommands().flat_map(|command| std::iter::once(command).chain(command.get_subcommands()))
+}
+
 /// Sentences that name variables of this program's form that mean nothing, with the one that was meant.
 pub(crate) fn unknown_variables(command: &Command, set: impl Iterator<Item = OsString>) -> Vec<String> {
-    let of_settings =
-        command.get_subcommands().flat_map(Command::get_arguments).filter_map(|setting| setting.get_env());
+    let of_settings = all_below(command).flat_map(Command::get_arguments).filter_map(|setting| setting.get_env());
     let known: Vec<&OsStr> = of_settings.chain(OTHERS.iter().map(OsStr::new)).collect();
     let mut unknown: Vec<OsString> = set
         .filter(|name| name.as_encoded_bytes().starts_with(b"MLIP_") && !known.contains(&name.as_os_str()))

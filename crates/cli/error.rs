@@ -48,6 +48,12 @@ impl CommandError {
         self
     }
 
+    /// A signal ended it; the same command goes on.
+    pub(crate) fn interrupted(mut self) -> Self {
+        self.code = ExitCode::Drained;
+        self
+    }
+
     /// Everything in a line, for a message to another rank.
     pub(crate) fn in_one_line(&self) -> String {
         std::iter::once(&self.message).chain(&self.causes).cloned().collect::<Vec<_>>().join(": ")

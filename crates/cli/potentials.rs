@@ -3,6 +3,7 @@
 use crate::error::CommandError;
 use mlip_atoms::{EngineKind, Precision};
 use mlip_models::registry::{self, Options, Selection};
+use mlip_models::released::{self, Places};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -219,12 +220,25 @@ fn place(label: &str, name: &str, options: &mut Options, device: Option<&str>) -
         .usage())
 }
 
+/// A published checkpoint, where it lies in this folder. Those that lie elsewhere are found when they are loaded.
+fn published_in(folder: &Path, name: &str, file: Option<&Path>) -> Option<PathBuf> {
+    let release = match file {
+        Some(file) if file.exists() => None,
+        Some(file) => released::find(file.file_name()?.to_str()?),
+        None => released::find(registry::find(name)?.name),
+    };
+    // `run.toml` keeps the path: later attempts may start elsewhere.
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    Places::default().with_folder(folder).find(release?)
+}
+
 /// What is to be loaded, under labels that differ. Precision, engine and device hold where a potential says nothing itself.
 pub(crate) fn choose(
     named: &[Named],
     precision: Precision,
     engine: EngineKind,
     device: Option<&str>,
+    models_dir: Option<&Path>,
 ) -> Result<Vec<Chosen>, CommandError> {
     let mut chosen: Vec<Chosen> = Vec::with_capacity(named.len());
     for potential in named {
@@ -264,6 +278,7 @@ pub(crate) fn choose(
             None => engine,
         };
         place(&label, &name, &mut options, device)?;
+        let file = models_dir.and_then(|folder| published_in(folder, &name, file.as_deref())).or(file);
         chosen.push(Chosen { label, selection: Selection { name, file, options, precision, engine } });
     }
     Ok(chosen)
@@ -340,7 +355,7 @@ mod tests {
 
     fn chosen(texts: &[&str]) -> Result<Vec<Chosen>, CommandError> {
         let named = texts.iter().map(|text| Named::parse(text)).collect::<Result<Vec<_>, _>>()?;
-        choose(&named, Precision::F32, EngineKind::Native, None)
+        choose(&named, Precision::F32, EngineKind::Native, None, None)
     }
 
     #[test]
@@ -397,7 +412,7 @@ mod tests {
     fn a_device_is_that_of_all_potentials_that_can_and_of_no_other() {
         let on = |device: Option<&str>, texts: &[&str]| {
             let named = texts.iter().map(|text| Named::parse(text).unwrap()).collect::<Vec<_>>();
-            choose(&named, Precision::F32, EngineKind::Native, device)
+            choose(&named, Precision::F32, EngineKind::Native, device, None)
         };
         let devices = |device: Option<&str>, texts: &[&str]| {
             let chosen = on(device, texts).unwrap();

@@ -12,6 +12,7 @@ mod embeddings;
 mod energy_volume;
 mod ensemble;
 mod formats;
+mod get;
 mod grown;
 mod hull;
 mod inputs;

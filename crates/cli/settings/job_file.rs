@@ -76,6 +76,7 @@ impl JobFile {
         };
         self.what.cifs.iter_mut().for_each(here);
         self.what.root.iter_mut().for_each(here);
+        self.what.models_dir.iter_mut().for_each(here);
         self.how.cache.iter_mut().for_each(here);
         self.what.hull.iter_mut().for_each(|hull| hull.start_from(folder));
         self.what.reference.iter_mut().for_each(|reference| reference.start_from(folder));

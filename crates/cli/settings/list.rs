@@ -90,6 +90,10 @@ settings! {
         /// MLIP_MODEL several are separated by blanks, or by `;` [default: chgnet]
         #[arg(long = "model", visible_alias = "models", value_name = "[LABEL:]NAME[=FILE][,KEY=VALUE…]", num_args = 1.., env = "MLIP_MODEL")]
         models: Vec<String>,
+        /// Folder in which published checkpoints are looked for first, then in those of MLIP_CHECKPOINTS, in this program's
+        /// cache and upstream's; `mlip-batch models get` fills it [default: none]
+        #[arg(long, value_name = "DIR", env = "MLIP_MODELS_DIR")]
+        models_dir: Option<PathBuf>,
         /// Potentials of a job file, as tables.
         #[arg(skip)]
         model: Vec<Named>,

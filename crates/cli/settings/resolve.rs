@@ -148,7 +148,8 @@ fn choose_potentials(what: &What, job: &JobFile) -> Result<Vec<Chosen>, CommandE
     let precision = what.precision.or(job.what.precision).map(Precision::from).unwrap_or_default();
     let engine = what.engine.or(job.what.engine).map(EngineKind::from).unwrap_or_default();
     let device = what.device.as_ref().or(job.what.device.as_ref());
-    choose(&named, precision, engine, device.map(String::as_str))
+    let folder = what.models_dir.as_ref().or(job.what.models_dir.as_ref());
+    choose(&named, precision, engine, device.map(String::as_str), folder.map(PathBuf::as_path))
 }
 
 /// `runs/NAME`.

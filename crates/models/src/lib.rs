@@ -1,6 +1,6 @@
 //! The potentials, ported to candle.
 //!
-//! Module order: `tensor`, `mapped`, `pickled`; `weights` ← `var_builder`; `engine`; `graph_potential`, `card`; `e3nn`; `options`, `energies` ← `entry` ←
+//! Module order: `tensor`, `mapped`, `pickled`; `weights` ← `var_builder`; `engine`; `graph_potential`, `card`; `e3nn`; `options`, `energies` ← `entry`; `released` ←
 //! `device` ← `chgnet`, `mace`, `orb`, `sevennet`, `uma`, `lennard_jones` ← `registry` ← `verify`, `citations`.
 
 #[cfg(feature = "cuda")]
@@ -20,6 +20,7 @@ mod options;
 pub mod orb;
 mod pickled;
 pub mod registry;
+pub mod released;
 pub mod sevennet;
 mod tensor;
 pub mod uma;

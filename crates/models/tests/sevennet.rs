@@ -6,7 +6,8 @@ use mlip_atoms::{
     Deadline, EngineKind, Lattice, Potential, Precision, PredictError, Prediction, Request, Species, Structure,
 };
 use mlip_models::registry::{Selection, load};
-use mlip_models::sevennet::{Options, RELEASED, SevenNet, places};
+use mlip_models::released::{Places, SEVENNET};
+use mlip_models::sevennet::{Options, SevenNet};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -78,8 +79,8 @@ fn tiny(name: &str, modal: &str, precision: Precision, engine: EngineKind) -> Se
 
 /// The checkpoint of this name, where it lies on this machine.
 fn released(name: &str) -> Option<PathBuf> {
-    let model = RELEASED.iter().find(|model| model.name == name).unwrap();
-    let found = places(model).into_iter().find(|place| place.is_file());
+    let release = SEVENNET.iter().find(|release| release.name == name).unwrap();
+    let found = Places::of_this_machine().find(release);
     if found.is_none() {
         eprintln!("skipped: {name} is in none of the folders of MLIP_CHECKPOINTS");
     }
@@ -294,7 +295,11 @@ fn the_registry_knows_the_weights_in_the_program_files_and_modalities() {
     assert_eq!(chosen.id().settings, "modal=r2scan");
     assert!(cause(&Selection::named("sevennet")).contains("7net-0 needs none"));
     let elsewhere = cause(&Selection::named("sevennet").with_file("7net-omni"));
-    assert!(elsewhere.contains("`7net-omni` is not on this machine") && elsewhere.contains("https://"), "{elsewhere}");
+    assert!(
+        elsewhere.contains("`7net-omni` is not on this machine")
+            && elsewhere.contains("mlip-batch models get 7net-omni"),
+        "{elsewhere}"
+    );
     let mace = Selection::named("sevennet").with_file(folder().join("../chgnet/chgnet_tiny.pth.tar"));
     assert!(cause(&mace).contains("`config`"), "{}", cause(&mace));
 }

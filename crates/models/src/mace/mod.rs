@@ -10,7 +10,7 @@
 //!
 //! Module order: `irreps` ← `config` ← `file`; `graph`; `linear` ← `parameters`; `radial` ← `zbl`,
 //! `context` ← `element_radial` ← `edges` ← `interaction`; `gate`, `product`, `readout` ← `network`; `candle` (of `file`,
-//! `graph`); `cuda` (of `file`, `parameters`, `edges`, `product`, `radial`, `readout`, `zbl`, `potential`); both engines, `options` ← `potential` ← `released`, `entry`.
+//! `graph`); `cuda` (of `file`, `parameters`, `edges`, `product`, `radial`, `readout`, `zbl`, `potential`); both engines, `options` ← `potential`, `released` ← `entry`.
 
 mod candle;
 mod config;
@@ -40,10 +40,8 @@ mod zbl;
 #[cfg(feature = "cuda")]
 pub use cuda::{CudaMace, CudaMaceEngine, MaceCard};
 pub(crate) use entry::ENTRIES;
-pub use entry::places;
 pub use file::{FileError, ModelFile};
 pub use irreps::Irreps;
 pub use network::Descriptors;
 pub use options::Options;
 pub use potential::{LoadError, Mace, MaceModel};
-pub use released::{RELEASED, Released};

@@ -9,11 +9,12 @@ use crate::device::{DEVICE, PRODUCTS, Place, ProductsName};
 use crate::energies::Energies;
 use crate::entry::{Entry, LoadCause, Selection};
 use crate::options::{self, OptionError, OptionInfo};
+use crate::released::{self, on_this_machine};
 use mlip_atoms::Potential;
 #[cfg(feature = "cuda")]
 use mlip_gpu::Products;
 use serde::Deserialize;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Options of ORB; the name says which model it is. Direct models have none: they do not run on cards.
@@ -88,7 +89,7 @@ const fn orb_v3(name: &'static str, aliases: &'static [&'static str], about: &'s
         options: OPTIONS,
         about,
         built_in: None,
-        files: "upstream's `.ckpt` (https://github.com/orbital-materials/orb-models), named like the model",
+        files: "upstream's `.ckpt`, named like the model; without one, what `mlip-batch models get` fetched",
         endings: &[".ckpt"],
         // Models of 20 and of 120 neighbors cannot be told apart by what is in the file.
         any_file: None,
@@ -139,12 +140,18 @@ fn load_direct(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause> {
     load_on_cores(selection)
 }
 
-fn file(selection: &Selection) -> Result<&Path, LoadError> {
-    selection.file.as_deref().ok_or_else(|| LoadError::NoFile(selection.name.clone()))
+/// The file that is named, or the published one where it lies on this machine.
+fn file(selection: &Selection) -> Result<PathBuf, LoadCause> {
+    let published = || Variant::named(&selection.name).and_then(|variant| released::find(variant.name));
+    match (&selection.file, published()) {
+        (Some(file), _) => Ok(file.clone()),
+        (None, Some(release)) => Ok(on_this_machine(release)?),
+        (None, None) => Err(LoadError::NoFile(selection.name.clone()).into()),
+    }
 }
 
 fn load_on_cores(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause> {
-    Ok(Arc::new(Orb::from_file(&selection.name, file(selection)?, selection.precision, selection.engine)?))
+    Ok(Arc::new(Orb::from_file(&selection.name, &file(selection)?, selection.precision, selection.engine)?))
 }
 
 /// Needs no card: a plan is made on any host.
@@ -158,5 +165,5 @@ fn load_on_card(
         ProductsName::F32 => Products::F32,
         ProductsName::F16x3 => Products::F16x3,
     };
-    Ok(Arc::new(CudaOrb::from_file(&selection.name, file(selection)?, products, ordinal)?))
+    Ok(Arc::new(CudaOrb::from_file(&selection.name, &file(selection)?, products, ordinal)?))
 }

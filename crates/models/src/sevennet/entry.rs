@@ -2,12 +2,12 @@
 
 use super::options::{OPTIONS, Options};
 use super::potential::SevenNet;
-use super::released::{PUBLISHED, Released, places};
+use super::released;
 use crate::energies::Energies;
 use crate::entry::{Entry, LoadCause, Selection};
 use crate::options::{self, OptionError};
+use crate::released::{SEVENNET, SEVENNET_NAMES, on_this_machine};
 use mlip_atoms::Potential;
-use std::path::PathBuf;
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -34,11 +34,11 @@ pub(crate) static ENTRIES: &[Entry] = &[
         options: OPTIONS,
         about: "SevenNet checkpoints: energy, forces, stress",
         built_in: None,
-        files: "upstream's `.pth`, or the name of a published checkpoint that lies in $MLIP_CHECKPOINTS (a copy of sevenn's \
-                folder pretrained_potentials) or in upstream's cache: --model sevennet=7net-mf-0,modal=PBE",
+        files: "upstream's `.pth`, or the name of a published checkpoint, which `mlip-batch models get` fetches: --model \
+                sevennet=7net-mf-0,modal=PBE",
         endings: &[".pth"],
         any_file: Some("sevennet"),
-        published: PUBLISHED,
+        published: &SEVENNET_NAMES,
         licence: "that of the file; MIT for those in the PyPI package sevenn 0.13.0",
         energies: trained_on,
         check,
@@ -46,18 +46,14 @@ pub(crate) static ENTRIES: &[Entry] = &[
     },
 ];
 
-/// Why no file can be opened.
+/// No file is named.
 #[derive(Debug, Error)]
-enum Absent {
-    #[error("no file is named; give one (--model {name}=FILE) or one of {}; 7net-0 needs none", PUBLISHED.join(", "))]
-    NoFile { name: String },
-    #[error("`{model}` is not on this machine; looked for {looked}; upstream publishes it: {source_of}")]
-    NotHere { model: &'static str, looked: String, source_of: &'static str },
-}
+#[error("no file is named; give one (--model {0}=FILE) or one of {names}; 7net-0 needs none", names = SEVENNET_NAMES.join(", "))]
+struct NoFile(String);
 
 fn trained_on(selection: &Selection) -> Option<Energies> {
     match &selection.file {
-        Some(file) => Released::of_file(file)?.energies(selection.options.get("modal").map(String::as_str)),
+        Some(file) => released::trained_on(file, selection.options.get("modal").map(String::as_str)),
         // What is in the program, SevenNet-0, was trained on MPtrj.
         None => Some(Energies::MaterialsProject),
     }
@@ -77,20 +73,13 @@ fn load_built_in(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause>
 
 fn load_file(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause> {
     let options = options::parse::<Options>(&selection.name, &selection.options)?;
-    let file = selection.file.as_deref().ok_or_else(|| Absent::NoFile { name: selection.name.clone() })?;
+    let file = selection.file.as_deref().ok_or_else(|| NoFile(selection.name.clone()))?;
     // A name may have become a path: job files and `resume` know files only.
-    let released = file.file_name().and_then(|name| Released::find(name.to_str()?)).filter(|_| !file.exists());
-    let path = match released {
+    let release = file.file_name().and_then(|name| SEVENNET.iter().find(|release| release.name == name));
+    let path = match release.filter(|_| !file.exists()) {
         None => file.to_path_buf(),
-        Some(model) => on_this_machine(model)?,
+        Some(release) => on_this_machine(release)?,
     };
     let Selection { name, precision, engine, .. } = selection;
     Ok(Arc::new(SevenNet::from_file(&path, name, &options, *precision, *engine)?))
-}
-
-fn on_this_machine(model: &'static Released) -> Result<PathBuf, Absent> {
-    let places = places(model);
-    let shown = || places.iter().map(|place| place.display().to_string()).collect::<Vec<_>>().join(", ");
-    let found = places.iter().find(|place| place.is_file()).cloned();
-    found.ok_or_else(|| Absent::NotHere { model: model.name, looked: shown(), source_of: model.source })
 }

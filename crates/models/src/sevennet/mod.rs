@@ -7,7 +7,7 @@
 //! kernels (`native`), or in layers of candle (`candle`).
 //!
 //! Module order: `irreps` ← `config` ← `error` ← `file`; `config` ← `layers`; `graph`, `evaluation`; `candle`,
-//! `native` (of `config`, `evaluation`, `graph`, `layers`); `options` ← `potential` ← `entry`; `released` ← `entry`.
+//! `native` (of `config`, `evaluation`, `graph`, `layers`); `options` ← `potential`, `released` ← `entry`.
 
 mod candle;
 mod config;
@@ -29,4 +29,3 @@ pub(crate) use entry::ENTRIES;
 pub use error::LoadError;
 pub use options::Options;
 pub use potential::{SevenNet, SevenNetModel};
-pub use released::{RELEASED, Released, places};

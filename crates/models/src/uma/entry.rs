@@ -6,6 +6,7 @@ use super::potential::Uma;
 use crate::energies::Energies;
 use crate::entry::{Entry, LoadCause, Selection};
 use crate::options::{self, OptionError};
+use crate::released::{UMA, on_this_machine};
 use mlip_atoms::Potential;
 use std::sync::Arc;
 
@@ -35,7 +36,7 @@ const fn uma(name: &'static str, aliases: &'static [&'static str], about: &'stat
         options: OPTIONS,
         about,
         built_in: None,
-        files: "upstream's `.pt` (https://huggingface.co/facebook/UMA, after agreeing to its licence), named like the model",
+        files: "upstream's `.pt`, named like the model; without one, what `mlip-batch models get` fetched",
         endings: &[".pt"],
         any_file: if matches!(name.as_bytes(), b"uma-s-1p1") { Some("uma") } else { None },
         published: &[],
@@ -63,7 +64,13 @@ fn check(selection: &Selection) -> Result<(), OptionError> {
 
 fn load(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause> {
     let options = options::parse::<Options>(&selection.name, &selection.options)?;
-    let file = selection.file.as_deref().ok_or(LoadError::NoFile)?;
     let Selection { name, precision, engine, .. } = selection;
-    Ok(Arc::new(Uma::from_file(name, file, &options, *precision, *engine)?))
+    let entry = ENTRIES.iter().find(|entry| entry.is_called(name));
+    let release = entry.and_then(|entry| UMA.iter().find(|release| release.name == entry.name));
+    let file = match (&selection.file, release) {
+        (Some(file), _) => file.clone(),
+        (None, Some(release)) => on_this_machine(release)?,
+        (None, None) => return Err(LoadError::NoFile.into()),
+    };
+    Ok(Arc::new(Uma::from_file(name, &file, &options, *precision, *engine)?))
 }

@@ -1,0 +1,12 @@
+//! The checkpoints that upstream publishes: their names, where they are published, and where they lie on this machine.
+//!
+//! Module order: `release` ← `table`, `places`.
+
+mod places;
+mod release;
+mod table;
+
+pub use places::{NotHere, Places, on_this_machine};
+pub use release::{Licence, Release, Source};
+pub use table::{CHGNET, MACE, ORB, SEVENNET, UMA, find, releases};
+pub(crate) use table::{CHGNET_NAMES, MACE_NAMES, SEVENNET_NAMES};
