@@ -1,4 +1,4 @@
-//! The gate of a gated MLP: `silu(norm(core)) · sigmoid(norm(gate))`, with layer norms.
+//! The gate of a gated MLP: `silu(norm(core)) · sigmoid(norm(gate))`, with layer norms or without.
 //!
 //! Source: CHGNet (Deng et al., Nat. Mach. Intell. 5, 1031 (2023)), as in M3GNet.
 //!
@@ -177,13 +177,13 @@ impl<T: Real> LayerNorm<T> {
     }
 }
 
-/// The two norms of a gate.
+/// The two norms of a gate; where one is missing, the row is taken as it is.
 #[derive(Debug, Clone)]
 pub struct Gate<T> {
     /// Before the silu.
-    pub core: LayerNorm<T>,
+    pub core: Option<LayerNorm<T>>,
     /// Before the sigmoid.
-    pub gate: LayerNorm<T>,
+    pub gate: Option<LayerNorm<T>>,
 }
 
 /// A gate's value, and the derivatives by its two rows.
@@ -205,7 +205,7 @@ impl<T: Real> Gate<T> {
         gate: [V; N],
         mask: &Mask<V, N>,
     ) -> [V; N] {
-        let (mut value, gate) = (self.core.forward(core, mask), self.gate.forward(gate, mask));
+        let (mut value, gate) = (forward_of(&self.core, core, mask), forward_of(&self.gate, gate, mask));
         // c · s(c) · s(g) with one division. An overflow of the product gives 0, which is right to rounding.
         for k in 0..N {
             let product = one_plus_exp_minus(value[k]).mul(one_plus_exp_minus(gate[k]));
@@ -224,9 +224,7 @@ impl<T: Real> Gate<T> {
         mask: &Mask<V, N>,
     ) -> GateSlopes<V, N> {
         let one = V::splat(T::real(1.0));
-        let (core, gate) = (normalise(core, mask), normalise(gate, mask));
-        let (c, g) = (self.core.apply(&core), self.gate.apply(&gate));
-        let (core_scale, gate_scale): ([V; N], [V; N]) = (load(&self.core.scale), load(&self.gate.scale));
+        let (c, g) = (forward_of(&self.core, core, mask), forward_of(&self.gate, gate, mask));
         let mut value = c;
         let (mut by_core, mut by_gate) = (c, c);
         for k in 0..N {
@@ -236,15 +234,50 @@ impl<T: Real> Gate<T> {
             value[k] = math::flush_tiny(c[k].mul(inverse));
             // silu' = s (1 + x (1 - s)), sigmoid' = s (1 - s)
             let silu_slope = c[k].mul_add(one.sub(core_sigmoid), one);
-            by_core[k] =
-                math::flush_tiny(gradient[k].mul(math::flush_tiny(inverse)).mul(silu_slope).mul(core_scale[k]));
-            by_gate[k] = math::flush_tiny(gradient[k].mul(value[k]).mul(one.sub(gate_sigmoid)).mul(gate_scale[k]));
+            by_core[k] = gradient[k].mul(math::flush_tiny(inverse)).mul(silu_slope);
+            by_gate[k] = gradient[k].mul(value[k]).mul(one.sub(gate_sigmoid));
         }
         GateSlopes {
             value,
-            core: normalise_backward(by_core, core, mask),
-            gate: normalise_backward(by_gate, gate, mask),
+            core: backward_of(&self.core, core, by_core, mask),
+            gate: backward_of(&self.gate, gate, by_gate, mask),
         }
+    }
+}
+
+/// The row behind its norm, where there is one.
+#[inline(always)]
+fn forward_of<V: Vector, const N: usize>(
+    norm: &Option<LayerNorm<V::Scalar>>,
+    row: [V; N],
+    mask: &Mask<V, N>,
+) -> [V; N] {
+    match norm {
+        Some(norm) => norm.forward(row, mask),
+        None => row,
+    }
+}
+
+/// `∂E/∂row` from the gradient by the row behind its norm, where there is one.
+#[inline(always)]
+fn backward_of<V: Vector, const N: usize>(
+    norm: &Option<LayerNorm<V::Scalar>>,
+    row: [V; N],
+    mut gradient: [V; N],
+    mask: &Mask<V, N>,
+) -> [V; N] {
+    if let Some(norm) = norm {
+        let scale: [V; N] = load(&norm.scale);
+        for k in 0..N {
+            gradient[k] = gradient[k].mul(scale[k]);
+        }
+    }
+    for k in 0..N {
+        gradient[k] = math::flush_tiny(gradient[k]);
+    }
+    match norm {
+        Some(_) => normalise_backward(gradient, normalise(row, mask), mask),
+        None => gradient,
     }
 }
 

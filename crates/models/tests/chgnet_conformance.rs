@@ -10,6 +10,8 @@ use mlip_models::chgnet::Chgnet;
 
 const REAL: &str = include_str!("chgnet/goldens_0.3.0.json");
 const TINY: &str = include_str!("chgnet/goldens_tiny.json");
+const BARE: &str = include_str!("chgnet/goldens_bare.json");
+const BARE_WEIGHTS: &[u8] = include_bytes!("chgnet/chgnet_bare.safetensors");
 const TINY_WEIGHTS: &[u8] = include_bytes!("chgnet/chgnet_tiny.safetensors");
 
 fn real() -> Chgnet {
@@ -20,9 +22,14 @@ fn tiny() -> Chgnet {
     tiny_by(EngineKind::Native)
 }
 
-/// Runs a check on both sets of weights.
+/// Without norms, as CHGNet 0.2.0.
+fn bare() -> Chgnet {
+    Chgnet::from_safetensors(BARE_WEIGHTS, "bare", Precision::F64, EngineKind::Native).unwrap()
+}
+
+/// Runs a check on all sets of weights.
 fn check(names: &[&str], check: impl Fn(&Chgnet, &Structure)) {
-    for (potential, json) in [(real(), REAL), (tiny(), TINY)] {
+    for (potential, json) in [(real(), REAL), (tiny(), TINY), (bare(), BARE)] {
         for name in names {
             check(&potential, &golden::named(json, name).structure());
         }

@@ -70,9 +70,7 @@ impl Default for Config {
 
 /// A hyperparameter that this port does not cover.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error(
-    "`{name}` is {found}, but this port computes CHGNet 0.3.0, which has {expected}; older generations are not covered"
-)]
+#[error("`{name}` is {found}, but this port computes CHGNet 0.2.0 and 0.3.0, which have {expected}")]
 pub struct UnsupportedConfig {
     name: &'static str,
     found: String,
@@ -81,7 +79,7 @@ pub struct UnsupportedConfig {
 
 impl Config {
     /// # Errors
-    /// Names the first hyperparameter that differs from the 0.3.0 architecture.
+    /// Names the first hyperparameter that differs from the architectures of 0.2.0 and 0.3.0: the older one has no norms.
     pub fn validate(&self) -> Result<(), UnsupportedConfig> {
         let width = self.atom_fea_dim.to_string();
         let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".into());
@@ -97,10 +95,13 @@ impl Config {
             ("mlp_first", self.mlp_first.to_string(), "true"),
             ("is_intensive", self.is_intensive.to_string(), "true"),
             ("non_linearity", self.non_linearity.clone(), "silu"),
-            ("gMLP_norm", text(&self.gated_mlp_norm), "layer"),
-            ("readout_norm", text(&self.readout_norm), "layer"),
-            ("mlp_out_bias", self.mlp_out_bias.to_string(), "false"),
         ];
+        let norms = [("gMLP_norm", text(&self.gated_mlp_norm)), ("readout_norm", text(&self.readout_norm))];
+        for (name, found) in norms {
+            if !["layer", "none"].contains(&found.as_str()) {
+                return Err(UnsupportedConfig { name, found, expected: "layer or none".into() });
+            }
+        }
         for (name, found, expected) in known {
             if found != expected {
                 return Err(UnsupportedConfig { name, found, expected: expected.into() });

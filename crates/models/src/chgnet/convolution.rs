@@ -180,6 +180,14 @@ impl<T: Real> Convolution<'_, T> {
                 angles = (keep == Keep::Input).then_some(before);
             }
         }
+        if let Some(bias) = &layer.out_bias {
+            // To all bonds, also those without angles.
+            match self.update {
+                Update::Atoms => add_to_each(&mut features.atoms, d, bias),
+                Update::Bonds => add_to_each(&mut features.bonds, 3 * d, bias),
+                Update::Angles => {}
+            }
+        }
         let messages = (keep == Keep::Messages).then_some(saved);
         (keep != Keep::Nothing).then_some(Kept { projections, angles, messages })
     }
@@ -233,6 +241,15 @@ impl<T: Real> Convolution<'_, T> {
             let mut short = zeros(graph.bonds.len() * d);
             layer.bonds.backward.multiply_add_all(&projected, &mut short);
             add_rows(&mut gradients.bonds, 3 * d, &graph.bonds, &short, d);
+        }
+    }
+}
+
+/// `to[r · stride ..] += row`
+fn add_to_each<T: Real>(to: &mut [T], stride: usize, row: &[T]) {
+    for to in to.chunks_exact_mut(stride) {
+        for (to, from) in to.iter_mut().zip(row) {
+            *to += *from;
         }
     }
 }

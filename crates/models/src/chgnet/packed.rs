@@ -41,11 +41,14 @@ pub(crate) struct Layer<T> {
     pub(crate) messages: GatedMessages<T>,
     /// `[d, d]` behind the sum.
     pub(crate) out: Option<Both<T>>,
+    /// `[d]`, added behind that map to all rows; only CHGNet 0.2.0 has it.
+    pub(crate) out_bias: Option<Vec<T>>,
 }
 
 #[derive(Debug)]
 pub(crate) struct ReadoutWeights<T> {
-    pub(crate) norm: LayerNorm<T>,
+    /// None in CHGNet 0.2.0.
+    pub(crate) norm: Option<LayerNorm<T>>,
     pub(crate) layers: Vec<(Both<T>, Vec<T>)>,
 }
 
@@ -53,8 +56,8 @@ fn narrow<T: Real>(values: &[f64]) -> Vec<T> {
     values.iter().map(|value| T::real(*value)).collect()
 }
 
-fn norm<T: Real>(norm: &Norm) -> LayerNorm<T> {
-    LayerNorm { scale: narrow(&norm.scale), offset: narrow(&norm.offset) }
+fn norm<T: Real>(norm: &Option<Norm>) -> Option<LayerNorm<T>> {
+    norm.as_ref().map(|norm| LayerNorm { scale: narrow(&norm.scale), offset: narrow(&norm.offset) })
 }
 
 /// Packs the map `[depth] → [width]` whose weight from input k to output c is `element(c, k)`.
@@ -100,6 +103,7 @@ impl<T: Real> Layer<T> {
                 gate: Gate { core: norm(&weights.core_norm), gate: norm(&weights.gate_norm) },
             },
             out: weights.out.as_ref().map(|out| both(d, d, set, |c, k| out[c * d + k])),
+            out_bias: weights.out_bias.as_deref().map(narrow),
         }
     }
 }

@@ -26,7 +26,7 @@ pub struct Parameters {
     pub(crate) atom_convolutions: Vec<Gated>,
     pub(crate) bond_convolutions: Vec<Gated>,
     pub(crate) angle_updates: Vec<Gated>,
-    pub(crate) readout_norm: Norm,
+    pub(crate) readout_norm: Option<Norm>,
     pub(crate) readout: Vec<Linear>,
     /// One output: the magnetic moment.
     pub(crate) site_wise: Linear,
@@ -54,10 +54,12 @@ pub(crate) struct Norm {
 pub(crate) struct Gated {
     pub(crate) core: Vec<Linear>,
     pub(crate) gate: Vec<Linear>,
-    pub(crate) core_norm: Norm,
-    pub(crate) gate_norm: Norm,
-    /// `[d, d]`, no bias
+    pub(crate) core_norm: Option<Norm>,
+    pub(crate) gate_norm: Option<Norm>,
+    /// `[d, d]`
     pub(crate) out: Option<Vec<f64>>,
+    /// `[d]`
+    pub(crate) out_bias: Option<Vec<f64>>,
 }
 
 impl Parameters {
@@ -76,12 +78,15 @@ impl Parameters {
                 bias: own(&format!("{name}.bias"), &[outputs])?,
             })
         };
-        let norm = |name: &str| {
-            Ok::<_, WeightsError>(Norm {
-                scale: own(&format!("{name}.weight"), &[d])?,
-                offset: own(&format!("{name}.bias"), &[d])?,
+        let norm = |name: &str, kind: &Option<String>| {
+            kind.as_ref().map(|_| {
+                Ok::<_, WeightsError>(Norm {
+                    scale: own(&format!("{name}.weight"), &[d])?,
+                    offset: own(&format!("{name}.bias"), &[d])?,
+                })
             })
         };
+        let with_bias = config.mlp_out_bias;
         let gated = |layer: &str, mlp: &str, parts: usize, hidden: bool| {
             let mlp = format!("{layer}.{mlp}");
             let branch = |name: &str| {
@@ -95,9 +100,14 @@ impl Parameters {
             Ok::<_, WeightsError>(Gated {
                 core: branch("mlp_core")?,
                 gate: branch("mlp_gate")?,
-                core_norm: norm(&format!("{mlp}.bn1"))?,
-                gate_norm: norm(&format!("{mlp}.bn2"))?,
+                core_norm: norm(&format!("{mlp}.bn1"), &config.gated_mlp_norm).transpose()?,
+                gate_norm: norm(&format!("{mlp}.bn2"), &config.gated_mlp_norm).transpose()?,
                 out: if hidden { Some(own(&format!("{layer}.mlp_out.layers.1.weight"), &[d, d])?) } else { None },
+                out_bias: if hidden && with_bias {
+                    Some(own(&format!("{layer}.mlp_out.layers.1.bias"), &[d])?)
+                } else {
+                    None
+                },
             })
         };
         let mut readout = Vec::new();
@@ -132,7 +142,7 @@ impl Parameters {
                 .skip(2)
                 .map(|t| gated(&format!("angle_layers.{}", t - 2), "twoBody_bond", 4, false))
                 .collect::<Result<_, _>>()?,
-            readout_norm: norm("readout_norm")?,
+            readout_norm: norm("readout_norm", &config.readout_norm).transpose()?,
             readout,
             site_wise: linear("site_wise", d, 1)?,
             atom_reference: own("composition_model.fc.weight", &[1, N_ELEMENTS])?,

@@ -61,7 +61,7 @@ impl Chgnet {
     /// From upstream's `.pth.tar`, or from a `.safetensors` file whose metadata hold `model_args` (JSON).
     ///
     /// # Errors
-    /// When the file cannot be read, or is not CHGNet 0.3.0.
+    /// When the file cannot be read, or is neither CHGNet 0.3.0 nor 0.2.0.
     pub fn from_file(path: &Path, precision: Precision, engine: EngineKind) -> Result<Self, LoadError> {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let contents = if path.extension().is_some_and(|extension| extension == "safetensors") {
@@ -75,7 +75,7 @@ impl Chgnet {
     /// From a safetensors file whose metadata hold `model_args` (JSON).
     ///
     /// # Errors
-    /// When it is none, or not CHGNet 0.3.0.
+    /// When it is none, or neither CHGNet 0.3.0 nor 0.2.0.
     pub fn from_safetensors(
         bytes: &[u8],
         checkpoint: &str,
@@ -89,7 +89,7 @@ impl Chgnet {
     /// From hyperparameters and weights; `checkpoint` says in words which they are.
     ///
     /// # Errors
-    /// When they do not fit each other, or are not CHGNet 0.3.0's.
+    /// When they do not fit each other, or are neither CHGNet 0.3.0's nor 0.2.0's.
     pub fn of(
         config: Config,
         weights: &Arc<Weights>,
@@ -101,13 +101,15 @@ impl Chgnet {
     }
 
     fn named(
-        config: Config,
+        mut config: Config,
         weights: &Arc<Weights>,
         (name, checkpoint): (&str, &str),
         precision: Precision,
         engine: EngineKind,
     ) -> Result<Self, LoadError> {
         config.validate()?;
+        // Files of 0.2.0 have it and do not say so; upstream goes by their name.
+        config.mlp_out_bias |= weights.shapes().any(|(name, _)| name == "atom_conv_layers.0.mlp_out.layers.1.bias");
         let text = serde_json::to_string(&config).map_err(|error| LoadError::Arguments(error.to_string()))?;
         let former_digest = weights.digest()?;
         let mut id = PotentialId {

@@ -1,4 +1,4 @@
-//! From atom features to site energies: `MLP(norm(h))`.
+//! From atom features to site energies: `MLP(norm(h))`, or `MLP(h)` where the file has no norm.
 
 use super::packed::ReadoutWeights;
 use mlip_kernels::rows::{RowMap, map_rows};
@@ -28,8 +28,10 @@ impl<T: Real> Readout<'_, T> {
 
     fn layers(&self, h: &[T]) -> Layers<T> {
         let n_atoms = h.len() / self.width;
-        let mut x = vec![T::default(); h.len()];
-        self.each_row(RowMap::Norm(&self.weights.norm), self.width, h, &mut x);
+        let mut x = h.to_vec();
+        if let Some(norm) = &self.weights.norm {
+            self.each_row(RowMap::Norm(norm), self.width, h, &mut x);
+        }
         let mut before = Vec::new();
         for (index, (matrix, bias)) in self.weights.layers.iter().enumerate() {
             let mut y = bias.repeat(n_atoms);
@@ -57,7 +59,9 @@ impl<T: Real> Readout<'_, T> {
             }
             gradient = inner;
         }
-        self.each_row(RowMap::NormBackward(&self.weights.norm), self.width, h, &mut gradient);
+        if let Some(norm) = &self.weights.norm {
+            self.each_row(RowMap::NormBackward(norm), self.width, h, &mut gradient);
+        }
         gradient
     }
 }

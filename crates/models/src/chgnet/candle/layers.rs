@@ -23,8 +23,8 @@ struct Norm {
 pub(super) struct Gated {
     core: Perceptron,
     gate: Perceptron,
-    core_norm: Norm,
-    gate_norm: Norm,
+    core_norm: Option<Norm>,
+    gate_norm: Option<Norm>,
     out: Option<Linear>,
 }
 
@@ -56,9 +56,11 @@ impl Perceptron {
 }
 
 impl Norm {
-    fn load(width: usize, vars: &VarBuilder) -> Result<Self> {
+    /// Where hyperparameters name a kind of norm.
+    fn load(kind: &Option<String>, width: usize, vars: &VarBuilder) -> Result<Option<Self>> {
+        let Some(_) = kind else { return Ok(None) };
         let norm = candle_nn::layer_norm::layer_norm_no_bias(width, EPSILON, vars.clone())?;
-        Ok(Self { norm, offset: vars.get(width, "bias")? })
+        Ok(Some(Self { norm, offset: vars.get(width, "bias")? }))
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
@@ -66,39 +68,55 @@ impl Norm {
     }
 }
 
+/// Through a norm, where there is one.
+fn normal(norm: &Option<Norm>, x: Tensor) -> Result<Tensor> {
+    norm.as_ref().map_or_else(|| Ok(x.clone()), |norm| norm.forward(&x))
+}
+
 /// The norm before the readout.
 #[derive(Debug)]
-pub(super) struct ReadoutNorm(Norm);
+pub(super) struct ReadoutNorm(Option<Norm>);
 
 impl ReadoutNorm {
-    pub(super) fn load(width: usize, vars: &VarBuilder) -> Result<Self> {
-        Norm::load(width, &vars.pp("readout_norm")).map(Self)
+    pub(super) fn load(config: &Config, vars: &VarBuilder) -> Result<Self> {
+        Norm::load(&config.readout_norm, config.width(), &vars.pp("readout_norm")).map(Self)
     }
 
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.0.forward(x)
+        normal(&self.0, x.clone())
     }
 }
 
 impl Gated {
     /// Of a convolution: two layers in each branch, and a map behind the sum. `mlp`: upstream's name; `parts`: rows that
     /// are joined.
-    pub(super) fn convolution(mlp: &str, parts: usize, width: usize, vars: &VarBuilder) -> Result<Self> {
-        let out = candle_nn::linear_no_bias(width, width, vars.pp("mlp_out.layers.1"))?;
-        Self::load(&[0, 3], &[parts * width, width, width], width, &vars.pp(mlp), Some(out))
+    pub(super) fn convolution(mlp: &str, parts: usize, config: &Config, vars: &VarBuilder) -> Result<Self> {
+        let (width, behind) = (config.width(), vars.pp("mlp_out.layers.1"));
+        let out = match config.mlp_out_bias {
+            true => candle_nn::linear(width, width, behind)?,
+            false => candle_nn::linear_no_bias(width, width, behind)?,
+        };
+        Self::load(&[0, 3], &[parts * width, width, width], config, &vars.pp(mlp), Some(out))
     }
 
     /// Of an update of angles: one layer in each branch, no sum.
-    pub(super) fn update(mlp: &str, parts: usize, width: usize, vars: &VarBuilder) -> Result<Self> {
-        Self::load(&[1], &[parts * width, width], width, &vars.pp(mlp), None)
+    pub(super) fn update(mlp: &str, parts: usize, config: &Config, vars: &VarBuilder) -> Result<Self> {
+        Self::load(&[1], &[parts * config.width(), config.width()], config, &vars.pp(mlp), None)
     }
 
-    fn load(numbers: &[usize], widths: &[usize], width: usize, vars: &VarBuilder, out: Option<Linear>) -> Result<Self> {
+    fn load(
+        numbers: &[usize],
+        widths: &[usize],
+        config: &Config,
+        vars: &VarBuilder,
+        out: Option<Linear>,
+    ) -> Result<Self> {
+        let norm = |name: &str| Norm::load(&config.gated_mlp_norm, config.width(), &vars.pp(name));
         Ok(Self {
             core: Perceptron::load(numbers, widths, &vars.pp("mlp_core.layers"))?,
             gate: Perceptron::load(numbers, widths, &vars.pp("mlp_gate.layers"))?,
-            core_norm: Norm::load(width, &vars.pp("bn1"))?,
-            gate_norm: Norm::load(width, &vars.pp("bn2"))?,
+            core_norm: norm("bn1")?,
+            gate_norm: norm("bn2")?,
             out,
         })
     }
@@ -106,11 +124,11 @@ impl Gated {
     /// Of joined rows.
     pub(super) fn forward(&self, parts: &[Tensor]) -> Result<Tensor> {
         let x = Tensor::cat(parts, 1)?;
-        let core = self.core_norm.forward(&self.core.forward(&x)?)?.silu()?;
-        core * candle_nn::ops::sigmoid(&self.gate_norm.forward(&self.gate.forward(&x)?)?)?
+        let core = normal(&self.core_norm, self.core.forward(&x)?)?.silu()?;
+        core * candle_nn::ops::sigmoid(&normal(&self.gate_norm, self.gate.forward(&x)?)?)?
     }
 
-    /// Messages summed into `rows` rows, through the map behind the sum.
+    /// Messages summed into `rows` rows, through the map behind the sum. Rows into which nothing is summed get its bias.
     pub(super) fn sum(&self, messages: &Tensor, target: &Tensor, rows: usize) -> Result<Tensor> {
         let zeros = Tensor::zeros((rows, messages.dim(1)?), messages.dtype(), messages.device())?;
         let sums = zeros.index_add(target, messages, 0)?;

@@ -79,12 +79,12 @@ impl CandleNetwork {
         let (d, n_conv) = (config.width(), config.n_conv);
         let linear = |name: &str, inputs: usize| candle_nn::linear_no_bias(inputs, d, vars.pp(name));
         let convolutions = |name: &str, mlp: &str, parts: usize, n: usize| {
-            let layers = (0..n).map(|t| Gated::convolution(mlp, parts, d, &vars.pp(format!("{name}.{t}"))));
+            let layers = (0..n).map(|t| Gated::convolution(mlp, parts, config, &vars.pp(format!("{name}.{t}"))));
             layers.collect::<Result<Vec<_>>>()
         };
         // The last angle update of a file is never read.
         let updates =
-            (0..n_conv - 2).map(|t| Gated::update("twoBody_bond", 4, d, &vars.pp(format!("angle_layers.{t}"))));
+            (0..n_conv - 2).map(|t| Gated::update("twoBody_bond", 4, config, &vars.pp(format!("angle_layers.{t}"))));
         let references =
             var_builder(weights.clone(), Precision::F64, device).get((1, N_ELEMENTS), "composition_model.fc.weight")?;
         let n_numbers = weights.shapes().map(|(_, shape)| shape.iter().product::<usize>()).sum::<usize>();
@@ -103,7 +103,7 @@ impl CandleNetwork {
             atom_convolutions: convolutions("atom_conv_layers", "twoBody_atom", 3, n_conv)?,
             bond_convolutions: convolutions("bond_conv_layers", "twoBody_bond", 4, n_conv - 1)?,
             angle_updates: updates.collect::<Result<_>>()?,
-            readout_norm: ReadoutNorm::load(d, &vars)?,
+            readout_norm: ReadoutNorm::load(config, &vars)?,
             readout: Perceptron::readout(config, &vars)?,
             site_wise: candle_nn::linear(d, 1, vars.pp("site_wise"))?,
             references: references.squeeze(0)?,
@@ -160,8 +160,7 @@ impl CandleNetwork {
                 Ok::<_, candle_core::Error>(parts)
             };
             let messages = (layer.forward(&rows(&bonds, angles)?)? * &*weights)?;
-            let change = layer.sum(&messages, &inputs.angle_bond[0], graph.bonds.len())?;
-            bonds = bonds.index_add(&inputs.bonds, &change, 0)?;
+            bonds = (&bonds + layer.sum(&messages, &inputs.angle_pair[0], graph.pairs.len())?)?;
             if let Some(layer) = self.angle_updates.get(t) {
                 *angles = (&*angles + layer.forward(&rows(&bonds, angles)?)?)?;
             }
