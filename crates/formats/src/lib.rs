@@ -18,6 +18,7 @@ mod xyz;
 
 pub use format::{Format, Parsed};
 pub use json::parse_json;
+pub use json_of_python::text_within_json;
 pub use matter::check_matter;
 pub use poscar::parse_poscar;
 pub use text::{parse_spin, parse_whole};

@@ -2,7 +2,7 @@
 
 use crate::escape::bytes_of;
 use crate::spool::Spool;
-use crate::{Entry, InputError, Locator, Manifest};
+use crate::{Entry, InputError, Locator, Manifest, Packing};
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -111,9 +111,14 @@ fn copy(from: &Manifest, entries: Range<usize>, to: &mut Manifest, spool: &mut S
             };
             let byte_offset = spool.length();
             let text = Text { file, byte_offset: part.byte_offset, left: part.length };
-            let length = spool.append(text)?.map_err(fail)?;
-            if length != part.length {
+            let copied = spool.append(text)?.map_err(fail)?;
+            if copied.length != part.length {
                 return Err(fail(io::ErrorKind::UnexpectedEof.into()));
+            }
+            if let Packing::Checked { crc32 } = part.packing
+                && crc32 != copied.crc32
+            {
+                return Err(InputError::Damaged { path: from.spool().into(), what: part.to_string() });
             }
             part.byte_offset = byte_offset;
             part.store = spool.path().to_owned();

@@ -2,7 +2,7 @@
 
 use crate::compression::unpacked;
 use crate::split::{Found, Piece, split};
-use crate::spool::Spool;
+use crate::spool::{Appended, Spool};
 use crate::{InputError, Packing, Part};
 use std::io::{self, BufReader, Read};
 
@@ -70,6 +70,7 @@ pub(crate) fn divide_packed(
         store: store.clone(),
         byte_offset,
         length,
+        // Each piece of it has its own checksum.
         packing: Packing::Stored,
         ..place.clone()
     };
@@ -81,7 +82,7 @@ pub(crate) fn divide_packed(
                 Some(whole) => whole,
                 None => {
                     let byte_offset = spool.length();
-                    let length = spool.append(start.as_slice())??;
+                    let Appended { length, .. } = spool.append(start.as_slice())??;
                     &*spooled.insert(lies_at(byte_offset, length))
                 }
             };
@@ -94,8 +95,9 @@ pub(crate) fn divide_packed(
         Err(error) => Err(error),
     };
     match appended {
-        Ok(length) => {
-            divide_plain(spool.read_back(byte_offset, length)?, id, &lies_at(byte_offset, length), is_chosen, visit)
+        Ok(Appended { length, crc32 }) => {
+            let whole = Part { packing: Packing::Checked { crc32 }, ..lies_at(byte_offset, length) };
+            divide_plain(spool.read_back(byte_offset, length)?, id, &whole, is_chosen, visit)
         }
         Err(_) => Ok(visit(id, place.clone())?),
     }
@@ -118,6 +120,7 @@ impl Part {
             byte_offset: self.byte_offset + piece.byte_offset,
             length: piece.length,
             first_line: piece.first_line,
+            packing: Packing::Checked { crc32: piece.crc32 },
             ..self.clone()
         }
     }
@@ -180,6 +183,59 @@ mod tests {
             let ids: Vec<_> = entries(folder, named, Blocks::Named).into_iter().map(|entry| entry.0).collect();
             assert_eq!(ids, ["a:x", "a:y"]);
         }
+    }
+
+    /// Frames of a compressed file, members of a compressed archive and their frames, and frames of a plain file.
+    #[test]
+    fn a_flipped_bit_costs_the_structures_that_it_is_in_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let mut archive = tar::Builder::new(Vec::new());
+        for (name, text) in [("a.cif", BLOCK.to_owned()), ("t.xyz", format!("{FRAME}\n{FRAME}"))] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(text.len() as u64);
+            archive.append_data(&mut header, name, text.as_bytes()).unwrap();
+        }
+        let packed = |text: &[u8]| packed(text)[0].1.clone();
+        std::fs::write(folder.join("m.tgz"), packed(&archive.into_inner().unwrap())).unwrap();
+        std::fs::write(folder.join("z.xyz.gz"), packed(FRAME.repeat(3).as_bytes())).unwrap();
+        std::fs::write(folder.join("p.xyz"), FRAME.repeat(3)).unwrap();
+        let how = Enumeration { spool: folder.join("inputs.spool"), ..Enumeration::default() };
+        let source = |name: &str| Source::from_path(folder.join(name)).unwrap();
+        let manifest = folder.join("inputs.manifest");
+        enumerate(&["m.tgz", "z.xyz.gz", "p.xyz"].map(source), &how).unwrap().write(&manifest).unwrap();
+        let entries: Vec<crate::Entry> = Manifest::read(&manifest).unwrap().iter().map(Result::unwrap).collect();
+        let texts = || entries.iter().map(|entry| entry.read(Path::new(""))).collect::<Vec<_>>();
+        let expected = texts();
+        assert_eq!(expected.len(), 9);
+        assert!(expected.iter().all(Result::is_ok));
+        let mut n_noticed = 0;
+        for name in ["inputs.spool", "p.xyz"] {
+            let path = folder.join(name);
+            let whole = std::fs::read(&path).unwrap();
+            for at in 0..whole.len() {
+                for damaged in
+                    [[&whole[..at], &[whole[at] ^ (1 << (at % 8))], &whole[at + 1..]].concat(), whole[..at].to_vec()]
+                {
+                    // In place: files that hold many structures are opened once.
+                    std::fs::write(&path, &damaged).unwrap();
+                    let found = texts();
+                    for (found, expected) in found.iter().zip(&expected) {
+                        match found {
+                            Ok(_) => assert_eq!(found, expected),
+                            Err(failure) => {
+                                assert!(failure.message.contains("start a new run"), "{failure:?}");
+                                n_noticed += 1;
+                            }
+                        }
+                    }
+                    // Of nothing but blanks between frames nobody takes notice.
+                    assert!(found != expected || whole[at] == b'\n', "byte {at} of {name}");
+                }
+            }
+            std::fs::write(&path, whole).unwrap();
+        }
+        assert!(n_noticed > 700, "{n_noticed}");
     }
 
     #[test]

@@ -117,6 +117,14 @@ pub enum InputError {
         /// From 1.
         entry: u64,
     },
+    /// What was unpacked is not what it was.
+    #[error("`{}` is damaged: the checksum of {what} does not fit. The disk may fail; start a new run from the original input", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What lies there.
+        what: String,
+    },
     /// What does not fit into memory cannot be kept on disk.
     #[error(transparent)]
     Spill(#[from] mlip_spill::SpillError),

@@ -4,7 +4,9 @@ use crate::Locator;
 use crate::locator::Columns;
 use mlip_atoms::{Failure, FailureKind, Frame, Structure};
 use mlip_formats::cif::{CifError, CifOptions, Coordinates, parse_cif};
-use mlip_formats::{Format, check_matter, parse_json, parse_poscar, parse_spin, parse_whole, parse_xyz};
+use mlip_formats::{
+    Format, Parsed, check_matter, parse_json, parse_poscar, parse_spin, parse_whole, parse_xyz, text_within_json,
+};
 use std::path::Path;
 
 /// How structures are read.
@@ -34,17 +36,7 @@ pub fn load(
         Locator::CsvCell { .. } if matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'[')) => Format::Json,
         _ => locator.format(),
     };
-    let parsed = match format {
-        Format::Cif => parse_cif(&bytes, &CifOptions { frame: options.frame, coordinates: options.coordinates })
-            .map_err(as_failure)
-            .map(|parsed| {
-                let remarks = parsed.warnings.into_iter().map(|warning| (warning.class.to_string(), warning.message));
-                (parsed.structure, remarks.collect())
-            }),
-        Format::Xyz => parse_xyz(&bytes),
-        Format::Poscar => parse_poscar(&bytes),
-        Format::Json | Format::JsonLines => parse_json(&bytes, options.frame),
-    };
+    let parsed = parse(&bytes, format, options, 0);
     let parsed = parsed.and_then(|parsed| check_matter(parsed, options.allow_overlap)).map_err(|failure| {
         if matches!(locator, Locator::CsvCell { .. }) && has_written_line_ends(&bytes) {
             let message = "the line ends of the text are written as \\n, two characters, so it is one line; write the \
@@ -57,6 +49,33 @@ pub fn load(
     });
     let (structure, remarks) = parsed?;
     Ok((with_cells(structure, locator, folder)?, remarks))
+}
+
+/// Texts within texts that are looked into.
+const DEEPEST: usize = 3;
+
+fn parse(bytes: &[u8], format: Format, options: &LoadOptions, depth: usize) -> Result<Parsed, Failure> {
+    match format {
+        Format::Cif => parse_cif(bytes, &CifOptions { frame: options.frame, coordinates: options.coordinates })
+            .map_err(as_failure)
+            .map(|parsed| {
+                let remarks = parsed.warnings.into_iter().map(|warning| (warning.class.to_string(), warning.message));
+                (parsed.structure, remarks.collect())
+            }),
+        Format::Xyz => parse_xyz(bytes),
+        Format::Poscar => parse_poscar(bytes),
+        Format::Json | Format::JsonLines => parse_json(bytes, options.frame).or_else(|failure| {
+            let Some((key, text)) = text_within_json(bytes).filter(|_| depth < DEEPEST) else { return Err(failure) };
+            let format = match text.trim_start().starts_with(['{', '[']) {
+                true => Format::Json,
+                false => Format::Cif,
+            };
+            parse(text.as_bytes(), format, options, depth + 1).map_err(|Failure { kind, line, message }| {
+                let line = line.map_or_else(String::new, |line| format!(", line {line}"));
+                Failure { kind, line: Some(1), message: format!("in the text under {key:?}{line}: {message}") }
+            })
+        }),
+    }
 }
 
 /// Whether the lines of a text were joined by a backslash and an `n`.
@@ -101,6 +120,34 @@ mod tests {
             failure.message,
             "_cell_length_a is \"1,5\", which is not a finite number; write decimal points, not commas"
         );
+    }
+
+    #[test]
+    fn a_structure_may_be_a_text_within_json() {
+        let folder = tempfile::tempdir().unwrap();
+        let json = r#"{"lattice": {"matrix": [[4, 0, 0], [0, 4, 0], [0, 0, 4]]}, "sites": [{"species": [{"element": "Na"}], "abc": [0, 0, 0]}]}"#;
+        let cif = "data_x\n_cell_length_a 4\n_cell_length_b 4\n_cell_length_c 4\n_cell_angle_alpha 90\n_cell_angle_beta 90\n_cell_angle_gamma 90\nloop_\n_atom_site_label\n_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\nNa 0 0 0\n";
+        let text = |text: &str| serde_json::to_string(text).unwrap();
+        let lines = [
+            format!("{{\"id\": \"a\", \"structure\": {}, \"e\": NaN}}", text(json)),
+            format!("{{\"id\": \"b\", \"structure\": {}}}", text(&format!("{{\"structure\": {}}}", text(json)))),
+            format!("{{\"id\": \"c\", \"structure\": {}}}", text(cif)),
+            format!("{{\"id\": \"d\", \"cif\": {}}}", text(cif)),
+            format!("{{\"id\": \"e\", \"cif\": {}}}", text(&cif.replace("Na 0", "Na 1,5"))),
+        ];
+        std::fs::write(folder.path().join("t.jsonl"), lines.join("\n")).unwrap();
+        let source = crate::Source::from_path(folder.path().to_owned()).unwrap();
+        let manifest = crate::enumerate(&[source], &Default::default()).unwrap();
+        let read = |entry: Result<crate::Entry, _>| load(&entry.unwrap().locator, Path::new(""), &Default::default());
+        let found: Vec<_> = manifest.iter().map(read).collect();
+        let expected = parse_json(json.as_bytes(), Frame::default()).unwrap().0;
+        assert_eq!(found.len(), 5);
+        for one in &found[..4] {
+            assert_eq!(one.as_ref().unwrap().0, expected);
+        }
+        let failure = found[4].as_ref().unwrap_err();
+        assert_eq!((failure.kind.to_string().as_str(), failure.line), ("bad_number", Some(5)));
+        assert!(failure.message.starts_with("in the text under \"cif\", line 13: "), "{}", failure.message);
     }
 
     #[test]

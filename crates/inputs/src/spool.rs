@@ -9,6 +9,15 @@ use std::path::{Path, PathBuf};
 /// Bytes handed on at a time.
 const CHUNK: usize = 256 << 10;
 
+/// A text that was added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Appended {
+    /// Bytes.
+    pub(crate) length: u64,
+    /// CRC-32 of them.
+    pub(crate) crc32: u32,
+}
+
 /// One file, one text after the other, as they are; it does not exist before the first of them.
 ///
 /// Written under another name; [`Spool::commit`] gives it its own, and what is dropped before that leaves nothing.
@@ -53,12 +62,12 @@ impl Spool {
         self.length
     }
 
-    /// Adds a text, and gives its length. One that cannot be read to its end leaves the spool as it was; the error of
+    /// Adds a text. One that cannot be read to its end leaves the spool as it was; the error of
     /// reading it is the inner one.
     ///
     /// # Errors
     /// When the spool cannot be written.
-    pub(crate) fn append(&mut self, mut text: impl Read) -> Result<io::Result<u64>, InputError> {
+    pub(crate) fn append(&mut self, mut text: impl Read) -> Result<io::Result<Appended>, InputError> {
         let fail = |error| InputError::write(&self.partial, error);
         let file = match &mut self.file {
             Some(file) => file,
@@ -70,12 +79,13 @@ impl Spool {
                 none.insert(BufWriter::with_capacity(1 << 20, file))
             }
         };
-        let (mut chunk, mut length) = (vec![0; CHUNK], 0u64);
+        let (mut chunk, mut length, mut sum) = (vec![0; CHUNK], 0u64, crc32fast::Hasher::new());
         loop {
             match text.read(&mut chunk) {
                 Ok(0) => break,
                 Ok(n) => {
                     file.write_all(&chunk[..n]).map_err(fail)?;
+                    sum.update(&chunk[..n]);
                     length += n as u64;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -88,7 +98,7 @@ impl Spool {
             }
         }
         self.length += length;
-        Ok(Ok(length))
+        Ok(Ok(Appended { length, crc32: sum.finalize() }))
     }
 
     /// A text that was added.
@@ -153,13 +163,13 @@ mod tests {
         let path = folder.path().join("spool");
         let mut spool = Spool::new(&path);
         let broken = io::repeat(b'x').take(3 << 20).chain(Broken);
-        assert_eq!(spool.append(b"first ".as_slice()).unwrap().unwrap(), 6);
+        assert_eq!(spool.append(b"first ".as_slice()).unwrap().unwrap().length, 6);
         assert!(spool.append(broken).unwrap().is_err());
-        assert_eq!(spool.append(b"second".as_slice()).unwrap().unwrap(), 6);
+        assert_eq!(spool.append(b"second".as_slice()).unwrap().unwrap().length, 6);
         let mut back = String::new();
         spool.read_back(6, 6).unwrap().read_to_string(&mut back).unwrap();
         assert_eq!(back, "second");
-        assert_eq!(spool.append(b"!".as_slice()).unwrap().unwrap(), 1);
+        assert_eq!(spool.append(b"!".as_slice()).unwrap().unwrap().length, 1);
         spool.commit().unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"first second!");
     }

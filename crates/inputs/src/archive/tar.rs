@@ -4,7 +4,7 @@ use super::member::{damaged, divide_member, member_format, shown};
 use crate::divide::Visit;
 use crate::names::stem;
 use crate::split::Blocks;
-use crate::spool::Spool;
+use crate::spool::{Appended, Spool};
 use crate::{InputError, Packing, Part};
 use mlip_formats::Format;
 use std::fs::File;
@@ -61,7 +61,8 @@ pub(super) fn read_packed(
         }
         member.place.store = spool.path().into();
         member.place.byte_offset = spool.length();
-        let length = spool.append(entry)?.map_err(|error| damaged(path, error))?;
+        let Appended { length, crc32 } = spool.append(entry)?.map_err(|error| damaged(path, error))?;
+        member.place.packing = Packing::Checked { crc32 };
         if blocks.divide(member.place.format, false) {
             let text = spool.read_back(member.place.byte_offset, length)?;
             divide_member(text, &member.id, &member.place, spool, visit)?;

@@ -84,6 +84,11 @@ pub struct Part {
 pub enum Packing {
     /// As they are.
     Stored,
+    /// As they are, and their CRC-32: what lies in the spool, and a piece of a file with several structures.
+    Checked {
+        /// Of the bytes.
+        crc32: u32,
+    },
     /// A raw deflate stream in a ZIP archive, and the CRC-32 of the text.
     Deflate {
         /// Of the text.

@@ -96,7 +96,7 @@ fn read_part(part: &Part, folder: &Path) -> Result<Vec<u8>, Failure> {
             let cause = format!("is packed by method {number} of ZIP");
             return refuse(&cause, "pack it again with deflate, as zip does by itself");
         }
-        Packing::Stored | Packing::Deflate { .. } | Packing::Zstd { .. } => {}
+        Packing::Stored | Packing::Checked { .. } | Packing::Deflate { .. } | Packing::Zstd { .. } => {}
     }
     if part.length > MAX_CIF_BYTES {
         return Err(too_large(part));
@@ -116,6 +116,12 @@ fn read_part(part: &Part, folder: &Path) -> Result<Vec<u8>, Failure> {
         Packing::Zstd { crc32 } => {
             let decoder = zstd::stream::read::Decoder::with_buffer(packed.as_slice());
             unpack(decoder.map_err(|error| damaged(part, &error))?, crc32, part)
+        }
+        Packing::Checked { crc32 } if crc32fast::hash(&packed) != crc32 => {
+            return refuse(
+                "is not what it was when the run began: its checksum does not fit",
+                "the file has changed, or the disk fails: start a new run",
+            );
         }
         _ => Ok(packed),
     }?;

@@ -9,9 +9,9 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-const MAGIC: &[u8] = b"mlip-batch inputs 2";
-/// Still read.
-const MAGIC_1: &[u8] = b"mlip-batch inputs 1";
+const MAGIC: &[u8] = b"mlip-batch inputs 3";
+/// Still read: without a checksum.
+const OLDER: [&[u8]; 2] = [b"mlip-batch inputs 1", b"mlip-batch inputs 2"];
 
 impl Manifest {
     /// The text form, some entries at a time.
@@ -69,9 +69,13 @@ impl Manifest {
         partial.push(".partial");
         let mut file = File::create(&partial).map_err(fail)?;
         let mut out = BufWriter::with_capacity(1 << 20, &mut file);
+        let mut sum = crc32fast::Hasher::new();
         for text in self.text() {
-            out.write_all(&text?).map_err(fail)?;
+            let text = text?;
+            sum.update(&text);
+            out.write_all(&text).map_err(fail)?;
         }
+        out.write_all(&last_line(self.len(), sum)).map_err(fail)?;
         out.flush().map_err(fail)?;
         drop(out);
         file.sync_all().map_err(fail)?;
@@ -87,6 +91,7 @@ impl Manifest {
         let mut reader = BufReader::new(File::open(path).map_err(fail)?);
         let mut manifest = Self::of_lines(Lines::of_file(path)?, &path.with_extension("spool"));
         let (mut line, mut n_lines, mut byte) = (Vec::new(), 0u64, 0u64);
+        let (mut sum, mut is_whole, mut has_sum) = (crc32fast::Hasher::new(), false, false);
         loop {
             line.clear();
             if reader.read_until(b'\n', &mut line).map_err(fail)? == 0 {
@@ -95,13 +100,33 @@ impl Manifest {
             n_lines += 1;
             let damaged = |cause| InputError::Manifest { path: path.into(), line: n_lines, cause };
             let Some(text) = line.strip_suffix(b"\n") else { return Err(damaged("the line is cut short")) };
-            if n_lines > 1 {
+            if is_whole {
+                return Err(damaged("something stands behind the last line"));
+            } else if n_lines == 1 {
+                has_sum = text == MAGIC;
+                if !has_sum && !OLDER.contains(&text) {
+                    return Err(damaged("not a manifest, or one of another version"));
+                }
+            } else if has_sum && text.starts_with(b"c\t") {
+                is_whole = line == last_line(manifest.len(), sum.clone());
+                if !is_whole {
+                    return Err(damaged("the checksum does not fit: the file has changed, or the disk fails"));
+                }
+            } else {
                 manifest.accept(text, byte).ok_or_else(|| damaged("neither a folder nor a table nor an entry"))?;
-            } else if text != MAGIC && text != MAGIC_1 {
-                return Err(damaged("not a manifest, or one of another version"));
             }
+            sum.update(&line);
+            manifest.lines.read(&line);
             byte += line.len() as u64;
         }
+        if has_sum && !is_whole {
+            return Err(InputError::Manifest {
+                path: path.into(),
+                line: n_lines,
+                cause: "the file is cut short: its last line, with the checksum, is missing",
+            });
+        }
+        manifest.lines.read_all();
         if n_lines == 0 {
             return Err(InputError::Manifest { path: path.into(), line: 1, cause: "the file is empty" });
         }
@@ -133,6 +158,11 @@ impl Manifest {
         self.lines.found(byte);
         Some(())
     }
+}
+
+/// The number of entries, and the CRC-32 of all lines before.
+fn last_line(n_entries: usize, sum: crc32fast::Hasher) -> Vec<u8> {
+    format!("c\t{n_entries}\t{}\n", sum.finalize()).into_bytes()
 }
 
 /// `4`, with columns of charge and spin `4,c5,s6`.

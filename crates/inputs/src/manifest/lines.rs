@@ -3,7 +3,7 @@
 use crate::InputError;
 use mlip_spill::Log;
 use std::borrow::Cow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Lines that are read together; where each such block begins is kept in memory.
 pub(super) const BLOCK: usize = 64;
@@ -20,6 +20,12 @@ pub(super) struct Lines {
     /// Where entries 0, 64, 128, … begin.
     marks: Vec<u64>,
     count: usize,
+    /// The manifest that was read.
+    path: PathBuf,
+    /// Of a manifest that was read, the CRC-32 of each block.
+    sums: Vec<u32>,
+    /// Of the block that is being read.
+    sum: crc32fast::Hasher,
 }
 
 /// Whether a line is that of an entry.
@@ -30,12 +36,32 @@ fn is_entry(line: &[u8]) -> bool {
 impl Lines {
     /// None yet; the file, once there are many, has no name and lies in this folder.
     pub(super) fn new(folder: &Path) -> Self {
-        Self { disk: Log::new(folder), recent: Vec::new(), marks: Vec::new(), count: 0 }
+        Self::over(Log::new(folder), Path::new(""))
     }
 
     /// Of the manifest in this file; [`Lines::found`] tells where they are.
     pub(super) fn of_file(path: &Path) -> Result<Self, InputError> {
-        Ok(Self { disk: Log::of_file(path)?, recent: Vec::new(), marks: Vec::new(), count: 0 })
+        Ok(Self::over(Log::of_file(path)?, path))
+    }
+
+    fn over(disk: Log, path: &Path) -> Self {
+        let (recent, marks, sums) = (Vec::new(), Vec::new(), Vec::new());
+        Self { disk, recent, marks, count: 0, path: path.into(), sums, sum: crc32fast::Hasher::new() }
+    }
+
+    /// A line of the file was read, after [`Lines::found`] if it is that of an entry.
+    pub(super) fn read(&mut self, line: &[u8]) {
+        if self.marks.len() > self.sums.len() + 1 {
+            self.read_all();
+        }
+        if !self.marks.is_empty() {
+            self.sum.update(line);
+        }
+    }
+
+    /// The last line of the block was read.
+    pub(super) fn read_all(&mut self) {
+        self.sums.push(std::mem::take(&mut self.sum).finalize());
     }
 
     /// The next entry of the file begins at this byte.
@@ -78,6 +104,9 @@ impl Lines {
         }
         let mut text = vec![0; (end - begin) as usize];
         self.disk.read(begin, &mut text)?;
+        if self.sums.get(number).is_some_and(|sum| *sum != crc32fast::hash(&text)) {
+            return Err(InputError::EntryChanged { path: self.path.clone(), entry: (number * BLOCK + 1) as u64 });
+        }
         Ok(Cow::Owned(text))
     }
 }

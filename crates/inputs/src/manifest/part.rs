@@ -17,6 +17,7 @@ pub(super) fn push(line: &mut Vec<u8>, file: usize, part: &Part) {
     };
     let packing = match part.packing {
         Packing::Stored => "s".to_owned(),
+        Packing::Checked { crc32 } => format!("k{crc32}"),
         Packing::Deflate { crc32 } => format!("d{crc32}"),
         Packing::Zstd { crc32 } => format!("z{crc32}"),
         Packing::Link => "l".to_owned(),
@@ -47,6 +48,7 @@ pub(super) fn decode<'a>(words: &[&'a [u8]], path: PathBuf, store: PathBuf) -> O
     };
     let packing = match packing {
         b"s" => Packing::Stored,
+        [b'k', crc32 @ ..] => Packing::Checked { crc32: number(crc32)? },
         [b'd', crc32 @ ..] => Packing::Deflate { crc32: number(crc32)? },
         [b'z', crc32 @ ..] => Packing::Zstd { crc32: number(crc32)? },
         b"l" => Packing::Link,

@@ -74,6 +74,7 @@ fn odd_paths_survive() {
     entries.push(("r2".into(), cell("t\n.csv", 2, 3)));
     for (k, packing) in [
         Packing::Stored,
+        Packing::Checked { crc32: 4_000_000_000 },
         Packing::Deflate { crc32: u32::MAX },
         Packing::Zstd { crc32: 0 },
         Packing::Link,
@@ -101,11 +102,13 @@ fn the_spool_moves_with_its_manifest() {
 }
 
 #[test]
-fn manifests_of_the_version_before_are_read() {
+fn manifests_of_versions_before_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m");
-    std::fs::write(&path, "mlip-batch inputs 1\nd\ta\nf\t0\tx.cif\n").unwrap();
-    assert_eq!(Manifest::read(&path).unwrap().get(0).unwrap().unwrap().id, "x");
+    for version in [1, 2] {
+        std::fs::write(&path, format!("mlip-batch inputs {version}\nd\ta\nf\t0\tx.cif\n")).unwrap();
+        assert_eq!(Manifest::read(&path).unwrap().get(0).unwrap().unwrap().id, "x");
+    }
 }
 
 #[test]
@@ -141,12 +144,50 @@ fn a_folder_for_every_entry_takes_no_memory_for_each() {
 fn a_manifest_that_changes_under_its_reader_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("inputs.manifest");
-    std::fs::write(&path, "mlip-batch inputs 2\nd\ta\nf\t0\tx.cif\nf\t0\ty.cif\n").unwrap();
+    let mut manifest = Manifest::default();
+    (0..100).for_each(|k| manifest.push(&format!("x{k}"), &file(format!("a/x{k}.cif"))).unwrap());
+    manifest.write(&path).unwrap();
     let manifest = Manifest::read(&path).unwrap();
-    std::fs::write(&path, "mlip-batch inputs 2\nd\ta\nf\t0\tx.cif\nd\tb\nd\tcdef\n").unwrap();
-    assert_eq!(manifest.get(0).unwrap().unwrap().id, "x");
-    let error = manifest.get(1).unwrap_err().to_string();
-    assert!(error.contains("entry 2") && error.contains("inputs.manifest"), "{error}");
+    // Another name of the same length, in the second block of 64.
+    let text = std::fs::read_to_string(&path).unwrap().replace("x70.cif", "y70.cif");
+    std::fs::write(&path, text).unwrap();
+    assert_eq!(manifest.get(63).unwrap().unwrap().id, "x63");
+    for index in [64, 70, 99] {
+        let error = manifest.get(index).unwrap_err().to_string();
+        assert!(error.contains("entry 65") && error.contains("inputs.manifest"), "{error}");
+    }
+    assert_eq!(manifest.iter().filter(Result::is_err).count(), 1);
+}
+
+#[test]
+fn a_flipped_bit_and_a_missing_end_are_noticed_wherever_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("inputs.manifest");
+    let mut manifest = Manifest::default();
+    manifest.push("a", &file("one/a.cif")).unwrap();
+    manifest.push("r1", &cell("t.csv", 1, 2)).unwrap();
+    manifest.push("t@0", &part(":t.xyz@0", 4, Packing::Checked { crc32: 17 })).unwrap();
+    manifest.push("other", &file("two/b.cif")).unwrap();
+    manifest.write(&path).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let (mut n_flipped, mut n_cut) = (0, 0);
+    for at in 0..whole.len() {
+        for bit in 0..8 {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 1 << bit;
+            std::fs::write(&path, damaged).unwrap();
+            let error = Manifest::read(&path).expect_err("a flipped bit");
+            assert!(matches!(error, InputError::Manifest { .. }), "{error}");
+            n_flipped += 1;
+        }
+        std::fs::write(&path, &whole[..at]).unwrap();
+        let error = Manifest::read(&path).expect_err("a missing end").to_string();
+        assert!(error.contains("Start a new run"), "{error}");
+        n_cut += 1;
+    }
+    std::fs::write(&path, [&whole, b"d\tx\n".as_slice()].concat()).unwrap();
+    assert!(Manifest::read(&path).is_err());
+    eprintln!("{n_flipped} flipped bits, {n_cut} missing ends: each an error");
 }
 
 #[test]
@@ -156,6 +197,7 @@ fn damage_is_reported_with_its_line() {
     for (text, line) in [
         ("", 1),
         ("mlip-batch inputs 3\n", 1),
+        ("mlip-batch inputs 4\n", 1),
         ("mlip-batch inputs 1\nf\t0\tx.cif\n", 2),
         ("mlip-batch inputs 1\nd\ta\nf\t0\tx.cif\nf\t0\ty", 4),
         ("mlip-batch inputs 1\nd\ta\nd\ta\n", 3),

@@ -34,6 +34,7 @@ impl<R: BufRead> CifBlocks<R> {
     pub(super) fn next(&mut self) -> io::Result<Option<Piece>> {
         while !self.is_over {
             let (byte_offset, first_line) = (self.lines.byte_offset, self.lines.number);
+            let sum_before = self.lines.sum();
             self.is_over = !self.lines.next(&mut self.text, KEPT)?;
             let line = self.text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.text);
             if byte_offset == 0 && line.starts_with(b"#\\#CIF_2.0") {
@@ -41,18 +42,22 @@ impl<R: BufRead> CifBlocks<R> {
                 return Ok(None);
             }
             let code = if self.in_text { None } else { block_code(line) };
-            let before =
-                if self.is_over || code.is_some() { std::mem::take(&mut self.block) } else { Block::default() };
+            let (mut before, mut crc32) = (Block::default(), 0);
+            if self.is_over || code.is_some() {
+                before = std::mem::take(&mut self.block);
+                crc32 = self.lines.begin_with_last(sum_before);
+            }
             if line.first() == Some(&b';') {
                 self.in_text = !self.in_text;
             } else if let Some(code) = code {
-                self.block.piece = Some(Piece { byte_offset, length: 0, first_line, code, is_structure: true });
+                self.block.piece =
+                    Some(Piece { byte_offset, length: 0, first_line, crc32: 0, code, is_structure: true });
             }
             if !self.in_text {
                 note_line(line, &mut self.block);
             }
             if let Block { piece: Some(piece), has_cell: true, has_atoms: true } = before {
-                return Ok(Some(Piece { length: byte_offset - piece.byte_offset, ..piece }));
+                return Ok(Some(Piece { length: byte_offset - piece.byte_offset, crc32, ..piece }));
             }
         }
         Ok(None)

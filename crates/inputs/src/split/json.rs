@@ -95,6 +95,7 @@ impl<R: BufRead> JsonObjects<R> {
     /// Reads from here to the end of the object, line or (when it is over) file.
     fn piece(&mut self) -> io::Result<Piece> {
         let (byte_offset, first_line) = (self.byte_offset, self.line);
+        let mut sum = crc32fast::Hasher::new();
         let mut object = Object::default();
         loop {
             let chunk = self.reader.fill_buf()?;
@@ -115,6 +116,7 @@ impl<R: BufRead> JsonObjects<R> {
             let n_lines = part.iter().filter(|byte| **byte == b'\n').count();
             self.line = self.line.saturating_add(u32::try_from(n_lines).unwrap_or(u32::MAX));
             let used = part.len();
+            sum.update(part);
             self.consume(used);
             if end.is_some() {
                 break;
@@ -122,7 +124,7 @@ impl<R: BufRead> JsonObjects<R> {
         }
         let Object { id, is_structure, .. } = object;
         let length = self.byte_offset - byte_offset;
-        Ok(Piece { byte_offset, length, first_line, code: id, is_structure })
+        Ok(Piece { byte_offset, length, first_line, crc32: sum.finalize(), code: id, is_structure })
     }
 }
 
@@ -187,7 +189,7 @@ impl Object {
             return;
         }
         if self.is_name {
-            self.is_structure |= [&b"lattice"[..], b"sites", b"structure"].contains(&self.text.as_slice());
+            self.is_structure |= [&b"lattice"[..], b"sites", b"structure", b"cif"].contains(&self.text.as_slice());
             std::mem::swap(&mut self.name, &mut self.text);
         } else if self.name == b"@module" {
             // Comes first, and may be all that there is of a file that was cut short.

@@ -11,6 +11,8 @@ pub(crate) struct Piece {
     pub(crate) length: u64,
     /// First line, from 1.
     pub(crate) first_line: u32,
+    /// CRC-32 of its bytes.
+    pub(crate) crc32: u32,
     /// Code of the block of a CIF, id of a JSON object; empty for a frame.
     pub(super) code: String,
     /// Not of a JSON file that holds something else.

@@ -20,6 +20,7 @@ impl<R: BufRead> XyzFrames<R> {
         let Self { lines, text } = self;
         loop {
             let (byte_offset, first_line) = (lines.byte_offset, lines.number);
+            lines.begin();
             if !lines.next(text, 64)? {
                 return Ok(None);
             }
@@ -34,7 +35,8 @@ impl<R: BufRead> XyzFrames<R> {
                 left -= 1;
             }
             let length = lines.byte_offset - byte_offset;
-            return Ok(Some(Piece { byte_offset, length, first_line, code: String::new(), is_structure: true }));
+            let (code, crc32) = (String::new(), lines.sum().finalize());
+            return Ok(Some(Piece { byte_offset, length, first_line, crc32, code, is_structure: true }));
         }
     }
 }
