@@ -62,7 +62,7 @@ impl Evaluator {
         wall_s: f64,
     ) -> Result<Ended, StoreError> {
         let attempts = match work.treatment {
-            Treatment::Quarantine { deaths } => deaths,
+            Treatment::Quarantine { deaths, .. } => deaths,
             Treatment::Evaluate { ended_before } | Treatment::Take { ended_before, .. } => ended_before + 1,
         };
         if matches!(outcome, Outcome::Done(_)) {
@@ -90,7 +90,7 @@ impl Evaluator {
         let Some(key) = self.key(digest, work) else { return Ok(Ended::default()) };
         let attempts = match work.treatment {
             Treatment::Evaluate { ended_before } | Treatment::Take { ended_before, .. } => ended_before + 1,
-            Treatment::Quarantine { deaths } => deaths,
+            Treatment::Quarantine { deaths, .. } => deaths,
         };
         self.finish(Record {
             key,
@@ -138,12 +138,15 @@ impl Evaluator {
 }
 
 /// What is recorded of a task that is given up.
-pub(crate) fn crashed(deaths: u32) -> Failure {
-    Failure {
-        kind: FailureKind::Crashed,
-        line: None,
-        message: format!(
-            "the process died {deaths} times of this evaluation; it is given up (`--retry-failed` tries again)"
+pub(crate) fn crashed(deaths: u32, is_guilty: bool) -> Failure {
+    let message = match is_guilty {
+        true => {
+            format!("the process died {deaths} times of this evaluation; it is given up (`--retry-failed` tries again)")
+        }
+        false => format!(
+            "the process was killed {deaths} times during this evaluation while nothing else was in flight, and nothing says \
+             why; it is given up (`--retry-failed` tries again)"
         ),
-    }
+    };
+    Failure { kind: FailureKind::Crashed, line: None, message }
 }

@@ -1,7 +1,7 @@
 //! One rank's life: plan, compute, journal, gather.
 //!
 //! Module order, each using only those before it:
-//! `source`, `potential_config` ← `config`, `budget`, `typical`, `plan`, `memory`, `fatal`, `signals` ← `protocol` ← `error` ← `journal`, `results`, `cache`
+//! `source`, `potential_config` ← `config`, `budget`, `typical`, `plan`, `memory` ← `memory_watch`, `fatal`, `signals` ← `protocol` ← `error` ← `journal`, `results`, `cache`
 //! ← `threads`, `evaluation_threads` ← `evaluator` ← `underway` ← `batcher` ← `queue` ← `card` ← `shared` ← `batch` ← `worker`, `feeder` ← `pool` ← `calculator`; `pool` ← `coordinator` ← `progress`, `monitor` ← `events` ← `rank`, `root` ← `setup` ← `gather`
 //! ← `run` ← `estimate`, `sample` ← `forecast`.
 //!
@@ -27,6 +27,7 @@ mod forecast;
 mod gather;
 mod journal;
 mod memory;
+mod memory_watch;
 mod monitor;
 mod plan;
 mod pool;

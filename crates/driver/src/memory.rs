@@ -1,6 +1,6 @@
 //! How much memory there is, and how much of it this process has.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 /// Memory of this process, bytes.
@@ -76,29 +76,51 @@ pub fn machine_bytes() -> u64 {
     system.total_memory().min(limit).min(cgroup_bytes())
 }
 
-/// The least limit of the cgroups around this process: that of a batch job often stands some levels up.
-fn cgroup_bytes() -> u64 {
+/// A control group of this process that counts memory.
+#[derive(Debug, Clone)]
+pub(crate) struct ControlGroup {
+    base: &'static Path,
+    folder: PathBuf,
+}
+
+impl ControlGroup {
+    /// Its folder and those of the groups around it.
+    pub(crate) fn folders(&self) -> impl Iterator<Item = PathBuf> + Clone + use<> {
+        let base = self.base;
+        let folder = self.folder.clone();
+        std::iter::successors(Some(folder), move |inner| {
+            inner.parent().filter(|outer| outer.starts_with(base)).map(Path::to_owned)
+        })
+    }
+}
+
+/// The control groups of this process that count memory, of both versions.
+pub(crate) fn cgroups() -> Vec<ControlGroup> {
     let membership = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let groups = membership.lines().filter_map(|line| {
+    let group = |line: &str| {
         let mut fields = line.splitn(3, ':');
         let (_, controllers, group) = (fields.next()?, fields.next()?, fields.next()?);
-        let (base, file) = match controllers {
-            "" => ("/sys/fs/cgroup", "memory.max"),
-            _ if controllers.split(',').any(|name| name == "memory") => {
-                ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")
-            }
+        let base = Path::new(match controllers {
+            "" => "/sys/fs/cgroup",
+            _ if controllers.split(',').any(|name| name == "memory") => "/sys/fs/cgroup/memory",
             _ => return None,
-        };
-        Some((Path::new(base), group.trim_start_matches('/').to_owned(), file))
-    });
-    let mut least = u64::MAX;
-    for (base, group, file) in groups {
-        for folder in base.join(group).ancestors().take_while(|folder| folder.starts_with(base)) {
-            let limit = std::fs::read_to_string(folder.join(file)).ok().and_then(|text| text.trim().parse().ok());
-            least = least.min(limit.unwrap_or(u64::MAX));
-        }
-    }
-    least
+        });
+        Some(ControlGroup { base, folder: base.join(group.trim_start_matches('/')) })
+    };
+    membership.lines().filter_map(group).collect()
+}
+
+/// The limit that is set on a control group, bytes.
+pub(crate) fn limit_of(folder: &Path) -> Option<u64> {
+    // The first version says a number near 2^63 where there is none.
+    const NONE: u64 = 1 << 60;
+    let limit = |file| std::fs::read_to_string(folder.join(file)).ok()?.trim().parse::<u64>().ok();
+    limit("memory.max").or_else(|| limit("memory.limit_in_bytes")).filter(|limit| *limit < NONE)
+}
+
+/// The least limit of the cgroups around this process: that of a batch job often stands some levels up.
+fn cgroup_bytes() -> u64 {
+    cgroups().iter().flat_map(ControlGroup::folders).filter_map(|folder| limit_of(&folder)).min().unwrap_or(u64::MAX)
 }
 
 /// Keeps the evaluations in flight within a limit: memory is known beforehand, not discovered by

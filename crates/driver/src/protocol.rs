@@ -39,7 +39,7 @@ pub(crate) enum Treatment {
     /// Evaluate it; it ended (and failed) so often before.
     Evaluate { ended_before: u32 },
     /// Record it as crashed without another evaluation.
-    Quarantine { deaths: u32 },
+    Quarantine { deaths: u32, is_guilty: bool },
     /// Take the result of another run; evaluate it if that cannot be had.
     Take { place: CachePlace, ended_before: u32 },
 }

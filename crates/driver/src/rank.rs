@@ -4,6 +4,7 @@ use crate::budget::ThreadBudget;
 use crate::coordinator::LOW_WATER_S;
 use crate::error::with_causes;
 use crate::memory::{Resident, Sharing};
+use crate::memory_watch::MemoryWatch;
 use crate::pool::Pool;
 use crate::protocol::{Order, Report, Tally};
 use crate::results::SharedResults;
@@ -27,6 +28,7 @@ pub(crate) struct RankSettings {
     pub(crate) sync_every: Duration,
     pub(crate) drain_limit: Duration,
     pub(crate) weight_bytes: u64,
+    pub(crate) memory_watch: MemoryWatch,
 }
 
 /// The main thread's side of a rank.
@@ -139,10 +141,13 @@ impl RankLife {
         }
         if !self.draining && (self.signaled || self.drain_until.is_some()) {
             self.draining = true;
-            if let Err(error) = self.pool.shared.evaluator.journal.append(&Frame::Draining) {
-                reports.push(Report::Broken(with_causes(&error)));
-            }
+            let kills = self.settings.memory_watch.kills();
+            reports.extend(self.append([Some(Frame::Draining), kills]));
         }
+        let watch = &mut self.settings.memory_watch;
+        let first = if self.sampled.is_none() { watch.kills() } else { None };
+        let memory = [first, watch.pressed()];
+        reports.extend(self.append(memory));
         let sample_every = self.settings.sample_every;
         if self.sampled.is_none_or(|at| at.elapsed() >= sample_every)
             && let Err(message) = self.sample()
@@ -164,6 +169,13 @@ impl RankLife {
             reports.extend(self.close());
         }
         reports
+    }
+
+    /// Adds frames to the journal; what is to be reported if that cannot be done.
+    fn append(&self, frames: impl IntoIterator<Item = Option<Frame>>) -> Option<Report> {
+        let journal = &self.pool.shared.evaluator.journal;
+        let result = frames.into_iter().flatten().try_for_each(|frame| journal.append(&frame));
+        result.err().map(|error| Report::Broken(with_causes(&error)))
     }
 
     /// Waits for workers or for the end of the pause.
@@ -263,6 +275,11 @@ impl RankLife {
             reports.push(Report::Remark(text));
         }
         let last = last.and_then(|()| self.pool.shared.keep_answers().map_err(|error| with_causes(&error)));
+        let kills = self.settings.memory_watch.kills();
+        let last = last.and_then(|()| match self.append([kills]) {
+            Some(Report::Broken(message)) => Err(message),
+            _ => Ok(()),
+        });
         let closed = last.and_then(|()| match self.pool.shared.evaluator.journal.close() {
             Ok(Some(rest)) => Ok(rest),
             Ok(None) => Err("the journal was closed before".to_owned()),

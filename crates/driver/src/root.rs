@@ -136,6 +136,9 @@ impl<'a> Root<'a> {
         if let Some(progress) = self.progress.progress(|| self.coordinator.totals()) {
             self.events.event(Event::Progress(progress));
         }
+        for warning in self.coordinator.take_warnings() {
+            self.events.event(Event::warning(warning));
+        }
         if let Some(memory) = self.monitor.as_mut().and_then(|monitor| monitor.if_due(self.coordinator.tallies())) {
             self.events.event(Event::Memory(memory));
         }

@@ -10,6 +10,7 @@ use crate::events::{Event, EventSink};
 use crate::gather::report;
 use crate::journal::SharedJournal;
 use crate::memory::{MemoryGate, Resident};
+use crate::memory_watch::MemoryWatch;
 use crate::monitor::Monitor;
 use crate::progress::ProgressClock;
 use crate::protocol::{End, Message, Order, ProtocolError, Tally, Times, decode, encode, send_report};
@@ -223,6 +224,7 @@ fn prepare(
         sync_every: seconds(resources.sync_s),
         drain_limit: seconds(resources.drain_s),
         weight_bytes,
+        memory_watch: MemoryWatch::new(surroundings.ranks_on_host),
     };
     let life = RankLife::begin(shared, settings, signals)
         .map_err(|error| format!("cannot start the threads of the budget ({budget}): {error}"))?;

@@ -295,8 +295,8 @@ impl Shared {
                         format!("the root asked for potential {}, which this run does not have", work.potential);
                     return Err(StoreError::Source { what: "a task", source: message.into() }.into());
                 }
-                (Some(key), Treatment::Quarantine { deaths }) => {
-                    let outcome = Outcome::Failed(crashed(deaths));
+                (Some(key), Treatment::Quarantine { deaths, is_guilty }) => {
+                    let outcome = Outcome::Failed(crashed(deaths, is_guilty));
                     self.evaluator.record(key, &work, &structure.structure, outcome, 0.0)?
                 }
                 (Some(key), _) => {

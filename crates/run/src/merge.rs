@@ -199,6 +199,7 @@ fn copy_journals(
                 Frame::Closed => is_closed = true,
                 // What only says how a run that is not at its end goes on.
                 Frame::Started { .. } | Frame::Fatal { .. } | Frame::Draining | Frame::Answered(_) => {}
+                Frame::MemoryKills(_) | Frame::Pressed { .. } => {}
             }
         }
         match is_closed {

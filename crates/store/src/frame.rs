@@ -35,8 +35,26 @@ pub enum Frame {
     Finished(Record),
     /// Memory of the rank at a moment.
     Memory(MemorySample),
+    /// How many processes the system has killed where this rank lives: at its beginning, and again where that changed.
+    MemoryKills(MemoryKills),
+    /// The process holds nearly all memory that it may: what is in flight may be what it is killed for.
+    Pressed {
+        /// What it holds.
+        resident_bytes: u64,
+        /// What it may hold by the system's limits.
+        limit_bytes: u64,
+    },
     /// The rank left in good order.
     Closed,
+}
+
+/// Processes that the system has killed for want of memory, of some that share a limit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryKills {
+    /// Names the counter: that of a control group, or of a machine, since it was started.
+    pub place: String,
+    /// What it says.
+    pub kills: u64,
 }
 
 /// Answers that a task had so far, since the last such frame.

@@ -1,8 +1,8 @@
 //! Frames for tests.
 
 use crate::{
-    Answers, EntryState, Frame, JournalHeader, MemorySample, Record, RunId, StructureDigest, SurveyedEntry,
-    SurveyedStructure, SurveyedStructures, TaskKey,
+    Answers, EntryState, Frame, JournalHeader, MemoryKills, MemorySample, Record, RunId, StructureDigest,
+    SurveyedEntry, SurveyedStructure, SurveyedStructures, TaskKey,
 };
 use mlip_atoms::prediction::AtomFeatures;
 use mlip_atoms::{Failure, FailureKind, Lattice, Prediction, Species, Structure};
@@ -195,6 +195,8 @@ pub(crate) fn any_frame() -> impl Strategy<Value = Frame> {
         4 => any_record().prop_map(Frame::Finished),
         1 => memory.prop_map(Frame::Memory),
         1 => (option::of(any_key()), any::<u8>()).prop_map(|(key, signal)| Frame::Fatal { key, signal }),
+        1 => (".{0,5}", any::<u64>()).prop_map(|(place, kills)| Frame::MemoryKills(MemoryKills { place, kills })),
+        1 => any::<[u64; 2]>().prop_map(|[resident_bytes, limit_bytes]| Frame::Pressed { resident_bytes, limit_bytes }),
         1 => Just(Frame::Draining),
         1 => Just(Frame::Closed),
     ]

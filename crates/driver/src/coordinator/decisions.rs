@@ -3,14 +3,14 @@
 
 use super::state::{Known, Policy, RankState, Totals, Treatments};
 use super::survey::Survey;
-use super::suspects::Suspects;
+use super::suspects::{Suspects, silent_deaths};
 use crate::plan::{Group, Item, Planner, Reserve};
 use crate::protocol::{Answer, Assignment, Order, Predicted, Report, Seen, Tally, Times, Treatment, Work};
 use mlip_atoms::PotentialId;
 use mlip_inputs::Manifest;
 use mlip_ranks::Rank;
 use mlip_spill::Table;
-use mlip_store::{Ledger, LedgerPart, StoreError, TaskKey, TaskState};
+use mlip_store::{CrashPolicy, Ledger, LedgerPart, StoreError, TaskKey, TaskState};
 use std::error::Error;
 use std::path::Path;
 
@@ -51,6 +51,8 @@ pub(crate) struct Coordinator {
     /// Structure workers of all ranks together.
     workers: usize,
     pub(super) ranks: Vec<RankState>,
+    /// What is worth a warning, and not said yet.
+    warnings: Vec<String>,
 }
 
 /// Corrected time of all that is to be done with a structure, and the part of it that the next of its group saves,
@@ -104,6 +106,7 @@ impl Coordinator {
             reserve: Reserve::default(),
             suspects: Suspects::default(),
             ranks,
+            warnings: Vec::new(),
         }
     }
 
@@ -186,6 +189,7 @@ impl Coordinator {
         if !self.seen.add(digest.0)? {
             return Ok(None);
         }
+        let entry = answer.entry;
         let (mut work, mut suspected) = (Vec::new(), Vec::new());
         for (potential, (id, predicted)) in (0u16..).zip(self.ids.iter().zip(predicted)) {
             let key = TaskKey::new(*digest, id, &self.settings);
@@ -195,14 +199,20 @@ impl Coordinator {
                     self.recorded += 1;
                     continue;
                 }
-                TaskState::Runnable { company, ended_before } => match self.known.cached.get(&key)? {
+                TaskState::Runnable { company, ended_before, silent } => match self.known.cached.get(&key)? {
                     Some(place) => {
                         predicted = Predicted::default();
                         (Treatment::Take { place, ended_before }, None)
                     }
-                    None => (Treatment::Evaluate { ended_before }, company),
+                    None => {
+                        if silent >= CrashPolicy::WORTH_A_WARNING {
+                            let name = self.survey.name(entry)?;
+                            self.warnings.push(silent_deaths(&name, &id.name, silent, self.policy.crashes));
+                        }
+                        (Treatment::Evaluate { ended_before }, company)
+                    }
                 },
-                TaskState::Quarantined { deaths } => (Treatment::Quarantine { deaths }, None),
+                TaskState::Quarantined { deaths, is_guilty } => (Treatment::Quarantine { deaths, is_guilty }, None),
             };
             let answers = self.known.ledger.answers(&key);
             let one = Work { potential, treatment, predicted, answers };
@@ -211,7 +221,6 @@ impl Coordinator {
                 None => work.push(one),
             }
         }
-        let entry = answer.entry;
         let mut item = |work: Vec<Work>| {
             let (cost, saves) = cost(&work, &self.factors);
             self.evaluations += work.len() as u64;
@@ -413,6 +422,11 @@ impl Coordinator {
             cost_done: self.ranks.iter().map(RankState::predicted_done).sum(),
             peak_bytes: self.ranks.iter().map(|rank| rank.tally.peak_bytes).max().unwrap_or(0),
         }
+    }
+
+    /// What is worth a warning since the last time.
+    pub(crate) fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
     }
 
     /// What each rank said of itself last.

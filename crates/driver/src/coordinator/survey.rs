@@ -50,6 +50,12 @@ impl Survey {
         Ok(found.ok_or_else(|| format!("the input list has no entry {entry} any more"))?.locator)
     }
 
+    /// What an entry is called.
+    pub(super) fn name(&self, entry: u64) -> Result<String, Box<dyn Error + Send + Sync>> {
+        let found = usize::try_from(entry).map_or(Ok(None), |position| self.entries.get(position))?;
+        Ok(found.map_or_else(|| format!("entry {entry}"), |entry| format!("{} ({})", entry.id, entry.locator)))
+    }
+
     /// Whether every entry was handed out to be read.
     pub(super) fn is_handed_out(&self) -> bool {
         self.next_entry == self.n_entries()

@@ -2,7 +2,21 @@
 
 use super::state::Treatments;
 use crate::plan::Item;
+use mlip_store::CrashPolicy;
 use std::collections::BTreeMap;
+
+/// What is said of a task whose process died without a sign again and again.
+pub(super) fn silent_deaths(structure: &str, potential: &str, silent: u32, policy: CrashPolicy) -> String {
+    let after = match policy.max_crashes {
+        0 => String::new(),
+        _ => format!("; after {} such deaths it is given up", CrashPolicy::MOST_SILENT),
+    };
+    format!(
+        "{structure} with {potential}: the process was killed {silent} times while nothing else was in flight, and nothing \
+         says why (no fault, no want of memory). It counts as killed from outside and is tried again, after all others{after}. \
+         If it is the structure's doing, take it out of the input, or give each rank more memory"
+    )
+}
 
 /// Suspects that wait, by how many of them may be in flight at most.
 #[derive(Debug, Default)]

@@ -2,7 +2,9 @@
 
 use crate::frame::Answers;
 use crate::prediction::StoredPrediction;
-use crate::{Frame, MemorySample, Record, RecordHead, StoreError, SurveyedEntry, SurveyedStructures, TaskKey};
+use crate::{
+    Frame, MemoryKills, MemorySample, Record, RecordHead, StoreError, SurveyedEntry, SurveyedStructures, TaskKey,
+};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::Path;
@@ -14,7 +16,7 @@ pub(crate) const MAGIC: [u8; 8] = *b"MLIPJRNL";
 pub const FORMAT_MAJOR: u16 = 1;
 
 /// Readers accept any minor version: it only adds kinds of frames, which older readers skip.
-pub const FORMAT_MINOR: u16 = 6;
+pub const FORMAT_MINOR: u16 = 7;
 
 /// Magic, major and minor version.
 pub(crate) const PREAMBLE_BYTES: usize = 12;
@@ -41,6 +43,10 @@ const TAG_DRAINING: u8 = 8;
 const TAG_FATAL: u8 = 9;
 /// Since minor version 4.
 const TAG_STRUCTURES: u8 = 10;
+/// Since minor version 7.
+const TAG_MEMORY_KILLS: u8 = 11;
+/// Since minor version 7.
+const TAG_PRESSED: u8 = 12;
 
 /// Identity of a run: drawn once when it begins, repeated in each of its journals.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -144,6 +150,10 @@ pub enum ScannedFrame {
     Finished(RecordHead),
     /// Memory of the rank at a moment.
     Memory(MemorySample),
+    /// See [`Frame::MemoryKills`].
+    MemoryKills(MemoryKills),
+    /// See [`Frame::Pressed`].
+    Pressed,
     /// The rank left in good order.
     Closed,
     /// A kind of frame that a newer version added, or one without content.
@@ -164,6 +174,8 @@ impl ScannedFrame {
             Frame::Draining => Self::Draining,
             Frame::Finished(record) => Self::Finished(record.head()),
             Frame::Memory(sample) => Self::Memory(sample.clone()),
+            Frame::MemoryKills(kills) => Self::MemoryKills(kills.clone()),
+            Frame::Pressed { .. } => Self::Pressed,
             Frame::Closed => Self::Closed,
         }
     }
@@ -199,6 +211,10 @@ impl EncodedFrame {
             Frame::Draining => encode(TAG_DRAINING, &(), journal),
             Frame::Finished(record) => encode(TAG_FINISHED, record, journal),
             Frame::Memory(sample) => encode(TAG_SAMPLE, sample, journal),
+            Frame::MemoryKills(kills) => encode(TAG_MEMORY_KILLS, kills, journal),
+            Frame::Pressed { resident_bytes, limit_bytes } => {
+                encode(TAG_PRESSED, &(resident_bytes, limit_bytes), journal)
+            }
             Frame::Closed => encode(TAG_CLOSED, &(), journal),
         }
     }
@@ -305,6 +321,11 @@ pub(crate) fn decode(payload: &[u8]) -> Result<Option<Frame>, postcard::Error> {
         TAG_FINISHED => Frame::Finished(postcard::from_bytes(body)?),
         TAG_MEMORY => Frame::Memory(postcard::from_bytes::<OldSample>(body)?.into()),
         TAG_SAMPLE => Frame::Memory(postcard::from_bytes(body)?),
+        TAG_MEMORY_KILLS => Frame::MemoryKills(postcard::from_bytes(body)?),
+        TAG_PRESSED => {
+            let (resident_bytes, limit_bytes) = postcard::from_bytes(body)?;
+            Frame::Pressed { resident_bytes, limit_bytes }
+        }
         TAG_CLOSED => Frame::Closed,
         _ => return Ok(None),
     }))

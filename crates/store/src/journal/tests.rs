@@ -1,8 +1,8 @@
 use super::*;
 use crate::samples::{RUN, any_frame, any_record, done, failed as failed_record, header, key};
 use crate::{
-    Answers, EntryState, Frame, MemorySample, Record, StoreError, StructureDigest, SurveyedEntry, SurveyedStructure,
-    SurveyedStructures,
+    Answers, EntryState, Frame, MemoryKills, MemorySample, Record, StoreError, StructureDigest, SurveyedEntry,
+    SurveyedStructure, SurveyedStructures,
 };
 use mlip_atoms::{Failure, FailureKind, Lattice, Prediction, Species, Structure};
 use mlip_calculations::{Computed, Details, Ended, EnergyVolumeCurve, Outcome, Relaxed, SpaceGroup, SpaceGroups};
@@ -227,6 +227,9 @@ fn the_bytes_of_the_other_frames_are_those_documented() {
     let lean = super::format::decode_lean(&expected).unwrap();
     assert_eq!(lean, ScannedFrame::Structures { first: 299, last: 301 });
     assert_eq!(payload(&Frame::Draining), [8]);
+    let kills = Frame::MemoryKills(MemoryKills { place: "ab".into(), kills: 300 });
+    assert_eq!(payload(&kills), [b"\x0b\x02ab".as_slice(), b"\xac\x02"].concat());
+    assert_eq!(payload(&Frame::Pressed { resident_bytes: 5, limit_bytes: 128 }), [12, 5, 0x80, 1]);
     assert_eq!(
         payload(&Frame::Fatal { key: Some(key(7)), signal: 11 }),
         [b"\x09\x01".as_slice(), &[7; 16], b"\x0b"].concat()

@@ -1,10 +1,18 @@
 //! The share of one journal in the ledger.
 
-use super::part::{AnsweredFrame, Death, RankSample};
+use super::part::{AnsweredFrame, CountedKills, Death, RankSample};
 use super::{JournalSummary, LedgerEntry, LedgerPart, SurveyFrame};
 use crate::journal::{JournalHeader, ScannedFrame};
-use crate::{Frame, FrameRef, Location, Tail, TaskKey};
+use crate::{Frame, FrameRef, Location, MemoryKills, Tail, TaskKey};
 use std::collections::HashMap;
+
+/// An evaluation that began and has not ended.
+#[derive(Debug, Clone, Copy)]
+struct InFlight {
+    alone: bool,
+    /// Whether memory ran out since.
+    pressed: bool,
+}
 
 /// Follows one journal frame by frame: one that is scanned, or the one that this rank writes.
 ///
@@ -14,7 +22,7 @@ use std::collections::HashMap;
 pub struct JournalAccount {
     part: LedgerPart,
     summary: JournalSummary,
-    in_flight: HashMap<TaskKey, bool>,
+    in_flight: HashMap<TaskKey, InFlight>,
     /// What the process died of, where a signal says.
     fatal: Option<Option<TaskKey>>,
 }
@@ -40,6 +48,7 @@ impl JournalAccount {
             draining: false,
             crashed: false,
             in_flight: 0,
+            memory_kills: None,
             tail: Tail::Clean,
         };
         Self { part: LedgerPart::default(), summary, in_flight: HashMap::new(), fatal: None }
@@ -54,7 +63,7 @@ impl JournalAccount {
         let location = Location { attempt: self.summary.attempt, rank: self.summary.rank, place };
         match frame {
             ScannedFrame::Started { key, alone } => {
-                self.in_flight.insert(*key, *alone);
+                self.in_flight.insert(*key, InFlight { alone: *alone, pressed: false });
             }
             ScannedFrame::Answered { key } => {
                 // The process lived on with it: a death that follows has its cause in what begins after.
@@ -81,6 +90,12 @@ impl JournalAccount {
                 // The first tells: a second thread may have died before the process was gone.
                 self.fatal.get_or_insert(*key);
             }
+            ScannedFrame::MemoryKills(MemoryKills { place, kills }) => {
+                let known = self.summary.memory_kills.take().filter(|known| known.place == *place);
+                let first = known.map_or(*kills, |known| known.first);
+                self.summary.memory_kills = Some(CountedKills { place: place.clone(), first, last: *kills });
+            }
+            ScannedFrame::Pressed => self.in_flight.values_mut().for_each(|task| task.pressed = true),
             ScannedFrame::Draining => self.summary.draining = true,
             ScannedFrame::Closed => self.summary.closed = true,
             ScannedFrame::Unknown => {}
@@ -119,9 +134,18 @@ impl JournalAccount {
             self.summary.in_flight = company;
             let only = self.in_flight.keys().next().filter(|_| company == 1).copied();
             let guilty = self.fatal.and_then(|key| key.or(only));
-            let death = |(key, alone)| Death { key, attempt, rank, company, alone, named: guilty == Some(key) };
+            let death = |(key, InFlight { alone, pressed })| Death {
+                key,
+                attempt,
+                rank,
+                company,
+                alone,
+                pressed,
+                named: guilty == Some(key),
+            };
             // One may die of what it prepares before it begins.
-            let early = guilty.filter(|key| !self.in_flight.contains_key(key)).map(|key| (key, false));
+            let early = guilty.filter(|key| !self.in_flight.contains_key(key));
+            let early = early.map(|key| (key, InFlight { alone: false, pressed: false }));
             let deaths = self.in_flight.into_iter().chain(early).map(death);
             // Where one is named, the others had bad luck.
             self.part.deaths.extend(deaths.filter(|death| death.named || guilty.is_none()));

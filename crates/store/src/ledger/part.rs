@@ -34,6 +34,8 @@ pub(super) struct Death {
     pub(super) company: u32,
     /// Whether nothing else was done on the rank.
     pub(super) alone: bool,
+    /// Whether memory ran out while it was in flight.
+    pub(super) pressed: bool,
     /// Whether a signal named it as the cause.
     pub(super) named: bool,
 }
@@ -44,11 +46,10 @@ pub(super) struct Death {
 pub struct Deaths {
     /// A fatal signal named it.
     pub named: u32,
-    /// Nothing else was in flight in what died, and other ranks lived on: as when the system ends the process that takes
-    /// most memory.
-    pub alone: u32,
-    /// Nothing else was in flight in what died, and no rank lived on: as when a job is killed from outside.
-    pub unwitnessed: u32,
+    /// Nothing else was in flight in what died, and there is a sign that the system killed it for want of memory.
+    pub out_of_memory: u32,
+    /// Nothing else was in flight in what died, and nothing says why: as when a job is killed from outside.
+    pub silent: u32,
     /// Others were in flight in what died.
     pub shared: u32,
     /// The fewest tasks that were in flight in one of these shared deaths, this one among them; 0 without any.
@@ -58,7 +59,7 @@ pub struct Deaths {
 impl Deaths {
     /// Processes that died and may have died of it alone.
     pub fn own(&self) -> u32 {
-        self.named + self.alone + self.unwitnessed
+        self.named + self.out_of_memory + self.silent
     }
 }
 
@@ -91,6 +92,17 @@ pub struct RankSample {
     pub sample: MemorySample,
 }
 
+/// How a counter of [`MemoryKills`](crate::MemoryKills) stood in a journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountedKills {
+    /// Names the counter.
+    pub place: String,
+    /// When the rank began.
+    pub first: u64,
+    /// When it last looked.
+    pub last: u64,
+}
+
 /// One journal at a glance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JournalSummary {
@@ -118,6 +130,8 @@ pub struct JournalSummary {
     pub crashed: bool,
     /// Evaluations in flight when it died.
     pub in_flight: u32,
+    /// Processes that the system has killed for want of memory where the rank lived, if that is counted.
+    pub memory_kills: Option<CountedKills>,
     /// How the file ends.
     pub tail: Tail,
 }

@@ -43,12 +43,16 @@ impl CrashPolicy {
     /// so that the next death tells more.
     pub const SUSPECT: u32 = 2;
 
-    /// A death that no other rank survived is what a kill from outside looks like: it speaks against a task half as much.
-    const UNWITNESSED_PER_DEATH: u32 = 2;
+    /// A death without a sign is what a kill from outside looks like: it does not speak against a task. One that never
+    /// comes to its end, though nothing else is in flight, is given up after this many all the same.
+    pub const MOST_SILENT: u32 = 20;
+
+    /// From so many deaths without a sign on there is a warning that names the task.
+    pub const WORTH_A_WARNING: u32 = 3;
 
     fn condemns(self, deaths: &Deaths) -> bool {
-        let counted = deaths.named + deaths.alone + deaths.unwitnessed / Self::UNWITNESSED_PER_DEATH;
-        self.max_crashes > 0 && counted >= self.max_crashes
+        let signed = deaths.named + deaths.out_of_memory;
+        self.max_crashes > 0 && (signed >= self.max_crashes || deaths.silent >= Self::MOST_SILENT)
     }
 
     /// With how many suspects at most, itself among them, a task may be in flight; `None` for one that is no suspect.
@@ -76,11 +80,15 @@ pub enum TaskState {
         company: Option<u32>,
         /// Evaluations that came to an end before (and failed): the record's `attempts` less one.
         ended_before: u32,
+        /// Processes that died without a sign of the cause while nothing else was in flight.
+        silent: u32,
     },
     /// It is to be recorded as `Crashed` without another evaluation.
     Quarantined {
         /// Processes that died on it: the record's `attempts`.
         deaths: u32,
+        /// Whether there are signs that it was the cause.
+        is_guilty: bool,
     },
 }
 
@@ -96,11 +104,13 @@ impl Ledger {
         }
         let deaths = self.deaths_after(key, record.map_or(0, |record| record.location().attempt));
         if crashes.condemns(&deaths) {
-            return Ok(TaskState::Quarantined { deaths: deaths.own() });
+            let is_guilty = deaths.silent < CrashPolicy::MOST_SILENT;
+            return Ok(TaskState::Quarantined { deaths: deaths.own(), is_guilty });
         }
         Ok(TaskState::Runnable {
             company: crashes.company(&deaths),
             ended_before: record.map_or(0, |record| record.attempts()),
+            silent: deaths.silent,
         })
     }
 }

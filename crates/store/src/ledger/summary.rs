@@ -1,6 +1,6 @@
 //! The ledger of a run.
 
-use super::part::Death;
+use super::part::{CountedKills, Death};
 use super::{AnsweredFrame, Deaths, JournalSummary, LedgerPart, RankSample, Recorded, SurveyFrame, scan_journal};
 use crate::journal::JournalFile;
 use crate::{Location, MemorySample, RunId, StoreError, TaskKey};
@@ -25,6 +25,8 @@ pub struct Ledger {
     samples: BTreeMap<Location, MemorySample>,
     /// By attempt and rank.
     journals: BTreeMap<(u32, u32), JournalSummary>,
+    /// How counters of kills for want of memory stood first and last, by place and attempt.
+    memory_kills: BTreeMap<String, BTreeMap<u32, (u64, u64)>>,
 }
 
 impl Ledger {
@@ -39,6 +41,7 @@ impl Ledger {
             structures: BTreeMap::new(),
             samples: BTreeMap::new(),
             journals: BTreeMap::new(),
+            memory_kills: BTreeMap::new(),
         }
     }
 
@@ -71,6 +74,11 @@ impl Ledger {
         self.structures.extend(part.structures.into_iter().map(placed));
         self.samples.extend(part.samples.into_iter().map(|sample| (sample.location, sample.sample)));
         for journal in part.journals {
+            if let Some(CountedKills { place, first, last }) = &journal.memory_kills {
+                let of_place = self.memory_kills.entry(place.clone()).or_default();
+                let known = of_place.entry(journal.attempt).or_insert((*first, *last));
+                *known = (known.0.min(*first), known.1.max(*last));
+            }
             let known = self.journals.entry((journal.attempt, journal.rank)).or_insert_with(|| journal.clone());
             // Of a journal scanned twice while it grew, the longer account counts.
             let age = |journal: &JournalSummary| (journal.closed, journal.n_records, journal.peak_bytes);
@@ -119,7 +127,8 @@ impl Ledger {
 
     pub(super) fn deaths_after(&self, key: &TaskKey, attempt: u32) -> Deaths {
         let first = attempt.saturating_add(1);
-        let of_task = Death { key: *key, attempt: first, rank: 0, company: 0, alone: false, named: false };
+        let (alone, pressed, named) = (false, false, false);
+        let of_task = Death { key: *key, attempt: first, rank: 0, company: 0, alone, pressed, named };
         let later = self.deaths.range(of_task..).take_while(|death| death.key == *key);
         later.fold(Deaths::default(), |deaths, death| self.weigh(deaths, death))
     }
@@ -144,12 +153,23 @@ impl Ledger {
             deaths.shared += 1;
             let company = company.max(1);
             deaths.company = if deaths.company == 0 { company } else { deaths.company.min(company) };
-        } else if of_attempt().any(|journal| journal.closed || journal.draining) {
-            deaths.alone += 1;
+        } else if death.pressed || own.is_some_and(|journal| self.was_short_of_memory(journal)) {
+            deaths.out_of_memory += 1;
         } else {
-            deaths.unwitnessed += 1;
+            deaths.silent += 1;
         }
         deaths
+    }
+
+    /// Whether the system has killed processes for want of memory where this rank lived, since it began: as the others
+    /// of its attempt saw, or the next attempt there.
+    fn was_short_of_memory(&self, journal: &JournalSummary) -> bool {
+        let of_place = journal.memory_kills.as_ref().and_then(|counted| self.memory_kills.get(&counted.place));
+        let Some((of_place, (first, last))) = of_place.and_then(|of| Some((of, of.get(&journal.attempt)?))) else {
+            return false;
+        };
+        let next = of_place.range(journal.attempt + 1..).next();
+        last > first || next.is_some_and(|(_, (first_of_next, _))| first_of_next > last)
     }
 
     /// `Surveyed` frames, in order of attempt, rank and place: of two that hold the same entry the later counts.

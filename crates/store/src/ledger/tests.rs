@@ -1,7 +1,7 @@
 use super::*;
 use crate::journal::{JournalFile, JournalWriter};
 use crate::samples::{RUN, done, failed, header, key};
-use crate::{Answers, Attempts, Frame, Location, MemorySample, TaskKey};
+use crate::{Answers, Attempts, Frame, Location, MemoryKills, MemorySample, TaskKey};
 use mlip_atoms::{FailureKind, Prediction};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -54,7 +54,19 @@ fn state(ledger: &Ledger, number: u8, retry: RetryFailed) -> TaskState {
 }
 
 fn runnable(company: Option<u32>, ended_before: u32) -> TaskState {
-    TaskState::Runnable { company, ended_before }
+    TaskState::Runnable { company, ended_before, silent: 0 }
+}
+
+fn kills(kills: u64) -> Frame {
+    Frame::MemoryKills(MemoryKills { place: "boot group 7".into(), kills })
+}
+
+/// As [`state`], without the deaths that show nothing.
+fn treatment(ledger: &Ledger, number: u8) -> TaskState {
+    match state(ledger, number, NO_RETRY) {
+        TaskState::Runnable { company, ended_before, .. } => runnable(company, ended_before),
+        other => other,
+    }
 }
 
 #[test]
@@ -110,7 +122,7 @@ fn only_what_was_in_flight_in_a_journal_without_an_end_counts_as_dead() {
     journal(run.path(), 2, 0, &[alone(3), alone(3)]);
     assert_eq!(deaths(run.path(), 1), Deaths::default());
     assert_eq!(deaths(run.path(), 2), Deaths { shared: 1, company: 2, ..Deaths::default() });
-    assert_eq!(deaths(run.path(), 3), Deaths { shared: 1, company: 2, unwitnessed: 1, ..Deaths::default() });
+    assert_eq!(deaths(run.path(), 3), Deaths { shared: 1, company: 2, silent: 1, ..Deaths::default() });
     assert_eq!(deaths(run.path(), 4), Deaths::default());
 }
 
@@ -143,7 +155,7 @@ fn a_fatal_signal_names_its_task_and_clears_all_others_of_the_attempt() {
             assert_eq!(state(&ledger(run.path()), 2, NO_RETRY), runnable(Some(1), 0));
         }
     }
-    assert_eq!(state(&ledger(run.path()), 2, NO_RETRY), TaskState::Quarantined { deaths: 3 });
+    assert_eq!(state(&ledger(run.path()), 2, NO_RETRY), TaskState::Quarantined { deaths: 3, is_guilty: true });
 }
 
 #[test]
@@ -157,16 +169,60 @@ fn a_rank_that_was_asked_to_end_accuses_nobody() {
 }
 
 #[test]
-fn a_rank_that_dies_alone_while_others_live_on_died_of_what_it_did() {
+fn a_rank_that_the_system_killed_for_memory_died_of_what_it_did() {
     let run = tempfile::tempdir().unwrap();
     for attempt in 1..=3 {
-        // As when the system ends the process that takes most memory, and the launcher the others.
-        journal(run.path(), attempt, 0, &[started(2), Frame::Draining]);
-        journal(run.path(), attempt, 1, &[alone(1)]);
-        let expected = if attempt < 3 { runnable(Some(1), 0) } else { TaskState::Quarantined { deaths: 3 } };
+        let before = u64::from(attempt);
+        // The launcher ends the others; those on the host see that a process was killed.
+        journal(run.path(), attempt, 0, &[kills(before - 1), started(2), Frame::Draining, kills(before)]);
+        journal(run.path(), attempt, 1, &[kills(before - 1), alone(1)]);
+        let guilty = TaskState::Quarantined { deaths: 3, is_guilty: true };
+        let expected = if attempt < 3 { runnable(Some(1), 0) } else { guilty };
         assert_eq!(state(&ledger(run.path()), 1, NO_RETRY), expected);
         assert_eq!(state(&ledger(run.path()), 2, NO_RETRY), runnable(None, 0));
     }
+}
+
+#[test]
+fn the_next_attempt_sees_what_a_lone_process_was_killed_for() {
+    let run = tempfile::tempdir().unwrap();
+    for attempt in 1..=3 {
+        journal(run.path(), attempt, 0, &[kills(u64::from(attempt) + 4), alone(1)]);
+        assert_eq!(deaths(run.path(), 1).out_of_memory, attempt - 1);
+    }
+    // Elsewhere, and after a new start of the machine, counters say nothing of each other.
+    let elsewhere = Frame::MemoryKills(MemoryKills { place: "other boot".into(), kills: 99 });
+    journal(run.path(), 4, 0, &[elsewhere, started(2), Frame::Closed]);
+    assert_eq!(deaths(run.path(), 1), Deaths { out_of_memory: 2, silent: 1, ..Deaths::default() });
+    journal(run.path(), 5, 0, &[kills(7), started(2), Frame::Closed]);
+    assert_eq!(deaths(run.path(), 1), Deaths { out_of_memory: 2, silent: 1, ..Deaths::default() });
+    journal(run.path(), 6, 0, &[kills(8), started(2), Frame::Closed]);
+    assert_eq!(deaths(run.path(), 1).out_of_memory, 2, "the fifth attempt came before that kill");
+}
+
+#[test]
+fn memory_that_runs_out_while_a_task_is_in_flight_speaks_against_it() {
+    let run = tempfile::tempdir().unwrap();
+    let pressed = || Frame::Pressed { resident_bytes: 95, limit_bytes: 100 };
+    let early = [pressed(), alone(1)];
+    let late = [alone(1), pressed()];
+    let over = [started(2), pressed(), timeout(2, 1), alone(1)];
+    for (attempt, frames) in (1..).zip([early.as_slice(), &late, &over, &late, &late]) {
+        journal(run.path(), attempt, 0, frames);
+    }
+    assert_eq!(deaths(run.path(), 1), Deaths { out_of_memory: 3, silent: 2, ..Deaths::default() });
+}
+
+#[test]
+fn a_rank_that_dies_alone_without_a_sign_accuses_nothing() {
+    let run = tempfile::tempdir().unwrap();
+    for attempt in 1..=9 {
+        // As when somebody ends one process, or its node fails, while others live on.
+        journal(run.path(), attempt, 0, &[kills(3), started(2), Frame::Draining, kills(3)]);
+        journal(run.path(), attempt, 1, &[kills(3), alone(1)]);
+        assert_eq!(treatment(&ledger(run.path()), 1), runnable(Some(1), 0));
+    }
+    assert_eq!(deaths(run.path(), 1), Deaths { silent: 9, ..Deaths::default() });
 }
 
 #[test]
@@ -212,18 +268,21 @@ fn a_torn_journal_counts_deaths_and_a_corrupt_one_does_not() {
 #[test]
 fn kills_of_everything_during_one_long_evaluation_condemn_nothing() {
     let run = tempfile::tempdir().unwrap();
-    for attempt in 1..=7 {
+    for attempt in 1..=21 {
         let start = if attempt < 3 { started(1) } else { alone(1) };
-        journal(run.path(), attempt, 0, &[start]);
-        journal(run.path(), attempt, 1, &[]);
+        journal(run.path(), attempt, 0, &[kills(3), start]);
+        journal(run.path(), attempt, 1, &[kills(3)]);
         let expected = if attempt < 2 { None } else { Some(1) };
-        assert_eq!(state(&ledger(run.path()), 1, NO_RETRY), runnable(expected, 0), "after attempt {attempt}");
+        assert_eq!(treatment(&ledger(run.path()), 1), runnable(expected, 0), "after attempt {attempt}");
     }
+    assert_eq!(deaths(run.path(), 1).silent, 19);
     // One that never comes to its end must be given up at last.
-    journal(run.path(), 8, 0, &[alone(1)]);
-    assert_eq!(state(&ledger(run.path()), 1, NO_RETRY), TaskState::Quarantined { deaths: 6 });
+    journal(run.path(), 22, 0, &[alone(1)]);
+    let given_up = TaskState::Quarantined { deaths: 20, is_guilty: false };
+    assert_eq!(state(&ledger(run.path()), 1, NO_RETRY), given_up);
     let never = CrashPolicy { max_crashes: 0 };
-    assert_eq!(ledger(run.path()).state(&key(1), NO_RETRY, never).unwrap(), runnable(Some(1), 0));
+    let state = ledger(run.path()).state(&key(1), NO_RETRY, never).unwrap();
+    assert_eq!(state, TaskState::Runnable { company: Some(1), ended_before: 0, silent: 20 });
 }
 
 #[test]
@@ -233,7 +292,7 @@ fn a_strict_policy_condemns_after_one_death_that_a_signal_names() {
     let strict = |run: &Path| ledger(run).state(&key(1), NO_RETRY, CrashPolicy { max_crashes: 1 }).unwrap();
     assert_eq!(strict(run.path()), runnable(Some(1), 0));
     journal(run.path(), 2, 0, &[alone(1), fatal(1)]);
-    assert_eq!(strict(run.path()), TaskState::Quarantined { deaths: 1 });
+    assert_eq!(strict(run.path()), TaskState::Quarantined { deaths: 1, is_guilty: true });
 }
 
 #[test]
@@ -295,6 +354,8 @@ fn any_frames() -> impl Strategy<Value = Vec<Frame>> {
         (0u8..6).prop_map(|number| Frame::Finished(done(key(number), 1.0))),
         (0u8..6, 1u32..4).prop_map(|(number, attempts)| timeout(number, attempts)),
         (0u8..6, any::<bool>()).prop_map(|(number, known)| Frame::Fatal { key: known.then(|| key(number)), signal: 6 }),
+        (0u64..4).prop_map(kills),
+        Just(Frame::Pressed { resident_bytes: 9, limit_bytes: 10 }),
         Just(Frame::Draining),
         Just(Frame::Closed),
     ];

@@ -1,0 +1,196 @@
+//! Signs that a process is killed for want of memory: what the system's killer leaves behind, and how near it is.
+//!
+//! SIGKILL leaves no last word, so a journal that ends without one says nothing of its cause. Two things do: the counter
+//! of such kills, which those read who live on there and who come after, and the size of the process just before.
+
+use crate::memory::{cgroups, default_limit, limit_of};
+use mlip_store::{Frame, MemoryKills};
+use std::fs;
+use std::fs::File;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Time between two looks at the size of the process: memory is filled at some GB/s.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// What is near the limit, as a part of it.
+const NEAR: f64 = 0.9;
+
+/// It is said again when the process has grown by this part of the limit.
+const GROWTH: f64 = 0.01;
+
+/// Looks after the memory of a rank for those who ask later what it died of.
+#[derive(Debug)]
+pub(crate) struct MemoryWatch {
+    counter: Option<KillCounter>,
+    counted: Option<u64>,
+    size: Option<File>,
+    limit_bytes: u64,
+    said_bytes: u64,
+    looked_at: Option<Instant>,
+}
+
+impl MemoryWatch {
+    /// Of one of this many ranks on the host.
+    pub(crate) fn new(ranks_on_host: usize) -> Self {
+        Self {
+            counter: KillCounter::find(),
+            counted: None,
+            size: File::open("/proc/self/statm").ok(),
+            limit_bytes: default_limit(ranks_on_host, |name| std::env::var(name).ok()),
+            said_bytes: 0,
+            looked_at: None,
+        }
+    }
+
+    /// The count of kills, if it is known and not what it was.
+    pub(crate) fn kills(&mut self) -> Option<Frame> {
+        let counter = self.counter.as_ref()?;
+        let kills = counter.read()?;
+        (self.counted.replace(kills) != Some(kills))
+            .then(|| Frame::MemoryKills(MemoryKills { place: counter.place.clone(), kills }))
+    }
+
+    /// Says so when the process holds nearly all that it may, and again as it grows.
+    pub(crate) fn pressed(&mut self) -> Option<Frame> {
+        if self.looked_at.is_some_and(|at| at.elapsed() < LOOK_EVERY) {
+            return None;
+        }
+        self.looked_at = Some(Instant::now());
+        let resident_bytes = resident_bytes(self.size.as_ref()?)?;
+        self.judge(resident_bytes)
+    }
+
+    fn judge(&mut self, resident_bytes: u64) -> Option<Frame> {
+        let (limit_bytes, limit) = (self.limit_bytes, self.limit_bytes as f64);
+        if limit_bytes == u64::MAX || (resident_bytes as f64) < NEAR * limit {
+            self.said_bytes = 0;
+            return None;
+        }
+        let is_news = resident_bytes as f64 >= self.said_bytes as f64 + GROWTH * limit;
+        is_news.then(|| {
+            self.said_bytes = resident_bytes;
+            Frame::Pressed { resident_bytes, limit_bytes }
+        })
+    }
+}
+
+/// From `/proc/self/statm`: cheap, and right to some pages.
+fn resident_bytes(statm: &File) -> Option<u64> {
+    let mut text = [0; 128];
+    let n = statm.read_at(&mut text, 0).ok()?;
+    let pages: u64 = std::str::from_utf8(&text[..n]).ok()?.split(' ').nth(1)?.parse().ok()?;
+    Some(pages * page_bytes())
+}
+
+fn page_bytes() -> u64 {
+    static PAGE: std::sync::OnceLock<u64> = std::sync::OnceLock::new();
+    *PAGE.get_or_init(|| {
+        let map = fs::read_to_string("/proc/self/smaps").unwrap_or_default();
+        let line = map.lines().find_map(|line| line.strip_prefix("KernelPageSize:"));
+        let kilobytes = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+        kilobytes.map_or(4096, |kilobytes| kilobytes * 1024)
+    })
+}
+
+/// Where the system counts the processes that it killed for want of memory.
+#[derive(Debug)]
+struct KillCounter {
+    /// Names it among all machines and times.
+    place: String,
+    folder: Option<PathBuf>,
+}
+
+impl KillCounter {
+    /// Of the control group whose limit this process would hit, or of its own, or of the machine.
+    fn find() -> Option<Self> {
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        let mut own = None;
+        for group in cgroups() {
+            let mut folders = group.folders().filter(|folder| read_group(folder, 0).is_some());
+            own = own.or_else(|| folders.clone().next());
+            if let Some(limited) = folders.find(|folder| limit_of(folder).is_some()) {
+                own = Some(limited);
+                break;
+            }
+        }
+        let which = match &own {
+            Some(folder) => format!("{} {}", folder.display(), fs::metadata(folder).ok()?.ino()),
+            None => "machine".into(),
+        };
+        let found = Self { place: format!("{} {which}", boot.trim()), folder: own };
+        found.read().is_some().then_some(found)
+    }
+
+    fn read(&self) -> Option<u64> {
+        match &self.folder {
+            Some(folder) => read_group(folder, 2),
+            None => count_in(&fs::read_to_string("/proc/vmstat").ok()?),
+        }
+    }
+}
+
+/// The count of a control group. The first version does not add up those of the groups within, so that is done here.
+fn read_group(folder: &Path, depth: usize) -> Option<u64> {
+    if let Ok(text) = fs::read_to_string(folder.join("memory.events")) {
+        return count_in(&text);
+    }
+    let mut sum = count_in(&fs::read_to_string(folder.join("memory.oom_control")).ok()?)?;
+    let within = if depth > 0 { fs::read_dir(folder).ok() } else { None };
+    for inner in within.into_iter().flatten().flatten().filter(|inner| inner.path().is_dir()) {
+        sum += read_group(&inner.path(), depth - 1).unwrap_or(0);
+    }
+    Some(sum)
+}
+
+fn count_in(text: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix("oom_kill "))?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_found_in_both_versions_of_control_groups() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        assert_eq!(read_group(folder.path(), 2), None);
+        // A step of Slurm with its tasks.
+        write("v1/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n");
+        write("v1/task_0/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n");
+        write("v1/task_1/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 4\n");
+        assert_eq!(read_group(&folder.path().join("v1"), 2), Some(7));
+        write("v2/memory.events", "low 0\nhigh 0\nmax 17\noom 3\noom_kill 5\noom_group_kill 1\n");
+        assert_eq!(read_group(&folder.path().join("v2"), 2), Some(5));
+        // Linux before 4.13.
+        write("old/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\n");
+        assert_eq!(read_group(&folder.path().join("old"), 2), None);
+    }
+
+    #[test]
+    fn the_size_of_the_process_is_that_of_its_status() {
+        let (found, expected) =
+            (resident_bytes(&File::open("/proc/self/statm").unwrap()).unwrap(), crate::memory::Resident::sample());
+        assert!(found.abs_diff(expected.now_bytes) < 16 << 20, "{found} {expected:?}");
+    }
+
+    #[test]
+    fn it_is_said_when_memory_runs_out_and_again_as_it_does() {
+        let mut watch = MemoryWatch::new(1);
+        watch.limit_bytes = 1000;
+        let mut said = |bytes| watch.judge(bytes).is_some();
+        let sizes = [899, 900, 900, 905, 910, 1005, 899, 950];
+        assert_eq!(sizes.map(&mut said), [false, true, false, false, true, true, false, true]);
+        watch.limit_bytes = u64::MAX;
+        assert_eq!(watch.judge(u64::MAX), None, "without a limit nothing is near it");
+        // What the system says first, and nothing more while it stays so.
+        let first = watch.kills();
+        assert!(first.is_none() || watch.counted.is_some());
+    }
+}
