@@ -6,7 +6,7 @@ CARGO ?= cargo
 PREFIX ?= /usr/local
 export MPIRUN CARGO PREFIX DESTDIR
 
-.PHONY: help setup build install demo wheel test test-gpu lint bench clean
+.PHONY: help setup build install demo wheel test test-gpu lint bench clean fuzz storm deny
 
 help:
 	@echo 'make demo    install what is missing, build, compute 50 real crystals on 2 MPI ranks, show the tables'
@@ -17,6 +17,9 @@ help:
 	@echo 'make test-gpu  what only a GPU can show, on a host with one'
 	@echo 'make lint    formatting and clippy'
 	@echo 'make bench   benchmarks'
+	@echo 'make fuzz SECONDS=600  libFuzzer on every reader (fuzz/README.md); without cargo-fuzz or nightly, random mutants'
+	@echo 'make storm ROUNDS=20   kills ranks and jobs of real runs at random, and compares their tables (docs/reliability.md)'
+	@echo 'make deny    licenses and doubles among dependencies (cargo-deny)'
 	@echo 'make clean   what was built and computed here'
 	@echo
 	@echo 'MLIP_NO_INSTALL=1 forbids installing: what is missing is named instead.'
@@ -57,6 +60,18 @@ lint:
 
 bench: setup
 	@scripts/cargo.sh bench --workspace --features mpi
+
+SECONDS ?= 600
+fuzz:
+	@scripts/fuzz.sh $(SECONDS)
+
+ROUNDS ?= 20
+storm:
+	@scripts/kill_storm.py --rounds $(ROUNDS)
+
+deny:
+	@cargo deny --version >/dev/null 2>&1 || { echo 'make deny needs cargo-deny: cargo install cargo-deny --locked' >&2; exit 1; }
+	@cargo deny --offline --workspace check licenses bans sources
 
 clean:
 	@scripts/cargo.sh clean

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Crates from the lowest floor to the highest; a crate stands on crates of lower floors only.
 const FLOORS: [&[&str]; 7] = [
-    &["atoms", "checkpoint", "download", "spill", "kernels", "ranks", "gpu"],
+    &["atoms", "checkpoint", "disk", "download", "spill", "kernels", "ranks", "gpu"],
     &["formats", "calculations", "models", "hull"],
     &["inputs", "store"],
     &["driver"],

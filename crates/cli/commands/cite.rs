@@ -3,6 +3,7 @@
 use crate::args::FolderArgs;
 use crate::error::CommandError;
 use crate::exit_code::ExitCode;
+use crate::show::say;
 use mlip_calculations::{CalculationConfig, Method};
 use mlip_models::citations::{Citation, citations};
 use mlip_store::report::ReferenceSource;
@@ -61,18 +62,16 @@ pub(crate) fn cite(args: &FolderArgs) -> Result<ExitCode, CommandError> {
         }
     }
     for label in unknown {
-        eprintln!("note: no work is known for the potential {label}: see where its checkpoint comes from");
+        say!("note: no work is known for the potential {label}: see where its checkpoint comes from");
     }
     for hull in &config.stability.hulls {
-        eprintln!("note: cite where the hull `{}` comes from", hull.file.display());
+        say!("note: cite where the hull `{}` comes from", hull.file.display());
     }
     match &config.stability.reference {
         Some(ReferenceSource::Genbench) => {
-            eprintln!(
-                "note: the reference energies are those of LeMat-GenBench (github.com/LeMaterial/lemat-genbench)"
-            );
+            say!("note: the reference energies are those of LeMat-GenBench (github.com/LeMaterial/lemat-genbench)");
         }
-        Some(_) => eprintln!("note: cite where the reference energies come from"),
+        Some(_) => say!("note: cite where the reference energies come from"),
         None => {}
     }
     super::output::print(&once.join("\n"))?;

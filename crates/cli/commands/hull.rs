@@ -3,6 +3,7 @@
 use crate::args::{HullArgs, HullBuildArgs, HullCommand, HullQueryArgs};
 use crate::error::CommandError;
 use crate::exit_code::ExitCode;
+use crate::show::say;
 use crate::values::MismatchName;
 use mlip_hull::table::{TableError, TableProvenance, TableReader, TableRow};
 use mlip_hull::{
@@ -61,15 +62,13 @@ fn build(args: &HullBuildArgs) -> Result<ExitCode, CommandError> {
     for (run, EnergyCounts { taken, failed, unconverged }) in &built.counts {
         let left_out = [(*failed, "failed or unreadable"), (*unconverged, "not converged")];
         let left_out = left_out.iter().filter(|(n, _)| *n > 0).map(|(n, why)| format!(", {n} {why}: left out"));
-        eprintln!("{}: {taken} entries{}", run.display(), left_out.collect::<String>());
+        say!("{}: {taken} entries{}", run.display(), left_out.collect::<String>());
     }
     let of = &built.provenance;
-    eprintln!("{} ({}), {}, {}", of.potential, of.checkpoint, of.precision, of.calculation);
+    say!("{} ({}), {}, {}", of.potential, of.checkpoint, of.precision, of.calculation);
     if !built.without_terminal.is_empty() {
         let elements = built.without_terminal;
-        eprintln!(
-            "warning: there is no crystal of {elements} alone: what holds one of these has no energy above this hull"
-        );
+        say!("warning: there is no crystal of {elements} alone: what holds one of these has no energy above this hull");
     }
     super::output::print(&format!("{}\n", args.out.display()))?;
     Ok(ExitCode::Success)
@@ -89,7 +88,7 @@ fn answer(args: &HullQueryArgs) -> Result<ExitCode, CommandError> {
     let (counts, n_kept) = (read.counts, read.entries.n_entries());
     let n_entries = counts.n_rows - counts.n_without_energy;
     let without = left_out(counts.n_without_energy);
-    eprintln!("entries: {n_entries} with an energy{without}, {n_kept} of them may lie on a hull");
+    say!("entries: {n_entries} with an energy{without}, {n_kept} of them may lie on a hull");
     let hull = Hull::new(read.entries);
     let measures = Measures { hull: Some(&hull), references: references.as_ref() };
     let mut tally = Tally::default();
@@ -101,7 +100,7 @@ fn answer(args: &HullQueryArgs) -> Result<ExitCode, CommandError> {
     }
     let file = table.into_inner().map_err(csv::IntoInnerError::into_error)?;
     file.commit()?;
-    eprintln!("{} in {:.1} s", tally.sentence(), begin.elapsed().as_secs_f64());
+    say!("{} in {:.1} s", tally.sentence(), begin.elapsed().as_secs_f64());
     super::output::print(&format!("{}\n", args.out.display()))?;
     Ok(match (tally.n_answered, tally.n_failed) {
         (0, _) => ExitCode::NothingRead,
@@ -117,7 +116,7 @@ fn check_pairing(args: &HullQueryArgs, query: Option<&TableProvenance>) -> Resul
     if entries.is_of_another(query) {
         let said = format!("the entries are of {entries}, and the query is of {query}");
         match args.hull_mismatch {
-            MismatchName::Allow => eprintln!("warning: {said}"),
+            MismatchName::Allow => say!("warning: {said}"),
             MismatchName::Refuse => {
                 let remedy = "energies above a hull are of one potential; --hull-mismatch allow goes on all the same";
                 return Err(CommandError::new(said).hint(remedy).usage());
@@ -126,9 +125,7 @@ fn check_pairing(args: &HullQueryArgs, query: Option<&TableProvenance>) -> Resul
     }
     if !entries.calculation.is_empty() && !query.calculation.is_empty() && entries.calculation != query.calculation {
         let (one, other) = (&entries.calculation, &query.calculation);
-        eprintln!(
-            "warning: the energies of the entries are of structures {one}, those of the query of structures {other}"
-        );
+        say!("warning: the energies of the entries are of structures {one}, those of the query of structures {other}");
     }
     Ok(())
 }

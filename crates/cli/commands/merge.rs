@@ -4,6 +4,7 @@ use crate::args::MergeArgs;
 use crate::error::CommandError;
 use crate::exit_code::ExitCode;
 use crate::formats::formats;
+use crate::show::say;
 use mlip_run::{Error, ReportWishes};
 
 /// Checks the parts, copies their journals and writes the tables.
@@ -24,7 +25,7 @@ pub(crate) fn merge(args: &MergeArgs) -> Result<ExitCode, CommandError> {
         }
         _ => CommandError::of_run(error),
     })?;
-    eprintln!("{} parts are the run in {}", merged.parts, merged.run_dir.display());
+    say!("{} parts are the run in {}", merged.parts, merged.run_dir.display());
     super::report::show(&merged.report)?;
     Ok(ExitCode::Success)
 }

@@ -4,7 +4,7 @@ use crate::args::PlanArgs;
 use crate::error::CommandError;
 use crate::exit_code::ExitCode;
 use crate::settings::Settings;
-use crate::show::in_words;
+use crate::show::{in_words, say};
 use mlip_driver::Forecast;
 use mlip_run::Plan;
 use serde_json::json;
@@ -14,17 +14,17 @@ use std::time::Duration;
 /// Reads everything, computes nothing or a sample.
 pub(crate) fn plan(args: &PlanArgs) -> Result<ExitCode, CommandError> {
     let settings = Settings::of_plan(args)?;
-    settings.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    settings.notes.iter().for_each(|note| say!("note: {note}"));
     let strict = settings.strict;
     let ranks = args.ranks.map_or(1, |ranks| ranks.0.get());
     let sample = args.measure.map(|count| count.0.get());
     if let Some(count) = sample {
-        eprintln!(
+        say!(
             "note: up to {count} structures are computed now; --max-steps, --timeout and fewer of them make it shorter"
         );
     }
     let plan = mlip_run::plan(&settings.into_new_run()?, ranks, strict, sample).map_err(CommandError::of_run)?;
-    plan.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    plan.notes.iter().for_each(|note| say!("note: {note}"));
     let found = &plan.estimate;
     if args.json {
         super::output::print(&format!("{}\n", as_json(&plan)))?;

@@ -5,7 +5,7 @@ use crate::args::ReportArgs;
 use crate::error::CommandError;
 use crate::exit_code::ExitCode;
 use crate::formats::formats;
-use crate::show::counted;
+use crate::show::{counted, say};
 use crate::stability::stability;
 use mlip_run::{ReportWishes, RunReport};
 
@@ -17,13 +17,13 @@ pub(crate) fn report(args: &ReportArgs) -> Result<ExitCode, CommandError> {
 
 /// Says what was written.
 pub(super) fn show(report: &RunReport) -> Result<(), CommandError> {
-    report.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+    report.warnings.iter().for_each(|warning| say!("warning: {warning}"));
     if report.is_going_on {
-        eprintln!("note: the run is going on; what is not finished yet is `pending`");
+        say!("note: the run is going on; what is not finished yet is `pending`");
     }
-    eprintln!("{}", summary(&report.written.counts, counted(&report.calculation)));
-    of_calculations(&report.written.counts).iter().for_each(|line| eprintln!("{line}"));
-    failures(&report.written).iter().for_each(|line| eprintln!("{line}"));
+    say!("{}", summary(&report.written.counts, counted(&report.calculation)));
+    of_calculations(&report.written.counts).iter().for_each(|line| say!("{line}"));
+    failures(&report.written).iter().for_each(|line| say!("{line}"));
     let list: String = report.written.files.iter().map(|file| format!("{}\n", file.display())).collect();
     super::output::print(&list)
 }

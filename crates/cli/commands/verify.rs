@@ -4,6 +4,7 @@ use crate::args::VerifyArgs;
 use crate::error::CommandError;
 use crate::exit_code::ExitCode;
 use crate::settings::Settings;
+use crate::show::say;
 use mlip_atoms::Structure;
 use mlip_driver::{CifSource, StructureSource};
 use mlip_formats::cif::{CifOptions, parse_cif};
@@ -45,7 +46,7 @@ struct Crystals {
 /// Computes and compares. Exit code 0 where all engines agree, 1 where they do not or nothing could be compared.
 pub(crate) fn verify(args: &VerifyArgs) -> Result<ExitCode, CommandError> {
     let settings = Settings::of_verify(args)?;
-    settings.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    settings.notes.iter().for_each(|note| say!("note: {note}"));
     let crystals = if settings.sources.is_empty() { embedded(&settings)? } else { named(&settings)? };
     if crystals.structures.is_empty() {
         return Err(CommandError::new("none of the structures can be read"));
@@ -53,7 +54,7 @@ pub(crate) fn verify(args: &VerifyArgs) -> Result<ExitCode, CommandError> {
     let mut agree = true;
     for potential in &settings.potentials {
         let selection = &potential.selection;
-        let done = |index: usize| eprintln!("{}: {} of {}", potential.label, index + 1, crystals.structures.len());
+        let done = |index: usize| say!("{}: {} of {}", potential.label, index + 1, crystals.structures.len());
         let report = compare(&Registry::default(), selection, &crystals.structures, done).map_err(|error| {
             CommandError::from_error(&error)
                 .hint("`mlip-batch models` lists the potentials that this program knows")
@@ -79,7 +80,7 @@ fn embedded(settings: &Settings) -> Result<Crystals, CommandError> {
 fn named(settings: &Settings) -> Result<Crystals, CommandError> {
     let spool = Unpacked(std::env::temp_dir().join(format!("mlip-batch-{}.spool", std::process::id())));
     let listed = settings.inputs()?.list(Path::new(""), spool.0.clone()).map_err(CommandError::of_run)?;
-    listed.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    listed.notes.iter().for_each(|note| say!("note: {note}"));
     let Settings { frame, coordinates, allow_overlap, .. } = *settings;
     let source = CifSource { frame, coordinates, allow_overlap, ..CifSource::default() };
     let mut crystals = Crystals { names: Vec::new(), structures: Vec::new(), n_unreadable: 0 };
@@ -91,7 +92,7 @@ fn named(settings: &Settings) -> Result<Crystals, CommandError> {
                 crystals.structures.push(Arc::new(loaded.structure));
             }
             Err(failure) => {
-                eprintln!("note: {} is left out: {}", entry.id, failure.message);
+                say!("note: {} is left out: {}", entry.id, failure.message);
                 crystals.n_unreadable += 1;
             }
         }

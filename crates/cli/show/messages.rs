@@ -1,6 +1,7 @@
 //! Messages on stderr, each with the time of day and that since the start; stdout is for data.
 
 use super::progress::{LineClock, ProgressKind, bar, counted, draw, line};
+use super::whole::plain;
 use chrono::{DateTime, Local};
 use indicatif::ProgressBar;
 use mlip_driver::{Event, EventSink, HostMemory, Remark};
@@ -61,7 +62,8 @@ impl Messages {
     }
 
     fn write(&self, level: Level, text: &str) {
-        let line = message(Local::now(), self.begin.elapsed().as_secs_f64(), level, text, self.color);
+        let text = plain(text);
+        let line = message(Local::now(), self.begin.elapsed().as_secs_f64(), level, &text, self.color);
         match &self.bar {
             Some(bar) => bar.suspend(|| eprintln!("{line}")),
             None => eprintln!("{line}"),

@@ -1,6 +1,6 @@
 //! What people see of a run on stderr.
 //!
-//! Module order: `duration` ← `progress` ← `messages`; `whole`.
+//! Module order: `duration` ← `progress`; `whole` ← `messages`.
 
 mod duration;
 mod messages;
@@ -10,4 +10,4 @@ mod whole;
 pub(crate) use duration::in_words;
 pub(crate) use messages::Messages;
 pub(crate) use progress::{ProgressKind, counted, line};
-pub(crate) use whole::print_error;
+pub(crate) use whole::{plain, print_error, say};

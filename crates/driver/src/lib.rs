@@ -68,6 +68,7 @@ pub use monitor::HostMemory;
 pub use plan::{Group, Item, Planner};
 pub use potential_config::PotentialConfig;
 pub use progress::Progress;
+pub use protocol::is_message;
 pub use protocol::{End, ProtocolError};
 pub use run::{Engine, Finish, RootPart, execute};
 pub use sample::{SampleError, Sampling};

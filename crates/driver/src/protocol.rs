@@ -220,6 +220,12 @@ pub(crate) fn send_report(ranks: &mut dyn Communicator, report: Report) -> Resul
     Ok(())
 }
 
+/// Whether these bytes are a message between ranks: for fuzzers.
+#[doc(hidden)]
+pub fn is_message(bytes: &[u8]) -> bool {
+    decode::<Message>(bytes).is_ok()
+}
+
 /// Reads [`encode`].
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ProtocolError> {
     postcard::from_bytes(bytes).map_err(|source| ProtocolError { action: "read", source })

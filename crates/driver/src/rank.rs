@@ -16,9 +16,6 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Longest time between two reports of progress, when there is any.
-const REPORT_EVERY: Duration = Duration::from_millis(200);
-
 /// What a rank needs to know of its run.
 pub(crate) struct RankSettings {
     pub(crate) tabulator: Arc<Tabulator>,
@@ -29,6 +26,8 @@ pub(crate) struct RankSettings {
     pub(crate) drain_limit: Duration,
     pub(crate) weight_bytes: u64,
     pub(crate) memory_watch: MemoryWatch,
+    /// Longest time between two reports of progress, when there is any.
+    pub(crate) report_every: Duration,
 }
 
 /// The main thread's side of a rank.
@@ -158,7 +157,7 @@ impl RankLife {
             reports.push(progress);
             reports.extend(self.times());
         }
-        if self.noted_at.elapsed() >= REPORT_EVERY {
+        if self.noted_at.elapsed() >= self.settings.report_every {
             self.noted_at = Instant::now();
             let noted = self.pool.shared.evaluator.journal.noted();
             reports.extend((!noted.is_empty()).then_some(Report::Noted(noted)));
@@ -196,14 +195,15 @@ impl RankLife {
     /// Progress is reported to the root when the rank runs low, otherwise now and then.
     fn progress(&mut self) -> Option<Report> {
         let tally = self.tally();
-        let is_new = tally.in_flight != self.reported.in_flight && self.reported_at.elapsed() >= REPORT_EVERY;
+        let is_new =
+            tally.in_flight != self.reported.in_flight && self.reported_at.elapsed() >= self.settings.report_every;
         if tally.structures == self.reported.structures && !is_new {
             return None;
         }
         let workers = self.settings.budget.structure_workers.get();
         let backlog = self.pool.shared.queue.backlog();
         let low = backlog.structures < 2 * workers || backlog.cost < LOW_WATER_S * workers as f64;
-        if !low && self.reported_at.elapsed() < REPORT_EVERY {
+        if !low && self.reported_at.elapsed() < self.settings.report_every {
             return None;
         }
         self.report_of_progress(tally)
@@ -211,7 +211,7 @@ impl RankLife {
 
     /// What the potentials should have taken and what they took, if it is time to say so.
     fn times(&mut self) -> Option<Report> {
-        if self.times_at.is_some_and(|at| at.elapsed() < REPORT_EVERY) {
+        if self.times_at.is_some_and(|at| at.elapsed() < self.settings.report_every) {
             return None;
         }
         self.times_at = Some(Instant::now());
@@ -221,7 +221,7 @@ impl RankLife {
 
     fn report_of_progress(&mut self, mut tally: Tally) -> Option<Report> {
         (tally.resident_bytes, tally.peak_bytes) = (self.reported.resident_bytes, self.reported.peak_bytes);
-        if self.reported_at.elapsed() >= REPORT_EVERY || tally.peak_bytes == 0 {
+        if self.reported_at.elapsed() >= self.settings.report_every || tally.peak_bytes == 0 {
             let resident = Resident::sample();
             (tally.resident_bytes, tally.peak_bytes) = (resident.now_bytes, resident.peak_bytes);
         }

@@ -3,7 +3,7 @@
 use crate::budget::{FEW_STRUCTURES, Share, ThreadBudget};
 use crate::cache::StructureCache;
 use crate::card::Card;
-use crate::coordinator::{Coordinator, Policy};
+use crate::coordinator::{Coordinator, Policy, report_every};
 use crate::error::{RunError, with_causes};
 use crate::evaluator::Evaluator;
 use crate::events::{Event, EventSink};
@@ -225,6 +225,7 @@ fn prepare(
         drain_limit: seconds(resources.drain_s),
         weight_bytes,
         memory_watch: MemoryWatch::new(surroundings.ranks_on_host),
+        report_every: report_every(ranks.size()),
     };
     let life = RankLife::begin(shared, settings, signals)
         .map_err(|error| format!("cannot start the threads of the budget ({budget}): {error}"))?;

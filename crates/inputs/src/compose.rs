@@ -3,11 +3,10 @@
 use crate::escape::bytes_of;
 use crate::spool::Spool;
 use crate::{Entry, InputError, Locator, Manifest, Packing};
+use mlip_disk::File;
 use std::fmt;
-use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// What a list names: ids and places of all entries, in their order.

@@ -1,9 +1,8 @@
 //! Where texts are unpacked to that can only be read from their beginning.
 
 use crate::InputError;
-use std::fs::{File, OpenOptions};
+use mlip_disk::{File, OpenOptions};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// Bytes handed on at a time.
@@ -44,7 +43,7 @@ impl Spool {
     /// # Errors
     /// When there is a file, and it cannot be looked at.
     pub(crate) fn after(path: &Path) -> Result<Self, InputError> {
-        let length = match std::fs::metadata(path) {
+        let length = match mlip_disk::metadata(path) {
             Ok(metadata) => metadata.len(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::new(path)),
             Err(error) => return Err(InputError::read(path, error)),
@@ -122,7 +121,7 @@ impl Spool {
         let Some(mut file) = self.file.take() else { return Ok(()) };
         file.flush()
             .and_then(|()| file.get_ref().sync_all())
-            .and_then(|()| std::fs::rename(&self.partial, &self.path))
+            .and_then(|()| mlip_disk::rename(&self.partial, &self.path))
             .map_err(|error| InputError::write(&self.path, error))
     }
 }
@@ -130,7 +129,7 @@ impl Spool {
 impl Drop for Spool {
     fn drop(&mut self) {
         if self.file.take().is_some() && !self.is_continued {
-            let _ = std::fs::remove_file(&self.partial);
+            let _ = mlip_disk::remove_file(&self.partial);
         }
     }
 }

@@ -151,7 +151,7 @@ impl Run {
         let (potentials, physics) = new.load()?;
         let Ready { sources: stability, warnings } = ready(&new.stability, &new.folder, &physics)?;
         let existed = new.run_dir.is_dir();
-        std::fs::create_dir_all(&new.run_dir).map_err(Error::io("create the run folder", &new.run_dir))?;
+        mlip_disk::create_dir_all(&new.run_dir).map_err(Error::io("create the run folder", &new.run_dir))?;
         let lock = lock(&new.run_dir, options.force)?;
         let listed = new.list(options.strict).and_then(|listed| {
             let Some(n) = new.hull_check else { return Ok((listed, Checked::default())) };
@@ -164,9 +164,9 @@ impl Run {
         let (Listed { manifest, notes, part }, checked) = listed.inspect_err(|_| {
             if !existed {
                 // Holds nothing but the lock and what archives were unpacked to; a folder with more in it stays.
-                let _ = std::fs::remove_file(spool_path(&new.run_dir));
-                let _ =
-                    std::fs::remove_file(new.run_dir.join("run.lock")).and_then(|()| std::fs::remove_dir(&new.run_dir));
+                let _ = mlip_disk::remove_file(spool_path(&new.run_dir));
+                let _ = mlip_disk::remove_file(new.run_dir.join("run.lock"))
+                    .and_then(|()| std::fs::remove_dir(&new.run_dir));
             }
         })?;
         // Unpacking archives may have taken long.
@@ -260,7 +260,7 @@ impl Run {
     fn extend(&mut self, wanted: &Manifest) -> Result<(), Error> {
         // What was reported is of a shorter list: nobody may take it for the whole.
         let report = self.run_dir.join("report").join("run.json");
-        match std::fs::remove_file(&report) {
+        match mlip_disk::remove_file(&report) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(Error::io("remove", report)(error));
             }

@@ -2,13 +2,12 @@
 
 use crate::StoreError;
 use crate::journal::sync_folder;
+use mlip_disk::{self as fs, File};
 use std::ffi::OsString;
-use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// A partial file this old was left behind by a process that died.
 const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 3600);
@@ -137,7 +136,7 @@ fn remove_abandoned(folder: &Path, prefix: &OsString) {
         let name = entry.file_name();
         let partial = name.to_str().is_some_and(|name| name.starts_with(prefix) && name.ends_with(".partial"));
         let age = entry.metadata().and_then(|metadata| metadata.modified()).ok();
-        let age = age.and_then(|modified| SystemTime::now().duration_since(modified).ok());
+        let age = age.and_then(|modified| mlip_disk::now().duration_since(modified).ok());
         if partial && age.is_some_and(|age| age > ABANDONED_AFTER) {
             let _ = fs::remove_file(entry.path());
         }
@@ -147,6 +146,8 @@ fn remove_abandoned(folder: &Path, prefix: &OsString) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+    use std::time::SystemTime;
 
     fn names(folder: &Path) -> Vec<OsString> {
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect()
@@ -183,7 +184,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let old = folder.path().join(".energies.csv.node7-1234.partial");
         let young = folder.path().join(".energies.csv.node7-1235.partial");
-        File::create(&old).unwrap().set_modified(SystemTime::now() - 2 * ABANDONED_AFTER).unwrap();
+        fs::File::create(&old).unwrap().set_modified(SystemTime::now() - 2 * ABANDONED_AFTER).unwrap();
         File::create(&young).unwrap();
         AtomicFile::write(&folder.path().join("energies.csv"), b"new").unwrap();
         assert!(!old.exists() && young.exists());

@@ -115,6 +115,12 @@ pub enum StoreError {
         /// Line, column and cause.
         source: Box<toml::de::Error>,
     },
+    /// The settings of a run are not as they were written.
+    #[error("`{}` was changed or damaged: its checksum does not fit. Begin a new run; or, if the change is meant, remove the first and the last line", path.display())]
+    RunFileChanged {
+        /// The file.
+        path: PathBuf,
+    },
     /// The settings of a run cannot be expressed.
     #[error("cannot express the settings of the run for `{}`", path.display())]
     RunFileEncoding {

@@ -9,6 +9,7 @@ use crate::commands::output::print;
 use crate::error::CommandError;
 use crate::exit_code::ExitCode;
 use crate::settings::Settings;
+use crate::show::say;
 use mlip_driver::Machine;
 use mlip_ranks::Launch;
 use mlip_store::AtomicFile;
@@ -28,7 +29,7 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<ExitCode, CommandError> {
             .hint("name a list file")
             .usage());
     }
-    settings.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    settings.notes.iter().for_each(|note| say!("note: {note}"));
     let cores = Machine::of_this_process("").available;
     let splits = splits(&args.splits, cores, settings.potentials.len())?;
     std::fs::create_dir_all(&args.out)?;
@@ -42,7 +43,7 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<ExitCode, CommandError> {
         for number in 0..rows.len() {
             let run = args.out.join("runs").join(number.to_string());
             let Some(row) = rows.get_mut(number) else { continue };
-            eprintln!("round {} of {}: {} over {n_entries} entries", repetition + 1, repeat, row.split);
+            say!("round {} of {}: {} over {n_entries} entries", repetition + 1, repeat, row.split);
             row.taken.push(measure(&flags, row.split, &run)?);
             if number > 0 && row.difference.is_none() {
                 row.difference = difference(&args.out.join("runs/0"), &run)?;
@@ -71,7 +72,7 @@ fn splits(asked: &[String], cores: usize, n_potentials: usize) -> Result<Vec<Spl
             .usage());
         }
         if split.total() > cores {
-            eprintln!("note: {split} has more threads than the {cores} cores of this machine");
+            say!("note: {split} has more threads than the {cores} cores of this machine");
         }
         if !splits.contains(&split) {
             splits.push(split);
@@ -106,7 +107,7 @@ fn conclude(rows: &[Row], settings: &Settings, out: &Path) -> Result<ExitCode, C
     AtomicFile::write(&out.join("bench.csv"), table::csv(rows).as_bytes())?;
     AtomicFile::write(&out.join("bench.svg"), plot::plot(rows, &title).as_bytes())?;
     print(&table::table(rows))?;
-    eprintln!("{} and {}", out.join("bench.csv").display(), out.join("bench.svg").display());
+    say!("{} and {}", out.join("bench.csv").display(), out.join("bench.svg").display());
     match rows.iter().find(|row| row.difference.is_some()) {
         None => Ok(ExitCode::Success),
         Some(row) => Err(CommandError::new(format!("the results of {} differ from the sequential ones", row.split))

@@ -281,7 +281,7 @@ impl Coordinator {
     }
 
     /// Structures that are known and wait.
-    fn waiting(&self) -> usize {
+    pub(super) fn waiting(&self) -> usize {
         self.planner.remaining() + self.reserve.len()
     }
 

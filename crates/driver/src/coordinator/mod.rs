@@ -6,8 +6,10 @@ mod survey;
 mod suspects;
 
 #[cfg(test)]
+mod scale;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use decisions::Coordinator;
 pub use state::Totals;
-pub(crate) use state::{Known, LOW_WATER_S, Policy};
+pub(crate) use state::{Known, LOW_WATER_S, Policy, report_every};

@@ -4,10 +4,19 @@ use crate::protocol::{Tally, Times, Work};
 use mlip_store::cache::CacheIndex;
 use mlip_store::{CrashPolicy, Ledger, RetryFailed, StructureDigest};
 use std::path::Path;
+use std::time::Duration;
 
 /// A rank with less than this left for each worker is given more, seconds of predicted time:
 /// longer than a question and its answer take between sleeping main threads.
 pub(crate) const LOW_WATER_S: f64 = 0.05;
+
+/// Time between two reports of progress of a rank that has enough to do: the root shall not be told by many more than a few
+/// thousand a second.
+pub(crate) fn report_every(n_ranks: usize) -> Duration {
+    const SHORTEST: Duration = Duration::from_millis(200);
+    const PER_RANK: Duration = Duration::from_micros(200);
+    SHORTEST.max(PER_RANK * u32::try_from(n_ranks).unwrap_or(u32::MAX))
+}
 
 /// What to repeat, what to give up.
 #[derive(Debug, Clone, Copy)]

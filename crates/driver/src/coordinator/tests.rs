@@ -15,12 +15,12 @@ fn digest(number: u8) -> StructureDigest {
     StructureDigest([number; 16])
 }
 
-fn seen(digest: StructureDigest, costs: &[f32]) -> Seen {
+pub(super) fn seen(digest: StructureDigest, costs: &[f32]) -> Seen {
     let predicted = costs.iter().map(|cost| Predicted { evaluation: *cost, preparation: 0.0 }).collect();
     Seen { digest, predicted, group: None }
 }
 
-fn potential() -> PotentialId {
+pub(super) fn potential() -> PotentialId {
     PotentialId {
         name: "p".into(),
         checkpoint: "none".into(),
@@ -38,7 +38,7 @@ fn coordinator_knowing(n_entries: u64, workers: &[usize], known: Known) -> Coord
     coordinator_of(n_entries, workers, known, 1.0)
 }
 
-fn coordinator_of(n_entries: u64, workers: &[usize], known: Known, excess: f64) -> Coordinator {
+pub(super) fn coordinator_of(n_entries: u64, workers: &[usize], known: Known, excess: f64) -> Coordinator {
     let mut entries = Manifest::default();
     for entry in 0..n_entries {
         entries.push(&format!("s{entry}"), &Locator::File { path: format!("{entry}.cif").into() }).unwrap();
@@ -160,14 +160,14 @@ fn what_was_measured_corrects_the_plan() {
     assert_eq!(order(coordinator.hand_out().expect("orders")).entry, 2);
 }
 
-fn digest_of(entry: u64) -> StructureDigest {
+pub(super) fn digest_of(entry: u64) -> StructureDigest {
     let mut bytes = [0; 16];
     bytes[..8].copy_from_slice(&entry.to_le_bytes());
     StructureDigest(bytes)
 }
 
 /// In [0, 1), always the same for an entry.
-fn random(entry: u64) -> f64 {
+pub(super) fn random(entry: u64) -> f64 {
     let mut x = (entry + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     x ^= x >> 29;
     (x.wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 11) as f64 / (1u64 << 53) as f64
@@ -238,7 +238,7 @@ fn simulate_times(mut coordinator: Coordinator, costs: &[f32], real: impl Fn(u64
 
 /// Times of CHGNet as they were recorded on 600 crystals, one core, seconds: of the sorted times every 15th. Between two
 /// of them a time is drawn evenly.
-fn recorded(number: u64) -> f32 {
+pub(super) fn recorded(number: u64) -> f32 {
     const SECONDS: [f32; 41] = [
         0.0002, 0.0004, 0.0006, 0.0008, 0.0011, 0.0014, 0.0016, 0.0017, 0.0019, 0.0024, 0.0028, 0.0032, 0.0034, 0.0036,
         0.0038, 0.004, 0.0045, 0.0048, 0.0051, 0.0056, 0.0062, 0.0069, 0.0079, 0.0087, 0.0096, 0.0111, 0.0121, 0.0145,

@@ -5,7 +5,7 @@ use super::list::{Declared, Manifest};
 use crate::InputError;
 use crate::escape::{bytes_of, os_string, push_escaped, unescape};
 use crate::locator::Columns;
-use std::fs::File;
+use mlip_disk::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -79,7 +79,7 @@ impl Manifest {
         out.flush().map_err(fail)?;
         drop(out);
         file.sync_all().map_err(fail)?;
-        std::fs::rename(&partial, path).map_err(fail)
+        mlip_disk::rename(&partial, path).map_err(fail)
     }
 
     /// Reads the text form. The file is read again for each entry that is asked for: it must stay as it is.

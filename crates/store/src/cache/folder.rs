@@ -4,8 +4,8 @@ use super::CachePlace;
 use crate::journal::ScannedFrame;
 use crate::{JournalReader, StoreError, Tail, TaskKey};
 use mlip_atoms::PotentialId;
+use mlip_disk as fs;
 use serde::{Deserialize, Serialize};
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 

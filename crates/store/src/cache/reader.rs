@@ -4,8 +4,8 @@ use super::{CacheFolder, CachePlace};
 use crate::journal::read_record;
 use crate::{Record, TaskKey};
 use mlip_calculations::Outcome;
+use mlip_disk::File;
 use std::collections::HashMap;
-use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Files kept open at a time.

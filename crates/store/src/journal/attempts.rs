@@ -1,7 +1,7 @@
 //! The journals of a run folder.
 
 use crate::StoreError;
-use std::fs;
+use mlip_disk as fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -104,6 +104,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn journals_are_listed_in_order_and_strangers_reported() {

@@ -14,8 +14,8 @@ pub struct FatalLog {
 
 impl FatalLog {
     /// Of the open file of a journal.
-    pub(super) fn over(file: &File, path: &Path) -> Result<Self, StoreError> {
-        let file = file.try_clone().map_err(StoreError::io("open a second time", path))?;
+    pub(super) fn over(file: &mlip_disk::File, path: &Path) -> Result<Self, StoreError> {
+        let file = file.try_clone_plain().map_err(StoreError::io("open a second time", path))?;
         Ok(Self { file })
     }
 

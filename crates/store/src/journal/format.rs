@@ -56,7 +56,7 @@ impl RunId {
     /// A new one, different from all others: digest of time, process, host and the hasher seed of the process.
     pub fn draw() -> Self {
         use std::hash::{BuildHasher, RandomState};
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let now = mlip_disk::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"mlip-batch run 1");
         hasher.update(&now.as_nanos().to_le_bytes());

@@ -3,8 +3,8 @@
 use super::attempts::journal_path;
 use super::reader::read_frame;
 use crate::{Answers, Frame, Location, StoreError};
+use mlip_disk::File;
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Journals kept open at a time; far below the usual limit of 1024 files a process.

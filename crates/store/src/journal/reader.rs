@@ -3,10 +3,9 @@
 use super::format::{self, FRAME_HEAD_BYTES, JournalHeader, MAGIC, PREAMBLE_BYTES, ScannedFrame, checksum};
 use super::{FORMAT_MAJOR, MAX_PAYLOAD};
 use crate::{Frame, Record, StoreError};
+use mlip_disk::File;
 use serde::{Deserialize, Serialize};
-use std::fs::File;
 use std::io::{self, BufReader, Read};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// Place of a frame in its file.

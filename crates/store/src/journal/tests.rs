@@ -6,9 +6,10 @@ use crate::{
 };
 use mlip_atoms::{Failure, FailureKind, Lattice, Prediction, Species, Structure};
 use mlip_calculations::{Computed, Details, Ended, EnergyVolumeCurve, Outcome, Relaxed, SpaceGroup, SpaceGroups};
+use mlip_disk::{File, OpenOptions};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use super::attempts::journal_path;
 use super::fatal::FatalLog;
 use super::{EncodedFrame, FrameRef, JournalHeader};
 use crate::{Frame, StoreError};
-use std::fs::{self, File, OpenOptions};
+use mlip_disk::{self as fs, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 

@@ -194,7 +194,7 @@ impl RunJson {
     /// When the file cannot be read, or is none of this program.
     pub fn read(run_dir: &Path) -> Result<Option<Self>, StoreError> {
         let path = run_dir.join("report").join("run.json");
-        let text = match std::fs::read_to_string(&path) {
+        let text = match mlip_disk::read_to_string(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             read => read.map_err(StoreError::io("read", &path))?,
         };

@@ -3,8 +3,8 @@
 use super::columns::{Column, ColumnRows};
 use super::row::EntryRow;
 use crate::{AtomicFile, StoreError};
+use mlip_disk::File;
 use std::fmt::{Display, Write as _};
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -34,6 +34,12 @@ impl Content {
             Self::Archive => "cif.tar",
         }
     }
+}
+
+/// Whether a spreadsheet that opens the table would call a function or a program: ids and paths come from inputs. No
+/// number looks like this.
+fn calls_something(text: &str) -> bool {
+    text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.contains(['(', '|', '!'])
 }
 
 /// Rows of one table: comma, `\n`, quotes only where needed.
@@ -70,7 +76,11 @@ impl Rows {
             columns.field(self.n_fields, text)?;
         }
         self.n_fields += 1;
-        self.writer.write_field(text).map_err(|source| self.fail(source))
+        let written = match calls_something(text) {
+            true => self.writer.write_field(format!("'{text}")),
+            false => self.writer.write_field(text),
+        };
+        written.map_err(|source| self.fail(source))
     }
 
     pub(super) fn empty(&mut self, fields: usize) -> Result<(), StoreError> {
@@ -210,7 +220,7 @@ impl TableFile {
             Sink::Compressed(encoder) => encoder.finish(),
         };
         file.map_err(StoreError::io("write", &path))?.commit()?;
-        match std::fs::remove_file(&other) {
+        match mlip_disk::remove_file(&other) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::io("remove", &other)(error)),
             _ => Ok(path),
         }
@@ -305,5 +315,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn no_field_is_a_formula_that_calls_something() {
+        let mut rows = Rows::new("energies");
+        for text in ["=HYPERLINK(\"http://x\",\"y\")", "@SUM(1)", "-2+cmd|' /C calc'!A0", "=x", "-1", "Fe(OH)2", "+"] {
+            rows.text(text).unwrap();
+        }
+        rows.float(-1.5e-7).unwrap();
+        rows.end_row().unwrap();
+        let text = String::from_utf8(rows.finish().unwrap()).unwrap();
+        let expected =
+            "\"'=HYPERLINK(\"\"http://x\"\",\"\"y\"\")\",'@SUM(1),'-2+cmd|' /C calc'!A0,=x,-1,Fe(OH)2,+,-1.5e-7\n";
+        assert_eq!(text, expected);
     }
 }

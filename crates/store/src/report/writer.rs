@@ -11,8 +11,8 @@ use super::stability_plot;
 use super::table::{Content, TableFile};
 use super::{Provenance, ReportCounts, ReportPlan, RunJson, convergence, curves};
 use crate::{AtomicFile, Ledger, StoreError};
+use mlip_disk as fs;
 use std::collections::HashSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A report on disk.

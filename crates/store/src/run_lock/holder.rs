@@ -3,7 +3,7 @@
 use crate::StoreError;
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Silence after which a holder on another host counts as dead.
 pub const STALE_AFTER: Duration = Duration::from_secs(60);
@@ -31,7 +31,7 @@ impl Holder {
     pub(super) fn this_process() -> Self {
         static LOCKS: AtomicU64 = AtomicU64::new(0);
         let pid = std::process::id();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = mlip_disk::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
             host: host_name(),
             pid,

@@ -2,9 +2,9 @@
 
 use super::holder::{Holder, STALE_AFTER, host_name};
 use crate::StoreError;
-use std::fs::{self, File, OpenOptions};
+use mlip_disk::{self as fs, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -64,7 +64,7 @@ impl RunLock {
             return Ok(None);
         };
         let holder = Holder::parse(&content);
-        let gone = holder.is_gone(|| silence_by(SystemTime::now(), &path))?;
+        let gone = holder.is_gone(|| silence_by(mlip_disk::now(), &path))?;
         Ok((!gone).then_some(holder))
     }
 
@@ -132,19 +132,43 @@ pub(super) fn lock_path(run_dir: &Path) -> PathBuf {
     run_dir.join("run.lock")
 }
 
-/// `None` when the file exists already.
+/// `None` when the file exists already. It is written under another name first, and given its own when it says who holds
+/// it: whenever this process dies, nobody finds a lock without a holder.
 fn create_new(path: &Path, content: &str) -> Result<Option<File>, StoreError> {
-    let mut file = match OpenOptions::new().write(true).create_new(true).open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
-        Err(error) => return Err(StoreError::io("create", path)(error)),
+    let draft = path.with_extension(format!("draft.{}", own_name()));
+    let written = File::create(&draft).and_then(|file| write_whole(file, content));
+    let linked = written.map(|file| fs::hard_link(&draft, path).map(|()| file));
+    // Over a network a link may be made, and its answer lost.
+    let has_two_names = || fs::metadata(&draft).is_ok_and(|metadata| metadata.nlink() == 2);
+    let created = match linked {
+        Ok(Ok(file)) => Ok(Some(file)),
+        Ok(Err(_)) if has_two_names() => {
+            OpenOptions::new().write(true).open(path).map(Some).map_err(StoreError::io("open", path))
+        }
+        Ok(Err(error)) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+        // A file system without second names.
+        Ok(Err(_)) => match OpenOptions::new().write(true).create_new(true).open(path) {
+            Ok(file) => write_whole(file, content).map(Some).map_err(|error| {
+                let _ = fs::remove_file(path);
+                StoreError::io("write", path)(error)
+            }),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+            Err(error) => Err(StoreError::io("create", path)(error)),
+        },
+        Err(error) => Err(StoreError::io("write", &draft)(error)),
     };
-    let written = file.write_all(content.as_bytes()).and_then(|()| file.sync_all());
-    if let Err(error) = written {
-        let _ = fs::remove_file(path);
-        return Err(StoreError::io("write", path)(error));
-    }
-    Ok(Some(file))
+    let _ = fs::remove_file(&draft);
+    created
+}
+
+fn write_whole(mut file: File, content: &str) -> io::Result<File> {
+    file.write_all(content.as_bytes()).and_then(|()| file.sync_all()).map(|()| file)
+}
+
+/// Names a file that this process alone writes.
+fn own_name() -> String {
+    static FILES: AtomicU64 = AtomicU64::new(0);
+    format!("{}-{}-{}", host_name(), std::process::id(), FILES.fetch_add(1, Ordering::Relaxed))
 }
 
 fn read(path: &Path) -> Result<Option<String>, StoreError> {
@@ -165,9 +189,7 @@ fn remove(path: &Path) -> Result<(), StoreError> {
 /// Time since the file was last written, by the clock that the file system gives a file written now:
 /// the clocks of two hosts need not agree.
 fn silence(path: &Path) -> Result<Duration, StoreError> {
-    static PROBES: AtomicU64 = AtomicU64::new(0);
-    let nonce = PROBES.fetch_add(1, Ordering::Relaxed);
-    let probe = path.with_extension(format!("clock.{}-{}-{nonce}", host_name(), std::process::id()));
+    let probe = path.with_extension(format!("clock.{}", own_name()));
     let now = File::create(&probe)
         .and_then(|mut file| file.write_all(b"clock").and_then(|()| file.sync_all()))
         .and_then(|()| fs::metadata(&probe)?.modified());

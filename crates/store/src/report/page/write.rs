@@ -82,7 +82,7 @@ pub(in super::super) fn write(
     for (file, title) in OTHERS {
         if files.iter().any(|path| path.ends_with(file)) {
             let path = folder.join(file);
-            let svg = std::fs::read_to_string(&path).map_err(StoreError::io("read", &path))?;
+            let svg = mlip_disk::read_to_string(&path).map_err(StoreError::io("read", &path))?;
             plots.push(Plot { title, svg });
         }
     }

@@ -1,0 +1,34 @@
+//! All targets by name.
+
+use crate::{checkpoints, files, messages, stored, texts};
+
+/// Takes any bytes.
+pub type Target = fn(&[u8]);
+
+/// Name and function of each.
+pub const TARGETS: [(&str, Target); 19] = [
+    ("cif", texts::cif),
+    ("xyz", texts::xyz),
+    ("poscar", texts::poscar),
+    ("json", texts::json),
+    ("zip", files::zip),
+    ("tar", files::tar),
+    ("packed", files::packed),
+    ("table", files::table),
+    ("list", files::list),
+    ("entries", files::entries),
+    ("manifest", stored::manifest),
+    ("journal", stored::journal),
+    ("frames", stored::frames),
+    ("cache", stored::cache),
+    ("run_file", stored::run_file),
+    ("checkpoint", checkpoints::checkpoint),
+    ("pickle", checkpoints::pickle),
+    ("hull_table", files::hull_table),
+    ("message", messages::message),
+];
+
+/// The function of this name.
+pub fn target(name: &str) -> Option<Target> {
+    TARGETS.iter().find(|(known, _)| *known == name).map(|(_, target)| *target)
+}
