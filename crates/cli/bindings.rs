@@ -5,8 +5,9 @@ use crate::args::{Args, Command};
 use crate::commands::{open_run, report_as, resume_run};
 use crate::error::CommandError;
 use crate::potentials::{Named, choose};
-use crate::show::line;
+use crate::show::{counted, line};
 use mlip_atoms::{EngineKind, Potential, Precision};
+use mlip_calculations::CalculationConfig;
 use mlip_models::registry;
 use mlip_run::{ChosenPotential, Progress, Run, RunReport};
 use std::ffi::OsString;
@@ -84,9 +85,9 @@ pub fn load_potential(chosen: &ChosenPotential) -> Result<Arc<dyn Potential>, Co
     Ok(potential)
 }
 
-/// How far a run is, in a line.
-pub fn progress_line(progress: &Progress) -> String {
-    line(progress, "evaluations")
+/// How far a run of a calculation is, in a line.
+pub fn progress_line(progress: &Progress, calculation: &CalculationConfig) -> String {
+    line(progress, counted(calculation))
 }
 
 #[cfg(test)]

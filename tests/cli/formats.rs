@@ -63,7 +63,8 @@ fn a_run_that_goes_on_journals_no_structure_twice() {
     let output = run(&[&BEGIN[..], &["--limit", "4", "--out", "RUN"]].concat(), folder.path());
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     let size = || fs::metadata(folder.path().join("RUN/journal/0002/rank-00000.journal")).unwrap().len();
-    let output = run(&["resume", "RUN", "--format", "extxyz"], folder.path());
+    // Without this there would be no second attempt.
+    let output = run(&["resume", "RUN", "--retry-failed", "--format", "extxyz"], folder.path());
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     // The second attempt journals no structure again: a cell of 8 atoms takes 300 bytes.
     assert!(size() < 700, "{} bytes", size());

@@ -2,6 +2,7 @@
 
 use crate::errors::{of, of_command, said};
 use mlip_batch::{BegunRun, begin_run, progress_line, write_report};
+use mlip_calculations::CalculationConfig;
 use mlip_models::registry;
 use mlip_run::{End, Event, Remark, Signals, WrittenReport};
 use pyo3::prelude::*;
@@ -14,6 +15,8 @@ type Model = (&'static str, Vec<&'static str>, &'static str, Option<&'static str
 struct Listener {
     listener: Py<PyAny>,
     signals: Signals,
+    /// What is done with each structure.
+    calculation: CalculationConfig,
     /// What Python raised first.
     raised: Option<PyErr>,
 }
@@ -35,7 +38,7 @@ impl Listener {
     fn event(&mut self, event: &Event) {
         match event {
             Event::AttemptBegan { attempt, threads, .. } => self.tell("note", &format!("attempt {attempt}: {threads}")),
-            Event::Progress(progress) => self.tell("progress", &progress_line(progress)),
+            Event::Progress(progress) => self.tell("progress", &progress_line(progress, &self.calculation)),
             Event::Remark(Remark { is_warning, text, .. }) => {
                 self.tell(if *is_warning { "warning" } else { "note" }, text);
             }
@@ -52,7 +55,8 @@ pub(crate) fn execute(py: Python<'_>, words: Vec<OsString>, listener: Py<PyAny>)
     let BegunRun { run, notes } = begun.map_err(|error| of_command(py, &error))?;
     let run_dir = run.run_dir().as_os_str().to_owned();
     let signals = Signals::default();
-    let mut listener = Listener { listener, signals: signals.clone(), raised: None };
+    let calculation = run.config().physics.calculation;
+    let mut listener = Listener { listener, signals: signals.clone(), calculation, raised: None };
     notes.iter().for_each(|note| listener.tell("note", note));
     let finish = py.detach(|| {
         let mut ranks = mlip_ranks::Solo::new(mlip_store::run_lock::host_name());
