@@ -169,3 +169,28 @@ fn sevennet_runs_with_the_weights_in_the_program_and_with_a_modality_of_a_file()
     let text = refused(&["--model", &format!("sevennet={file}"), "--out", "RUN"], folder.path());
     assert!(text.contains("the model was trained on pbe, r2scan: choose one with modal=NAME"), "{text}");
 }
+
+#[test]
+fn dispersion_is_added_to_a_potential_and_is_another_computation() {
+    let folder = tempfile::tempdir().unwrap();
+    crystals(folder.path(), 1, 1);
+    let models = ["--model", "plain:chgnet", "d3:chgnet,dispersion=d3bj-pbe"];
+    ends_well(&[&["run", "--cifs", "cifs", "--out", "A"], &models[..]].concat(), folder.path());
+    let ensemble = table(folder.path(), "A", "ensemble.csv");
+    let mut rows = ensemble.lines().map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>());
+    let heading = rows.next().unwrap();
+    // One of them is broken.
+    let row = rows.find(|row| row[0].contains("salt")).unwrap();
+    let energy = |name: &str| {
+        let place = heading.iter().position(|column| column == name).unwrap();
+        row[place].parse::<f64>().unwrap()
+    };
+    // Eight atoms of rock salt attract each other by some tenths of an eV each.
+    let added = energy("energy_d3") - energy("energy_plain");
+    assert!((-8.0..-0.5).contains(&added), "{added}");
+    assert!(table(folder.path(), "A", "run.json").contains("dispersion=d3bj-pbe"));
+    let cited = String::from_utf8(run(&["cite", "A"], folder.path()).stdout).unwrap();
+    assert!(cited.contains("10.1002/jcc.21759") && cited.matches("@article{chgnet").count() == 1, "{cited}");
+    let text = refused(&["--model", "chgnet,dispersion=d3bj-r2scan"], folder.path());
+    assert!(text.contains("write dispersion=d3bj-pbe"), "{text}");
+}

@@ -5,7 +5,7 @@ use crate::error::CommandError;
 use crate::exit_code::ExitCode;
 use crate::show::say;
 use mlip_calculations::{CalculationConfig, Method};
-use mlip_models::citations::{Citation, citations};
+use mlip_models::citations::{Citation, DISPERSION, citations};
 use mlip_store::report::ReferenceSource;
 
 const PROGRAM: &str = concat!(
@@ -50,6 +50,9 @@ pub(crate) fn cite(args: &FolderArgs) -> Result<ExitCode, CommandError> {
             unknown.push(potential.label.clone());
         }
         texts.extend(found.iter().map(|Citation { bibtex, .. }| *bibtex));
+        if potential.id().settings.contains("dispersion=") {
+            texts.extend(DISPERSION);
+        }
     }
     if let CalculationConfig::Relaxation(relaxation) = &config.physics.calculation {
         texts.push(ASE);

@@ -115,6 +115,32 @@ pub fn citations(name: &str) -> Vec<Citation> {
     CITATIONS.into_iter().filter(|citation| name.starts_with(citation.models)).collect()
 }
 
+/// The works behind D3(BJ), for potentials with dispersion.
+pub const DISPERSION: [&str; 2] = [
+    "\
+@article{d3,
+  title = {A consistent and accurate ab initio parametrization of density functional dispersion correction ({DFT-D}) for the 94 elements {H-Pu}},
+  author = {Grimme, Stefan and Antony, Jens and Ehrlich, Stephan and Krieg, Helge},
+  journal = {The Journal of Chemical Physics},
+  volume = {132},
+  pages = {154104},
+  year = {2010},
+  doi = {10.1063/1.3382344}
+}
+",
+    "\
+@article{d3bj,
+  title = {Effect of the damping function in dispersion corrected density functional theory},
+  author = {Grimme, Stefan and Ehrlich, Stephan and Goerigk, Lars},
+  journal = {Journal of Computational Chemistry},
+  volume = {32},
+  pages = {1456--1465},
+  year = {2011},
+  doi = {10.1002/jcc.21759}
+}
+",
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! The potentials, ported to candle.
 //!
-//! Module order: `tensor`, `mapped`, `pickled`; `weights` ← `var_builder`; `engine`; `graph_potential`, `card`; `e3nn`; `options`, `energies` ← `entry`; `released` ←
+//! Module order: `tensor`, `mapped`, `pickled`; `weights` ← `var_builder`; `engine`; `graph_potential`, `card`; `e3nn`; `options`, `energies` ← `entry` ← `dispersion`; `released` ←
 //! `device` ← `chgnet`, `mace`, `orb`, `sevennet`, `uma`, `lennard_jones` ← `registry` ← `verify`, `citations`.
 
 #[cfg(feature = "cuda")]
@@ -8,6 +8,7 @@ pub mod card;
 pub mod chgnet;
 pub mod citations;
 mod device;
+pub mod dispersion;
 mod e3nn;
 mod energies;
 mod engine;

@@ -4,6 +4,7 @@ use super::super::output::print;
 use crate::args::ModelsArgs;
 use crate::error::CommandError;
 use crate::exit_code::ExitCode;
+use mlip_models::dispersion;
 use mlip_models::registry::{self, Selection};
 use mlip_models::released::{Places, releases};
 use serde_json::{Value, json};
@@ -38,6 +39,11 @@ pub(super) fn list(args: &ModelsArgs) -> Result<ExitCode, CommandError> {
         }
         text.push_str(&format!("    files: {}\n    licence: {}\n", entry.files, entry.licence));
     }
+    let names = dispersion::NAMES.join(", ");
+    text.push_str(&format!(
+        "\nall potentials\n    option {}: D3(BJ), two-body terms, added to energy, forces and stress: {names} (default: none)\n",
+        dispersion::KEY
+    ));
     text.push_str(&published(&places));
     print(&text)?;
     Ok(ExitCode::Success)

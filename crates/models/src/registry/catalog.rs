@@ -2,7 +2,7 @@
 
 use crate::entry::{Entry, LoadCause, Selection};
 use crate::options::{OptionError, most_similar};
-use crate::{chgnet, lennard_jones, mace, orb, sevennet, uma};
+use crate::{chgnet, dispersion, lennard_jones, mace, orb, sevennet, uma};
 use mlip_atoms::Potential;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -95,8 +95,10 @@ impl Registry {
             suggestion: self.suggestion(&selection.name),
             known: self.entries().map(|entry| entry.name).collect(),
         })?;
-        (entry.check)(selection)?;
-        (entry.load)(selection).map_err(|cause| LoadError::Checkpoint {
+        let (dispersion, selection) = dispersion::choose(entry, selection)?;
+        (entry.check)(&selection)?;
+        let loaded = (entry.load)(&selection);
+        loaded.map(|potential| dispersion.apply(potential)).map_err(|cause| LoadError::Checkpoint {
             name: selection.name.clone(),
             file: selection.file.clone(),
             cause,
