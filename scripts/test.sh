@@ -43,6 +43,15 @@ presets() {
 }
 step "jobs and configs" presets
 step "Slurm" tests/slurm/requeue.sh "$target/debug/mlip-batch"
+# Licenses and sources of dependencies, which needs no network; the program for it is not installed for this alone.
+dependencies() {
+    if scripts/cargo.sh deny --version >/dev/null 2>&1; then
+        scripts/cargo.sh deny --offline --workspace check --hide-inclusion-graph licenses bans sources
+    else
+        echo "skipped: licenses and sources of dependencies (no cargo-deny)"
+    fi
+}
+step "dependencies" dependencies
 
 echo
 skipped=$(sed -n 's/^ *\(skipped: .*\)/\1/p' "$log" | sort | uniq -c | sed 's/^ *\([0-9]*\) skipped: \(.*\)/  \2 (\1 times)/; s/ (1 times)$//')
@@ -66,6 +75,7 @@ excused() { # a line that says what was skipped
         ;;
     *MLIP_PYTHON*) [ -z "${MLIP_PYTHON:-}" ] ;;
     *"Slurm tests"*) ! { in_sbin slurmctld && in_sbin munged; } ;;
+    *"no cargo-deny"*) ! cargo deny --version >/dev/null 2>&1 ;;
     *Chromium*) ! { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null ;;
     *"may read everything"*) [ "$(id -u)" = 0 ] ;;
     */dev/full*) [ ! -e /dev/full ] ;;

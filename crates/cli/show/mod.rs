@@ -10,4 +10,4 @@ mod whole;
 pub(crate) use duration::in_words;
 pub(crate) use messages::Messages;
 pub(crate) use progress::{ProgressKind, counted, line};
-pub(crate) use whole::{plain, print_error, say};
+pub(crate) use whole::{print_error, say};

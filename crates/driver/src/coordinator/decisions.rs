@@ -1,6 +1,7 @@
 //! What the root knows and decides: survey, plan, hand out. Knows no clock and sends no message
 //! itself, so it is tested without either.
 
+use super::asking::Asking;
 use super::state::{Known, Policy, RankState, Totals, Treatments};
 use super::survey::Survey;
 use super::suspects::{Suspects, silent_deaths};
@@ -23,34 +24,34 @@ const WORTH_CORRECTING: f64 = 1.25;
 /// Evaluations shorter than this together show nothing: clocks and first touches of memory.
 const LEAST_MEASURED_S: f64 = 0.02;
 
-/// So much of a reserve is planned ahead: enough for several shards of each worker.
-const PLANNED_PER_WORKER: usize = 16;
-
 /// The root's view of the run.
 pub(crate) struct Coordinator {
-    survey: Survey,
+    pub(super) survey: Survey,
     recorded: u64,
     evaluations: u64,
     pub(super) cost: f64,
     /// The same as potentials predict it, without corrections: what progress is measured by.
     predicted_cost: f64,
     known: Known,
-    policy: Policy,
+    pub(super) policy: Policy,
     ids: Vec<PotentialId>,
     settings: String,
     /// Digests of the structures that are known.
     seen: Table<()>,
     pub(super) planner: Planner<Treatments>,
     /// What waits for the end of the survey where costs are uncertain.
-    reserve: Reserve<Treatments>,
-    suspects: Suspects,
+    pub(super) reserve: Reserve<Treatments>,
+    pub(super) suspects: Suspects,
     /// By potential: measured by predicted time, as the plan takes it.
     factors: Vec<f64>,
+    /// By potential: what all ranks have said together.
+    times: Vec<Times>,
     /// Who is asked first to read, next time.
-    first_to_read: usize,
+    pub(super) first_to_read: usize,
     /// Structure workers of all ranks together.
-    workers: usize,
+    pub(super) workers: usize,
     pub(super) ranks: Vec<RankState>,
+    pub(super) asking: Asking,
     /// What is worth a warning, and not said yet.
     warnings: Vec<String>,
 }
@@ -72,7 +73,7 @@ fn as_predicted(work: &[Work]) -> (f64, f64) {
     (f64::from(cost), f64::from(saves))
 }
 
-type Trouble = Box<dyn Error + Send + Sync>;
+pub(super) type Trouble = Box<dyn Error + Send + Sync>;
 
 impl Coordinator {
     /// `workers` are the structure workers of each rank. What grows with the list goes into temporary files in
@@ -98,6 +99,7 @@ impl Coordinator {
             policy,
             ids,
             factors: vec![1.0; ids_len],
+            times: vec![Times::default(); ids_len],
             first_to_read: 0,
             workers: workers.iter().sum(),
             settings,
@@ -105,6 +107,7 @@ impl Coordinator {
             planner: Planner::new(workers.len(), workers.iter().sum(), policy.excess),
             reserve: Reserve::default(),
             suspects: Suspects::default(),
+            asking: Asking::new(workers.len()),
             ranks,
             warnings: Vec::new(),
         }
@@ -113,6 +116,7 @@ impl Coordinator {
     /// Takes in what a rank reports; what follows from it at once.
     pub(crate) fn take_in(&mut self, from: Rank, report: &Report) -> Result<Vec<(Rank, Order)>, Trouble> {
         let mut orders = Vec::new();
+        self.asking.note(from.index());
         match report {
             Report::Read(answers) => {
                 if let Some(rank) = self.ranks.get_mut(from.index()) {
@@ -140,7 +144,12 @@ impl Coordinator {
             }
             Report::Times(times) => {
                 if let Some(rank) = self.ranks.get_mut(from.index()) {
-                    rank.times.clone_from(times);
+                    let before = std::mem::replace(&mut rank.times, times.clone());
+                    let before = before.into_iter().chain(std::iter::repeat(Times::default()));
+                    for ((sum, now), before) in self.times.iter_mut().zip(times).zip(before) {
+                        sum.predicted_s += now.predicted_s - before.predicted_s;
+                        sum.measured_s += now.measured_s - before.measured_s;
+                    }
                 }
                 self.correct();
             }
@@ -151,14 +160,8 @@ impl Coordinator {
 
     /// Corrects the plan once potentials turn out to take another time than they predict, relative to each other too.
     fn correct(&mut self) {
-        let mut sums = vec![Times::default(); self.factors.len()];
-        for rank in &self.ranks {
-            for (sum, times) in sums.iter_mut().zip(&rank.times) {
-                sum.predicted_s += times.predicted_s;
-                sum.measured_s += times.measured_s;
-            }
-        }
-        let measured: Vec<f64> = sums
+        let measured: Vec<f64> = self
+            .times
             .iter()
             .zip(&self.factors)
             .map(|(sum, known)| {
@@ -250,132 +253,18 @@ impl Coordinator {
         self.assign(rank, first, false).map(Some)
     }
 
-    /// What every rank that runs low is to do next.
-    pub(crate) fn hand_out(&mut self) -> Result<Vec<(Rank, Order)>, Trouble> {
-        let mut orders = Vec::new();
-        let waiting = self.waiting();
-        self.first_to_read = (self.first_to_read + 1) % self.ranks.len().max(1);
-        for turn in 0..self.ranks.len() {
-            // Where there is little room to read ahead, no rank shall do all the reading.
-            let index = (self.first_to_read + turn) % self.ranks.len();
-            while let Some(state) = self.ranks.get_mut(index)
-                && let Some(order) = self.survey.next_read(state, waiting, self.policy.longest)?
-            {
-                orders.push((Rank::from_index(index), order));
-            }
-        }
-        self.draw_on_reserve();
-        for index in 0..self.ranks.len() {
-            let rank = Rank::from_index(index);
-            while self.survey.may_compute(self.waiting()) && self.runs_low(index) {
-                let limit = self.limit(index).min(self.policy.longest.max(1));
-                let shard = self.planner.next_shard(rank, limit);
-                if shard.is_empty() {
-                    break;
-                }
-                orders.push((rank, self.assign(rank, shard, false)?));
-            }
-        }
-        orders.extend(self.next_suspects()?);
-        Ok(orders)
-    }
-
     /// Structures that are known and wait.
     pub(super) fn waiting(&self) -> usize {
         self.planner.remaining() + self.reserve.len()
     }
 
-    /// Until all are known the cheapest of the reserve are planned, as many as ranks need for their next questions; then
-    /// all.
-    fn draw_on_reserve(&mut self) {
-        let wanted = if self.survey.is_over() { usize::MAX } else { PLANNED_PER_WORKER * self.workers };
-        while self.planner.remaining() < wanted
-            && let Some((home, item)) = self.reserve.pop()
-        {
-            self.planner.push(home, item);
-        }
-    }
-
-    /// Whether so little is left that no rank should hoard.
-    fn is_scarce(&self) -> bool {
-        self.planner.remaining() < 2 * self.workers
-    }
-
     /// Whether what a rank has under way may take many times what it is thought to: whatever waits behind it could be what
     /// all others wait for in the end.
-    fn is_uncertain(&self) -> bool {
+    pub(super) fn is_uncertain(&self) -> bool {
         self.policy.excess > 1.0
     }
 
-    /// How many structures a rank that runs low may be given.
-    fn limit(&self, index: usize) -> usize {
-        let Some(rank) = self.ranks.get(index) else { return 0 };
-        if self.is_scarce() {
-            self.free_workers(index)
-        } else if rank.is_short_of_work() {
-            usize::MAX
-        } else if self.is_uncertain() {
-            self.free_workers(index)
-        } else {
-            // It has enough to do, only no next structure for each worker: a whole shard behind a costly structure
-            // would be what the others wait for in the end.
-            (2 * rank.workers).saturating_sub(rank.structures_out() as usize).max(1)
-        }
-    }
-
-    fn free_workers(&self, index: usize) -> usize {
-        self.ranks.get(index).map_or(0, |rank| rank.workers.saturating_sub(rank.structures_out() as usize))
-    }
-
-    fn runs_low(&self, index: usize) -> bool {
-        let Some(rank) = self.ranks.get(index) else { return false };
-        if self.planner.remaining() == 0 {
-            return false;
-        }
-        if self.is_scarce() {
-            return self.free_workers(index) > 0;
-        }
-        let wanted = if self.is_uncertain() { rank.workers } else { 2 * rank.workers };
-        rank.is_short_of_work() || rank.structures_out() < wanted as u64
-    }
-
-    /// Suspects go when all else is handed out, each rank that has nothing else to do taking its part of them: while
-    /// the run is long, one at a time to each. Never are that many in flight that a further death would show nothing new.
-    fn next_suspects(&mut self) -> Result<Vec<(Rank, Order)>, Trouble> {
-        let mut orders = Vec::new();
-        if self.suspects.is_empty() || !self.survey.is_over() || self.waiting() > 0 {
-            return Ok(orders);
-        }
-        let n_ranks = self.ranks.len().max(1);
-        let mut in_flight = 0;
-        for rank in &mut self.ranks {
-            if rank.structures_out() == 0 {
-                rank.suspects = 0;
-            }
-            in_flight += rank.suspects;
-        }
-        for index in 0..n_ranks {
-            let Some(workers) =
-                self.ranks.get(index).filter(|rank| rank.structures_out() == 0).map(|rank| rank.workers)
-            else {
-                continue;
-            };
-            let part = self.suspects.len().div_ceil(n_ranks).min(workers.max(1));
-            let shard = self.suspects.next(part, in_flight);
-            if shard.is_empty() {
-                break;
-            }
-            in_flight += shard.len();
-            if let Some(state) = self.ranks.get_mut(index) {
-                state.suspects = shard.len();
-            }
-            let (rank, alone) = (Rank::from_index(index), shard.len() == 1);
-            orders.push((rank, self.assign(rank, shard, alone)?));
-        }
-        Ok(orders)
-    }
-
-    fn assign(&mut self, rank: Rank, shard: Vec<Item<Treatments>>, alone: bool) -> Result<Order, Trouble> {
+    pub(super) fn assign(&mut self, rank: Rank, shard: Vec<Item<Treatments>>, alone: bool) -> Result<Order, Trouble> {
         let mut assignments = Vec::with_capacity(shard.len());
         for Item { entry, cost, group, prepared, work: Treatments { digest, mut work } } in shard {
             let locator = self.survey.locator(entry)?;

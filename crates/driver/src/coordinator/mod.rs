@@ -1,6 +1,8 @@
 //! The root's decisions: survey, plan, hand out.
 
+mod asking;
 mod decisions;
+mod hand_out;
 mod state;
 mod survey;
 mod suspects;

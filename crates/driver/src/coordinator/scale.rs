@@ -273,11 +273,12 @@ fn try_run(n_ranks: usize, n: u64, mean_s: f64) -> Figures {
 #[test]
 fn ten_thousand_ranks_do_not_drown_the_root_in_messages() {
     let figures = try_run(10_000, 300_000, 1.0);
-    // Two seconds between two reports of a rank, three messages each; and two for each structure where work is short.
-    assert!(figures.most_received < 60_000, "{figures:?}");
-    assert!(figures.received < 12 * 300_000, "{figures:?}");
+    // Two seconds between two reports of a rank; at the end, where structures take milliseconds, one for each of them.
+    assert!(figures.most_received < 200_000, "{figures:?}");
+    assert!(figures.received < 3 * 300_000, "{figures:?}");
     assert!(figures.first_s < 1.0 && figures.all_s < 10.0, "{figures:?}");
-    assert!(figures.length_s < 1.15 * figures.ideal_s, "{figures:?}");
+    // The longest structure takes 30 s.
+    assert!(figures.length_s < 36.0, "{figures:?}");
 }
 
 #[test]

@@ -82,6 +82,18 @@ impl RankState {
         if self.given_cost > 0.0 { self.given_predicted * (self.tally.cost / self.given_cost).min(1.0) } else { 0.0 }
     }
 
+    /// Whether it has so much to do that nothing need wait behind it: what it asks then comes soon enough, and a costly
+    /// structure behind another would be what all others wait for in the end.
+    pub(super) fn is_busy_for_long(&self) -> bool {
+        const LONG_S: f64 = 0.5;
+        self.structures_out() >= self.workers as u64 && self.cost_out() > LONG_S * self.workers as f64
+    }
+
+    /// Whether it was given as much to read as it may have at a time.
+    pub(super) fn reads_enough(&self) -> bool {
+        self.reads_out > self.workers
+    }
+
     pub(super) fn is_short_of_work(&self) -> bool {
         self.cost_out() < LOW_WATER_S * self.workers as f64
     }

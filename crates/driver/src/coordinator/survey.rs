@@ -17,6 +17,8 @@ const FIRST_READ: u64 = 4;
 /// can be begun first; the fewer, the less memory a long list takes.
 const WINDOW_PER_WORKER: usize = 256;
 const SMALLEST_WINDOW: usize = 16_384;
+/// Some hundred megabytes.
+const LARGEST_WINDOW: usize = 1 << 20;
 
 /// The input list, and how far it was read.
 pub(super) struct Survey {
@@ -36,7 +38,7 @@ pub(super) struct Survey {
 impl Survey {
     /// For this many structure workers. What the ledger knows of is not read from its files again.
     pub(super) fn new(entries: Manifest, workers: usize, ledger: &Ledger) -> Self {
-        let window = (WINDOW_PER_WORKER * workers).max(SMALLEST_WINDOW);
+        let window = (WINDOW_PER_WORKER * workers).clamp(SMALLEST_WINDOW, LARGEST_WINDOW);
         let (surveys, structures) = (FramesByEntry::new(ledger.surveys()), FramesByEntry::new(ledger.structures()));
         Self { entries, next_entry: 0, answered: 0, unreadable: 0, window, surveys, structures }
     }
@@ -71,6 +73,16 @@ impl Survey {
         self.is_handed_out() || waiting >= self.window / 2
     }
 
+    /// Whether anything may be read while this many structures wait.
+    pub(super) fn has_room(&self, waiting: usize) -> bool {
+        !self.is_handed_out() && self.room(waiting) >= LONGEST_READ
+    }
+
+    fn room(&self, waiting: usize) -> u64 {
+        let unanswered = self.next_entry - self.answered;
+        (self.window as u64).saturating_sub(waiting as u64 + unanswered)
+    }
+
     /// What a rank is to read next, while this many structures wait to be computed. An order holds at most `longest`.
     pub(super) fn next_read(
         &mut self,
@@ -78,10 +90,9 @@ impl Survey {
         waiting: usize,
         longest: usize,
     ) -> Result<Option<Order>, Box<dyn Error + Send + Sync>> {
-        let unanswered = self.next_entry - self.answered;
-        let room = (self.window as u64).saturating_sub(waiting as u64 + unanswered);
+        let room = self.room(waiting);
         let left = self.n_entries() - self.next_entry;
-        if left == 0 || rank.reads_out > rank.workers || room < LONGEST_READ {
+        if left == 0 || rank.reads_enough() || room < LONGEST_READ {
             return Ok(None);
         }
         let longest = LONGEST_READ.min(longest.max(1) as u64);

@@ -23,6 +23,10 @@ pub struct Planner<W> {
     open: Vec<Option<u64>>,
     /// Sum of costs, by the rank that read it.
     costs: Vec<f64>,
+    /// Their sum, as it was last added up.
+    total: f64,
+    /// Changes of it since.
+    n_changes: u32,
     /// By rank: the cost of its costliest candidate; zero without one.
     tops: Tournament<f32>,
     /// By rank: the sum of costs; `None` where nothing waits.
@@ -61,6 +65,8 @@ impl<W> Planner<W> {
             groups: HashMap::new(),
             open: vec![None; ranks],
             costs: vec![0.0; ranks],
+            total: 0.0,
+            n_changes: 0,
             tops: Tournament::new(ranks, 0.0, f32::total_cmp),
             loads: Tournament::new(ranks, None, Ord::cmp),
             places: HashMap::new(),
@@ -83,7 +89,7 @@ impl<W> Planner<W> {
         let Item { entry, cost, .. } = item;
         let Some(group) = item.group else {
             self.note_change(place);
-            self.costs[place] += f64::from(cost);
+            self.change_cost(place, f64::from(cost));
             self.candidates[place].push(Ranked { cost, entry, content: Candidate::One(item) });
             return;
         };
@@ -93,7 +99,6 @@ impl<W> Planner<W> {
         self.by_cost.remove(&(Cost(gathered.cost), Reverse(group.key)));
         gathered.cost += counted;
         self.by_cost.insert((Cost(gathered.cost), Reverse(group.key)));
-        self.costs[gathered.home] += counted;
         let home = gathered.home;
         let leads = gathered.items.peek().is_none_or(|top| top.cost < cost);
         gathered.items.push(Ranked { cost, entry, content: item });
@@ -101,6 +106,7 @@ impl<W> Planner<W> {
             self.candidates[home].push(Ranked { cost, entry, content: Candidate::Group(group.key) });
             *self.places.entry(group.key).or_default().entry(home).or_default() += 1;
         }
+        self.change_cost(home, counted);
         self.note_change(home);
     }
 
@@ -115,7 +121,7 @@ impl<W> Planner<W> {
     pub fn predict(&mut self, predict: impl Fn(&W) -> (f32, f32)) {
         let candidates: Vec<_> = self.candidates.iter_mut().map(std::mem::take).collect();
         let groups = std::mem::take(&mut self.groups);
-        self.costs.fill(0.0);
+        self.forget_costs();
         self.by_cost.clear();
         self.places.clear();
         self.changed = (0..self.candidates.len()).collect();
@@ -146,7 +152,25 @@ impl<W> Planner<W> {
 
     /// Their predicted time, seconds, without the preparations for groups.
     pub fn cost(&self) -> f64 {
-        self.costs.iter().sum()
+        self.total
+    }
+
+    /// What a rank has read costs so much more. With many ranks the sum is not added up each time, and often enough that
+    /// rounding stays small.
+    fn change_cost(&mut self, place: usize, by: f64) {
+        self.costs[place] += by;
+        self.total += by;
+        self.n_changes += 1;
+        if self.n_changes as usize >= self.costs.len() {
+            self.n_changes = 0;
+            self.total = self.costs.iter().sum();
+        }
+    }
+
+    /// Sums of many costs leave rounding behind.
+    fn forget_costs(&mut self) {
+        self.costs.fill(0.0);
+        (self.total, self.n_changes) = (0.0, 0);
     }
 
     /// The next shard for a rank, of at most `limit` structures; empty when nothing is left.
@@ -188,10 +212,9 @@ impl<W> Planner<W> {
         match candidate {
             (place, Ranked { cost, content: Candidate::One(item), .. }) => {
                 self.remaining -= 1;
-                self.costs[place] -= f64::from(cost);
+                self.change_cost(place, -f64::from(cost));
                 if self.remaining == 0 {
-                    // Sums of many costs leave rounding behind.
-                    self.costs.fill(0.0);
+                    self.forget_costs();
                 }
                 Some(item)
             }
@@ -217,16 +240,17 @@ impl<W> Planner<W> {
         self.remaining -= 1;
         self.by_cost.remove(&(Cost(gathered.cost), Reverse(key)));
         gathered.cost -= f64::from(counted);
-        self.costs[gathered.home] -= f64::from(counted);
-        self.changed.push(gathered.home);
+        let home = gathered.home;
+        self.changed.push(home);
         if gathered.items.is_empty() {
             self.groups.remove(&key);
             self.mark_group(key);
         } else {
             self.by_cost.insert((Cost(gathered.cost), Reverse(key)));
         }
+        self.change_cost(home, -f64::from(counted));
         if self.remaining == 0 {
-            self.costs.fill(0.0);
+            self.forget_costs();
         }
         if prepared {
             item.cost = counted;

@@ -6,10 +6,10 @@ use crate::{
 };
 use mlip_atoms::{Failure, FailureKind, Lattice, Prediction, Species, Structure};
 use mlip_calculations::{Computed, Details, Ended, EnergyVolumeCurve, Outcome, Relaxed, SpaceGroup, SpaceGroups};
-use mlip_disk::{File, OpenOptions};
+use mlip_disk::File;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -165,7 +165,7 @@ fn the_bytes_of_a_journal_are_those_documented() {
         write(run.path(), &[Frame::Started { key: key(0xab), alone: true }, Frame::Finished(done(key(1), -1.5))]);
     let bytes = fs::read(path).unwrap();
     let mut expected = Vec::new();
-    expected.extend(b"MLIPJRNL\x01\x00\x06\x00");
+    expected.extend(b"MLIPJRNL\x01\x00\x07\x00");
     let mut frame = |payload: &[u8]| {
         let length = (payload.len() as u32).to_le_bytes();
         expected.extend(length);
@@ -339,7 +339,7 @@ fn another_major_version_is_refused_with_both_versions_named() {
     bytes[8] = 9;
     fs::write(&path, bytes).unwrap();
     let message = JournalReader::open(&path).unwrap_err().to_string();
-    assert!(message.contains("format 9.6") && message.contains("reads format 1"), "{message}");
+    assert!(message.contains("format 9.7") && message.contains("reads format 1"), "{message}");
 }
 
 #[test]
@@ -349,7 +349,7 @@ fn a_full_disk_is_an_error_that_names_the_journal() {
         eprintln!("skipped: this system has no /dev/full");
         return;
     }
-    let file = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let file = mlip_disk::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let mut writer = JournalWriter::over(file, Path::new("/dev/full"));
     let error = writer.append(&Frame::Closed).unwrap_err();
     assert!(error.is_out_of_space());
