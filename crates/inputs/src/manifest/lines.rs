@@ -4,6 +4,7 @@ use crate::InputError;
 use mlip_spill::Log;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Lines that are read together; where each such block begins is kept in memory.
 pub(super) const BLOCK: usize = 64;
@@ -22,11 +23,18 @@ pub(super) struct Lines {
     count: usize,
     /// The manifest that was read.
     path: PathBuf,
+    kept: Mutex<Kept>,
     /// Of a manifest that was read, the CRC-32 of each block.
     sums: Vec<u32>,
     /// Of the block that is being read.
     sum: crc32fast::Hasher,
 }
+
+/// Blocks that are kept in memory after one of their entries was asked for: each of them comes by itself.
+const KEPT: usize = 4096;
+
+/// Blocks by the rest of their numbers divided by [`KEPT`].
+type Kept = Vec<Option<(usize, Arc<[u8]>)>>;
 
 /// Whether a line is that of an entry.
 fn is_entry(line: &[u8]) -> bool {
@@ -46,7 +54,16 @@ impl Lines {
 
     fn over(disk: Log, path: &Path) -> Self {
         let (recent, marks, sums) = (Vec::new(), Vec::new(), Vec::new());
-        Self { disk, recent, marks, count: 0, path: path.into(), sums, sum: crc32fast::Hasher::new() }
+        Self {
+            disk,
+            recent,
+            marks,
+            count: 0,
+            path: path.into(),
+            kept: Mutex::default(),
+            sums,
+            sum: crc32fast::Hasher::new(),
+        }
     }
 
     /// A line of the file was read, after [`Lines::found`] if it is that of an entry.
@@ -92,6 +109,24 @@ impl Lines {
     /// Blocks of them.
     pub(super) fn blocks(&self) -> usize {
         self.marks.len()
+    }
+
+    /// As [`Lines::block`], for who asks for entries of it again and again.
+    pub(super) fn kept_block(&self, number: usize) -> Result<Arc<[u8]>, InputError> {
+        let place = number % KEPT;
+        let kept = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Some((_, text))) = kept().get(place).filter(|kept| kept.as_ref().is_some_and(|(n, _)| *n == number))
+        {
+            return Ok(text.clone());
+        }
+        let text: Arc<[u8]> = self.block(number)?.into();
+        // What is still written may grow.
+        if number + 1 < self.marks.len() {
+            let mut kept = kept();
+            kept.resize(KEPT, None);
+            kept[place] = Some((number, text.clone()));
+        }
+        Ok(text)
     }
 
     /// The text of a block, empty if there is no such block. What was written lies wholly on disk or wholly in memory.

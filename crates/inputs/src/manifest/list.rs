@@ -165,7 +165,7 @@ impl Manifest {
         if index >= self.len() {
             return Ok(None);
         }
-        let block = self.lines.block(index / lines::BLOCK)?;
+        let block = self.lines.kept_block(index / lines::BLOCK)?;
         let line = lines::entries(&block).nth(index % lines::BLOCK);
         self.entry(line.unwrap_or_default(), index).map(Some)
     }
