@@ -168,7 +168,7 @@ def main():
     put("list", "paths", "a.cif\n# comment\n\nd/b.cif\nc.xyz\r\n")
     put("hull_table", "csv", b"\x00" + b"id,formula,energy\na,NaCl,-6.9\nb,Na2,-2.5\n")
     put("hull_table", "jsonl", b"\x01" + b'{"id": "a", "formula": "NaCl", "energy": -6.9}\n{"composition": {"Na": 1}, "energy": -1.3}\n')
-    put("hull_table", "parquet", b"\x02" + (ROOT / "crates" / "hull" / "tests" / "goldens" / "formulas.parquet").read_bytes())
+    put("parquet", "formulas", (ROOT / "crates" / "hull" / "tests" / "goldens" / "formulas.parquet").read_bytes())
     archives()
     checkpoints()
     stored()

@@ -6,7 +6,7 @@ use crate::{checkpoints, files, messages, stored, texts};
 pub type Target = fn(&[u8]);
 
 /// Name and function of each.
-pub const TARGETS: [(&str, Target); 19] = [
+pub const TARGETS: [(&str, Target); 20] = [
     ("cif", texts::cif),
     ("xyz", texts::xyz),
     ("poscar", texts::poscar),
@@ -25,6 +25,7 @@ pub const TARGETS: [(&str, Target); 19] = [
     ("checkpoint", checkpoints::checkpoint),
     ("pickle", checkpoints::pickle),
     ("hull_table", files::hull_table),
+    ("parquet", files::parquet),
     ("message", messages::message),
 ];
 
