@@ -24,22 +24,6 @@ struct Sums {
     uint32_t width;
 };
 
-// The sum over an atom's edges of what `term` gives for one, four of them under way at a time.
-template <typename Term>
-__device__ __forceinline__ float4 over_edges(uint32_t from, uint32_t to, const uint32_t *list, Term term) {
-    float4 sum = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-    uint32_t at = from;
-    for (; at + 4 <= to; at += 4) {
-        float4 x[4];
-#pragma unroll
-        for (int i = 0; i < 4; ++i) x[i] = term(list ? list[at + i] : at + i);
-#pragma unroll
-        for (int i = 0; i < 4; ++i) sum = plus(sum, x[i]);
-    }
-    for (; at < to; ++at) sum = plus(sum, term(list ? list[at] : at));
-    return sum;
-}
-
 // operand [atoms, 3 width] = (features, messages received, messages sent)
 template <Kind K> __device__ __forceinline__ void sum_messages(const Sums &p) {
     uint32_t pieces = (p.width + 127) / 128, task = warp_of(), atom = task / (3 * pieces);
