@@ -15,6 +15,13 @@ pub(crate) struct Stored {
     scale: f32,
 }
 
+/// A matrix and its transpose.
+#[derive(Clone, Copy)]
+pub(crate) struct TwoWays {
+    pub(crate) forward: Stored,
+    pub(crate) backward: Stored,
+}
+
 /// Collects constants in the order in which they will lie on the device.
 pub(crate) struct Packer {
     products: Products,
@@ -41,6 +48,16 @@ impl Packer {
     pub(crate) fn matrix(&mut self, width: usize, depth: usize, weight: impl Fn(usize, usize) -> f32) -> Stored {
         let PackedMatrix { numbers, scale } = pack_matrix(self.products, width, depth, weight);
         Stored { packed: self.put(&numbers), width, depth, scale }
+    }
+
+    /// The same with its transpose.
+    pub(crate) fn two_ways(
+        &mut self,
+        width: usize,
+        depth: usize,
+        weight: impl Fn(usize, usize) -> f32,
+    ) -> TwoWays {
+        TwoWays { forward: self.matrix(width, depth, &weight), backward: self.matrix(depth, width, |n, k| weight(k, n)) }
     }
 
     /// Copies everything to the device.

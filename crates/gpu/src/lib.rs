@@ -6,8 +6,10 @@
 //! A row of a product is summed in one order whatever the other rows are, and so is everything else: a structure has the same
 //! bits alone, in any batch and in any order, on one kind of card.
 //!
-//! Module order: `error`, `products` ← `driver` ← `memory` ← `kernels` ← `devices`; `constants`, `network` ← `mace`, `orb`.
+//! Module order: `error`, `products` ← `driver` ← `memory` ← `kernels` ← `devices`; `constants`, `network` ← `graph` ← `chgnet`, `mace`, `orb`.
 
+#[cfg(feature = "cuda")]
+pub mod chgnet;
 #[cfg(feature = "cuda")]
 mod constants;
 #[cfg(feature = "cuda")]
@@ -15,6 +17,8 @@ mod devices;
 #[cfg(feature = "cuda")]
 mod driver;
 mod error;
+#[cfg(feature = "cuda")]
+mod graph;
 #[cfg(feature = "cuda")]
 pub mod kernels;
 #[cfg(feature = "cuda")]
@@ -32,6 +36,8 @@ pub use devices::{DeviceInfo, devices};
 #[cfg(feature = "cuda")]
 pub use driver::{Device, Event, Stream};
 pub use error::GpuError;
+#[cfg(feature = "cuda")]
+pub use graph::PairGraph;
 #[cfg(feature = "cuda")]
 pub use memory::{Buffer, Busy, Number, Pinned, Slice, download, upload};
 #[cfg(feature = "cuda")]

@@ -24,6 +24,10 @@ pub struct Size {
     pub n_edges: usize,
     /// Structures.
     pub n_structures: usize,
+    /// Short pairs, of networks that have angles between them.
+    pub n_bonds: usize,
+    /// Angles, of these networks.
+    pub n_angles: usize,
 }
 
 impl std::ops::Add for Size {
@@ -34,6 +38,8 @@ impl std::ops::Add for Size {
             n_atoms: self.n_atoms + other.n_atoms,
             n_edges: self.n_edges + other.n_edges,
             n_structures: self.n_structures + other.n_structures,
+            n_bonds: self.n_bonds + other.n_bonds,
+            n_angles: self.n_angles + other.n_angles,
         }
     }
 }

@@ -134,4 +134,13 @@ impl Device {
     pub fn capability(&self) -> Result<(i32, i32), GpuError> {
         capability(self.0.device)
     }
+
+    /// How many blocks run side by side is a multiple of this.
+    ///
+    /// # Errors
+    /// When the device is lost.
+    pub(crate) fn n_multiprocessors(&self) -> Result<usize, GpuError> {
+        let n = attribute(self.0.device, sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?;
+        Ok(usize::try_from(n).unwrap_or(1))
+    }
 }

@@ -7,6 +7,9 @@ pub(crate) static ROWS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rows.f
 /// All else of MACE.
 pub(crate) static MACE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mace.fatbin"));
 
+/// All else of CHGNet.
+pub(crate) static CHGNET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/chgnet.fatbin"));
+
 /// blake3 of binaries, hexadecimal.
 pub(crate) fn digest(binaries: &[&[u8]]) -> String {
     let mut hasher = blake3::Hasher::new();

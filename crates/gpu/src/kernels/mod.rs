@@ -1,10 +1,11 @@
 //! Kernels, compiled by nvcc from `kernels/*.cu`, and what their arguments must be.
 //!
-//! Module order: `binaries`, `packing` ← `queue` (with the kernels that `mace` names) ← `products` ← `arguments` ← `norms`, `messages`, `sums`, `basis`, `head`, `mace`.
+//! Module order: `binaries`, `packing` ← `queue` (with the kernels that `mace` and `chgnet` name) ← `products` ← `arguments` ← `norms`, `messages`, `sums`, `basis`, `head`, `mace`, `chgnet`.
 
 mod arguments;
 mod basis;
 mod binaries;
+pub(crate) mod chgnet;
 mod head;
 pub(crate) mod mace;
 mod messages;
@@ -16,7 +17,7 @@ mod sums;
 
 pub(crate) use arguments::MAX_ROW;
 pub(crate) use basis::Basis;
-pub(crate) use binaries::{MACE, PRODUCTS, ROWS, digest};
+pub(crate) use binaries::{CHGNET, MACE, PRODUCTS, ROWS, digest};
 pub(crate) use head::Head;
 pub(crate) use messages::Messages;
 pub(crate) use norms::{Embed, Norm};

@@ -2,7 +2,8 @@
 
 #![expect(unsafe_code, reason = "kernels are started with addresses")]
 
-use super::binaries::{MACE, PRODUCTS, ROWS};
+use super::binaries::{CHGNET, MACE, PRODUCTS, ROWS};
+use super::chgnet::ChgnetKernels;
 use super::mace::MaceKernels;
 use crate::driver::{Device, Kernel, Module, Stream};
 use crate::error::GpuError;
@@ -49,6 +50,8 @@ pub struct Queue {
     products: Products,
     pub(super) kernels: Kernels,
     pub(super) mace: MaceKernels,
+    pub(super) chgnet: ChgnetKernels,
+    n_multiprocessors: usize,
 }
 
 impl Queue {
@@ -72,8 +75,8 @@ impl Queue {
     }
 
     fn of_family(device: &Device, products: Products, family: &str, head_bytes: u32) -> Result<Self, GpuError> {
-        let [of_products, of_rows, of_mace] =
-            [Module::load(device, PRODUCTS)?, Module::load(device, ROWS)?, Module::load(device, MACE)?];
+        let [of_products, of_rows] = [Module::load(device, PRODUCTS)?, Module::load(device, ROWS)?];
+        let [of_mace, of_chgnet] = [Module::load(device, MACE)?, Module::load(device, CHGNET)?];
         let named = |module: &Module, name: &str, shared: u32| {
             let name = CString::new(name).map_err(|_| GpuError::shape("name of a kernel", "no zeros", name))?;
             module.kernel(&name, shared)
@@ -101,7 +104,9 @@ impl Queue {
             head: named(&of_rows, "head", head_bytes)?,
         };
         let mace = MaceKernels::load(|name, shared| named(&of_mace, name, shared))?;
-        Ok(Self { stream: Stream::new(device)?, products, kernels, mace })
+        let chgnet = ChgnetKernels::load(|name, shared| named(&of_chgnet, name, shared))?;
+        let n_multiprocessors = device.n_multiprocessors()?;
+        Ok(Self { stream: Stream::new(device)?, products, kernels, mace, chgnet, n_multiprocessors })
     }
 
     /// Its stream.
@@ -123,6 +128,12 @@ impl Queue {
         // SAFETY: `Arguments` promises the layout. Addresses come from slices, whose buffers are freed only when the driver
         // has finished with them, and whose lengths the callers in this folder have compared with what the kernel touches.
         unsafe { self.stream.launch(kernel, [x, y], BLOCK, arguments) }
+    }
+
+    /// Blocks that work on one tile after the other, as many as there are at a time where `resident` of them share a
+    /// multiprocessor.
+    pub(super) fn tiles(&self, n_tiles: usize, resident: usize) -> [usize; 2] {
+        [n_tiles.min(resident * self.n_multiprocessors), 1]
     }
 
     /// Blocks for this many threads.

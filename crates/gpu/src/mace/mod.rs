@@ -7,17 +7,15 @@
 //!
 //! Rows of atoms lie l by l, `[atoms, 2l + 1, channels]`, so that each l is one matrix.
 //!
-//! Module order: `weights` ← `stored` ← `room`; `graph` ← `pass` ← `backward` ← `network`.
+//! Module order: `weights` ← `stored` ← `room` ← `pass` ← `backward` ← `network`.
 
 mod backward;
-mod graph;
 mod network;
 mod pass;
 mod room;
 mod stored;
 mod weights;
 
-pub use graph::MaceGraph;
 pub use network::{MaceNetwork, Outputs, kernels_digest};
 pub use stored::Shape;
 pub use weights::{Contraction, Dense, Layer, MaceWeights, Radial, Readout, Term, Transform};

@@ -1,14 +1,14 @@
 //! The network as all networks are: batches in, answers out.
 
-use super::graph::{Input, MaceGraph};
 use super::pass::Pass;
 use super::room::{Output, Room};
 use super::stored::{Shape, StoredWeights};
 use super::weights::MaceWeights;
 use crate::driver::Device;
 use crate::error::GpuError;
+use crate::graph::{PairGraph, PairInput};
 use crate::kernels::{MACE, PRODUCTS, Queue, digest};
-use crate::memory::Pinned;
+use crate::memory::{Layout, Pinned};
 use crate::network::{Bytes, Memory, Network, Size, Wanted};
 use crate::products::Products;
 
@@ -28,12 +28,19 @@ pub fn kernels_digest() -> String {
     digest(&[PRODUCTS, MACE])
 }
 
+/// Where a batch lies in the memory that is copied to the device, and how many bytes it takes.
+fn input(size: Size) -> (PairInput, u64) {
+    let mut layout = Layout::default();
+    let input = PairInput::plan(&mut layout, size);
+    (input, layout.bytes())
+}
+
 /// MACE on a device.
 pub struct MaceNetwork(StoredWeights);
 
 impl Network for MaceNetwork {
     type Weights = MaceWeights;
-    type Graph = MaceGraph;
+    type Graph = PairGraph;
     type Shape = Shape;
     type Outputs = Outputs;
 
@@ -54,37 +61,30 @@ impl Network for MaceNetwork {
         self.0.constants.bytes()
     }
 
-    fn size(graph: &MaceGraph) -> Size {
-        Size { n_atoms: graph.n_atoms(), n_edges: graph.n_pairs(), n_structures: 1 }
+    fn size(graph: &PairGraph) -> Size {
+        Size { n_atoms: graph.n_atoms(), n_edges: graph.n_pairs(), n_structures: 1, ..Size::default() }
     }
 
-    fn check(&self, graph: &MaceGraph) -> Result<(), GpuError> {
-        let (last, n_elements) = (graph.last_element() as usize, self.0.shape.n_elements);
-        if graph.n_atoms() == 0 {
-            return Err(GpuError::shape("atoms of a structure", "at least one", "none"));
-        }
-        if last >= n_elements {
-            return Err(GpuError::shape("elements", format!("below {n_elements}"), last));
-        }
-        Ok(())
+    fn check(&self, graph: &PairGraph) -> Result<(), GpuError> {
+        graph.check(self.0.shape.n_elements)
     }
 
     fn bytes(shape: Shape, size: Size, wanted: Wanted) -> Bytes {
         let output = Output::plan(&shape, size, wanted.gradient);
         Bytes {
-            input: Input::plan(size).bytes,
+            input: input(size).1,
             room: Room::plan(&shape, size, wanted.gradient).bytes,
             output: output.bytes,
             copied: if wanted.features { output.bytes } else { output.short_bytes },
         }
     }
 
-    fn write(&self, size: Size, graphs: &[&MaceGraph], to: &mut Pinned) -> Result<(), GpuError> {
-        Input::plan(size).write(graphs, to)
+    fn write(&self, size: Size, graphs: &[&PairGraph], to: &mut Pinned) -> Result<(), GpuError> {
+        input(size).0.write(graphs, to)
     }
 
     fn run(&self, queue: &Queue, size: Size, wanted: Wanted, memory: Memory<'_>) -> Result<(), GpuError> {
-        let (input, room) = (Input::plan(size), Room::plan(&self.0.shape, size, wanted.gradient));
+        let ((input, _), room) = (input(size), Room::plan(&self.0.shape, size, wanted.gradient));
         let output = Output::plan(&self.0.shape, size, wanted.gradient);
         let pass = Pass { queue, weights: &self.0, size, memory, input: &input, room: &room, output: &output };
         pass.forward()?;

@@ -1,9 +1,10 @@
 //! What both ways have in common: where everything lies; and the way forward.
 
-use super::graph::Input;
 use super::room::{BlockParts, KeptLayer, Output, Room};
-use super::stored::{Map, Shape, StoredLayer, StoredTerms, StoredWeights, TwoWays};
+use super::stored::{Map, Shape, StoredLayer, StoredTerms, StoredWeights};
+use crate::constants::TwoWays;
 use crate::error::GpuError;
+use crate::graph::PairInput;
 use crate::kernels::mace::{
     Basis, BasisRows, Blocks, Couplings, Density, Edges, Elements, Messages, Pairs, Product, Readout,
 };
@@ -17,7 +18,7 @@ pub(super) struct Pass<'a> {
     pub(super) weights: &'a StoredWeights,
     pub(super) size: Size,
     pub(super) memory: Memory<'a>,
-    pub(super) input: &'a Input,
+    pub(super) input: &'a PairInput,
     pub(super) room: &'a Room,
     pub(super) output: &'a Output,
 }

@@ -1,7 +1,7 @@
 //! Weights on the device.
 
 use super::weights::{Dense, Layer, MaceWeights, Readout, Term};
-use crate::constants::{Constants, Packer, Stored};
+use crate::constants::{Constants, Packer, TwoWays};
 use crate::driver::Stream;
 use crate::error::GpuError;
 use crate::kernels::mace::{Agnesi, Paths};
@@ -75,13 +75,6 @@ impl Shape {
     }
 }
 
-/// A matrix and its transpose.
-#[derive(Clone, Copy)]
-pub(super) struct TwoWays {
-    pub(super) forward: Stored,
-    pub(super) backward: Stored,
-}
-
 /// `[elements, channels, channels]` and transposed.
 #[derive(Clone, Copy)]
 pub(super) struct Map {
@@ -136,7 +129,7 @@ pub(super) struct StoredWeights {
 fn two_ways(packer: &mut Packer, matrix: &Dense, depth: usize) -> TwoWays {
     let (width, own) = (matrix.width, matrix.depth);
     let weight = |n: usize, k: usize| if k < own { matrix.values[k * width + n] } else { 0.0 };
-    TwoWays { forward: packer.matrix(width, depth, weight), backward: packer.matrix(depth, width, |n, k| weight(k, n)) }
+    packer.two_ways(width, depth, weight)
 }
 
 fn map(packer: &mut Packer, values: &[f32], n: usize) -> Map {

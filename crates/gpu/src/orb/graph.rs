@@ -1,7 +1,8 @@
 //! A structure's atoms and edges, and batches of them as the device reads them.
 
 use crate::error::GpuError;
-use crate::memory::{Layout, Number, Part, Pinned};
+use crate::graph::{Groups, fill, offsets};
+use crate::memory::{Layout, Part, Pinned};
 use crate::network::Size;
 
 /// Atoms and directed edges of one structure.
@@ -17,20 +18,6 @@ pub struct OrbGraph {
     received: Vec<u32>,
     /// Edges in the order of receivers, and in their own order for each.
     by_receiver: Vec<u32>,
-}
-
-/// Ends of the groups of equal indices, once these are sorted.
-fn ends(n_atoms: usize, indices: &[u32]) -> Vec<u32> {
-    let mut ends = vec![0; n_atoms];
-    for index in indices {
-        ends[*index as usize] += 1;
-    }
-    let mut sum = 0;
-    for end in &mut ends {
-        sum += *end;
-        *end = sum;
-    }
-    ends
 }
 
 impl OrbGraph {
@@ -52,14 +39,8 @@ impl OrbGraph {
             receiver.push(to);
             vectors.push(vector);
         }
-        let (sent, received) = (ends(n_atoms, &sender), ends(n_atoms, &receiver));
-        let mut by_receiver = vec![0; receiver.len()];
-        let mut next = std::iter::once(0).chain(received.iter().copied()).collect::<Vec<_>>();
-        for (edge, to) in (0..).zip(&receiver) {
-            let place = &mut next[*to as usize];
-            by_receiver[*place as usize] = edge;
-            *place += 1;
-        }
+        let sent = Groups::new(n_atoms, &sender).ends;
+        let Groups { ends: received, members: by_receiver } = Groups::new(n_atoms, &receiver);
         Ok(Self { elements, vectors, sender, receiver, sent, received, by_receiver })
     }
 
@@ -113,21 +94,7 @@ impl Input {
 
     /// Writes the graphs one behind the other.
     pub(super) fn write(&self, graphs: &[&OrbGraph], to: &mut Pinned) -> Result<(), GpuError> {
-        fn fill<T: Number>(to: &mut Pinned, part: Part<T>, numbers: impl Iterator<Item = T>) -> Result<(), GpuError> {
-            let room = to.numbers_mut(part)?;
-            for (room, number) in room.iter_mut().zip(numbers) {
-                *room = number;
-            }
-            Ok(())
-        }
-        let offsets = |count: fn(&OrbGraph) -> usize| {
-            graphs.iter().scan(0u32, move |sum, graph| {
-                let offset = *sum;
-                *sum += count(graph) as u32;
-                Some((offset, *graph))
-            })
-        };
-        let (atoms, edges) = (|| offsets(OrbGraph::n_atoms), || offsets(OrbGraph::n_edges));
+        let (atoms, edges) = (|| offsets(graphs, OrbGraph::n_atoms), || offsets(graphs, OrbGraph::n_edges));
         fill(to, self.vectors, graphs.iter().flat_map(|graph| graph.vectors.iter().copied()))?;
         fill(to, self.elements, graphs.iter().flat_map(|graph| graph.elements.iter().copied()))?;
         fill(to, self.sender, atoms().flat_map(|(by, graph)| graph.sender.iter().map(move |x| by + x)))?;

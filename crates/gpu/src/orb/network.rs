@@ -73,7 +73,7 @@ impl Network for OrbNetwork {
     }
 
     fn size(graph: &OrbGraph) -> Size {
-        Size { n_atoms: graph.n_atoms(), n_edges: graph.n_edges(), n_structures: 1 }
+        Size { n_atoms: graph.n_atoms(), n_edges: graph.n_edges(), n_structures: 1, ..Size::default() }
     }
 
     fn check(&self, graph: &OrbGraph) -> Result<(), GpuError> {

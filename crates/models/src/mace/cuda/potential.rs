@@ -11,8 +11,8 @@ use mlip_atoms::gradient::PairGradient;
 use mlip_atoms::neighbors::{NeighborList, Pair};
 use mlip_atoms::prediction::AtomFeatures;
 use mlip_atoms::{Deadline, PotentialId, Precision, PredictError, Prediction, Request, Species, Structure};
-use mlip_gpu::Products;
-use mlip_gpu::mace::{MaceGraph, MaceNetwork, MaceWeights, Outputs, kernels_digest};
+use mlip_gpu::mace::{MaceNetwork, MaceWeights, Outputs, kernels_digest};
+use mlip_gpu::{PairGraph, Products};
 use std::path::Path;
 
 /// A MACE model with its weights, for a GPU.
@@ -98,7 +98,7 @@ pub struct Content {
     elements: Vec<u16>,
     /// Of the repulsion, where there is one: eV for each atom, and its slope by the distance for each pair, eV/Å.
     repulsion: Option<(Vec<f64>, Vec<f64>)>,
-    graph: MaceGraph,
+    graph: PairGraph,
     /// Å^3
     volume: f64,
 }
@@ -219,13 +219,13 @@ impl CardModel for MaceCard {
         let pairs = NeighborList::build(structure, self.cutoff, deadline)?.pairs().to_vec();
         let repulsion = self.zbl.as_ref().map(|zbl| Self::repulsion(zbl, structure, &pairs));
         let ends = pairs.iter().map(|pair| (pair.i, pair.j, pair.vector));
-        let graph = MaceGraph::new(elements.iter().map(|element| u32::from(*element)).collect(), ends);
+        let graph = PairGraph::new(elements.iter().map(|element| u32::from(*element)).collect(), ends);
         let graph = graph
             .map_err(|error| PredictError::Internal { potential: self.id.name.clone(), message: error.to_string() })?;
         Ok(Content { pairs, elements, repulsion, graph, volume: structure.lattice().volume() })
     }
 
-    fn graph(content: &Content) -> &MaceGraph {
+    fn graph(content: &Content) -> &PairGraph {
         &content.graph
     }
 
