@@ -8,7 +8,7 @@ use mlip_atoms::{
     Deadline, DeviceError, Engine, EngineResources, Potential, PotentialId, PredictError, Prediction, Request, Species,
     Structure,
 };
-use mlip_gpu::{Computer, Device, Flight, GpuError, Needs, Network, Products, Wanted, devices};
+use mlip_gpu::{Computer, Device, Flight, GpuError, Needs, Network, Products, Size, Wanted, devices};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub trait CardModel: Send + Sync + 'static {
     /// A structure as results and the device need it.
     type Content: Send + 'static;
 
-    /// Directed edges of a batch at most: the card is busy with fewer.
+    /// Directed edges and angles of a batch at most: the card is busy with fewer.
     const BATCH_EDGES: usize;
 
     /// Name, weights, and how they are computed.
@@ -30,6 +30,11 @@ pub trait CardModel: Send + Sync + 'static {
 
     /// Whether the model was made for this element.
     fn supports(&self, species: Species) -> bool;
+
+    /// See [`Potential::has_magmoms`].
+    fn has_magmoms(&self) -> bool {
+        false
+    }
 
     /// See [`Potential::feature_width`].
     fn feature_width(&self) -> Option<usize>;
@@ -134,6 +139,10 @@ impl<M: CardModel> Potential for CardPotential<M> {
         self.0.expected_bytes(structure)
     }
 
+    fn has_magmoms(&self) -> bool {
+        self.0.has_magmoms()
+    }
+
     fn feature_width(&self) -> Option<usize> {
         self.0.feature_width()
     }
@@ -201,9 +210,11 @@ impl<M: CardModel> CardPreparer<M> {
 
     fn demand(&self, content: &M::Content, request: Request) -> Demand {
         let (graph, (n_edges, held)) = (M::graph(content), M::edges(content));
+        let Size { n_atoms, n_angles, .. } = M::Network::size(graph);
         Demand {
-            n_atoms: M::Network::size(graph).n_atoms,
+            n_atoms,
             n_edges,
+            n_angles,
             host_bytes: held + self.needs.host_bytes(graph, request.forces),
             device_bytes: self.needs.device_bytes(graph, request.forces),
             ..Demand::default()
@@ -224,7 +235,7 @@ impl<M: CardModel> Preparer for CardPreparer<M> {
 
     fn fits(&self, batch: &BatchSum, next: &Demand) -> bool {
         let sum = batch.and(next).demand;
-        batch.n_jobs == 0 || (sum.n_edges <= M::BATCH_EDGES && sum.device_bytes <= self.capacity)
+        batch.n_jobs == 0 || (sum.n_edges + sum.n_angles <= M::BATCH_EDGES && sum.device_bytes <= self.capacity)
     }
 }
 

@@ -77,6 +77,16 @@ pub struct UnsupportedConfig {
     expected: String,
 }
 
+/// A hyperparameter that cards do not compute.
+#[cfg(feature = "cuda")]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("`{name}` is {found}, and GPUs compute CHGNet 0.3.0, which has {expected}; device=cpu computes this file")]
+pub struct NotForCards {
+    name: &'static str,
+    found: String,
+    expected: &'static str,
+}
+
 impl Config {
     /// # Errors
     /// Names the first hyperparameter that differs from the architectures of 0.2.0 and 0.3.0: the older one has no norms.
@@ -125,6 +135,31 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// The exponent of cutoffs, where cards compute the rest too.
+    ///
+    /// # Errors
+    /// Names the first hyperparameter that they do not compute: all of 0.2.0's are among them.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn exponent_for_cards(&self) -> Result<u32, NotForCards> {
+        let refuse = |name, found: String, expected| Err(NotForCards { name, found, expected });
+        for (name, norm) in [("gMLP_norm", &self.gated_mlp_norm), ("readout_norm", &self.readout_norm)] {
+            if norm.is_none() {
+                return refuse(name, "none".into(), "layer");
+            }
+        }
+        if self.mlp_out_bias {
+            return refuse("mlp_out_bias", "true".into(), "false");
+        }
+        if !self.width().is_multiple_of(4) {
+            return refuse("atom_fea_dim", self.width().to_string(), "a multiple of 4");
+        }
+        let exponent = self.cutoff_coeff;
+        if exponent.fract() != 0.0 || !(1.0..=64.0).contains(&exponent) {
+            return refuse("cutoff_coeff", exponent.to_string(), "a whole number from 1 to 64");
+        }
+        Ok(exponent as u32)
     }
 
     /// Width of all features.

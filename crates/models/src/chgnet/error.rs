@@ -1,5 +1,7 @@
 //! Why CHGNet cannot be loaded.
 
+#[cfg(feature = "cuda")]
+use super::config::NotForCards;
 use super::config::UnsupportedConfig;
 use crate::weights::WeightsError;
 use mlip_checkpoint::CheckpointError;
@@ -15,6 +17,10 @@ pub enum LoadError {
     /// Another architecture.
     #[error("hyperparameter {0}")]
     Config(#[from] UnsupportedConfig),
+    /// Another architecture than cards compute.
+    #[cfg(feature = "cuda")]
+    #[error("hyperparameter {0}")]
+    NotForCards(#[from] NotForCards),
     /// The file cannot be read.
     #[error("the file cannot be read")]
     Io(#[from] std::io::Error),

@@ -59,7 +59,27 @@ impl From<PredictError> for GraphError {
     }
 }
 
+impl GraphError {
+    /// As those who asked the potential of this name are told.
+    pub(crate) fn of(self, potential: &str, config: &Config) -> PredictError {
+        let (potential, cutoff) = (potential.into(), config.atom_graph_cutoff);
+        match self {
+            Self::Isolated(site) => PredictError::IsolatedAtom { potential, site, cutoff },
+            Self::Search(error) => error,
+        }
+    }
+}
+
 impl Graph {
+    /// Edges and angles to expect from the density of the structure.
+    pub(crate) fn expected(structure: &Structure, config: &Config) -> (f64, f64) {
+        let n_atoms = structure.n_atoms() as f64;
+        let density = n_atoms / structure.lattice().volume();
+        let within = |cutoff: f64| density * 4.0 / 3.0 * std::f64::consts::PI * cutoff.powi(3);
+        let (near, bonds) = (within(config.atom_graph_cutoff), within(config.bond_graph_cutoff));
+        (n_atoms * near, n_atoms * bonds * bonds)
+    }
+
     pub(crate) fn build(structure: &Structure, config: &Config, deadline: &Deadline) -> Result<Self, GraphError> {
         let list = NeighborList::build(structure, config.atom_graph_cutoff, deadline)?;
         let n_atoms = structure.n_atoms();

@@ -6,12 +6,14 @@
 //!
 //! Module order: `config` ← `error` ← `file`; `config` ← `parameters`, `graph`, `readings` ← `packed` ← `basis`,
 //! `convolution`, `readout` ← `network` ← `model` ← `native`; `candle` (of `config`, `graph`, `readings`); both engines ←
-//! `potential` ← `entry`.
+//! `potential`; `cuda` (of `graph`, `parameters`, `file`) ← `entry`.
 
 mod basis;
 mod candle;
 mod config;
 mod convolution;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod entry;
 mod error;
 mod file;
@@ -27,7 +29,11 @@ mod readout;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "cuda")]
+pub use config::NotForCards;
 pub use config::{Config, UnsupportedConfig};
+#[cfg(feature = "cuda")]
+pub use cuda::{ChgnetCard, CudaChgnet, CudaChgnetEngine};
 pub(crate) use entry::ENTRIES;
 pub use entry::Options;
 pub use error::LoadError;

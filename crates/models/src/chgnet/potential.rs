@@ -3,8 +3,8 @@
 use super::candle::CandleNetwork;
 use super::config::Config;
 use super::error::LoadError;
-use super::file;
-use super::graph::{Graph, GraphError};
+use super::file::{self, Contents, Named};
+use super::graph::Graph;
 use super::native::{KEPT_BYTES, Native};
 use super::parameters::{N_ELEMENTS, Parameters};
 use crate::engine::{Route, note, on_route, scalar_bytes};
@@ -18,17 +18,8 @@ use mlip_atoms::{Deadline, EngineKind, PotentialId, Precision, PredictError, Pre
 use std::path::Path;
 use std::sync::Arc;
 
-/// The weights in the program: `chgnet` 0.4.2 from PyPI, `chgnet_0.3.0_e29f68s314m37.pth.tar` as safetensors.
-static BUILT_IN: &[u8] = include_bytes!("../../weights/chgnet_0.3.0.safetensors");
-
-/// The same of `chgnet_r2scan_transfer_learning_e15f36s161m23.pth.tar`.
-static BUILT_IN_R2SCAN: &[u8] = include_bytes!("../../weights/chgnet_r2scan.safetensors");
-
 /// CHGNet with its weights, as a potential.
 pub type Chgnet = GraphPotential<ChgnetModel>;
-
-/// Name of the potential with r2SCAN weights.
-pub(super) const R2SCAN: &str = "chgnet-r2scan";
 
 /// CHGNet with its weights.
 pub struct ChgnetModel {
@@ -45,7 +36,7 @@ impl Chgnet {
     /// # Errors
     /// Only if the program was built with a damaged file.
     pub fn built_in(precision: Precision, engine: EngineKind) -> Result<Self, LoadError> {
-        Self::from_safetensors(BUILT_IN, "chgnet-0.3.0 (built in)", precision, engine)
+        Self::named(&Named::built_in()?, precision, engine)
     }
 
     /// The r2SCAN weights in the program: those of 0.3.0, trained further on r2SCAN calculations of the Materials Project.
@@ -53,9 +44,7 @@ impl Chgnet {
     /// # Errors
     /// Only if the program was built with a damaged file.
     pub fn built_in_r2scan(precision: Precision, engine: EngineKind) -> Result<Self, LoadError> {
-        let contents = file::from_safetensors(BUILT_IN_R2SCAN)?;
-        let names = (R2SCAN, "chgnet-r2scan (built in)");
-        Self::named(contents.config, &contents.weights, names, precision, engine)
+        Self::named(&Named::built_in_r2scan()?, precision, engine)
     }
 
     /// From upstream's `.pth.tar`, or from a `.safetensors` file whose metadata hold `model_args` (JSON).
@@ -63,13 +52,7 @@ impl Chgnet {
     /// # Errors
     /// When the file cannot be read, or is neither CHGNet 0.3.0 nor 0.2.0.
     pub fn from_file(path: &Path, precision: Precision, engine: EngineKind) -> Result<Self, LoadError> {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let contents = if path.extension().is_some_and(|extension| extension == "safetensors") {
-            file::from_safetensors(&std::fs::read(path)?)?
-        } else {
-            file::from_torch(path)?
-        };
-        Self::of(contents.config, &contents.weights, &name, precision, engine)
+        Self::named(&Named::from_file(path)?, precision, engine)
     }
 
     /// From a safetensors file whose metadata hold `model_args` (JSON).
@@ -82,8 +65,7 @@ impl Chgnet {
         precision: Precision,
         engine: EngineKind,
     ) -> Result<Self, LoadError> {
-        let contents = file::from_safetensors(bytes)?;
-        Self::of(contents.config, &contents.weights, checkpoint, precision, engine)
+        Self::named(&Named::chgnet(checkpoint, file::from_safetensors(bytes)?), precision, engine)
     }
 
     /// From hyperparameters and weights; `checkpoint` says in words which they are.
@@ -97,59 +79,27 @@ impl Chgnet {
         precision: Precision,
         engine: EngineKind,
     ) -> Result<Self, LoadError> {
-        Self::named(config, weights, ("chgnet", checkpoint), precision, engine)
+        let contents = Contents { config, weights: weights.clone() };
+        Self::named(&Named::chgnet(checkpoint, contents), precision, engine)
     }
 
-    fn named(
-        mut config: Config,
-        weights: &Arc<Weights>,
-        (name, checkpoint): (&str, &str),
-        precision: Precision,
-        engine: EngineKind,
-    ) -> Result<Self, LoadError> {
-        config.validate()?;
-        // Files of 0.2.0 have it and do not say so; upstream goes by their name.
-        config.mlp_out_bias |= weights.shapes().any(|(name, _)| name == "atom_conv_layers.0.mlp_out.layers.1.bias");
-        let text = serde_json::to_string(&config).map_err(|error| LoadError::Arguments(error.to_string()))?;
-        let former_digest = weights.digest()?;
-        let mut id = PotentialId {
-            name: name.into(),
-            checkpoint: checkpoint.into(),
-            digest: digest(&text, &former_digest),
-            precision,
-            settings: String::new(),
-        };
+    fn named(named: &Named, precision: Precision, engine: EngineKind) -> Result<Self, LoadError> {
+        let (mut id, former_digest) = named.id(precision)?;
         note(&mut id, engine);
+        let Contents { config, weights } = &named.contents;
         let parameters = || Ok::<_, LoadError>(Parameters::from_weights(config.clone(), weights)?);
         let network = Route::load(
             engine,
             precision,
             || parameters().map(Native::new),
             || parameters().map(Native::new),
-            || CandleNetwork::load(&config, weights, precision, &Device::Cpu).map_err(LoadError::Candle),
+            || CandleNetwork::load(config, weights, precision, &Device::Cpu).map_err(LoadError::Candle),
         )?;
-        Ok(Self::around(ChgnetModel { id, former_digest, config, network }))
+        Ok(Self::around(ChgnetModel { id, former_digest, config: config.clone(), network }))
     }
-}
-
-/// Of hyperparameters, defaults filled in, and tensors: both change numbers.
-fn digest(config: &str, tensors: &str) -> String {
-    let mut digest = blake3::Hasher::new();
-    digest.update(b"chgnet hyperparameters and tensors\0");
-    digest.update(config.as_bytes()).update(b"\0").update(tensors.as_bytes());
-    digest.finalize().to_hex().to_string()
 }
 
 impl ChgnetModel {
-    /// Edges and angles to expect from the density of the structure.
-    fn expected(&self, structure: &Structure) -> (f64, f64) {
-        let n_atoms = structure.n_atoms() as f64;
-        let density = n_atoms / structure.lattice().volume();
-        let within = |cutoff: f64| density * 4.0 / 3.0 * std::f64::consts::PI * cutoff.powi(3);
-        let (near, bonds) = (within(self.config.atom_graph_cutoff), within(self.config.bond_graph_cutoff));
-        (n_atoms * near, n_atoms * bonds * bonds)
-    }
-
     fn bytes(&self, n_atoms: f64, edges: f64, angles: f64) -> u64 {
         let row = 2.0 * self.config.width() as f64 * scalar_bytes(self.id.precision) as f64;
         let n_conv = self.config.n_conv as f64;
@@ -214,7 +164,7 @@ impl Model for ChgnetModel {
     }
 
     fn cost(&self, structure: &Structure) -> f64 {
-        let (edges, angles) = self.expected(structure);
+        let (edges, angles) = Graph::expected(structure, &self.config);
         // Seconds: measured on one core of a 2024 server, in single precision.
         1e-4 + 2.5e-6 * edges + 2.5e-6 * angles
     }
@@ -224,16 +174,12 @@ impl Model for ChgnetModel {
     }
 
     fn expected_bytes(&self, structure: &Structure) -> u64 {
-        let (edges, angles) = self.expected(structure);
+        let (edges, angles) = Graph::expected(structure, &self.config);
         self.bytes(structure.n_atoms() as f64, edges, angles)
     }
 
     fn graph(&self, structure: &Structure, deadline: &Deadline) -> Result<Arc<Graph>, PredictError> {
-        let (potential, cutoff) = (self.id.name.clone(), self.config.atom_graph_cutoff);
-        Graph::build(structure, &self.config, deadline).map(Arc::new).map_err(|error| match error {
-            GraphError::Isolated(site) => PredictError::IsolatedAtom { potential, site, cutoff },
-            GraphError::Search(error) => error,
-        })
+        Graph::build(structure, &self.config, deadline).map(Arc::new).map_err(|error| error.of(&self.id.name, &self.config))
     }
 
     fn demand(&self, graph: &Arc<Graph>) -> Demand {
