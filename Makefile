@@ -51,7 +51,7 @@ test:
 test-gpu:
 	@scripts/setup.sh build
 	@CUDA_HOME=$$(scripts/cuda.sh) && export CUDA_HOME MLIP_TEST_GPU=1 && scripts/cargo.sh test --release \
-	    -p mlip-gpu -p mlip-models --features mlip-gpu/cuda,mlip-models/cuda --test device --test orb_cuda --test mace_cuda -- --nocapture
+	    -p mlip-gpu -p mlip-models --features mlip-gpu/cuda,mlip-models/cuda --test device --test orb_cuda --test mace_cuda --test chgnet_cuda -- --nocapture
 
 lint:
 	@scripts/setup.sh build

@@ -424,12 +424,12 @@ mod tests {
             [cuda("cuda"), cuda("cuda:1")]
         );
         assert_eq!(devices(Some("cuda"), &["orb=o.ckpt,device=cpu"]), [cuda("cpu")]);
-        assert_eq!(devices(None, &["chgnet", "orb=o.ckpt,device=cuda"]), [None, cuda("cuda")]);
-        assert_eq!(devices(Some("cpu"), &["chgnet,device=cpu", "orb=o.ckpt"]), [None, None]);
+        assert_eq!(devices(None, &["7net-0", "orb=o.ckpt,device=cuda"]), [None, cuda("cuda")]);
+        assert_eq!(devices(Some("cpu"), &["7net-0,device=cpu", "orb=o.ckpt"]), [None, None]);
         let refusal = |device, texts: &[&str]| format!("{:?}", on(device, texts).unwrap_err());
         for message in [
-            refusal(Some("cuda"), &["orb=o.ckpt", "mine:chgnet"]),
-            refusal(None, &["mine:chgnet,device=cuda"]),
+            refusal(Some("cuda"), &["orb=o.ckpt", "mine:7net-0"]),
+            refusal(None, &["mine:7net-0,device=cuda"]),
             refusal(None, &["mine:orb-v3-direct-20-omat=o.ckpt,device=cuda"]),
         ] {
             assert!(message.contains("device=cuda: mine is computed on cores only"), "{message}");

@@ -13,7 +13,7 @@ fn command(name: &str, potentials: &[&str], folder: &Path) -> (Option<i32>, Stri
 fn a_device_that_a_potential_cannot_use_is_refused_before_any_work() {
     let folder = tempfile::tempdir().unwrap();
     crystals(folder.path(), 1, 1);
-    for potentials in [&["--model", "mine:chgnet", "--device", "cuda"][..], &["--model", "mine:chgnet,device=cuda"]] {
+    for potentials in [&["--model", "mine:7net-0", "--device", "cuda"][..], &["--model", "mine:7net-0,device=cuda"]] {
         let (code, _, text) = command("run", potentials, folder.path());
         assert_eq!(code, Some(2), "{text}");
         assert!(text.contains("device=cuda: mine is computed on cores only"), "{text}");

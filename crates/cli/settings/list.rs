@@ -106,7 +106,8 @@ settings! {
         #[arg(long, value_enum, env = "MLIP_ENGINE")]
         engine: Option<EngineName>,
         /// Where potentials are computed, unless one says `device=`: on the cores of the host, or on NVIDIA cards. Without a
-        /// number each rank of a host has a card of its own. ORB's conservative models run on cards [default: cpu]
+        /// number each rank of a host has a card of its own. ORB's conservative models, MACE and CHGNet run on cards
+        /// [default: cpu]
         #[arg(long, value_name = "cpu|cuda[:N]", env = "MLIP_DEVICE")]
         device: Option<String>,
         /// Head of the one MACE checkpoint with several; of one of many: NAME=FILE,head=NAME

@@ -14,6 +14,11 @@ fn what_mace_adds_to_it_is_right_on_a_cpu() {
     check(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/mace.cpp"));
 }
 
+#[test]
+fn what_chgnet_adds_to_it_is_right_on_a_cpu() {
+    check(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chgnet.cpp"));
+}
+
 fn check(source: &str) {
     let compiler = std::env::var_os("CXX").unwrap_or_else(|| "c++".into());
     let folder = tempfile::tempdir().unwrap();

@@ -6,11 +6,11 @@
 mod card_support;
 mod mace_support;
 
-use card_support::{ALL, assert_bits_do_not_depend_on_batches, crystals, differences, largest, or_skip, report};
-use card_support::{prepare, strained, time_batches, together};
+use card_support::{ALL, assert_bits_do_not_depend_on_batches, crystals, differences, largest, off, or_skip, report};
+use card_support::{prepare, strained, text, time_batches, together};
 use mace_support::{Fixture, all, heads, numbers, small, structures};
 use mlip_atoms::engine::{Engine, predict};
-use mlip_atoms::{Deadline, EngineKind, Lattice, Potential, Precision, PredictError, Prediction, Request};
+use mlip_atoms::{Deadline, EngineKind, Lattice, Potential, Precision, PredictError, Request};
 use mlip_atoms::{Species, Structure};
 use mlip_models::mace::{CudaMace, CudaMaceEngine, Mace, Options};
 use std::path::{Path, PathBuf};
@@ -31,27 +31,6 @@ fn native(model: &Path, head: Option<&str>, precision: Precision) -> Mace {
     Mace::from_file(model, "mace", &options, precision, EngineKind::Native).unwrap()
 }
 
-/// Energy an atom, forces, stress, features: largest differences, each over the largest number or 1.
-fn off(found: &Prediction, exact: &Prediction) -> [f64; 4] {
-    let off = |found: &[f64], exact: &[f64]| {
-        let size = exact.iter().fold(1.0, |size: f64, x| size.max(x.abs()));
-        largest(differences(found, exact)) / size
-    };
-    let n = exact.forces.len() as f64;
-    let features =
-        |p: &Prediction| p.atom_features.as_ref().map(|features| features.values.clone()).unwrap_or_default();
-    [
-        off(&[found.energy / n], &[exact.energy / n]),
-        off(&found.forces.concat(), &exact.forces.concat()),
-        off(&found.stress.unwrap(), &exact.stress.unwrap()),
-        off(&features(found), &features(exact)),
-    ]
-}
-
-fn text(off: &[f64]) -> String {
-    off.iter().map(|x| format!("{x:.2e}")).collect::<Vec<_>>().join(" ")
-}
-
 /// Twice what the native engine rounds by in single precision, and a floor for where it was lucky, as of the tests of that
 /// engine against upstream (tests/mace.rs): eV/atom, eV/Å, eV/Å^3; features, of numbers up to 1, have that of forces.
 const LUCK: f64 = 2.0;
@@ -66,7 +45,7 @@ fn cards_round_as_single_precision_does() {
         for (head, _) in heads(fixture) {
             let Some(mut engine) = engine(&fixture.model, head) else { return };
             let [double, single] = [Precision::F64, Precision::F32].map(|p| native(&fixture.model, head, p));
-            let (mut ours, mut theirs) = ([0.0f64; 4], [0.0f64; 4]);
+            let (mut ours, mut theirs) = ([0.0f64; 5], [0.0f64; 5]);
             for (name, structure) in &structures {
                 let of = |potential: &Mace| potential.predict(&[structure], ALL, &Deadline::NONE).remove(0).unwrap();
                 let exact = of(&double);

@@ -60,10 +60,35 @@ pub(crate) fn differences<'a>(found: &'a [f64], expected: &'a [f64]) -> impl Ite
     found.iter().zip(expected).map(|(a, b)| (a - b).abs())
 }
 
+/// Energy an atom, forces, stress, features, magnetic moments: largest differences, each over the largest number or 1.
+pub(crate) fn off(found: &Prediction, exact: &Prediction) -> [f64; 5] {
+    let off = |found: &[f64], exact: &[f64]| {
+        let size = exact.iter().fold(1.0, |size: f64, x| size.max(x.abs()));
+        largest(differences(found, exact)) / size
+    };
+    let n = exact.forces.len() as f64;
+    let features =
+        |p: &Prediction| p.atom_features.as_ref().map(|features| features.values.clone()).unwrap_or_default();
+    let magmoms = |p: &Prediction| p.magmoms.clone().unwrap_or_default();
+    [
+        off(&[found.energy / n], &[exact.energy / n]),
+        off(&found.forces.concat(), &exact.forces.concat()),
+        off(&found.stress.unwrap(), &exact.stress.unwrap()),
+        off(&features(found), &features(exact)),
+        off(&magmoms(found), &magmoms(exact)),
+    ]
+}
+
+pub(crate) fn text(off: &[f64]) -> String {
+    off.iter().map(|x| format!("{x:.2e}")).collect::<Vec<_>>().join(" ")
+}
+
 pub(crate) fn bits(prediction: &Prediction) -> Vec<u64> {
     let features = prediction.atom_features.as_ref().map(|features| features.values.clone()).unwrap_or_default();
     let stress = prediction.stress.unwrap_or_default();
-    let all = [prediction.energy].into_iter().chain(prediction.forces.concat()).chain(stress).chain(features);
+    let magmoms = prediction.magmoms.clone().unwrap_or_default();
+    let scalars = [prediction.energy].into_iter().chain(stress);
+    let all = scalars.chain(prediction.forces.concat()).chain(magmoms).chain(features);
     all.map(f64::to_bits).collect()
 }
 
