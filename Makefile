@@ -6,7 +6,7 @@ CARGO ?= cargo
 PREFIX ?= /usr/local
 export MPIRUN CARGO PREFIX DESTDIR
 
-.PHONY: help setup build install demo wheel test test-gpu lint bench clean fuzz storm deny
+.PHONY: help setup build install demo wheel test test-gpu test-kernels lint bench clean fuzz storm deny
 
 help:
 	@echo 'make demo    install what is missing, build, compute 50 real crystals on 2 MPI ranks, show the tables'
@@ -15,6 +15,7 @@ help:
 	@echo 'make install  the program, its manual pages and completions into PREFIX (/usr/local), after make build; DESTDIR is put before it'
 	@echo 'make wheel   the Python package (docs/python.md), tested in a fresh environment: target/wheels'
 	@echo 'make test-gpu  what only a GPU can show, on a host with one'
+	@echo 'make test-kernels  CHGNet as cards compute it, its kernels run by the cores of this host: no card is needed'
 	@echo 'make lint    formatting and clippy'
 	@echo 'make bench   benchmarks'
 	@echo 'make fuzz SECONDS=600  libFuzzer on every reader (fuzz/README.md); without cargo-fuzz or nightly, random mutants'
@@ -52,6 +53,12 @@ test-gpu:
 	@scripts/setup.sh build
 	@CUDA_HOME=$$(scripts/cuda.sh) && export CUDA_HOME MLIP_TEST_GPU=1 && scripts/cargo.sh test --release \
 	    -p mlip-gpu -p mlip-models --features mlip-gpu/cuda,mlip-models/cuda --test device --test orb_cuda --test mace_cuda --test chgnet_cuda -- --nocapture
+
+test-kernels:
+	@scripts/setup.sh build
+	@CUDA_HOME=$$(scripts/cuda.sh) && LD_LIBRARY_PATH=$$(scripts/emulator.sh) && export CUDA_HOME LD_LIBRARY_PATH MLIP_TEST_GPU=1 && \
+	    scripts/cargo.sh test --release -p mlip-models --features mlip-gpu/cuda,mlip-models/cuda --test chgnet_cuda -- \
+	    --nocapture goldens_are cards_round structures_without what_the_model
 
 lint:
 	@scripts/setup.sh build

@@ -50,7 +50,6 @@ template <bool HIDDEN> __device__ __forceinline__ void angles(const ChgnetAngles
     const uint32_t column = row.column;
     load_matrices(own, p.own);
     if constexpr (HIDDEN) load_matrices(hidden, p.hidden);
-    const Gate gate = load_gate(p.norms, column);
     for (uint32_t tile = blockIdx.x; tile * TILE < p.n_angles; tile += gridDim.x) {
         uint32_t angle0 = tile * TILE + first_row();
         Four x[4] = {};
@@ -88,6 +87,7 @@ template <bool HIDDEN> __device__ __forceinline__ void angles(const ChgnetAngles
             z = part_of(load_four(p.bias, 0, WIDE, column), load_four(p.bias, 1, WIDE, column));
             add_products(left, hidden, column, z);
         }
+        const Gate gate = load_gate(p.norms, column);
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
             uint32_t angle = angle0 + i;
@@ -111,10 +111,10 @@ template <bool HIDDEN> __device__ __forceinline__ void angles_backward(const Chg
     const uint32_t column = row.column;
     load_matrices(own, p.own);
     if constexpr (HIDDEN) load_matrices(hidden, p.hidden);
-    const Gate gate = load_gate(p.norms, column);
     for (uint32_t tile = blockIdx.x; tile * TILE < p.n_angles; tile += gridDim.x) {
         uint32_t angle0 = tile * TILE + first_row();
         Part by;
+        const Gate gate = load_gate(p.norms, column);
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
             uint32_t angle = angle0 + i;
@@ -181,10 +181,10 @@ extern "C" __global__ void __launch_bounds__(256, 2) chgnet_bonds_backward(__gri
     angles_backward<true>(p, angle_tiles);
 }
 
-extern "C" __global__ void __launch_bounds__(256, 2) chgnet_angles(__grid_constant__ const ChgnetAngles p) {
+extern "C" __global__ void __launch_bounds__(256, 3) chgnet_angles(__grid_constant__ const ChgnetAngles p) {
     angles<false>(p, angle_tiles);
 }
 
-extern "C" __global__ void __launch_bounds__(256, 2) chgnet_angles_backward(__grid_constant__ const ChgnetAngles p) {
+extern "C" __global__ void __launch_bounds__(256, 3) chgnet_angles_backward(__grid_constant__ const ChgnetAngles p) {
     angles_backward<false>(p, angle_tiles);
 }

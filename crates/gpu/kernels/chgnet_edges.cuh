@@ -48,14 +48,12 @@ __device__ __forceinline__ void first_layer(const ChgnetEdges &p, uint32_t edge,
 }
 
 // Shared memory: two left operands, two matrices.
-extern "C" __global__ void __launch_bounds__(256, 2) chgnet_edges(__grid_constant__ const ChgnetEdges p) {
+extern "C" __global__ void __launch_bounds__(256, 3) chgnet_edges(__grid_constant__ const ChgnetEdges p) {
     extern __shared__ __align__(16) float shared[];
     float *left = shared, *right = shared + 2 * SQUARE;
     RowThreads row(p.width, p.inverse_width);
     const uint32_t column = row.column;
     load_matrices(right, p.hidden);
-    const Gate gate = load_gate(p.norms, column);
-    const Four core_bias = load_four(p.bias, 0, WIDE, column), gate_bias = load_four(p.bias, 1, WIDE, column);
     for (uint32_t tile = blockIdx.x; tile * TILE < p.edges; tile += gridDim.x) {
         uint32_t edge0 = tile * TILE + first_row();
         Part z;
@@ -68,8 +66,9 @@ extern "C" __global__ void __launch_bounds__(256, 2) chgnet_edges(__grid_constan
         __syncthreads();
         put(left, column, z);
         __syncthreads();
-        Part y = part_of(core_bias, gate_bias);
+        Part y = part_of(load_four(p.bias, 0, WIDE, column), load_four(p.bias, 1, WIDE, column));
         add_products(left, right, column, y);
+        const Gate gate = load_gate(p.norms, column);
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
             uint32_t edge = edge0 + i;
@@ -83,16 +82,16 @@ extern "C" __global__ void __launch_bounds__(256, 2) chgnet_edges(__grid_constan
     }
 }
 
-extern "C" __global__ void __launch_bounds__(256, 2) chgnet_edges_backward(__grid_constant__ const ChgnetEdges p) {
+extern "C" __global__ void __launch_bounds__(256, 3) chgnet_edges_backward(__grid_constant__ const ChgnetEdges p) {
     extern __shared__ __align__(16) float shared[];
     float *left = shared, *right = shared + 2 * SQUARE;
     RowThreads row(p.width, p.inverse_width);
     const uint32_t column = row.column;
     load_matrices(right, p.hidden);
-    const Gate gate = load_gate(p.norms, column);
     for (uint32_t tile = blockIdx.x; tile * TILE < p.edges; tile += gridDim.x) {
         uint32_t edge0 = tile * TILE + first_row();
         Part by_y;
+        const Gate gate = load_gate(p.norms, column);
 #pragma unroll
         for (int i = 0; i < 4; i += 2) {
             // Both edges of a pair are there, or neither.

@@ -4,28 +4,62 @@ use crate::error::GpuError;
 use crate::memory::{Layout, Number, Part, Pinned};
 use crate::network::Size;
 
-/// Writes numbers to a part of what is copied to the device.
-pub(crate) fn fill<T: Number>(
+/// Writes numbers of all structures to a part of what is copied to the device, one behind the other.
+pub(crate) fn fill<'a, T: Number>(
     to: &mut Pinned,
     part: Part<T>,
-    numbers: impl Iterator<Item = T>,
+    numbers: impl Iterator<Item = &'a [T]>,
 ) -> Result<(), GpuError> {
-    let room = to.numbers_mut(part)?;
-    for (room, number) in room.iter_mut().zip(numbers) {
-        *room = number;
+    let mut room = to.numbers_mut(part)?;
+    for numbers in numbers {
+        let (here, rest) = room.split_at_mut(numbers.len().min(room.len()));
+        here.copy_from_slice(&numbers[..here.len()]);
+        room = rest;
     }
     Ok(())
 }
 
-/// Graphs of a batch, each with how much those before it count.
+/// The same of indices, each made larger by what its structure comes with; those that are `u32::MAX` stand for nothing, and stay.
+pub(crate) fn fill_shifted<'a>(
+    to: &mut Pinned,
+    part: Part<u32>,
+    indices: impl Iterator<Item = (u32, &'a [u32])>,
+) -> Result<(), GpuError> {
+    shift(to.numbers_mut(part)?, indices);
+    Ok(())
+}
+
+/// Ends of groups, behind a zero.
+pub(crate) fn fill_starts<'a>(
+    to: &mut Pinned,
+    part: Part<u32>,
+    ends: impl Iterator<Item = (u32, &'a [u32])>,
+) -> Result<(), GpuError> {
+    if let Some((first, room)) = to.numbers_mut(part)?.split_first_mut() {
+        *first = 0;
+        shift(room, ends);
+    }
+    Ok(())
+}
+
+fn shift<'a>(mut room: &mut [u32], indices: impl Iterator<Item = (u32, &'a [u32])>) {
+    for (by, indices) in indices {
+        let (here, rest) = room.split_at_mut(indices.len().min(room.len()));
+        here.iter_mut().zip(indices).for_each(|(room, x)| *room = if *x == u32::MAX { *x } else { by + x });
+        room = rest;
+    }
+}
+
+/// Indices of each graph of a batch, with how much those before it count.
 pub(crate) fn offsets<'a, G>(
     graphs: &'a [&'a G],
     count: impl Fn(&G) -> usize + 'a,
-) -> impl Iterator<Item = (u32, &'a G)> + 'a {
+    indices: impl Fn(&'a G) -> &'a [u32] + 'a,
+) -> impl Iterator<Item = (u32, &'a [u32])> + 'a {
     graphs.iter().scan(0u32, move |sum, graph| {
         let offset = *sum;
         *sum += count(graph) as u32;
-        Some((offset, *graph))
+        Some((offset, indices(graph)))
     })
 }
 
@@ -139,15 +173,15 @@ impl PairInput {
 
     /// Writes the graphs one behind the other.
     pub(crate) fn write(&self, graphs: &[&PairGraph], to: &mut Pinned) -> Result<(), GpuError> {
-        let atoms = || offsets(graphs, PairGraph::n_atoms);
-        let edges = || offsets(graphs, |graph| 2 * graph.n_pairs());
-        fill(to, self.vectors, graphs.iter().flat_map(|graph| graph.vectors.iter().copied()))?;
-        fill(to, self.elements, graphs.iter().flat_map(|graph| graph.elements.iter().copied()))?;
-        fill(to, self.first, atoms().flat_map(|(by, graph)| graph.first.iter().map(move |x| by + x)))?;
-        fill(to, self.second, atoms().flat_map(|(by, graph)| graph.second.iter().map(move |x| by + x)))?;
-        let ends = edges().flat_map(|(by, graph)| graph.edges.ends.iter().map(move |x| by + x));
-        fill(to, self.starts, std::iter::once(0).chain(ends))?;
-        fill(to, self.edges, edges().flat_map(|(by, graph)| graph.edges.members.iter().map(move |x| by + x)))
+        type Indices = fn(&PairGraph) -> &[u32];
+        let atoms = |indices: Indices| offsets(graphs, PairGraph::n_atoms, indices);
+        let edges = |indices: Indices| offsets(graphs, |graph| 2 * graph.n_pairs(), indices);
+        fill(to, self.vectors, graphs.iter().map(|graph| graph.vectors.as_slice()))?;
+        fill(to, self.elements, graphs.iter().map(|graph| graph.elements.as_slice()))?;
+        fill_shifted(to, self.first, atoms(|graph| &graph.first))?;
+        fill_shifted(to, self.second, atoms(|graph| &graph.second))?;
+        fill_starts(to, self.starts, edges(|graph| &graph.edges.ends))?;
+        fill_shifted(to, self.edges, edges(|graph| &graph.edges.members))
     }
 }
 

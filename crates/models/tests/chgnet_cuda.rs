@@ -61,10 +61,10 @@ fn alone(engine: &mut CudaChgnetEngine, structure: Structure) -> Result<Predicti
     predict(engine, Arc::new(structure), ALL, Deadline::NONE)
 }
 
-/// Twice what single precision rounds by elsewhere, and a floor for where it was lucky, as of the tests of the native engine
-/// against upstream (tests/chgnet.rs): eV/atom, eV/Å, eV/Å^3, features, μ_B.
+/// Twice what single precision rounds by elsewhere, and a floor for single structures where it was lucky: eV/atom, eV/Å,
+/// eV/Å^3, features, μ_B.
 const LUCK: f64 = 2.0;
-const FLOOR: [f64; 5] = [1e-6, 4e-5, 2e-6, 5e-6, 5e-6];
+const FLOOR: [f64; 5] = [2e-7, 2e-6, 5e-7, 1e-6, 1e-6];
 
 /// Compares the largest deviations from what is exact with those of another that computes in single precision.
 fn assert_rounded(what: &str, own: &[[f64; 5]], others: &[[f64; 5]]) {
@@ -72,7 +72,7 @@ fn assert_rounded(what: &str, own: &[[f64; 5]], others: &[[f64; 5]]) {
     let (own, others) = (largest(own), largest(others));
     println!("{what}: largest {}; beside {}", text(&own), text(&others));
     for k in 0..5 {
-        assert!(own[k] <= LUCK * others[k] + FLOOR[k] / 10.0, "{what} {k}: {:.2e} beside {:.2e}", own[k], others[k]);
+        assert!(own[k] <= LUCK * others[k], "{what} {k}: {:.2e} beside {:.2e}", own[k], others[k]);
     }
 }
 
@@ -89,7 +89,6 @@ fn goldens_are_upstreams() {
             }
             let (found, exact) = (found.unwrap(), golden.f64.as_prediction());
             let (own, rounding) = (off(&found, &exact), off(&golden.f32.as_prediction(), &exact));
-            println!("{weights:?} {}: {}; upstream {}", golden.name, text(&own), text(&rounding));
             for k in 0..5 {
                 let limit = LUCK * rounding[k] + FLOOR[k];
                 assert!(own[k] <= limit, "{} {k}: {:.2e} beyond {limit:.2e}", golden.name, own[k]);

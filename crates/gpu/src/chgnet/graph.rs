@@ -1,7 +1,7 @@
 //! A structure's atoms, pairs, bonds and angles, and batches of them as the device reads them.
 
 use crate::error::GpuError;
-use crate::graph::{Groups, PairGraph, PairInput, fill, offsets};
+use crate::graph::{Groups, PairGraph, PairInput, fill, fill_shifted, fill_starts, offsets};
 use crate::memory::{Layout, Part, Pinned};
 use crate::network::Size;
 
@@ -138,31 +138,22 @@ impl Input {
     pub(super) fn write(&self, graphs: &[&ChgnetGraph], to: &mut Pinned) -> Result<(), GpuError> {
         let pairs_of = graphs.iter().map(|graph| &graph.pairs).collect::<Vec<_>>();
         self.pairs.write(&pairs_of, to)?;
-        let atoms = || offsets(graphs, |graph| graph.pairs.n_atoms());
-        let pairs = || offsets(graphs, |graph| graph.pairs.n_pairs());
-        let bonds = || offsets(graphs, |graph| graph.bonds.len());
-        let angles = || offsets(graphs, |graph| graph.center.len());
-        fill(to, self.bonds, pairs().flat_map(|(by, graph)| graph.bonds.iter().map(move |x| by + x)))?;
-        let shifted = |(by, graph)| {
-            let graph: &ChgnetGraph = graph;
-            graph.bond_of.iter().map(move |x| if *x == NO_BOND { NO_BOND } else { by + x })
-        };
-        fill(to, self.bond_of, bonds().flat_map(shifted))?;
-        fill(to, self.center, atoms().flat_map(|(by, graph)| graph.center.iter().map(move |x| by + x)))?;
-        fill(to, self.first, bonds().flat_map(|(by, graph)| graph.first.iter().map(move |x| by + x)))?;
-        fill(to, self.second, bonds().flat_map(|(by, graph)| graph.second.iter().map(move |x| by + x)))?;
-        fill(to, self.turned, graphs.iter().flat_map(|graph| graph.turned.iter().copied()))?;
-        let zero = || std::iter::once(0);
-        let ends = angles().flat_map(|(by, graph)| graph.center_ends.iter().map(move |x| by + x));
-        fill(to, self.center_starts, zero().chain(ends))?;
-        let groups: [(_, fn(&ChgnetGraph) -> &Groups); 2] =
-            [(self.by_first, |graph| &graph.by_first), (self.by_second, |graph| &graph.by_second)];
-        for ([starts, members], groups) in groups {
-            let ends = angles().flat_map(|(by, graph)| groups(graph).ends.iter().map(move |x| by + x));
-            fill(to, starts, zero().chain(ends))?;
-            fill(to, members, angles().flat_map(|(by, graph)| groups(graph).members.iter().map(move |x| by + x)))?;
-        }
-        Ok(())
+        type Indices = fn(&ChgnetGraph) -> &[u32];
+        let atoms = |indices: Indices| offsets(graphs, |graph| graph.pairs.n_atoms(), indices);
+        let pairs = |indices: Indices| offsets(graphs, |graph| graph.pairs.n_pairs(), indices);
+        let bonds = |indices: Indices| offsets(graphs, |graph| graph.bonds.len(), indices);
+        let angles = |indices: Indices| offsets(graphs, |graph| graph.center.len(), indices);
+        fill_shifted(to, self.bonds, pairs(|graph| &graph.bonds))?;
+        fill_shifted(to, self.bond_of, bonds(|graph| &graph.bond_of))?;
+        fill_shifted(to, self.center, atoms(|graph| &graph.center))?;
+        fill_shifted(to, self.first, bonds(|graph| &graph.first))?;
+        fill_shifted(to, self.second, bonds(|graph| &graph.second))?;
+        fill(to, self.turned, graphs.iter().map(|graph| graph.turned.as_slice()))?;
+        fill_starts(to, self.center_starts, angles(|graph| &graph.center_ends))?;
+        fill_starts(to, self.by_first[0], angles(|graph| &graph.by_first.ends))?;
+        fill_shifted(to, self.by_first[1], angles(|graph| &graph.by_first.members))?;
+        fill_starts(to, self.by_second[0], angles(|graph| &graph.by_second.ends))?;
+        fill_shifted(to, self.by_second[1], angles(|graph| &graph.by_second.members))
     }
 }
 

@@ -1,7 +1,7 @@
 //! A structure's atoms and edges, and batches of them as the device reads them.
 
 use crate::error::GpuError;
-use crate::graph::{Groups, fill, offsets};
+use crate::graph::{Groups, fill, fill_shifted, fill_starts, offsets};
 use crate::memory::{Layout, Part, Pinned};
 use crate::network::Size;
 
@@ -94,19 +94,23 @@ impl Input {
 
     /// Writes the graphs one behind the other.
     pub(super) fn write(&self, graphs: &[&OrbGraph], to: &mut Pinned) -> Result<(), GpuError> {
-        let (atoms, edges) = (|| offsets(graphs, OrbGraph::n_atoms), || offsets(graphs, OrbGraph::n_edges));
-        fill(to, self.vectors, graphs.iter().flat_map(|graph| graph.vectors.iter().copied()))?;
-        fill(to, self.elements, graphs.iter().flat_map(|graph| graph.elements.iter().copied()))?;
-        fill(to, self.sender, atoms().flat_map(|(by, graph)| graph.sender.iter().map(move |x| by + x)))?;
-        fill(to, self.receiver, atoms().flat_map(|(by, graph)| graph.receiver.iter().map(move |x| by + x)))?;
-        fill(to, self.by_receiver, edges().flat_map(|(by, graph)| graph.by_receiver.iter().map(move |x| by + x)))?;
-        let zero = || std::iter::once(0);
-        let sent = edges().flat_map(|(by, graph)| graph.sent.iter().map(move |x| by + x));
-        fill(to, self.sent, zero().chain(sent))?;
-        let received = edges().flat_map(|(by, graph)| graph.received.iter().map(move |x| by + x));
-        fill(to, self.received, zero().chain(received))?;
-        let ends = atoms().map(|(by, graph)| by + graph.n_atoms() as u32);
-        fill(to, self.starts, zero().chain(ends))
+        type Indices = fn(&OrbGraph) -> &[u32];
+        let atoms = |indices: Indices| offsets(graphs, OrbGraph::n_atoms, indices);
+        let edges = |indices: Indices| offsets(graphs, OrbGraph::n_edges, indices);
+        fill(to, self.vectors, graphs.iter().map(|graph| graph.vectors.as_slice()))?;
+        fill(to, self.elements, graphs.iter().map(|graph| graph.elements.as_slice()))?;
+        fill_shifted(to, self.sender, atoms(|graph| &graph.sender))?;
+        fill_shifted(to, self.receiver, atoms(|graph| &graph.receiver))?;
+        fill_shifted(to, self.by_receiver, edges(|graph| &graph.by_receiver))?;
+        fill_starts(to, self.sent, edges(|graph| &graph.sent))?;
+        fill_starts(to, self.received, edges(|graph| &graph.received))?;
+        let n_atoms = graphs.iter().map(|graph| graph.n_atoms() as u32);
+        let ends = n_atoms.scan(0, |sum, n| {
+            *sum += n;
+            Some(*sum)
+        });
+        let ends = ends.collect::<Vec<_>>();
+        fill_starts(to, self.starts, std::iter::once((0, ends.as_slice())))
     }
 }
 

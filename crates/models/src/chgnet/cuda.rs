@@ -8,6 +8,7 @@ use super::graph::Graph;
 use super::parameters::{self, N_ELEMENTS, Parameters};
 use crate::card::{CardEngine, CardModel, CardPotential};
 use mlip_atoms::gradient::PairGradient;
+use mlip_atoms::neighbors::Pair;
 use mlip_atoms::prediction::AtomFeatures;
 use mlip_atoms::{Deadline, PotentialId, Precision, PredictError, Prediction, Request, Species, Structure};
 use mlip_gpu::chgnet::{
@@ -129,10 +130,15 @@ impl CudaChgnet {
     }
 }
 
-/// A structure's graph, as results and as the device need it.
+/// A structure as results and as the device need it.
 pub struct Content {
-    graph: Graph,
-    card: ChgnetGraph,
+    pairs: Vec<Pair>,
+    /// Atomic numbers less one.
+    elements: Vec<u32>,
+    /// Å^3
+    volume: f64,
+    n_angles: usize,
+    graph: ChgnetGraph,
 }
 
 impl Content {
@@ -144,8 +150,13 @@ impl Content {
             bonds: [0, 1].map(|side| graph.angles.bond[side][k]),
             turned: graph.angles.sign[k] < 0.0,
         });
-        let card = ChgnetGraph::new(pairs, graph.bonds.clone(), angles)?;
-        Ok(Self { graph, card })
+        Ok(Self {
+            n_angles: graph.n_angles(),
+            graph: ChgnetGraph::new(pairs, graph.bonds, angles)?,
+            pairs: graph.pairs,
+            elements: graph.element,
+            volume: graph.volume,
+        })
     }
 }
 
@@ -153,21 +164,21 @@ impl ChgnetCard {
     /// From what the device gave for the atoms and the pairs of one structure.
     fn prediction(
         &self,
-        graph: &Graph,
+        content: &Content,
         request: Request,
         (energies, moments): (&[f64], &[f64]),
         slopes: &[[f64; 3]],
     ) -> Prediction {
-        let references = graph.element.iter().map(|element| self.references[*element as usize]).sum::<f64>();
+        let references = content.elements.iter().map(|element| self.references[*element as usize]).sum::<f64>();
         let mut prediction = Prediction {
             energy: energies.iter().sum::<f64>() + references,
             magmoms: Some(moments.iter().map(|moment| moment.abs()).collect()),
             ..Prediction::default()
         };
         if request.forces {
-            let mut gradient = PairGradient::new(graph.n_atoms());
-            graph.pairs.iter().zip(slopes).for_each(|(pair, slope)| gradient.add(pair, *slope));
-            prediction.stress = Some(gradient.stress(graph.volume));
+            let mut gradient = PairGradient::new(content.elements.len());
+            content.pairs.iter().zip(slopes).for_each(|(pair, slope)| gradient.add(pair, *slope));
+            prediction.stress = Some(gradient.stress(content.volume));
             prediction.forces = gradient.forces;
         }
         prediction
@@ -212,7 +223,7 @@ impl CardModel for ChgnetCard {
 
     fn expected_bytes(&self, structure: &Structure) -> u64 {
         let (edges, angles) = Graph::expected(structure, &self.config);
-        (200.0 * edges + 100.0 * angles) as u64 + 64 * structure.n_atoms() as u64
+        (70.0 * edges + 32.0 * angles) as u64 + 64 * structure.n_atoms() as u64
     }
 
     fn weights(&self) -> &ChgnetWeights {
@@ -235,22 +246,21 @@ impl CardModel for ChgnetCard {
     }
 
     fn graph(content: &Content) -> &ChgnetGraph {
-        &content.card
+        &content.graph
     }
 
     fn edges(content: &Content) -> (usize, u64) {
-        let graph = &content.graph;
-        let bytes = 200 * graph.n_edges() + 100 * graph.n_angles() + 32 * graph.n_atoms();
-        (graph.n_edges(), bytes as u64)
+        let (n_pairs, n_atoms) = (content.pairs.len(), content.elements.len());
+        (2 * n_pairs, (140 * n_pairs + 32 * content.n_angles + 32 * n_atoms) as u64)
     }
 
     fn predictions(&self, batch: &[(&Content, Request)], outputs: Outputs) -> Vec<Result<Prediction, PredictError>> {
         let (mut atom, mut pair) = (0, 0);
         let prediction = |(content, request): &(&Content, Request)| {
-            let (n_atoms, n_pairs) = (content.graph.n_atoms(), content.graph.pairs.len());
+            let (n_atoms, n_pairs) = (content.elements.len(), content.pairs.len());
             let of_atoms = (&outputs.energies[atom..atom + n_atoms], &outputs.moments[atom..atom + n_atoms]);
             let slopes = outputs.slopes.get(pair..pair + n_pairs).unwrap_or_default();
-            let mut prediction = self.prediction(&content.graph, *request, of_atoms, slopes);
+            let mut prediction = self.prediction(content, *request, of_atoms, slopes);
             if request.atom_features {
                 let width = self.config.width();
                 let rows = outputs.features[atom * COLUMNS..(atom + n_atoms) * COLUMNS].chunks_exact(COLUMNS);

@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "layouts of kernels' parameters are promised")]
 
-use super::load::{RESIDENT, TILE, WIDE};
+use super::load::{RESIDENT, RESIDENT_WITH_FOUR, TILE, WIDE};
 use crate::error::GpuError;
 use crate::kernels::arguments::arguments;
 use crate::kernels::products::{expect_len, narrow};
@@ -193,6 +193,10 @@ impl Angles<'_> {
         !self.layer.hidden.is_empty()
     }
 
+    fn resident(&self) -> usize {
+        if self.has_hidden() { RESIDENT_WITH_FOUR } else { RESIDENT }
+    }
+
     fn arguments(&self) -> Result<AngleArguments, GpuError> {
         let n_angles = self.center.len();
         self.layer.check(true, self.has_hidden())?;
@@ -260,7 +264,7 @@ impl Queue {
             ..p.arguments()?
         };
         let kernel = if has_hidden { &self.chgnet.bonds } else { &self.chgnet.angles };
-        self.start(kernel, self.tiles(n_angles.div_ceil(TILE), RESIDENT), &arguments)
+        self.start(kernel, self.tiles(n_angles.div_ceil(TILE), p.resident()), &arguments)
     }
 
     /// Gradients of them.
@@ -283,6 +287,6 @@ impl Queue {
             ..p.arguments()?
         };
         let kernel = if has_hidden { &self.chgnet.bonds_backward } else { &self.chgnet.angles_backward };
-        self.start(kernel, self.tiles(n_angles.div_ceil(TILE), RESIDENT), &arguments)
+        self.start(kernel, self.tiles(n_angles.div_ceil(TILE), p.resident()), &arguments)
     }
 }

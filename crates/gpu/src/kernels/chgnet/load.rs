@@ -9,8 +9,10 @@ pub(crate) const WIDE: usize = 64;
 pub(super) const TILE: usize = 64;
 /// Threads of a row.
 pub(super) const ROW_THREADS: usize = WIDE / 4;
-/// Blocks with tiles that share a multiprocessor: that many are compiled for (`__launch_bounds__`).
-pub(super) const RESIDENT: usize = 2;
+/// Blocks that share a multiprocessor, as kernels are compiled for (`__launch_bounds__`): with two matrices in shared memory,
+/// and with four.
+pub(super) const RESIDENT: usize = 3;
+pub(super) const RESIDENT_WITH_FOUR: usize = 2;
 /// A matrix, or one half of a left operand, in shared memory.
 const SQUARE_BYTES: u32 = (WIDE * WIDE * 4) as u32;
 
