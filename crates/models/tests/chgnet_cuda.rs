@@ -66,6 +66,9 @@ fn alone(engine: &mut CudaChgnetEngine, structure: Structure) -> Result<Predicti
 const LUCK: f64 = 2.0;
 const FLOOR: [f64; 5] = [2e-7, 2e-6, 5e-7, 1e-6, 1e-6];
 
+/// What single precision may round by for any structure, as of the tests of the native engine (tests/chgnet.rs).
+const ROUNDED: [f64; 5] = [1e-6, 4e-5, 2e-6, 5e-6, 5e-6];
+
 /// Compares the largest deviations from what is exact with those of another that computes in single precision.
 fn assert_rounded(what: &str, own: &[[f64; 5]], others: &[[f64; 5]]) {
     let largest = |all: &[[f64; 5]]| all.iter().fold([0.0f64; 5], |most, x| [0, 1, 2, 3, 4].map(|k| most[k].max(x[k])));
@@ -170,7 +173,7 @@ fn structures_without_bonds_or_angles_are_those_of_cores() {
     for structure in sparse {
         let exact = native.predict(&[&structure], ALL, &Deadline::NONE).remove(0).unwrap();
         let found = off(&alone(&mut engine, structure).unwrap(), &exact);
-        assert!(found.iter().zip(FLOOR).all(|(found, floor)| *found <= floor), "{found:?}");
+        assert!(found.iter().zip(ROUNDED).all(|(found, limit)| *found <= limit), "{found:?}");
     }
 }
 
