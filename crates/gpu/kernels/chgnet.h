@@ -28,8 +28,8 @@ SHARED_CODE Four multiply_add(const Four &a, const Four &b, const Four &c) {
 
 // ---- Activations ----
 //
-// With the approximations of the hardware, which are off by 2 units in the last place of what is added to 1: half of a
-// perceptron's time would go into anything better. Of large negative numbers it is zero, as the exponential is infinite.
+// Of the exponential and the reciprocal that the hardware has, each off by about a unit in the last place: there are 256 of
+// them an edge. Of large negative numbers it is zero, as the exponential is infinite.
 
 SHARED_CODE float quick_sigmoid(float x) {
 #ifdef __CUDA_ARCH__

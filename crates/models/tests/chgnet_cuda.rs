@@ -19,6 +19,8 @@ const REAL: &str = include_str!("chgnet/goldens_0.3.0.json");
 const TINY: &str = include_str!("chgnet/goldens_tiny.json");
 const R2SCAN: &str = include_str!("chgnet/goldens_r2scan.json");
 const TINY_WEIGHTS: &[u8] = include_bytes!("chgnet/chgnet_tiny.safetensors");
+/// Of the architecture of 0.2.0.
+const BARE_WEIGHTS: &[u8] = include_bytes!("chgnet/chgnet_bare.safetensors");
 
 /// The weights of a set of goldens.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -188,6 +190,12 @@ fn what_the_model_has_no_numbers_for_is_refused() {
     assert!(matches!(isolated, Err(PredictError::IsolatedAtom { .. })), "{isolated:?}");
     let unknown = alone(&mut engine, atom(95, 4.0));
     assert!(matches!(unknown, Err(PredictError::UnsupportedSpecies { .. })), "{unknown:?}");
+}
+
+#[test]
+fn files_of_the_older_architecture_are_refused_by_name() {
+    let error = CudaChgnet::from_safetensors(BARE_WEIGHTS, "bare", 0).err().unwrap().to_string();
+    assert!(error.contains("`gMLP_norm` is none") && error.contains("device=cpu computes this file"), "{error}");
 }
 
 /// Not a test of anything: structures/s for docs/gpu.md, two batches under way, graphs made before.

@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <memory>
 #include <mutex>
+#include <setjmp.h>
 #include <ucontext.h>
 
 Index threadIdx, blockIdx, blockDim, gridDim;
@@ -30,7 +31,10 @@ constexpr size_t STACK_BYTES = 128 << 10;
 enum State { READY, AT_BARRIER, AT_EXCHANGE, ENDED };
 
 struct Thread {
-    ucontext_t context;
+    // Where it begins, and where it goes on.
+    ucontext_t beginning;
+    jmp_buf place;
+    bool begun;
     std::unique_ptr<char[]> stack;
     State state;
     // Which of two numbers it gives next: nobody reads the one while the other is given.
@@ -39,7 +43,7 @@ struct Thread {
 };
 
 Thread threads[MOST_THREADS];
-ucontext_t scheduler;
+jmp_buf scheduler;
 int current, n_threads;
 void (*kernel)(const void *);
 const void *argument;
@@ -56,7 +60,8 @@ void wait(State waiting, int from, int to) {
     Thread &own = threads[current];
     own.state = waiting;
     release(waiting, from, to);
-    if (own.state == waiting) swapcontext(&own.context, &scheduler);
+    // Unlike swapcontext, these ask nothing of the system.
+    if (own.state == waiting && !_setjmp(own.place)) _longjmp(scheduler, 1);
 }
 
 int warp_start() { return current & ~31; }
@@ -66,17 +71,26 @@ void run_thread() {
     threads[current].state = ENDED;
     release(AT_BARRIER, 0, n_threads);
     release(AT_EXCHANGE, warp_start(), warp_start() + 32);
+    _longjmp(scheduler, 1);
+}
+
+void go_on(Thread &thread) {
+    if (_setjmp(scheduler)) return;
+    if (thread.begun) _longjmp(thread.place, 1);
+    thread.begun = true;
+    setcontext(&thread.beginning);
 }
 
 void run_block(bool reversed) {
     for (int i = 0; i < n_threads; ++i) {
         Thread &thread = threads[i];
         if (!thread.stack) thread.stack.reset(new char[STACK_BYTES]);
-        getcontext(&thread.context);
-        thread.context.uc_stack.ss_sp = thread.stack.get();
-        thread.context.uc_stack.ss_size = STACK_BYTES;
-        thread.context.uc_link = &scheduler;
-        makecontext(&thread.context, run_thread, 0);
+        getcontext(&thread.beginning);
+        thread.beginning.uc_stack.ss_sp = thread.stack.get();
+        thread.beginning.uc_stack.ss_size = STACK_BYTES;
+        thread.beginning.uc_link = nullptr;
+        makecontext(&thread.beginning, run_thread, 0);
+        thread.begun = false;
         thread.state = READY;
         thread.turn = 0;
     }
@@ -87,7 +101,7 @@ void run_block(bool reversed) {
             if (threads[current].state != READY) continue;
             any = true;
             threadIdx = {static_cast<uint32_t>(current), 0, 0};
-            swapcontext(&scheduler, &threads[current].context);
+            go_on(threads[current]);
         }
     }
     for (int i = 0; i < n_threads; ++i)
