@@ -51,13 +51,11 @@ impl Packer {
     }
 
     /// The same with its transpose.
-    pub(crate) fn two_ways(
-        &mut self,
-        width: usize,
-        depth: usize,
-        weight: impl Fn(usize, usize) -> f32,
-    ) -> TwoWays {
-        TwoWays { forward: self.matrix(width, depth, &weight), backward: self.matrix(depth, width, |n, k| weight(k, n)) }
+    pub(crate) fn two_ways(&mut self, width: usize, depth: usize, weight: impl Fn(usize, usize) -> f32) -> TwoWays {
+        TwoWays {
+            forward: self.matrix(width, depth, &weight),
+            backward: self.matrix(depth, width, |n, k| weight(k, n)),
+        }
     }
 
     /// Copies everything to the device.

@@ -34,12 +34,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Gradients by sums of messages from those by what was added to features.
-    fn sums_backward(
-        &self,
-        layer: &StoredGated,
-        by: Slice<'a, f32>,
-        rows: usize,
-    ) -> Result<Slice<'a, f32>, GpuError> {
+    fn sums_backward(&self, layer: &StoredGated, by: Slice<'a, f32>, rows: usize) -> Result<Slice<'a, f32>, GpuError> {
         let by_sums = self.first(self.room.back.by_sums, rows, WIDE)?;
         let out = layer.out.ok_or_else(|| GpuError::shape("weights behind sums", "a matrix", "none"))?;
         self.product(by, out.backward, rows, Finish::Plain { sums: by_sums })?;
@@ -89,10 +84,11 @@ impl<'a> Pass<'a> {
     fn first_layers_backward(&self, layer: &StoredGated, by_z: Slice<'a, f32>) -> Result<(), GpuError> {
         let (back, Size { n_atoms, n_bonds, .. }) = (&self.room.back, self.size);
         let (by_nodes, by_bonds) = (self.first(back.by_nodes, n_atoms, 2 * WIDE)?, self.room(back.by_bonds)?);
-        let of_angles = |starts: Part<u32>, list: Slice<'a, u32>, sums: Slice<'a, f32>, offset: usize, stride: usize| {
-            let starts = self.input(starts)?;
-            self.queue.chgnet_wide_sums(&WideSums { starts, list, rows: by_z, sums, stride, offset, turned: false })
-        };
+        let of_angles =
+            |starts: Part<u32>, list: Slice<'a, u32>, sums: Slice<'a, f32>, offset: usize, stride: usize| {
+                let starts = self.input(starts)?;
+                self.queue.chgnet_wide_sums(&WideSums { starts, list, rows: by_z, sums, stride, offset, turned: false })
+            };
         let ([first, of_first], [second, of_second]) = (self.input.by_first, self.input.by_second);
         of_angles(first, self.input(of_first)?, by_bonds, 0, 4 * WIDE)?;
         of_angles(second, self.input(of_second)?, by_bonds, 2 * WIDE, 4 * WIDE)?;

@@ -42,11 +42,7 @@ impl ChgnetGraph {
     ///
     /// # Errors
     /// When angles are in another order, or something has a number that is not there.
-    pub fn new(
-        pairs: PairGraph,
-        bonds: Vec<u32>,
-        angles: impl Iterator<Item = Angle>,
-    ) -> Result<Self, GpuError> {
+    pub fn new(pairs: PairGraph, bonds: Vec<u32>, angles: impl Iterator<Item = Angle>) -> Result<Self, GpuError> {
         let (n_atoms, n_pairs, n_bonds) = (pairs.n_atoms(), pairs.n_pairs(), bonds.len());
         let mut bond_of = vec![NO_BOND; n_pairs];
         for (bond, pair) in (0..).zip(&bonds) {
@@ -128,8 +124,7 @@ impl Input {
         let (bonds, bond_of) = (layout.place(size.n_bonds), layout.place(size.n_edges));
         let [center, first, second, turned] = [(); 4].map(|()| layout.place(size.n_angles));
         let center_starts = layout.place(size.n_atoms + 1);
-        let [by_first, by_second] =
-            [(); 2].map(|()| [size.n_bonds + 1, size.n_angles].map(|len| layout.place(len)));
+        let [by_first, by_second] = [(); 2].map(|()| [size.n_bonds + 1, size.n_angles].map(|len| layout.place(len)));
         let bytes = layout.bytes();
         Self { pairs, bonds, bond_of, center, first, second, turned, center_starts, by_first, by_second, bytes }
     }
@@ -175,7 +170,10 @@ mod tests {
         assert_eq!(graph.bond_of, [0, NO_BOND, 1]);
         assert_eq!(graph.center_ends, [2, 2, 3]);
         assert_eq!((graph.by_first.ends.as_slice(), graph.by_first.members.as_slice()), (&[1, 3][..], &[0, 1, 2][..]));
-        assert_eq!((graph.by_second.ends.as_slice(), graph.by_second.members.as_slice()), (&[1, 3][..], &[1, 0, 2][..]));
+        assert_eq!(
+            (graph.by_second.ends.as_slice(), graph.by_second.members.as_slice()),
+            (&[1, 3][..], &[1, 0, 2][..])
+        );
         let Size { n_atoms, n_edges, n_bonds, n_angles, .. } = graph.size();
         assert_eq!((n_atoms, n_edges, n_bonds, n_angles), (3, 3, 2, 3));
     }

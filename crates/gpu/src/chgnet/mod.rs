@@ -19,9 +19,6 @@ mod stored;
 mod weights;
 
 pub use graph::{Angle, ChgnetGraph};
-pub use network::{ChgnetNetwork, Outputs, kernels_digest};
+pub use network::{COLUMNS, ChgnetNetwork, Outputs, kernels_digest};
 pub use stored::Shape;
 pub use weights::{ChgnetWeights, Gated, Linear, Norm, Radial};
-
-/// Columns of features, as they come out.
-pub const COLUMNS: usize = crate::kernels::chgnet::WIDE;

@@ -7,10 +7,14 @@ use super::stored::{Shape, StoredWeights};
 use super::weights::ChgnetWeights;
 use crate::driver::Device;
 use crate::error::GpuError;
+use crate::kernels::chgnet::WIDE;
 use crate::kernels::{CHGNET, PRODUCTS, Queue, digest};
 use crate::memory::Pinned;
 use crate::network::{Bytes, Memory, Network, Size, Wanted};
 use crate::products::Products;
+
+/// Columns of features, as they come out.
+pub const COLUMNS: usize = WIDE;
 
 /// What a batch comes to, structure by structure.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +25,7 @@ pub struct Outputs {
     pub moments: Vec<f64>,
     /// `[pairs]`: derivatives of the sum of energies by the vectors, eV/Å; empty where they were not wanted.
     pub slopes: Vec<[f64; 3]>,
-    /// `[atoms, 64]` before the last layer, zeros beyond the width of the model; empty where they were not wanted.
+    /// `[atoms, COLUMNS]` before the last layer, zeros beyond the width of the model; empty where they were not wanted.
     pub features: Vec<f32>,
 }
 

@@ -82,11 +82,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Functions of angles, or gradients by vectors from those by them.
-    pub(super) fn fourier(
-        &self,
-        values: Slice<'a, f32>,
-        by_vectors: Slice<'a, [f64; 3]>,
-    ) -> Result<(), GpuError> {
+    pub(super) fn fourier(&self, values: Slice<'a, f32>, by_vectors: Slice<'a, [f64; 3]>) -> Result<(), GpuError> {
         self.queue.chgnet_fourier(&Fourier {
             vectors: self.vectors()?,
             pairs: self.input(self.input.bonds)?,
@@ -233,12 +229,8 @@ impl<'a> Pass<'a> {
         let room = self.room;
         let angles = self.angles(layer, Way::Forward)?;
         self.terms(layer, angles.nodes, (self.room(room.short)?, self.size.n_bonds, angles.bonds))?;
-        let rows = AngleRows {
-            angles: self.room(room.angles)?,
-            z: self.room(kept.z)?,
-            y: Slice::NONE,
-            messages: Slice::NONE,
-        };
+        let rows =
+            AngleRows { angles: self.room(room.angles)?, z: self.room(kept.z)?, y: Slice::NONE, messages: Slice::NONE };
         self.queue.chgnet_angles(&angles, &rows)
     }
 

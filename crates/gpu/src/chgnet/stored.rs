@@ -172,11 +172,7 @@ impl StoredGated {
 impl StoredRadial {
     fn new(packer: &mut Packer, radial: &Radial) -> Self {
         let frequencies = radial.frequencies.iter().map(|f| f / radial.reach).collect::<Vec<_>>();
-        Self {
-            frequencies: packer.put(&frequencies),
-            prefactor: (2.0 / radial.reach).sqrt(),
-            reach: radial.reach,
-        }
+        Self { frequencies: packer.put(&frequencies), prefactor: (2.0 / radial.reach).sqrt(), reach: radial.reach }
     }
 }
 
@@ -199,7 +195,8 @@ impl StoredWeights {
         };
         let embedding = weights.embedding.chunks_exact(width).collect::<Vec<_>>();
         let Norm { scale, offset } = &weights.readout_norm;
-        let (last, hidden) = weights.readout.split_last().ok_or_else(|| GpuError::shape("the readout", "layers", "none"))?;
+        let (last, hidden) =
+            weights.readout.split_last().ok_or_else(|| GpuError::shape("the readout", "layers", "none"))?;
         let stored = |packer: &mut Packer, layer: &Linear| {
             let matrix = padded(packer, &layer.weight, layer.inputs, WIDE);
             (matrix, packer.put(&rows(&[&layer.bias])))

@@ -179,7 +179,9 @@ impl Model for ChgnetModel {
     }
 
     fn graph(&self, structure: &Structure, deadline: &Deadline) -> Result<Arc<Graph>, PredictError> {
-        Graph::build(structure, &self.config, deadline).map(Arc::new).map_err(|error| error.of(&self.id.name, &self.config))
+        Graph::build(structure, &self.config, deadline)
+            .map(Arc::new)
+            .map_err(|error| error.of(&self.id.name, &self.config))
     }
 
     fn demand(&self, graph: &Arc<Graph>) -> Demand {
