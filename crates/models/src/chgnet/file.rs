@@ -33,8 +33,8 @@ impl Named {
     /// Under the name that all files have.
     pub(super) fn chgnet(checkpoint: &str, mut contents: Contents) -> Self {
         // Files of 0.2.0 have it and do not say so; upstream goes by their name.
-        let mut names = contents.weights.shapes();
-        contents.config.mlp_out_bias |= names.any(|(name, _)| name == "atom_conv_layers.0.mlp_out.layers.1.bias");
+        let bias = "atom_conv_layers.0.mlp_out.layers.1.bias";
+        contents.config.mlp_out_bias |= contents.weights.shapes().any(|(name, _)| name == bias);
         Self { name: CHGNET, checkpoint: checkpoint.into(), contents }
     }
 
