@@ -144,7 +144,7 @@ pub(crate) fn report(
 ) -> Result<Option<WrittenReport>, RunError> {
     let (entries, ledger, lock) = root.into_report_parts();
     let plan = setup.config.report_plan();
-    let jobs = TableJobs::new(&setup.run_dir, &plan, &ledger, rows(&entries));
+    let jobs = TableJobs::new(&setup.run_dir, &plan, &ledger, rows(&entries), life.threads());
     let gathering = Gathering {
         most_each: JOBS_PER_THREAD * life.threads(),
         life,

@@ -14,7 +14,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Entries whose survey is held in memory at a time.
-const WINDOW_ENTRIES: usize = 2048;
+const WINDOW_ENTRIES: usize = 4096;
+
+/// Threads that look up records, at most, and entries for each of them that are worth a thread.
+const LOOKING: (usize, usize) = (4, 512);
 
 /// A job has this many entries at most, and once it has this many atoms, summed over potentials, it is full: some
 /// milliseconds of work, and half a megabyte of text.
@@ -45,8 +48,9 @@ pub struct TableJobs<'a, I> {
     ledger: &'a Ledger,
     surveys: JournalSurveys,
     structures: FramesByEntry,
-    window: VecDeque<(String, String, Option<EntryState>)>,
+    window: VecDeque<JobEntry>,
     first: u64,
+    threads: usize,
 }
 
 impl<'a, I, E> TableJobs<'a, I>
@@ -54,11 +58,11 @@ where
     I: Iterator<Item = Result<(String, String), E>>,
     E: Into<Box<dyn Error + Send + Sync>>,
 {
-    /// Of the entries of the run in this folder.
-    pub fn new(run_dir: &Path, plan: &'a ReportPlan, ledger: &'a Ledger, entries: I) -> Self {
+    /// Of the entries of the run in this folder; so many threads look up where their records lie.
+    pub fn new(run_dir: &Path, plan: &'a ReportPlan, ledger: &'a Ledger, entries: I, threads: usize) -> Self {
         let surveys = JournalSurveys::new(run_dir, ledger);
         let structures = FramesByEntry::new(ledger.structures());
-        Self { entries, plan, ledger, surveys, structures, window: VecDeque::new(), first: 0 }
+        Self { entries, plan, ledger, surveys, structures, window: VecDeque::new(), first: 0, threads }
     }
 
     fn look_on(&mut self) -> Result<(), StoreError> {
@@ -70,8 +74,33 @@ where
             .map_err(|error: E| StoreError::Source { what: "the entries", source: error.into() })?;
         let states = self.surveys.survey(self.first, entries.len())?;
         self.first += entries.len() as u64;
-        self.window.extend(entries.into_iter().zip(states).map(|((id, path), state)| (id, path, state)));
+        let records = self.locations(&states)?;
+        let entries = entries.into_iter().zip(states).zip(records);
+        self.window.extend(entries.map(|(((id, path), state), records)| JobEntry { id, path, state, records }));
         Ok(())
+    }
+
+    /// Where the records of entries lie. Most of what the root has to do for a report are these random reads.
+    fn locations(&self, states: &[Option<EntryState>]) -> Result<Vec<Vec<Option<Location>>>, StoreError> {
+        let (most, worthwhile) = LOOKING;
+        let n_threads = self.threads.min(most).min(states.len() / worthwhile).max(1);
+        let (plan, ledger) = (self.plan, self.ledger);
+        let look = |states: &[Option<EntryState>]| -> Result<Vec<_>, StoreError> {
+            states.iter().map(|state| ledger.locations(&plan.keys(state.as_ref()))).collect()
+        };
+        let mut parts = states.chunks(states.len().div_ceil(n_threads).max(1));
+        let own = parts.next().unwrap_or_default();
+        std::thread::scope(|scope| {
+            let start = |part| (part, std::thread::Builder::new().spawn_scoped(scope, move || look(part)));
+            let others: Vec<_> = parts.map(start).collect();
+            let mut found = look(own)?;
+            for (part, started) in others {
+                // Where no thread could be had, or it panicked, here.
+                let looked = started.ok().and_then(|thread| thread.join().ok());
+                found.extend(looked.unwrap_or_else(|| look(part))?);
+            }
+            Ok(found)
+        })
     }
 
     fn job(&mut self) -> Result<Option<TableJob>, StoreError> {
@@ -83,16 +112,15 @@ where
             if self.window.is_empty() {
                 self.look_on()?;
             }
-            let Some((id, path, state)) = self.window.pop_front() else { break };
-            if let Some(EntryState::Structure { n_atoms, .. }) = state {
+            let Some(entry) = self.window.pop_front() else { break };
+            if let Some(EntryState::Structure { n_atoms, .. }) = entry.state {
                 atoms += u64::from(n_atoms) * self.plan.potentials.len() as u64;
             }
-            let records = self.ledger.locations(&self.plan.keys(state.as_ref()))?;
-            for Location { attempt, rank, .. } in records.iter().flatten() {
+            for Location { attempt, rank, .. } in entry.records.iter().flatten() {
                 let host = || self.ledger.host(*attempt, *rank).to_owned();
                 job.hosts.entry((*attempt, *rank)).or_insert_with(host);
             }
-            job.entries.push(JobEntry { id, path, state, records });
+            job.entries.push(entry);
         }
         job.structures = self.structures.about(first, first + job.entries.len() as u64);
         Ok((!job.entries.is_empty()).then_some(job))
@@ -135,7 +163,7 @@ pub fn report_from_journals<E: Into<Box<dyn Error + Send + Sync>>>(
     for file in &Attempts::list(run_dir)?.files {
         ledger.scan(file, provenance.run)?;
     }
-    let mut jobs = TableJobs::new(run_dir, plan, &ledger, entries.into_iter());
+    let mut jobs = TableJobs::new(run_dir, plan, &ledger, entries.into_iter(), threads);
     let mut makers = RowMakers::start(Arc::new(Tabulator::new(run_dir, plan, again)), threads);
     let mut rows = RowsInOrder::start(|| ReportWriter::create(run_dir, plan))?;
     let most = MOST_UNDER_WAY.max(4 * threads as u64);

@@ -157,7 +157,7 @@ fn rows_are_appended_in_the_order_of_the_input_whoever_made_them_when() {
         let mut makers = RowMakers::start(Arc::new(Tabulator::new(run.path(), &plan, None)), n_threads);
         let mut files = RowsInOrder::start(|| ReportWriter::create(run.path(), &plan)).unwrap();
         let mut made = Vec::new();
-        for (job, number) in TableJobs::new(run.path(), &plan, &ledger, rows()).zip(0..) {
+        for (job, number) in TableJobs::new(run.path(), &plan, &ledger, rows(), 1).zip(0..) {
             makers.make(number, job.unwrap());
         }
         while makers.is_busy() {
@@ -189,7 +189,7 @@ fn rows_of_a_journal_that_was_changed_are_an_error_and_end_the_threads() {
     let rows = (0..40).map(|entry| Ok::<_, Infallible>((format!("s{entry}"), format!("{entry}.cif"))));
     let mut makers = RowMakers::start(Arc::new(Tabulator::new(run.path(), &plan, None)), 2);
     // What the root knows of it was read before.
-    let mut jobs = TableJobs::new(run.path(), &plan, &ledger, rows);
+    let mut jobs = TableJobs::new(run.path(), &plan, &ledger, rows, 1);
     let Some(Ok(job)) = jobs.next() else { return assert!(jobs.next().is_none()) };
     makers.make(0, job);
     let (_, rows) = makers.made(Duration::from_secs(60)).unwrap();
