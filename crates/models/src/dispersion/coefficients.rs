@@ -53,10 +53,10 @@ impl Table {
     pub(super) fn new() -> Self {
         let mut begins = Vec::with_capacity(N_ELEMENTS * (N_ELEMENTS + 1) / 2);
         let mut at = 0;
-        for a in 0..N_ELEMENTS {
-            for b in 0..=a {
+        for (a, of_a) in COORDINATION.iter().enumerate() {
+            for of_b in COORDINATION.iter().take(a + 1) {
                 begins.push(at);
-                at += COORDINATION[a].len() * COORDINATION[b].len();
+                at += of_a.len() * of_b.len();
             }
         }
         Self { begins }

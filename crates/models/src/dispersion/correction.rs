@@ -64,14 +64,14 @@ struct Gradient {
 }
 
 impl Gradient {
-    /// The energy grows by `slope` along the distance of two atoms, `weight` times.
+    /// The energy grows by `slope` along the distance of two atoms.
     fn add(&mut self, (i, j): (usize, usize), vector: [f64; 3], distance: f64, slope: f64) {
         let along = vector.map(|x| slope * x / distance);
-        for k in 0..3 {
-            self.positions[i][k] += along[k];
-            self.positions[j][k] -= along[k];
-            for l in 0..3 {
-                self.strain[k][l] += along[k] * vector[l];
+        for (k, slope) in along.iter().enumerate() {
+            self.positions[i][k] += slope;
+            self.positions[j][k] -= slope;
+            for (l, x) in vector.iter().enumerate() {
+                self.strain[k][l] += slope * x;
             }
         }
     }

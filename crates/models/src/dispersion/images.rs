@@ -42,6 +42,11 @@ impl Images {
             return Err(PredictError::TooManyImages { cutoff, heights: lattice.heights() });
         }
         let most = most.map(|most| most as i64);
+        let length_of = |v: [f64; 3]| (v[0] * v[0] + v[1] * v[1] + v[2] * v[2]).sqrt();
+        // No two atoms of the cell are farther apart than the ends of its longest diagonal.
+        let signs = [[1.0, 1.0, 1.0], [1.0, 1.0, -1.0], [1.0, -1.0, 1.0], [-1.0, 1.0, 1.0]];
+        let diagonal = signs.map(|ends| length_of(lattice.cartesian(ends))).into_iter().fold(0.0, f64::max);
+        let farthest = (cutoff + diagonal) * (1.0 + 1e-9);
         let mut translations = Vec::new();
         let mut origin = 0;
         for i in -most[0]..=most[0] {
@@ -50,7 +55,10 @@ impl Images {
                     if (i, j, k) == (0, 0, 0) {
                         origin = translations.len();
                     }
-                    translations.push(lattice.cartesian([i as f64, j as f64, k as f64]).map(|x| x / length));
+                    let translation = lattice.cartesian([i as f64, j as f64, k as f64]);
+                    if length_of(translation) <= farthest {
+                        translations.push(translation.map(|x| x / length));
+                    }
                 }
             }
         }
