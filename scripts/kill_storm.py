@@ -187,7 +187,6 @@ class Storm:
             twice = sum(1 for times in results.values() if times > 1)
             if self.tables("RUN") != expected or len(results) != n_tasks or twice:
                 sys.exit(f"round {number}: tables differ, or {twice} results are there twice: {self.home}")
-            self.count["structures lost or doubled"] += 0
             shutil.rmtree(self.home / "RUN")
         hung = self.count.pop("hung", 0)
         print(f"{self.options.rounds} rounds, seed {self.options.seed}: {dict(self.count)}; {hung} jobs hung; all tables equal")
@@ -201,8 +200,8 @@ def main():
     parser.add_argument("--mpirun", default=os.environ.get("MPIRUN", "mpirun").split()[0])
     parser.add_argument("--model", default="lennard-jones")
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--structures", type=int, default=400)
-    parser.add_argument("--after", type=float, default=0.3, help="mean time before something happens, seconds")
+    parser.add_argument("--structures", type=int, default=1500)
+    parser.add_argument("--after", type=float, default=0.1, help="mean time before something happens, seconds")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     program = Path(options.program)
