@@ -192,7 +192,6 @@ pub(crate) enum Report {
 
 /// All that travels on the work channel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "there is one at a time, on its way to or from a few bytes")]
 pub(crate) enum Message {
     /// To a rank.
     Order(Order),

@@ -113,13 +113,12 @@ pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("no message")
 }
 
+/// A structure that was read before, and the warnings of its reader.
+type ReadBefore = (Digested, Vec<(String, String)>);
+
 /// An entry from the journals of earlier attempts; `None` where they hold no structure of it, which is then read from the
 /// input.
-fn read_kept(
-    earlier: &mut KeptEntries,
-    entry: u64,
-    place: KeptEntry,
-) -> Result<Option<(Digested, Vec<(String, String)>)>, StoreError> {
+fn read_kept(earlier: &mut KeptEntries, entry: u64, place: KeptEntry) -> Result<Option<ReadBefore>, StoreError> {
     let digested = |KeptStructure { structure, digest, warnings }| (Digested { structure, digest }, warnings);
     Ok(earlier.get(entry, place)?.map(digested))
 }

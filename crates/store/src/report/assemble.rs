@@ -168,7 +168,7 @@ pub fn report_from_journals<E: Into<Box<dyn Error + Send + Sync>>>(
     let mut rows = RowsInOrder::start(|| ReportWriter::create(run_dir, plan))?;
     let most = MOST_UNDER_WAY.max(4 * threads as u64);
     let (mut n_jobs, mut is_last) = (0, false);
-    while !(is_last && !makers.is_busy()) {
+    while !is_last || makers.is_busy() {
         while !is_last && makers.has_room() && n_jobs < rows.n_written() + most {
             match jobs.next().transpose()? {
                 Some(job) => makers.make(n_jobs, job),
