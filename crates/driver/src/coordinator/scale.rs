@@ -54,10 +54,22 @@ struct Model {
     is_busy: bool,
 }
 
-#[derive(PartialEq, PartialOrd)]
+/// A rank that is done with these structures at this time; ordered by time and rank.
 struct Due(f64, usize, Vec<u64>);
 
+impl PartialEq for Due {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
 impl Eq for Due {}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl Ord for Due {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
