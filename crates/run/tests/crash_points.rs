@@ -56,7 +56,7 @@ impl Faults for Plan {
         if self.what == "interrupt" {
             // Every other write is interrupted, the others write a byte.
             return match operation.action {
-                Action::Write(_) if number % 2 == 0 => Verdict::Fail(libc_numbers::EINTR),
+                Action::Write(_) if number.is_multiple_of(2) => Verdict::Fail(libc_numbers::EINTR),
                 Action::Write(_) => Verdict::Short(1),
                 _ => Verdict::Go,
             };
