@@ -203,8 +203,11 @@ fn what_cannot_be_computed_is_refused_by_name() {
     assert!(message.contains("UMA-S-1.2.1") && message.contains("UMA-1.1"), "{message}");
     let message = refusal(&of("uma-s-1", &old));
     assert!(message.contains("withdrawn") && message.contains("uma-s-1p1"), "{message}");
-    let message = refusal(&Selection::named("uma"));
-    assert!(message.contains("needs a checkpoint"), "{message}");
+    // It may lie in a cache of this machine.
+    if registry::load(&Selection::named("uma")).is_err() {
+        let message = refusal(&Selection::named("uma"));
+        assert!(message.contains("mlip-batch models get uma-s-1p1"), "{message}");
+    }
     let other = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/chgnet/chgnet_tiny.pth.tar");
     let message = refusal(&of("uma", &other));
     assert!(message.contains("model_config"), "{message}");

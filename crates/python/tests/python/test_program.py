@@ -51,11 +51,11 @@ class Program(unittest.TestCase):
 
     def test_a_signal_drains_a_run(self):
         with tempfile.TemporaryDirectory() as folder:
-            words = [sys.executable, "-m", "mlip_batch", "run", "--cifs", str(CIFS), "--model", "chgnet,engine=candle"]
+            words = [sys.executable, "-m", "mlip_batch", "run", "--cifs", str(CIFS), "--model", "chgnet"]
             for asked in (signal.SIGTERM, signal.SIGINT):
                 out = Path(folder) / asked.name
                 child = subprocess.Popen(
-                    [*words, "--relax", "--out", str(out), "--structure-workers", "1"],
+                    [*words, "--relax", "--fmax", "1e-6", "--out", str(out), "--structure-workers", "1"],
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.PIPE,
                     text=True,
@@ -142,7 +142,7 @@ class Package(unittest.TestCase):
         script = (
             "import mlip_batch, sys\n"
             "try:\n"
-            f"    mlip_batch.run({str(CIFS)!r}, model='chgnet,engine=candle', out=sys.argv[1], relax=True)\n"
+            f"    mlip_batch.run({str(CIFS)!r}, model='chgnet', out=sys.argv[1], relax=True, fmax=1e-6)\n"
             "except KeyboardInterrupt:\n"
             "    sys.exit(33)\n"
         )

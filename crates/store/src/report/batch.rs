@@ -33,6 +33,7 @@ use crate::{CHARGE_UNUSED, EntryState, Location, StoreError, StructureDigest};
 use mlip_atoms::{Failure, Species, Structure, structure::formula};
 use mlip_calculations::Outcome;
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -64,7 +65,7 @@ pub(super) struct JobEntry {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TableRows {
     /// In the order of [`tables`].
-    pub(super) tables: Vec<Vec<u8>>,
+    pub(super) tables: Vec<ByteBuf>,
     /// In the order of [`arrays`].
     pub(super) arrays: Vec<ArrayRows>,
     /// In the order of [`column_files`].
@@ -374,6 +375,7 @@ impl<'a> Tables<'a> {
         let (indices, arrays) = self.embeddings.finish()?;
         tables.extend(indices);
         tables.extend([self.failures.finish()?, self.warnings.finish()?, self.timings.finish()?]);
+        let tables = tables.into_iter().map(ByteBuf::from).collect();
         Ok(TableRows { tables, arrays, columns, counts: self.counts, first_failure: self.first_failure })
     }
 }

@@ -20,6 +20,7 @@ const NODE: [&str; 3] = ["structure_id", "site", "element"];
 pub(super) struct ArrayRows {
     /// Numbers of a row; zero while there is none.
     pub(super) width: u64,
+    #[serde(with = "serde_bytes")]
     pub(super) bytes: Vec<u8>,
 }
 
