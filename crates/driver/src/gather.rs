@@ -14,9 +14,9 @@ use mlip_store::{RunId, RunLock, StoreError};
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-/// Jobs whose rows are awaited at a time, at least and at most, whatever the number of ranks: half a megabyte of text each,
-/// so the root holds some thirty while the first of them is late.
-const AWAITED: (u64, u64) = (64, 256);
+/// Jobs whose rows are not in the files, at least and at most, and otherwise twice as many as ranks have in hand: half a
+/// megabyte of text each, which the root holds while the first of them is late or the disk is slow.
+const AWAITED: (u64, u64) = (8, 256);
 
 /// Jobs that a rank has at a time, for each of its threads: one that is made and one that lies ready.
 const JOBS_PER_THREAD: usize = 2;
@@ -50,7 +50,7 @@ impl Gathering<'_> {
         mut jobs: impl Iterator<Item = Result<TableJob, StoreError>>,
         lock: &RunLock,
     ) -> Result<Option<ReportWriter>, Trouble> {
-        let most_awaited = ((self.most_each * self.n_jobs.len()) as u64).clamp(AWAITED.0, AWAITED.1);
+        let most_awaited = ((2 * self.most_each * self.n_jobs.len()) as u64).clamp(AWAITED.0, AWAITED.1);
         let mut refreshed = Instant::now();
         let mut pause = Pause::new();
         let mut is_last = false;

@@ -139,8 +139,8 @@ where
     }
 }
 
-/// Jobs whose rows are under way at a time, at most, and more where there are many threads: half a megabyte of text each.
-const MOST_UNDER_WAY: u64 = 64;
+/// Jobs for each thread whose rows are not in the files: half a megabyte of text each.
+const UNDER_WAY_PER_THREAD: usize = 4;
 
 /// Longest wait for rows before it is looked whether files have taken in some.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -166,7 +166,7 @@ pub fn report_from_journals<E: Into<Box<dyn Error + Send + Sync>>>(
     let mut jobs = TableJobs::new(run_dir, plan, &ledger, entries.into_iter(), threads);
     let mut makers = RowMakers::start(Arc::new(Tabulator::new(run_dir, plan, again)), threads);
     let mut rows = RowsInOrder::start(|| ReportWriter::create(run_dir, plan))?;
-    let most = MOST_UNDER_WAY.max(4 * threads as u64);
+    let most = (UNDER_WAY_PER_THREAD * threads.max(2)) as u64;
     let (mut n_jobs, mut is_last) = (0, false);
     while !is_last || makers.is_busy() {
         while !is_last && makers.has_room() && n_jobs < rows.n_written() + most {
