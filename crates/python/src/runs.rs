@@ -7,6 +7,12 @@ use mlip_models::registry;
 use mlip_run::{End, Event, Remark, Signals, WrittenReport};
 use pyo3::prelude::*;
 use std::ffi::OsString;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// Time between two looks for signals of Python, while nothing happens.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// One potential of [`models`]: name, aliases, what it is, built-in weights, options, licence.
 type Model = (&'static str, Vec<&'static str>, &'static str, Option<&'static str>, Vec<&'static str>, &'static str);
@@ -22,6 +28,14 @@ struct Listener {
 }
 
 impl Listener {
+    /// Looks for Ctrl-C, and for what other handlers of signals raise.
+    fn look(&mut self, py: Python<'_>) {
+        if let Err(error) = py.check_signals() {
+            self.signals.ask();
+            self.raised.get_or_insert(error);
+        }
+    }
+
     /// `kind` is `note`, `warning` or `progress`; `text` a sentence.
     fn tell(&mut self, kind: &str, text: &str) {
         let told = Python::attach(|py| {
@@ -58,10 +72,24 @@ pub(crate) fn execute(py: Python<'_>, words: Vec<OsString>, listener: Py<PyAny>)
     let calculation = run.config().physics.calculation;
     let mut listener = Listener { listener, signals: signals.clone(), calculation, raised: None };
     notes.iter().for_each(|note| listener.tell("note", note));
-    let finish = py.detach(|| {
+    // On a thread of its own: Python looks for signals on the calling one alone, and evaluations may take long.
+    let (sender, events) = channel();
+    let work = move || {
         let mut ranks = mlip_ranks::Solo::new(mlip_store::run_lock::host_name());
-        run.execute(&mut ranks, signals, &mut |event: Event| listener.event(&event))
-    });
+        // Nobody listens any more once the interpreter ends.
+        run.execute(&mut ranks, signals, &mut |event: Event| drop(sender.send(event)))
+    };
+    let worker = std::thread::Builder::new().name("run".into()).spawn(work)?;
+    let events = Mutex::new(events);
+    let next = || events.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(LOOK_EVERY);
+    loop {
+        match py.detach(next) {
+            Ok(event) => listener.event(&event),
+            Err(RecvTimeoutError::Timeout) => listener.look(py),
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    let finish = py.detach(|| worker.join()).map_err(|_| said(py, "the thread of the run panicked"))?;
     if let Some(error) = listener.raised {
         return Err(error);
     }
