@@ -64,7 +64,7 @@ impl Gathering<'_> {
             if self.life.is_asked_to_end() || self.is_asked {
                 return Ok(None);
             }
-            while !is_last && self.n_handed_out < self.rows.n_written() + most_awaited {
+            while !is_last && self.n_handed_out < self.rows.n_written()? + most_awaited {
                 let Some(rank) = self.idle() else { break };
                 match jobs.next().transpose()? {
                     Some(job) => self.hand_out(rank, job)?,

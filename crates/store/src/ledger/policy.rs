@@ -47,7 +47,7 @@ impl CrashPolicy {
     /// comes to its end, though nothing else is in flight, is given up after this many all the same.
     pub const MOST_SILENT: u32 = 20;
 
-    /// From so many deaths without a sign on there is a warning that names the task.
+    /// From this number of deaths without a sign on there is a warning that names the task.
     pub const WORTH_A_WARNING: u32 = 3;
 
     fn condemns(self, deaths: &Deaths) -> bool {

@@ -58,7 +58,7 @@ where
     I: Iterator<Item = Result<(String, String), E>>,
     E: Into<Box<dyn Error + Send + Sync>>,
 {
-    /// Of the entries of the run in this folder; so many threads look up where their records lie.
+    /// Of the entries of the run in this folder; up to this many threads look up where their records lie.
     pub fn new(run_dir: &Path, plan: &'a ReportPlan, ledger: &'a Ledger, entries: I, threads: usize) -> Self {
         let surveys = JournalSurveys::new(run_dir, ledger);
         let structures = FramesByEntry::new(ledger.structures());
@@ -169,7 +169,7 @@ pub fn report_from_journals<E: Into<Box<dyn Error + Send + Sync>>>(
     let most = (UNDER_WAY_PER_THREAD * threads.max(2)) as u64;
     let (mut n_jobs, mut is_last) = (0, false);
     while !is_last || makers.is_busy() {
-        while !is_last && makers.has_room() && n_jobs < rows.n_written() + most {
+        while !is_last && makers.has_room() && n_jobs < rows.n_written()? + most {
             match jobs.next().transpose()? {
                 Some(job) => makers.make(n_jobs, job),
                 None => is_last = true,

@@ -68,9 +68,15 @@ impl RowsInOrder {
         Ok(Self { place, n_written })
     }
 
-    /// Rows that are in the files.
-    pub fn n_written(&self) -> u64 {
-        self.n_written.load(Ordering::Acquire)
+    /// Jobs whose rows are in the files.
+    ///
+    /// # Errors
+    /// When rows could not be written: no more of them are, and who waits for that would wait for ever.
+    pub fn n_written(&mut self) -> Result<u64, StoreError> {
+        if matches!(&self.place, Place::Thread(_, thread) if thread.is_finished()) {
+            self.end()?;
+        }
+        Ok(self.n_written.load(Ordering::Acquire))
     }
 
     /// Takes in the rows of the job with this number.

@@ -94,7 +94,7 @@ impl Rows {
     /// The shortest text that reads back to the same bits: `-0.0`, `1e-7`, `0.1`. Where two are as short and as near, the
     /// one with the even last digit, as Python writes it.
     pub(super) fn float(&mut self, number: f64) -> Result<(), StoreError> {
-        // Most of the time that tables take goes into these digits. Beyond this range the two write exponents differently.
+        // Digits take a good part of the time of tables. Beyond this range the two write exponents differently.
         if (1e-4..1e16).contains(&number.abs()) {
             return self.text(zmij::Buffer::new().format_finite(number));
         }
@@ -307,7 +307,7 @@ mod tests {
         fn any_number_is_as_short_as_the_standard_library_writes_it_and_reads_back(bits: u64, power in -6..18_i32, part in -1.0..1.0_f64) {
             for number in [f64::from_bits(bits), part * 10f64.powi(power), f64::from(part as f32), (part * 1e6).round() / 1e6] {
                 let (ours, theirs) = (said(number), format!("{number:?}\n"));
-                // In one of thousands of millions the standard library ends a tie otherwise.
+                // The standard library ends a tie otherwise.
                 if ours != theirs {
                     prop_assert_eq!(ours.len(), theirs.len());
                     prop_assert_eq!(ours.trim().parse::<f64>().unwrap().to_bits(), number.to_bits());

@@ -166,7 +166,7 @@ fn rows_are_appended_in_the_order_of_the_input_whoever_made_them_when() {
         made.sort_by_key(|(number, _)| std::cmp::Reverse(*number));
         let n_jobs = made.len();
         for (number, rows) in made {
-            assert_eq!(files.n_written(), 0, "the first comes last");
+            assert_eq!(files.n_written().unwrap(), 0, "the first comes last");
             files.take(number, rows.unwrap()).unwrap();
         }
         let written = files.finish().unwrap().finish(&provenance(), &ledger).unwrap();
