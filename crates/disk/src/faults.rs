@@ -15,7 +15,7 @@ pub enum Action {
     Create,
     /// Reads some bytes.
     Read,
-    /// Writes so many bytes.
+    /// Writes this number of bytes.
     Write(usize),
     /// Changes the length.
     Truncate,
@@ -51,9 +51,9 @@ pub enum Verdict {
     Go,
     /// It fails with this number of an error, and does nothing.
     Fail(i32),
-    /// Of a write: so many bytes are written, at least one, as the system may do.
+    /// Of a write: no more than this number of bytes is written, at least one, as the system may do.
     Short(usize),
-    /// The process ends. Of a write so many bytes are written before.
+    /// The process ends.
     Crash {
         /// Bytes of a write that are written.
         written: usize,

@@ -1,7 +1,7 @@
 //! Access to files and the clock, under the names of the standard library, so that a test may decide what becomes of each
 //! call: an error, fewer bytes, or the end of the process before, within or behind it.
 //!
-//! What is written for a run goes through here; texts that users name and temporary files without a name do not. Without a
+//! What is written for a run goes through here; texts that users name and unnamed temporary files do not. Without a
 //! [`Faults`] each call costs one load of an atomic.
 //!
 //! Module order: `faults` ← `file` ← `names`, `clock`.

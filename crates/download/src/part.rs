@@ -158,7 +158,7 @@ impl Part {
         }
     }
 
-    /// Up to so many bytes from a place on.
+    /// Up to this number of bytes from a place on.
     pub(crate) fn read_at(&mut self, begin: u64, n: usize) -> Result<Vec<u8>, DownloadError> {
         let mut bytes = Vec::new();
         let file = &mut self.file;

@@ -37,7 +37,7 @@ pub struct Request {
 pub struct Patience {
     /// A server that sends nothing for so long is as good as a connection that was cut.
     pub silence: Duration,
-    /// A connection that was cut is taken up again so many times without progress.
+    /// Attempts without progress after a connection was cut.
     pub retries: u32,
     /// Time before the first of them; each waits twice as long as the one before.
     pub pause: Duration,
@@ -63,7 +63,7 @@ pub enum Event {
     Bytes {
         /// Since the file's begin.
         n_bytes: u64,
-        /// Of so many, where that is known.
+        /// Bytes of the whole file, where known.
         total: Option<u64>,
     },
     /// The connection was cut, and is taken up again.

@@ -41,8 +41,8 @@ impl EvaluationThreads {
     }
 }
 
-/// Threads for each of the evaluations under way when so many of all threads compute nothing else: a power of two, so that
-/// they do not change with every evaluation that ends.
+/// Threads for each of the last evaluations under way, of all that a rank has: a power of two, so that they do not change
+/// with every evaluation that ends.
 pub(crate) fn lent_threads(all: usize, evaluations: usize) -> usize {
     match all / evaluations.max(1) {
         0 | 1 => 1,

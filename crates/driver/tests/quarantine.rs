@@ -59,7 +59,7 @@ fn attempt(run_dir: &Path, death: Death) {
     assert_eq!(finish.end, End::Complete);
 }
 
-/// Whether each of so many attempts came to its end.
+/// Whether each of this number of attempts came to its end.
 fn attempts(number: u32, run_dir: &Path, death: &str) -> Vec<bool> {
     std::fs::create_dir_all(run_dir).expect("a folder");
     let child = |_| {
