@@ -37,8 +37,10 @@ impl Content {
 }
 
 /// Whether a spreadsheet that opens the table would call a function or a program: ids and paths come from inputs. No
-/// number looks like this.
+/// number looks like this. Behind an apostrophe it calls nothing. What stands behind apostrophes already gets one more, so
+/// that reading gives back what was written.
 fn calls_something(text: &str) -> bool {
+    let text = text.trim_start_matches('\'');
     text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.contains(['(', '|', '!'])
 }
 
@@ -272,11 +274,22 @@ impl TableReader {
         Ok(heading.iter().map(str::to_owned).collect())
     }
 
-    /// The rows below the heading.
+    /// The rows below the heading, with texts as they were before they were written.
     pub fn rows(self) -> impl Iterator<Item = Result<csv::StringRecord, StoreError>> {
         let Self { reader, path } = self;
-        reader.into_records().map(move |row| row.map_err(|source| StoreError::CsvRead { path: path.clone(), source }))
+        reader.into_records().map(move |row| match row {
+            Ok(row) => Ok(bare(row)),
+            Err(source) => Err(StoreError::CsvRead { path: path.clone(), source }),
+        })
     }
+}
+
+/// A row without the apostrophes before what calls something.
+fn bare(row: csv::StringRecord) -> csv::StringRecord {
+    if !row.iter().any(|field| field.starts_with('\'')) {
+        return row;
+    }
+    row.iter().map(|field| field.strip_prefix('\'').filter(|rest| calls_something(rest)).unwrap_or(field)).collect()
 }
 
 #[cfg(test)]
@@ -315,6 +328,27 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn texts_behind_an_apostrophe_are_read_as_they_were() {
+        let folder = tempfile::tempdir().unwrap();
+        let texts = ["-rel(1)", "'-rel(1)", "''=f(x)", "'quoted'", "'", "plain", "", "=x", "@a!b"];
+        let columns = Content::Table(vec!["id".into(), "n".into()]);
+        let mut file = TableFile::create(folder.path(), "ids", false, &columns).unwrap();
+        let mut rows = Rows::new("ids");
+        for (number, text) in texts.iter().enumerate() {
+            rows.text(text).unwrap();
+            rows.count(number).unwrap();
+            rows.end_row().unwrap();
+        }
+        file.append(&rows.finish().unwrap()).unwrap();
+        let path = file.commit().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains("\n'-rel(1),0\n''-rel(1),1\n'''=f(x),2\n'quoted',3\n"), "{text}");
+        let read: Vec<String> =
+            TableReader::open(&path).unwrap().rows().map(|row| row.unwrap()[0].to_owned()).collect();
+        assert_eq!(read, texts);
     }
 
     #[test]
