@@ -39,7 +39,7 @@ impl Signals {
     }
 
     /// Whether the end was asked for. Called again and again by the main thread.
-    pub(crate) fn is_asked(&mut self) -> bool {
+    pub fn is_asked(&mut self) -> bool {
         if !self.asked.load(Ordering::Relaxed) {
             return false;
         }

@@ -2,25 +2,29 @@
 
 use crate::folder::{read_config, run_id};
 use crate::{Error, RunConfig};
-use mlip_driver::{InputsAgain, PotentialConfig, StructureSource, provenance, rows};
+use mlip_driver::{End, Finish, InputsAgain, PotentialConfig, Signals, StructureSource, provenance, rows};
 use mlip_inputs::Manifest;
-use mlip_store::report::{RunJson, TableReader, WrittenReport, report_from_journals};
+use mlip_store::report::{RunJson, TableReader, report_from_journals};
+use mlip_store::run_lock::REFRESH_EVERY;
 use mlip_store::{Attempts, RunLock, StoreError};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// The tables of a run once more, if all that its last report is of has a record: there is nothing to compute then. `None`
-/// where there is, or may be.
+/// where there is, or may be. A signal ends it; what stood there before stays then.
 ///
 /// # Errors
-/// When its journals or tables cannot be read or written.
+/// When its journals or tables cannot be read or written, or another process took the run over.
 pub(crate) fn written_again(
     run_dir: &Path,
     config: &RunConfig,
     manifest: &Manifest,
     again: Arc<dyn StructureSource>,
-) -> Result<Option<WrittenReport>, StoreError> {
+    lock: &RunLock,
+    signals: &mut Signals,
+) -> Result<Option<Finish>, StoreError> {
     let (Some(report), Some(run)) = (RunJson::read(run_dir)?, run_id(config).ok()) else { return Ok(None) };
     let last = report.attempts.last().map_or(0, |attempt| attempt.attempt);
     let is_whole = report.run == run.to_string()
@@ -29,12 +33,28 @@ pub(crate) fn written_again(
     if !is_whole {
         return Ok(None);
     }
+    let finish = |end, report| Ok(Some(Finish { end, report, abandoned_threads: false }));
     let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let again = Arc::new(InputsAgain::new(run_dir, again));
     let (plan, provenance) = (config.report_plan(), provenance(config, run));
-    let written = report_from_journals(run_dir, &plan, &provenance, rows(manifest), threads, Some(again))?;
-    // Records that a damaged journal has lost are computed anew.
-    Ok((written.counts.pending == 0).then_some(written))
+    let mut refreshed = Instant::now();
+    let watched = rows(manifest).map(|row| -> Result<_, Box<dyn std::error::Error + Send + Sync>> {
+        if signals.is_asked() {
+            return Err("a signal asked for the end".into());
+        }
+        if refreshed.elapsed() >= REFRESH_EVERY {
+            lock.refresh()?;
+            refreshed = Instant::now();
+        }
+        Ok(row?)
+    });
+    match report_from_journals(run_dir, &plan, &provenance, watched, threads, Some(again)) {
+        Err(_) if signals.is_asked() => finish(End::Drained, None),
+        Err(error) => Err(error),
+        // Records that a damaged journal has lost are computed anew.
+        Ok(written) if written.counts.pending > 0 => Ok(None),
+        Ok(written) => finish(End::Complete, Some(written)),
+    }
 }
 
 /// A run that has a record of everything, with its tables.

@@ -11,8 +11,8 @@ use crate::{ChosenPotential, Error, RunInputs};
 use mlip_atoms::{Frame, Potential};
 use mlip_calculations::{CalculationConfig, Embeddings};
 use mlip_driver::{
-    CifSource, Coordinates, End, Engine, Event, EventSink, Finish, Physics, Resources, RootPart, RunConfig, RunError,
-    Setup, Signals, StructureSource, execute,
+    CifSource, Coordinates, Engine, Event, EventSink, Finish, Physics, Resources, RootPart, RunConfig, RunError, Setup,
+    Signals, StructureSource, execute,
 };
 use mlip_inputs::{Manifest, extended, portion};
 use mlip_ranks::Communicator;
@@ -332,18 +332,18 @@ impl Run {
     pub fn execute(
         self,
         ranks: &mut dyn Communicator,
-        signals: Signals,
+        mut signals: Signals,
         events: &mut dyn EventSink,
     ) -> Result<Finish, RunError> {
         let Self { run_dir, config, manifest, lock, potentials, source, options, remarks } = self;
         remarks.into_iter().for_each(|remark| events.event(remark));
         let source = source.unwrap_or_else(|| files_of(&config));
         if options.retry == RetryFailed::No
-            && let Some(written) = written_again(&run_dir, &config, &manifest, source.clone())?
+            && let Some(finish) = written_again(&run_dir, &config, &manifest, source.clone(), &lock, &mut signals)?
         {
-            events.event(Event::note("there is nothing to compute: all has a record; the tables were written again"));
-            events.event(Event::Finished(End::Complete));
-            return Ok(Finish { end: End::Complete, report: Some(written), abandoned_threads: false });
+            events.event(Event::note("there is nothing to compute: all has a record, and only tables are written"));
+            events.event(Event::Finished(finish.end));
+            return Ok(finish);
         }
         let setup = Setup::share(Some(&Setup::new(run_dir, config, manifest.len() as u64)?), ranks)?;
         if !setup.config.folder.is_dir() {
