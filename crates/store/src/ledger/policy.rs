@@ -50,9 +50,17 @@ impl CrashPolicy {
     /// From this number of deaths without a sign on there is a warning that names the task.
     pub const WORTH_A_WARNING: u32 = 3;
 
-    fn condemns(self, deaths: &Deaths) -> bool {
+    /// What a task is given up as, if these deaths suffice.
+    fn given_up(self, deaths: &Deaths) -> Option<TaskState> {
         let signed = deaths.named + deaths.out_of_memory;
-        self.max_crashes > 0 && (signed >= self.max_crashes || deaths.silent >= Self::MOST_SILENT)
+        if self.max_crashes == 0 {
+            None
+        } else if signed >= self.max_crashes {
+            Some(TaskState::Quarantined { deaths: signed, is_guilty: true })
+        } else {
+            let deaths = deaths.silent;
+            (deaths >= Self::MOST_SILENT).then_some(TaskState::Quarantined { deaths, is_guilty: false })
+        }
     }
 
     /// With how many suspects at most, itself among them, a task may be in flight; `None` for one that is no suspect.
@@ -85,9 +93,9 @@ pub enum TaskState {
     },
     /// It is to be recorded as `Crashed` without another evaluation.
     Quarantined {
-        /// Processes that died on it: the record's `attempts`.
+        /// Processes that died, of those for which it is given up: the record's `attempts`.
         deaths: u32,
-        /// Whether there are signs that it was the cause.
+        /// Whether there are signs that it was the cause; else there is none at all.
         is_guilty: bool,
     },
 }
@@ -103,9 +111,8 @@ impl Ledger {
             return Ok(TaskState::Recorded);
         }
         let deaths = self.deaths_after(key, record.map_or(0, |record| record.location().attempt));
-        if crashes.condemns(&deaths) {
-            let is_guilty = deaths.silent < CrashPolicy::MOST_SILENT;
-            return Ok(TaskState::Quarantined { deaths: deaths.own(), is_guilty });
+        if let Some(given_up) = crashes.given_up(&deaths) {
+            return Ok(given_up);
         }
         Ok(TaskState::Runnable {
             company: crashes.company(&deaths),

@@ -286,6 +286,20 @@ fn kills_of_everything_during_one_long_evaluation_condemn_nothing() {
 }
 
 #[test]
+fn of_deaths_of_both_kinds_those_with_a_sign_are_told() {
+    let run = tempfile::tempdir().unwrap();
+    for attempt in 1..=23 {
+        journal(run.path(), attempt, 0, &[alone(1)]);
+    }
+    for attempt in 24..=26 {
+        journal(run.path(), attempt, 0, &[alone(1), fatal(1)]);
+    }
+    let deaths = deaths(run.path(), 1);
+    assert_eq!((deaths.silent, deaths.named), (23, 3));
+    assert_eq!(state(&ledger(run.path()), 1, NO_RETRY), TaskState::Quarantined { deaths: 3, is_guilty: true });
+}
+
+#[test]
 fn a_strict_policy_condemns_after_one_death_that_a_signal_names() {
     let run = tempfile::tempdir().unwrap();
     journal(run.path(), 1, 0, &[started(1), started(2)]);
