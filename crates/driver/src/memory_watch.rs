@@ -26,7 +26,9 @@ pub(crate) struct MemoryWatch {
     counter: Option<KillCounter>,
     counted: Option<u64>,
     size: Option<File>,
+    /// The share of this rank.
     limit_bytes: u64,
+    room: Room,
     said_bytes: u64,
     looked_at: Option<Instant>,
 }
@@ -39,6 +41,7 @@ impl MemoryWatch {
             counted: None,
             size: File::open("/proc/self/statm").ok(),
             limit_bytes: default_limit(ranks_on_host, |name| std::env::var(name).ok()),
+            room: Room::find(),
             said_bytes: 0,
             looked_at: None,
         }
@@ -52,19 +55,21 @@ impl MemoryWatch {
             .then(|| Frame::MemoryKills(MemoryKills { place: counter.place.clone(), kills }))
     }
 
-    /// Says so when the process holds nearly all that it may, and again as it grows.
+    /// Says so when the process holds nearly all of its share and there is hardly any memory left for all, and again as it
+    /// grows. A share that is full alone is no sign: the system kills nobody for it.
     pub(crate) fn pressed(&mut self) -> Option<Frame> {
         if self.looked_at.is_some_and(|at| at.elapsed() < LOOK_EVERY) {
             return None;
         }
         self.looked_at = Some(Instant::now());
         let resident_bytes = resident_bytes(self.size.as_ref()?)?;
-        self.judge(resident_bytes)
+        self.judge(resident_bytes, Room::is_nearly_full)
     }
 
-    fn judge(&mut self, resident_bytes: u64) -> Option<Frame> {
+    fn judge(&mut self, resident_bytes: u64, is_nearly_full: impl Fn(&Room) -> bool) -> Option<Frame> {
         let (limit_bytes, limit) = (self.limit_bytes, self.limit_bytes as f64);
-        if limit_bytes == u64::MAX || (resident_bytes as f64) < NEAR * limit {
+        let is_near = limit_bytes != u64::MAX && resident_bytes as f64 >= NEAR * limit;
+        if !is_near || !is_nearly_full(&self.room) {
             self.said_bytes = 0;
             return None;
         }
@@ -74,6 +79,48 @@ impl MemoryWatch {
             Frame::Pressed { resident_bytes, limit_bytes }
         })
     }
+}
+
+/// The memory that this process shares with others, and at whose end the system kills.
+#[derive(Debug)]
+enum Room {
+    /// Of a control group with a limit, bytes.
+    Group(PathBuf, u64),
+    Machine,
+}
+
+impl Room {
+    fn find() -> Self {
+        let limited = |folder: PathBuf| limit_of(&folder).map(|limit| Self::Group(folder, limit));
+        let smallest = |room: &Self| if let Self::Group(_, limit) = room { *limit } else { u64::MAX };
+        let groups = cgroups();
+        groups
+            .iter()
+            .flat_map(|group| group.folders().filter_map(limited))
+            .min_by_key(smallest)
+            .unwrap_or(Self::Machine)
+    }
+
+    /// Whether hardly anything is left of it. Where the system does not tell there is no sign.
+    fn is_nearly_full(&self) -> bool {
+        let part = match self {
+            // Not what is cached of files: the system takes that back first.
+            Self::Group(folder, limit) => fs::read_to_string(folder.join("memory.stat"))
+                .ok()
+                .and_then(|text| number_after(&text, "anon ").or_else(|| number_after(&text, "total_rss ")))
+                .map(|bytes| bytes as f64 / *limit as f64),
+            Self::Machine => fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+                let kilobytes = |name| number_after(&text, name).map(|number| number as f64);
+                Some(1.0 - kilobytes("MemAvailable:")? / kilobytes("MemTotal:")?)
+            }),
+        };
+        part.is_some_and(|part| part >= NEAR)
+    }
+}
+
+/// The number in the line that begins so.
+fn number_after(text: &str, name: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()?.parse().ok()
 }
 
 /// From `/proc/self/statm`: cheap, and right to some pages.
@@ -145,7 +192,7 @@ fn read_group(folder: &Path, depth: usize) -> Option<u64> {
 }
 
 fn count_in(text: &str) -> Option<u64> {
-    text.lines().find_map(|line| line.strip_prefix("oom_kill "))?.trim().parse().ok()
+    number_after(text, "oom_kill ")
 }
 
 #[cfg(test)]
@@ -174,6 +221,20 @@ mod tests {
     }
 
     #[test]
+    fn a_group_is_full_when_its_processes_are_not_when_its_files_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let is_full = |stat: &str| {
+            fs::write(folder.path().join("memory.stat"), stat).unwrap();
+            Room::Group(folder.path().into(), 1000).is_nearly_full()
+        };
+        assert!(!is_full("anon 100\nfile 899\n") && is_full("anon 900\nfile 0\n"));
+        assert!(!is_full("cache 950\nrss 40\ntotal_rss 899\n") && is_full("cache 0\nrss 40\ntotal_rss 950\n"));
+        assert!(!is_full("") && !Room::Group("/nonexistent".into(), 1000).is_nearly_full());
+        // Tests do not run where there is no memory left.
+        assert!(!Room::Machine.is_nearly_full());
+    }
+
+    #[test]
     fn the_size_of_the_process_is_that_of_its_status() {
         let (found, expected) =
             (resident_bytes(&File::open("/proc/self/statm").unwrap()).unwrap(), crate::memory::Resident::sample());
@@ -184,11 +245,12 @@ mod tests {
     fn it_is_said_when_memory_runs_out_and_again_as_it_does() {
         let mut watch = MemoryWatch::new(1);
         watch.limit_bytes = 1000;
-        let mut said = |bytes| watch.judge(bytes).is_some();
+        let mut said = |bytes| watch.judge(bytes, |_| true).is_some();
         let sizes = [899, 900, 900, 905, 910, 1005, 899, 950];
         assert_eq!(sizes.map(&mut said), [false, true, false, false, true, true, false, true]);
+        assert_eq!(watch.judge(999, |_| false), None, "a full share is no sign while others have room");
         watch.limit_bytes = u64::MAX;
-        assert_eq!(watch.judge(u64::MAX), None, "without a limit nothing is near it");
+        assert_eq!(watch.judge(u64::MAX, |_| true), None, "without a limit nothing is near it");
         // What the system says first, and nothing more while it stays so.
         let first = watch.kills();
         assert!(first.is_none() || watch.counted.is_some());

@@ -37,11 +37,12 @@ pub enum Frame {
     Memory(MemorySample),
     /// How many processes the system has killed where this rank lives: at its beginning, and again where that changed.
     MemoryKills(MemoryKills),
-    /// The process holds nearly all memory that it may: what is in flight may be what it is killed for.
+    /// The process holds nearly all of its share of a memory that is nearly full: what is in flight may be what it is killed
+    /// for.
     Pressed {
         /// What it holds.
         resident_bytes: u64,
-        /// What it may hold by the system's limits.
+        /// Its share.
         limit_bytes: u64,
     },
     /// The rank left in good order.
