@@ -18,6 +18,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+/// Predicted time of a batch from which on threads are lent to it: what is shorter ends before they are awake, and a rank
+/// may be without work for a moment only.
+const WORTH_LENDING_S: f64 = 0.02;
+
 /// What a worker evaluates with: an engine for each potential, opened when it is first needed.
 pub(crate) struct Batches {
     engines: Vec<Option<Box<dyn Engine>>>,
@@ -232,7 +236,7 @@ impl Batches {
             }
         }
         let begin = Instant::now();
-        let (n_threads, _permit) = self.threads_of(shared, members);
+        let (n_threads, _permit) = self.threads_of(shared, potential, members);
         let Self { engines, threads, .. } = self;
         let engine = open(engines, threads, shared, potential)?;
         let only = if let [id] = ids[..] { members.get(&id).map(|member| member.task.key) } else { None };
@@ -267,11 +271,21 @@ impl Batches {
 
     /// Threads for a batch, and memory for those that are not the worker's own: at the end of the work others have
     /// nothing to do, and the last evaluations are done sooner on all threads.
-    fn threads_of(&self, shared: &Shared, members: &HashMap<JobId, Member>) -> (usize, Option<MemoryPermit>) {
+    fn threads_of(
+        &self,
+        shared: &Shared,
+        potential: usize,
+        members: &HashMap<JobId, Member>,
+    ) -> (usize, Option<MemoryPermit>) {
         let own = self.threads.number();
+        let of = shared.evaluator.potentials.get(potential);
+        let cost = |member: &Member| of.map_or(0.0, |of| of.cost(&member.ask.structure));
         let Some(all) = shared.lent_threads else { return (own, None) };
         let lent = shared.queue.busy_at_the_end().map_or(own, |n_busy| lent_threads(all, n_busy));
-        if lent <= own || members.values().any(|member| member.task.structure.alone) {
+        if lent <= own
+            || members.values().map(cost).sum::<f64>() < WORTH_LENDING_S
+            || members.values().any(|member| member.task.structure.alone)
+        {
             return (own, None);
         }
         let needed = members.values().map(|member| member.demand.host_bytes).sum();

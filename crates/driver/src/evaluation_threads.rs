@@ -31,8 +31,6 @@ impl EvaluationThreads {
             if let Some(pool) = &self.lent {
                 return pool.install(evaluation);
             }
-        } else {
-            self.lent = None;
         }
         match &self.own {
             Some(pool) => pool.install(evaluation),
@@ -76,7 +74,7 @@ mod tests {
         assert_eq!(seen(&mut threads, 1), (1, true));
         assert_eq!(seen(&mut threads, 4), (4, false));
         assert_eq!(seen(&mut threads, 2), (2, false));
-        assert_eq!((seen(&mut threads, 1), threads.lent.is_none()), ((1, true), true));
+        assert_eq!(seen(&mut threads, 1), (1, true));
         assert_eq!(threads.number(), 1);
     }
 

@@ -14,8 +14,9 @@ use mlip_store::{RunId, RunLock, StoreError};
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-/// Jobs whose rows are not in the files, at least and at most, and otherwise twice as many as ranks have in hand: half a
-/// megabyte of text each, which the root holds while the first of them is late or the disk is slow.
+/// Jobs whose rows are not in the files, at least and at most, and otherwise twice as many as ranks may have in hand: half
+/// a megabyte of text each, which the root holds while the first of them is late or the disk is slow. Beyond the most,
+/// ranks have nothing to do, and need not: the root finds a thousand jobs a second.
 const AWAITED: (u64, u64) = (8, 256);
 
 /// Jobs that a rank has at a time, for each of its threads: one that is made and one that lies ready.

@@ -11,8 +11,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// A run on four workers in which one of two structures takes long; gives the threads that evaluations had.
-fn run(folder: &Path, threads_per_mlip: Option<usize>) -> BTreeSet<usize> {
+/// A run on four workers in which one of two structures takes long, of evaluations that are predicted to take `cost`;
+/// gives the threads that they had.
+fn run(folder: &Path, threads_per_mlip: Option<usize>, cost: f64) -> BTreeSet<usize> {
     let seen = Arc::new(Mutex::new(BTreeSet::new()));
     let threads = seen.clone();
     let look = move |structures: &[&Structure]| {
@@ -26,7 +27,7 @@ fn run(folder: &Path, threads_per_mlip: Option<usize>) -> BTreeSet<usize> {
     trial.potentials.truncate(0);
     // Both potentials of a structure follow each other: the second of the long one has all threads.
     for inner in two_potentials() {
-        trial.potentials.push(Arc::new(Wrapped::new(inner).before(look.clone())));
+        trial.potentials.push(Arc::new(Wrapped::new(inner).costing(cost).before(look.clone())));
     }
     trial.resources.structure_workers = Some(4);
     trial.resources.threads_per_mlip = threads_per_mlip;
@@ -38,9 +39,10 @@ fn run(folder: &Path, threads_per_mlip: Option<usize>) -> BTreeSet<usize> {
 
 #[test]
 fn the_last_evaluations_have_all_threads_unless_their_number_was_asked_for() {
-    let (lent, own) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let seen = run(lent.path(), None);
+    let (lent, own, short) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let seen = run(lent.path(), None, 10.0);
     assert_eq!(seen.last(), Some(&4), "{seen:?}");
-    assert_eq!(run(own.path(), Some(1)), BTreeSet::from([1]));
+    assert_eq!(run(own.path(), Some(1), 10.0), BTreeSet::from([1]));
+    assert_eq!(run(short.path(), None, 1e-4), BTreeSet::from([1]), "not worth waking threads for");
     assert_eq!(tables(lent.path()), tables(own.path()));
 }
