@@ -3,7 +3,7 @@
 use crate::error::CommandError;
 use mlip_atoms::{EngineKind, Precision};
 use mlip_models::registry::{self, Options, Selection};
-use mlip_models::released::{self, Places};
+use mlip_models::released::{self, NotHere, Places};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -111,7 +111,7 @@ impl Named {
     /// Relative paths start from this folder.
     pub(crate) fn start_from(&mut self, folder: &Path) {
         if let Some(file) = &mut self.file {
-            *file = folder.join(&*file);
+            *file = registry::file_from(folder, &self.name, file);
         } else if registry::find(&self.name).is_none() {
             let path = folder.join(&self.name);
             if let Some(path) = path.to_str().filter(|_| self.name.contains('/') || path.exists()) {
@@ -220,16 +220,21 @@ fn place(label: &str, name: &str, options: &mut Options, device: Option<&str>) -
         .usage())
 }
 
-/// A published checkpoint, where it lies in this folder. Those that lie elsewhere are found when they are loaded.
-fn published_in(folder: &Path, name: &str, file: Option<&Path>) -> Option<PathBuf> {
+/// A published checkpoint, where it lies in this folder. One that lies elsewhere is found when it is loaded.
+fn published_in(folder: &Path, name: &str, file: Option<&Path>) -> Result<Option<PathBuf>, NotHere> {
+    let Some(entry) = registry::find(name) else { return Ok(None) };
     let release = match file {
         Some(file) if file.exists() => None,
-        Some(file) => released::find(file.file_name()?.to_str()?),
-        None => released::find(registry::find(name)?.name),
+        Some(file) => released::published_as(entry.name, file),
+        None => released::find(entry.name),
     };
+    let Some(release) = release else { return Ok(None) };
     // `run.toml` keeps the path: later attempts may start elsewhere.
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-    Places::default().with_folder(folder).find(release?)
+    match Places::default().with_folder(&folder).find(release) {
+        Some(path) => Ok(Some(path)),
+        None => Places::of_this_machine().with_folder(folder).require(release).map(|_| None),
+    }
 }
 
 /// What is to be loaded, under labels that differ. Precision, engine and device hold where a potential says nothing itself.
@@ -278,7 +283,11 @@ pub(crate) fn choose(
             None => engine,
         };
         place(&label, &name, &mut options, device)?;
-        let file = models_dir.and_then(|folder| published_in(folder, &name, file.as_deref())).or(file);
+        let published = models_dir.map(|folder| published_in(folder, &name, file.as_deref())).transpose();
+        let published = published.map_err(|error| {
+            CommandError::from_error(&error).while_doing(format!("`{name}` cannot be loaded")).usage()
+        })?;
+        let file = published.flatten().or(file);
         chosen.push(Chosen { label, selection: Selection { name, file, options, precision, engine } });
     }
     Ok(chosen)
@@ -395,6 +404,37 @@ mod tests {
         assert_eq!(labels(&["orb=o.ckpt", "medium-mpa-0", "mine:chgnet"]), ["orb", "mace", "mine"]);
         let twice = format!("{:?}", chosen(&["mace=a.model", "mace=b.model"]).unwrap_err());
         assert!(twice.contains("two potentials have the label `mace`") && twice.contains("mace-a:mace"), "{twice}");
+    }
+
+    #[test]
+    fn published_checkpoints_of_a_folder_are_named_bare_and_by_their_own_models() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("MACE_MPtrj_2022.9.model");
+        std::fs::write(&path, "weights").unwrap();
+        let file = |text: &str| {
+            let named = [Named::parse(text).unwrap()];
+            let mut chosen = choose(&named, Precision::F32, EngineKind::Native, None, Some(folder.path())).unwrap();
+            chosen.remove(0).selection.file
+        };
+        assert_eq!((file("large"), file("mace=large"), file("chgnet")), (Some(path.clone()), Some(path), None));
+        for other in ["/scratch/me/large", "./large"] {
+            assert_eq!(file(&format!("mace={other}")), Some(PathBuf::from(other)));
+        }
+        assert_eq!(file("orb=large"), Some(PathBuf::from("large")));
+    }
+
+    #[test]
+    fn names_of_published_checkpoints_in_a_job_file_are_no_files_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |text: &str| {
+            let mut named = Named::parse(text).unwrap();
+            named.start_from(folder.path());
+            named.file.unwrap()
+        };
+        assert_eq!(file("mace=large"), Path::new("large"));
+        assert_eq!(file("mace=a/large"), folder.path().join("a/large"));
+        std::fs::write(folder.path().join("large"), "mine").unwrap();
+        assert_eq!(file("mace=large"), folder.path().join("large"));
     }
 
     #[test]

@@ -54,12 +54,26 @@ pub(crate) struct Answer {
     pub(crate) begins: u64,
     /// Length of the whole file.
     pub(crate) total: Option<u64>,
-    /// What names this version of the file: a strong ETag, or a date.
-    pub(crate) version: Option<String>,
+    /// What names this version of the file: a strong ETag, and a date.
+    tag: Option<String>,
+    date: Option<String>,
     /// Whether it says that it is a web page.
     pub(crate) is_page: bool,
     pub(crate) promised: Promised,
     pub(crate) body: Box<dyn Read + Send>,
+}
+
+impl Answer {
+    /// What names this version of the file: a strong ETag, or a date.
+    pub(crate) fn version(&self) -> Option<&str> {
+        self.tag.as_deref().or(self.date.as_deref())
+    }
+
+    /// Whether it is of this version, as far as it says; ETags are in quotation marks, dates are not.
+    pub(crate) fn is_of(&self, version: &str) -> bool {
+        let said = if version.starts_with('"') { &self.tag } else { &self.date };
+        said.as_deref().is_none_or(|said| said == version)
+    }
 }
 
 /// Asks hosts.
@@ -227,10 +241,10 @@ fn answer(response: Response<Body>, promised: Promised) -> Answer {
         (_, None) => None,
     };
     let strong = header(headers, "ETag").filter(|tag| !tag.starts_with("W/"));
-    let version = strong.or_else(|| header(headers, "Last-Modified")).map(str::to_owned);
+    let (tag, date) = (strong.map(str::to_owned), header(headers, "Last-Modified").map(str::to_owned));
     let is_page = header(headers, "Content-Type").is_some_and(|kind| kind.starts_with("text/html"));
     let body = response.into_body().into_with_config().limit(u64::MAX).reader();
-    Answer { status, begins, total, version, is_page, promised, body: Box::new(body) }
+    Answer { status, begins, total, tag, date, is_page, promised, body: Box::new(body) }
 }
 
 fn refusal(status: u16, address: &Address, headers: &HeaderMap, is_gated: bool, with_token: bool) -> Trouble {

@@ -110,7 +110,8 @@ pub enum DownloadError {
         /// Where it is kept.
         part: PathBuf,
     },
-    /// There is no room. What has come was deleted.
+    /// There is no room. Where that was known before anything was written (`free` is), what had come is kept; else it was
+    /// deleted.
     #[error("there is no room for it in {}{}", folder.display(), room(*.needed, *.free))]
     NoRoom {
         /// Where it was to lie.

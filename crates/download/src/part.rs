@@ -112,6 +112,12 @@ impl Part {
         Some((self.n_bytes, &about.version))
     }
 
+    /// Whether the whole file can be of this length, as far as that is known.
+    pub(crate) fn has_length(&self, total: Option<u64>) -> bool {
+        let known = self.about.as_ref().and_then(|about| about.total);
+        known.is_none() || total.is_none() || known == total
+    }
+
     /// What a later download would find.
     pub(crate) fn kept_bytes(&self) -> u64 {
         if self.about.is_some() { self.n_bytes } else { 0 }

@@ -7,6 +7,7 @@ use crate::error::DownloadError;
 use crate::part::{About, Part};
 use crate::request::{Event, Patience, Request};
 use crate::waiting::wait;
+use crate::zip::{self, HEAD_BYTES, LEAST_BYTES, TAIL_BYTES};
 use std::io::Read;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,11 +17,6 @@ const BLOCK: usize = 1 << 17;
 
 /// So many bytes more are progress, after which cut connections are counted anew.
 const PROGRESS: u64 = 1 << 20;
-
-/// How zip archives begin, and how their last record does, which stands in the last 64 KiB: PyTorch's files are such.
-const ZIP_BEGIN: &[u8] = b"PK\x03\x04";
-const ZIP_END: &[u8] = b"PK\x05\x06";
-const ZIP_TAIL: u64 = 22 + u16::MAX as u64;
 
 /// A download under way.
 pub(crate) struct Transfer<'a> {
@@ -48,7 +44,7 @@ impl Transfer<'_> {
 
     /// All of it.
     pub(crate) fn run(&self, part: &mut Part, say: &mut dyn FnMut(Event)) -> Result<(), DownloadError> {
-        let mut failures = 0;
+        let (mut failures, mut restarts) = (0, 0);
         let begun_with = part.n_bytes();
         if let Some((n_bytes, _)) = part.goes_on(self.address.text()) {
             say(Event::GoesOn { n_bytes });
@@ -71,9 +67,12 @@ impl Transfer<'_> {
                 Trouble::Passing { reason, pause } => (reason, pause),
             };
             failures = if part.n_bytes() >= before + PROGRESS { 1 } else { failures + 1 };
-            if failures > self.patience.retries {
+            // A file that changes again and again never comes, whatever comes of it between.
+            restarts += u32::from(part.n_bytes() < before);
+            let times = failures.max(restarts);
+            if times > self.patience.retries {
                 let (n_bytes, part) = (part.kept_bytes(), part.path.clone());
-                return Err(DownloadError::Cut { reason, times: failures, n_bytes, part });
+                return Err(DownloadError::Cut { reason, times, n_bytes, part });
             }
             let pause = pause.unwrap_or(self.patience.pause * (1 << (failures - 1).min(6)));
             say(Event::Again { reason, pause });
@@ -96,19 +95,25 @@ impl Transfer<'_> {
             n_bytes: request.n_bytes.or(answer.promised.n_bytes),
             digest: request.digest.or(answer.promised.digest),
         };
+        let goes_on = goes_on.map(|(begin, version)| (begin, answer.is_of(version) && part.has_length(answer.total)));
         let total = answer.total.or(expected.n_bytes);
         if answer.is_page && answer.status != 416 {
-            return Err(self.no_checkpoint("a web page, perhaps of a proxy that asks for a login").into());
+            return Err(self.no_checkpoint(zip::PAGE).into());
         }
-        match (answer.status, goes_on.map(|(begin, _)| begin)) {
-            (416, Some(begin)) if answer.total == Some(begin) => {
+        match (answer.status, goes_on) {
+            (416, Some((begin, true))) if answer.total == Some(begin) => {
                 part.go_on()?;
                 return Ok(expected);
             }
-            (206, Some(begin)) if answer.begins == begin => part.go_on()?,
+            (206, Some((begin, true))) if answer.begins == begin => part.go_on()?,
+            // A host that knows no `If-Range` gives a part of what is there now.
+            (206 | 416, Some((_, false))) => {
+                part.begin(None)?;
+                return Err(passing("the file has changed on the host meanwhile"));
+            }
             (200, _) => {
                 let about = |version| About { url: self.url(), version, total };
-                part.begin(answer.version.clone().map(about))?;
+                part.begin(answer.version().map(str::to_owned).map(about))?;
             }
             _ => {
                 part.begin(None)?;
@@ -152,9 +157,9 @@ impl Transfer<'_> {
             if n == 0 {
                 break;
             }
-            let is_begin = part.n_bytes() < ZIP_BEGIN.len() as u64;
+            let is_begin = part.n_bytes() < LEAST_BYTES;
             part.append(&block[..n])?;
-            if is_begin && part.n_bytes() >= ZIP_BEGIN.len() as u64 {
+            if is_begin && part.n_bytes() >= LEAST_BYTES {
                 self.check_begin(part)?;
             }
             if let Some(expected) = total.filter(|total| part.n_bytes() > *total) {
@@ -176,18 +181,8 @@ impl Transfer<'_> {
     }
 
     fn check_begin(&self, part: &mut Part) -> Result<(), DownloadError> {
-        let begin = part.read_at(0, 64)?;
-        if begin.starts_with(ZIP_BEGIN) {
-            return Ok(());
-        }
-        let text = String::from_utf8_lossy(&begin).trim_start().to_lowercase();
-        Err(self.no_checkpoint(if text.starts_with("<!doctype html") || text.starts_with("<html") {
-            "a web page, perhaps of a proxy that asks for a login"
-        } else if text.starts_with("version https://git-lfs") {
-            "a pointer of Git LFS in its place"
-        } else {
-            "something that is no zip archive, as PyTorch's files are"
-        }))
+        let head = part.read_at(0, HEAD_BYTES)?;
+        zip::wrong_begin(&head).map_or(Ok(()), |found| Err(self.no_checkpoint(found)))
     }
 
     /// Whether what has come is all, and what it should be.
@@ -201,10 +196,7 @@ impl Transfer<'_> {
             return Err(DownloadError::WrongDigest { url, expected, found });
         }
         self.check_begin(part)?;
-        let tail = part.read_at(part.n_bytes().saturating_sub(ZIP_TAIL), ZIP_TAIL as usize)?;
-        match tail.windows(ZIP_END.len()).any(|window| window == ZIP_END) {
-            true => Ok(()),
-            false => Err(self.no_checkpoint("a file whose end is missing")),
-        }
+        let tail = part.read_at(part.n_bytes().saturating_sub(TAIL_BYTES), TAIL_BYTES as usize)?;
+        zip::wrong_end(&tail).map_or(Ok(()), |found| Err(self.no_checkpoint(found)))
     }
 }

@@ -3,9 +3,10 @@
 use crate::Error;
 use mlip_atoms::Potential;
 use mlip_driver::{Physics, PotentialConfig};
+use mlip_models::dispersion;
 use mlip_models::registry::{self, Selection};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A potential of a new run, before its weights are read.
@@ -57,9 +58,10 @@ pub(crate) fn find_devices(potentials: &[Arc<dyn Potential>], physics: &Physics)
     Ok(())
 }
 
-/// The same with an absolute file: a run may go on elsewhere.
+/// The same with an absolute file, or the name of a published one: a run may go on elsewhere.
 fn in_folder(selection: &Selection, folder: &Path) -> Selection {
-    Selection { file: selection.file.as_ref().map(|file| folder.join(file)), ..selection.clone() }
+    let file = |file: &PathBuf| registry::file_from(folder, &selection.name, file);
+    Selection { file: selection.file.as_ref().map(file), ..selection.clone() }
 }
 
 /// The potentials of a run, as its settings name them.
@@ -85,7 +87,11 @@ pub(crate) fn different_energies(physics: &Physics) -> Option<String> {
         let selection = selection(config);
         let energies = registry::find(&selection.name).and_then(|entry| (entry.energies)(&selection));
         if let Some(energies) = energies {
-            labels.entry(energies.to_string()).or_default().push(&config.label);
+            let scale = match selection.options.get(dispersion::KEY) {
+                Some(added) => format!("{energies}, and {}={added}", dispersion::KEY),
+                None => energies.to_string(),
+            };
+            labels.entry(scale).or_default().push(&config.label);
         }
     }
     let group = |(energies, labels): (&String, &Vec<&str>)| format!("{}: {energies}", labels.join(", "));
@@ -151,5 +157,28 @@ mod tests {
             said(vec![modal("p", "PBE"), modal("q", "R2SCAN")]).unwrap().contains("q: the Materials Project in r2SCAN")
         );
         assert_eq!(said(vec![modal("p", "PBE"), mace()]), None);
+        let with = |label, name, damping| config(label, name, None, &[("dispersion", damping)]);
+        let text = said(vec![chgnet(), with("d", "chgnet", "d3bj-pbe")]).unwrap();
+        assert!(
+            text.contains("d: the Materials Project, with its corrections (MP2020), and dispersion=d3bj-pbe"),
+            "{text}"
+        );
+        assert_eq!(said(vec![with("p", "chgnet", "d3bj-pbe"), with("q", "chgnet", "d3bj-pbe")]), None);
+        let dampings = vec![with("p", "orb", "d3bj-pbe"), with("q", "orb", "d3bj-r2scan")];
+        assert!(said(dampings).unwrap().contains("q: OMat24, and dispersion=d3bj-r2scan"));
+    }
+
+    #[test]
+    fn published_names_stay_names_and_files_become_absolute() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path();
+        let file = |name: &str, file: &str| in_folder(&Selection::named(name).with_file(file), here).file.unwrap();
+        assert_eq!(file("mace", "large"), Path::new("large"));
+        for (name, wanted) in [("mace", "mine.model"), ("mace", "sub/large"), ("orb", "large"), ("7net-0", "7net-omni")]
+        {
+            assert_eq!(file(name, wanted), here.join(wanted), "{name}={wanted}");
+        }
+        std::fs::write(here.join("large"), "mine").unwrap();
+        assert_eq!(file("mace", "large"), here.join("large"));
     }
 }

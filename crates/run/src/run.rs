@@ -15,6 +15,7 @@ use mlip_driver::{
     Signals, StructureSource, execute,
 };
 use mlip_inputs::{Manifest, extended, portion};
+use mlip_models::registry;
 use mlip_ranks::Communicator;
 use mlip_store::report::StabilitySources;
 use mlip_store::{RetryFailed, RunId, RunLock, write_run_file};
@@ -204,7 +205,7 @@ impl Run {
         for (label, file) in changes.checkpoints {
             let known: Vec<String> = config.physics.potentials.iter().map(|known| known.label.clone()).collect();
             match config.physics.potentials.iter_mut().find(|known| known.label == label) {
-                Some(known) => known.file = Some(absolute(&file)?),
+                Some(known) => known.file = Some(registry::file_from(&absolute(Path::new(""))?, &known.name, &file)),
                 None => return Err(Error::NoSuchPotential { label, known }),
             }
         }

@@ -32,8 +32,8 @@ pub(super) fn checkpoint(n_bytes: usize, seed: u64) -> Vec<u8> {
     bytes
 }
 
-/// `models get NAME`, licences accepted, in an environment that says nothing of hosts.
-pub(super) fn get(home: &Path, name: &str) -> Command {
+/// The program in this home, in an environment that says nothing of hosts, caches and tokens.
+pub(super) fn at_home(home: &Path) -> Command {
     let mut command = program();
     for (variable, _) in std::env::vars() {
         let of_hosts = ["HF_", "HUGGING_FACE", "XDG_", "SSL_CERT", "FAIRCHEM_", "CACHED_PATH"];
@@ -42,8 +42,28 @@ pub(super) fn get(home: &Path, name: &str) -> Command {
             command.env_remove(variable);
         }
     }
-    command.args(["models", "get", name, "--accept-licence"]).env("HOME", home).current_dir(home);
-    command.stdin(std::process::Stdio::null());
+    command.env("HOME", home).current_dir(home).stdin(std::process::Stdio::null());
+    command
+}
+
+/// `models get NAME`, licences accepted.
+pub(super) fn get(home: &Path, name: &str) -> Command {
+    let mut command = at_home(home);
+    command.args(["models", "get", name, "--accept-licence"]);
+    command
+}
+
+/// The environment and folder of another command.
+pub(super) fn as_in<'a>(command: &'a mut Command, other: &Command) -> &'a mut Command {
+    for (name, value) in other.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    if let Some(folder) = other.get_current_dir() {
+        command.current_dir(folder);
+    }
     command
 }
 

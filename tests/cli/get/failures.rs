@@ -1,6 +1,6 @@
 //! Each way to fail has its words, and leaves nothing under the name of a checkpoint.
 
-use super::asking::{checkpoint, ends, files, from_mirror, get, kept};
+use super::asking::{as_in, at_home, checkpoint, ends, files, from_mirror, get, kept};
 use super::host::{Host, plain, ranged, silence, status};
 use std::net::TcpListener;
 use std::process::Command;
@@ -25,8 +25,8 @@ fn fails(host: &Host, name: &str, words: &[&str]) {
 fn licences_are_accepted_by_somebody() {
     let home = tempfile::tempdir().unwrap();
     let host = Host::new(|_, stream| plain(stream, &checkpoint(5000, 1), ALL));
-    let mut command = crate::support::program();
-    command.args(["models", "get", "mh-1", "--mirror", &host.url()]).env("HOME", home.path());
+    let mut command = at_home(home.path());
+    command.args(["models", "get", "mh-1", "--mirror", &host.url()]);
     let licence = "mh-1: licence ASL (academic, no commercial use; https://github.com/gabor1/ASL)";
     ends(&mut command, 2, &[licence, "this is no terminal", "hint: read them, then say --accept-licence"]);
     assert!(host.asked().is_empty());
@@ -132,9 +132,8 @@ fn a_limit_of_file_sizes_is_an_error_and_not_the_end() {
     let get = from_mirror(home.path(), NAME, &host);
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -f 100; exec \"$0\" \"$@\""]).arg(get.get_program()).args(get.get_args());
-    command.env("HOME", home.path()).env_remove("XDG_CACHE_HOME").env_remove("MLIP_MODELS_DIR");
     ends(
-        &mut command,
+        as_in(&mut command, &get),
         1,
         &["this process may not write files so large", "hint: nothing was kept; raise the limit: ulimit -f"],
     );
@@ -149,7 +148,7 @@ fn a_full_disk_is_said_before_and_while_it_fills() {
     let mount = "mount -t tmpfs -o size=400k none \"$0\" && exec \"$@\"";
     let on_small_disk = |words: &[&std::ffi::OsStr]| {
         let mut command = Command::new("unshare");
-        command.args(["-rm", "sh", "-c", mount]).arg(&disk).args(words).env("HOME", home.path());
+        command.args(["-rm", "sh", "-c", mount]).arg(&disk).args(words);
         command
     };
     if !on_small_disk(&["true".as_ref()]).output().is_ok_and(|output| output.status.success()) {
@@ -162,7 +161,7 @@ fn a_full_disk_is_said_before_and_while_it_fills() {
         let count = format!("\"$@\"; code=$?; ls {} >&2; exit $code", disk.display());
         let script = ["sh", "-c", &count, "get"].map(std::ffi::OsStr::new);
         let all: Vec<_> = script.into_iter().chain([get.get_program()]).chain(get.get_args()).collect();
-        let output = ends(&mut on_small_disk(&all), 1, words);
+        let output = ends(as_in(&mut on_small_disk(&all), &get), 1, words);
         let text = super::asking::said(&output);
         assert!(!text.contains(".part"), "{text}");
     };

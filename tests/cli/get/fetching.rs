@@ -1,8 +1,8 @@
 //! What comes, comes whole, also where hosts redirect, cut connections, change files or know no ranges.
 
-use super::asking::{checkpoint, ends, files, from_mirror, get, kept, said};
-use super::host::{Host, plain, ranged, silence, status};
-use crate::support::program;
+use super::asking::{at_home, checkpoint, ends, files, from_mirror, get, kept, said};
+use super::host::{Asked, Host, plain, ranged, silence, status};
+use std::net::TcpStream;
 use std::process::Command;
 
 const NAME: &str = "medium-mpa-0";
@@ -35,8 +35,8 @@ fn redirects_are_followed_and_a_second_get_does_nothing() {
     let again = ends(&mut from_mirror(home.path(), NAME, &host), 0, &["it is here, SHA-256 "]);
     assert_eq!((again.stdout, host.asked().len(), store.asked().len()), (output.stdout, 2, 1));
 
-    let mut list = program();
-    list.args(["models"]).env("HOME", home.path()).env_remove("XDG_CACHE_HOME");
+    let mut list = at_home(home.path());
+    list.arg("models");
     let list = String::from_utf8(list.output().unwrap().stdout).unwrap();
     let line = list.lines().find(|line| line.starts_with("medium-mpa-0 ")).unwrap();
     assert!(line.contains("mace=medium-mpa-0") && line.ends_with(&path.display().to_string()), "{line}");
@@ -108,6 +108,38 @@ fn a_file_that_changed_meanwhile_is_fetched_from_its_begin() {
     ends(&mut from_mirror(home.path(), NAME, &host), 0, &[]);
     assert_eq!(host.asked()[1].begin, Some(100_000));
     assert_eq!(std::fs::read(kept(home.path()).join(FILE)).unwrap(), checkpoint(200_000, 6));
+}
+
+/// A part of the file, or all of it, of a host that heeds no `If-Range`.
+fn regardless(asked: &Asked, stream: &mut TcpStream, file: &[u8], version: &str, most: usize) {
+    let asked = Asked { version: asked.begin.map(|_| version.to_owned()), ..asked.clone() };
+    ranged(&asked, stream, file, version, most);
+}
+
+#[test]
+fn parts_of_two_versions_are_never_put_together() {
+    // Another ETag; and the same, where only the length tells them apart.
+    for (version, n_bytes) in [("\"two\"", 300_000), (ETAG, 200_000)] {
+        let home = tempfile::tempdir().unwrap();
+        let host = Host::new(move |asked, stream| match asked.number {
+            0 => regardless(asked, stream, &checkpoint(300_000, 5), ETAG, 100_000),
+            _ => regardless(asked, stream, &checkpoint(n_bytes, 6), version, ALL),
+        });
+        ends(&mut from_mirror(home.path(), NAME, &host), 0, &["the file has changed on the host meanwhile"]);
+        let begins: Vec<_> = host.asked().iter().map(|asked| asked.begin).collect();
+        assert_eq!(begins, [None, Some(100_000), None]);
+        assert!(std::fs::read(kept(home.path()).join(FILE)).unwrap() == checkpoint(n_bytes, 6));
+    }
+}
+
+#[test]
+fn a_file_that_changes_again_and_again_is_given_up() {
+    let home = tempfile::tempdir().unwrap();
+    let host = Host::new(|asked, stream| {
+        let version = format!("\"{}\"", asked.number);
+        regardless(asked, stream, &checkpoint(3_000_000, 5), &version, 2_000_000);
+    });
+    ends(&mut from_mirror(home.path(), NAME, &host), 1, &["the last time: the file has changed on the host"]);
 }
 
 #[test]
@@ -190,9 +222,9 @@ fn a_named_folder_is_filled_and_runs_find_it_there() {
     assert_eq!(host.asked()[0].path, "/SevenNet_omat/checkpoint_sevennet_omat.pth");
     std::fs::write(home.path().join("a.cif"), crate::support::rock_salt(0, 1)).unwrap();
     let run = |model: &str| {
-        let mut run = program();
-        run.args(["run", "--cifs", "a.cif", "--model", model, "--models-dir", "models"]).current_dir(home.path());
-        let output = run.env("HOME", home.path()).env("MLIP_MIRROR", host.url()).output().unwrap();
+        let mut run = at_home(home.path());
+        run.args(["run", "--cifs", "a.cif", "--model", model, "--models-dir", "models"]);
+        let output = run.env("MLIP_MIRROR", host.url()).output().unwrap();
         assert_eq!(output.status.code(), Some(2));
         said(&output)
     };
@@ -200,11 +232,18 @@ fn a_named_folder_is_filled_and_runs_find_it_there() {
     let text = run("7net-omat");
     assert!(text.contains(&path.display().to_string()), "{text}");
     // What is not there is not fetched.
-    for (name, model) in
-        [("medium-mpa-0", "mace"), ("orb-v3-direct-20-mpa", "orb-v3-direct-20-mpa"), ("uma-s-1p1", "uma-s-1p1")]
-    {
+    let folder = home.path().join("models").display().to_string();
+    for (name, model) in [
+        ("medium-mpa-0", "mace"),
+        ("7net-omni", "sevennet"),
+        ("chgnet-0.2.0", "chgnet"),
+        ("orb-v3-direct-20-mpa", "orb-v3-direct-20-mpa"),
+        ("uma-s-1p1", "uma-s-1p1"),
+    ] {
         let text = run(name);
         assert!(text.contains(&format!("`{name}` is not on this machine")), "{text}");
+        // Also where it was looked for: the folder that was named first.
+        assert!(text.contains(&format!("lies in none of {folder}, ")), "{text}");
         assert!(
             text.contains(&format!("mlip-batch models get {name}; or name a file: --model {model}=FILE")),
             "{text}"

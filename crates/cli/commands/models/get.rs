@@ -3,11 +3,12 @@
 use super::super::output::print;
 use super::explained::explained;
 use super::reporter::{Reporter, megabytes};
+use super::token::token;
 use super::wanted::{Wanted, wanted};
 use crate::args::ModelsGetArgs;
 use crate::error::CommandError;
 use crate::exit_code::ExitCode;
-use mlip_download::{Fetched, Patience, Request, Sha256Digest, Token, digest_beside, fetch};
+use mlip_download::{Fetched, Patience, Request, Sha256Digest, Token, digest_beside, fetch, no_checkpoint};
 use mlip_models::released::{Places, Release, Source};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use std::io::{self, IsTerminal, Write};
@@ -63,22 +64,27 @@ fn folder(args: &ModelsGetArgs) -> Result<PathBuf, CommandError> {
     })
 }
 
-/// Whether a file that is here is what was published, or what was fetched.
+/// Whether a file that is here is what was published, or what was fetched; where neither is known, whether it can be whole.
 fn unchanged(release: &Release, path: &Path) -> Result<String, CommandError> {
     let changed = |what: String| {
         CommandError::new(format!("{} is not what it should be: {what}", path.display()))
-            .hint("remove it if it is not yours, and get it again")
+            .hint("remove it, or name another folder with --models-dir, and get it again")
     };
-    let n_bytes = path.metadata()?.len();
+    let unreadable =
+        |error: io::Error| CommandError::from_error(&error).while_doing(format!("{} cannot be read", path.display()));
+    let n_bytes = path.metadata().map_err(unreadable)?.len();
     if let Some(expected) = release.n_bytes.filter(|expected| *expected != n_bytes) {
         return Err(changed(format!("it has {n_bytes} bytes, upstream's file has {expected}")));
     }
     let known = release.sha256.and_then(Sha256Digest::parse);
     let Some(expected) = known.or_else(|| digest_beside(path)) else {
-        return Ok(format!("{}; its digest was not recorded", megabytes(n_bytes)));
+        return match no_checkpoint(path).map_err(unreadable)? {
+            Some(found) => Err(changed(format!("it is {found}"))),
+            None => Ok(format!("{}; what its digest should be is not known", megabytes(n_bytes))),
+        };
     };
     let whose = if known.is_some() { "upstream's" } else { "that of the file that was fetched" };
-    match Sha256Digest::of_file(path)? {
+    match Sha256Digest::of_file(path).map_err(unreadable)? {
         found if found == expected => Ok(format!("SHA-256 {found}, {whose}")),
         found => Err(changed(format!("its SHA-256 is {found}, {whose} is {expected}"))),
     }
@@ -122,32 +128,18 @@ fn signals() -> Result<Arc<AtomicBool>, CommandError> {
     Ok(stop)
 }
 
-/// What Hugging Face knows the user by: where its own programs look for it.
-fn token() -> Option<Token> {
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
-    let path = |name: &str| variable(name).map(PathBuf::from);
-    let cache = || path("XDG_CACHE_HOME").or_else(|| path("HOME").map(|home| home.join(".cache")));
-    let kept = || {
-        let home = || path("HF_HOME").or_else(|| cache().map(|cache| cache.join("huggingface")));
-        let file = path("HF_TOKEN_PATH").or_else(|| home().map(|home| home.join("token")))?;
-        std::fs::read_to_string(file).ok()
-    };
-    let text = variable("HF_TOKEN").or_else(|| variable("HUGGING_FACE_HUB_TOKEN")).or_else(kept)?;
-    Some(Token(text.trim().to_owned()))
-        .filter(|Token(text)| !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic()))
-}
-
 /// Where a file comes from, and who asks.
-fn address(args: &ModelsGetArgs, release: &Release) -> (String, bool, Option<Token>) {
-    match (&args.mirror, release.source) {
+fn address(args: &ModelsGetArgs, release: &Release) -> Result<(String, bool, Option<Token>), CommandError> {
+    Ok(match (&args.mirror, release.source) {
         (Some(mirror), _) => (format!("{}/{}", mirror.trim_end_matches('/'), release.file), false, None),
         (None, Source::Address(url)) => (url.to_owned(), false, None),
         (None, Source::HuggingFace { repository, path }) => {
+            let token = token(|name| std::env::var_os(name))?;
             let endpoint = std::env::var("HF_ENDPOINT").ok().filter(|endpoint| !endpoint.is_empty());
             let endpoint = endpoint.unwrap_or_else(|| "https://huggingface.co".to_owned());
-            (format!("{}/{repository}/resolve/main/{path}", endpoint.trim_end_matches('/')), true, token())
+            (format!("{}/{repository}/resolve/main/{path}", endpoint.trim_end_matches('/')), true, token)
         }
-    }
+    })
 }
 
 fn fetch_one(
@@ -156,7 +148,7 @@ fn fetch_one(
     target: &Path,
     stop: &AtomicBool,
 ) -> Result<(), CommandError> {
-    let (url, is_gated, token) = address(args, release);
+    let (url, is_gated, token) = address(args, release)?;
     eprintln!("{}: {url}", release.name);
     let digest = release.sha256.and_then(Sha256Digest::parse);
     let request = Request { url, is_gated, token, n_bytes: release.n_bytes, digest, target: target.to_owned() };

@@ -8,7 +8,7 @@ use crate::device::{self, Place};
 use crate::energies::Energies;
 use crate::entry::{Entry, LoadCause, Selection};
 use crate::options::{self, OptionError, OptionInfo};
-use crate::released::{CHGNET, CHGNET_NAMES, on_this_machine};
+use crate::released::{CHGNET_NAMES, NotHere, file_or_published, published_as};
 use mlip_atoms::Potential;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -66,13 +66,19 @@ pub(crate) static ENTRIES: &[Entry] = &[
 #[error("it stands for the r2SCAN weights in the program and takes no file: --model chgnet={} reads this one", .0.display())]
 struct TakesNoFile(PathBuf);
 
-/// The published files of 0.2.0 and 0.3.0 say by their names what they are; others may be of anything.
+/// Files of the PyPI package `chgnet` 0.4.2 say by their names what they are; others may be of anything.
 fn trained_on(selection: &Selection) -> Option<Energies> {
-    let name = selection.file.as_ref().map(|file| file.file_name().and_then(|name| name.to_str()).unwrap_or_default());
-    let is_published = name.is_none_or(|name| {
-        name == "chgnet-0.2.0" || name.starts_with("chgnet_0.2.0_") || name.starts_with("chgnet_0.3.0_")
-    });
-    is_published.then_some(Energies::MaterialsProjectCorrected)
+    let Some(file) = &selection.file else { return Some(Energies::MaterialsProjectCorrected) };
+    if published_as("chgnet", file).is_some() {
+        return Some(Energies::MaterialsProjectCorrected);
+    }
+    match file.file_name()?.to_str()? {
+        "chgnet_0.2.0_e30f77s348m32.pth.tar" | "chgnet_0.3.0_e29f68s314m37.pth.tar" => {
+            Some(Energies::MaterialsProjectCorrected)
+        }
+        "chgnet_r2scan_transfer_learning_e15f36s161m23.pth.tar" => Some(Energies::MaterialsProjectR2scan),
+        _ => None,
+    }
 }
 
 fn place(selection: &Selection) -> Result<Place, OptionError> {
@@ -85,13 +91,8 @@ fn check(selection: &Selection) -> Result<(), OptionError> {
 }
 
 /// The file, or where the published one of this name lies.
-fn here(file: &Path) -> Result<PathBuf, LoadCause> {
-    let release = file.file_name().and_then(|name| CHGNET.iter().find(|release| release.name == name));
-    match release.filter(|_| !file.exists()) {
-        // A name may have become a path: job files and `resume` know files only.
-        Some(release) => Ok(on_this_machine(release)?),
-        None => Ok(file.to_path_buf()),
-    }
+fn here(file: &Path) -> Result<PathBuf, NotHere> {
+    file_or_published("chgnet", file)
 }
 
 fn load(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause> {
@@ -119,5 +120,30 @@ fn load_r2scan(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause> {
         Place::Cuda { ordinal } => Ok(Arc::new(CudaChgnet::built_in_r2scan(ordinal)?)),
         #[cfg(not(feature = "cuda"))]
         Place::Cuda { .. } => Err("this program was built without CUDA".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_published_files_say_what_was_trained_on_and_no_others() {
+        let of = |file: &str| trained_on(&Selection::named("chgnet").with_file(file));
+        assert_eq!(trained_on(&Selection::named("chgnet")), Some(Energies::MaterialsProjectCorrected));
+        for file in ["chgnet-0.2.0", "/w/chgnet_0.2.0_e30f77s348m32.pth.tar", "chgnet_0.3.0_e29f68s314m37.pth.tar"] {
+            assert_eq!(of(file), Some(Energies::MaterialsProjectCorrected), "{file}");
+        }
+        assert_eq!(of("chgnet_r2scan_transfer_learning_e15f36s161m23.pth.tar"), Some(Energies::MaterialsProjectR2scan));
+        for file in
+            ["chgnet_0.3.0_finetuned_r2scan.pth.tar", "chgnet_0.2.0_mine.safetensors", "/scratch/me/chgnet-0.2.0"]
+        {
+            assert_eq!(of(file), None, "{file}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_is_missing_is_no_published_name() {
+        assert_eq!(here(Path::new("/nowhere/chgnet-0.2.0")).unwrap(), Path::new("/nowhere/chgnet-0.2.0"));
     }
 }

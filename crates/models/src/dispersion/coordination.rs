@@ -13,9 +13,8 @@ const STEEPNESS: f64 = 16.0;
 pub(super) fn count(radii: f64, distance: f64) -> (f64, f64) {
     let growth = (-STEEPNESS * (radii / distance - 1.0)).exp();
     let value = 1.0 / (1.0 + growth);
-    // An infinite growth makes both zero.
-    let slope = if value == 0.0 { 0.0 } else { -STEEPNESS * radii / (distance * distance) * value * (growth * value) };
-    (value, slope)
+    // The growth is below exp(STEEPNESS): far away, where it is largest.
+    (value, -STEEPNESS * radii / (distance * distance) * value * (growth * value))
 }
 
 /// `[n_atoms]`; `radii` of the atoms, Bohr.

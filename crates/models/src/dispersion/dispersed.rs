@@ -158,13 +158,27 @@ fn take(batch: Vec<Prepared>) -> (Vec<Prepared>, HashMap<JobId, Correction>) {
     (inner.collect(), corrections)
 }
 
-/// Puts it back, so that the batch can be tried again.
+/// Puts it back, so that the batch can be tried again. A job without one stays so, and its answer will be an error.
 fn put_back(failed: BatchError, mut corrections: HashMap<JobId, Correction>) -> BatchError {
     let batch = failed.batch.into_iter().map(|Prepared { job, demand, content }| {
-        let correction = corrections.remove(&job.id).unwrap_or_default();
-        Prepared { job, demand, content: Box::new(Content { inner: content, correction }) }
+        let content = match corrections.remove(&job.id) {
+            Some(correction) => Box::new(Content { inner: content, correction }),
+            None => content,
+        };
+        Prepared { job, demand, content }
     });
     BatchError { error: failed.error, batch: batch.collect() }
+}
+
+impl DispersedEngine {
+    fn corrected(&self, correction: Option<&Correction>, mut answer: Prediction) -> Result<Prediction, PredictError> {
+        let correction = correction.ok_or_else(|| PredictError::Internal {
+            potential: format!("dispersion={}", self.damping.name),
+            message: "there is no dispersion for this answer".to_owned(),
+        })?;
+        correction.add_to(&mut answer);
+        Ok(answer)
+    }
 }
 
 impl Engine for DispersedEngine {
@@ -198,21 +212,87 @@ impl Engine for DispersedEngine {
     }
 
     fn collect(&mut self, ticket: Ticket) -> Result<Vec<Answer>, BatchError> {
+        // A ticket that is not under way has no corrections: none of its answers is passed on without.
         let corrections = self.under_way.remove(&ticket).unwrap_or_default();
         match self.inner.collect(ticket) {
-            Ok(answers) => Ok(answers
-                .into_iter()
-                .map(|(id, answer)| {
-                    let corrected = answer.map(|mut prediction| {
-                        if let Some(correction) = corrections.get(&id) {
-                            correction.add_to(&mut prediction);
-                        }
-                        prediction
-                    });
-                    (id, corrected)
-                })
-                .collect()),
+            Ok(answers) => {
+                let with =
+                    |(id, answer): Answer| (id, answer.and_then(|answer| self.corrected(corrections.get(&id), answer)));
+                Ok(answers.into_iter().map(with).collect())
+            }
             Err(failed) => Err(put_back(failed, corrections)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::damping::PBE;
+    use super::*;
+    use mlip_atoms::Lattice;
+
+    /// Answers under the numbers of jobs and this; the first batch fails.
+    struct Within {
+        shift: u64,
+        fails: bool,
+        answers: Vec<Answer>,
+    }
+
+    impl Engine for Within {
+        fn prepare(&mut self, job: Job) -> Result<Prepared, (JobId, PredictError)> {
+            Ok(Prepared { job, demand: Demand::default(), content: Box::new(()) })
+        }
+
+        fn submit(&mut self, batch: Vec<Prepared>) -> Result<Ticket, BatchError> {
+            if std::mem::take(&mut self.fails) {
+                return Err(BatchError { error: DeviceError::Lost("for once".into()), batch });
+            }
+            assert!(batch.iter().all(|one| one.content.is::<()>()));
+            let answer = |one: &Prepared| (JobId(one.job.id.0 + self.shift), Ok(Prediction::default()));
+            self.answers = batch.iter().map(answer).collect();
+            Ok(Ticket(0))
+        }
+
+        fn collect(&mut self, _: Ticket) -> Result<Vec<Answer>, BatchError> {
+            Ok(std::mem::take(&mut self.answers))
+        }
+    }
+
+    fn engine(shift: u64, fails: bool) -> DispersedEngine {
+        let inner = Box::new(Within { shift, fails, answers: Vec::new() });
+        DispersedEngine { inner, damping: &PBE, under_way: HashMap::new() }
+    }
+
+    fn job(id: u64) -> Job {
+        let lattice = Lattice::from_vectors([[4.0, 0.0, 0.0], [0.0, 4.0, 0.0], [0.0, 0.0, 4.0]]).unwrap();
+        let species = vec![Species::from_atomic_number(6).unwrap()];
+        let structure = Arc::new(Structure::new(lattice, species, vec![[0.0; 3]]).unwrap());
+        let request = Request { forces: false, atom_features: false };
+        Job { id: JobId(id), structure, request, deadline: Deadline::NONE }
+    }
+
+    fn is_internal((_, answer): &Answer) -> bool {
+        matches!(answer, Err(PredictError::Internal { .. }))
+    }
+
+    #[test]
+    fn no_answer_comes_without_its_dispersion() {
+        let mut engine = engine(1, false);
+        let batch: Vec<Prepared> = (0..2).map(|id| engine.prepare(job(id)).ok().unwrap()).collect();
+        let ticket = engine.submit(batch).ok().unwrap();
+        let answers = engine.collect(ticket).ok().unwrap();
+        // The second has the number of no job.
+        assert!(answers[0].1.as_ref().unwrap().energy < 0.0 && is_internal(&answers[1]), "{answers:?}");
+    }
+
+    #[test]
+    fn a_batch_that_is_tried_again_has_its_dispersion_and_what_never_had_is_an_error() {
+        let mut engine = engine(0, true);
+        let prepared = engine.prepare(job(0)).ok().unwrap();
+        let bare = Prepared { job: job(1), demand: Demand::default(), content: Box::new(()) };
+        let batch = engine.submit(vec![prepared, bare]).err().unwrap().batch;
+        let ticket = engine.submit(batch).ok().unwrap();
+        let answers = engine.collect(ticket).ok().unwrap();
+        assert!(answers[0].1.as_ref().unwrap().energy < 0.0 && is_internal(&answers[1]), "{answers:?}");
     }
 }

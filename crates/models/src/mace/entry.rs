@@ -8,7 +8,7 @@ use super::released::trained_on;
 use crate::device::Place;
 use crate::entry::{Entry, LoadCause, Selection};
 use crate::options::{self, OptionError};
-use crate::released::{MACE, MACE_NAMES, on_this_machine};
+use crate::released::{MACE_NAMES, file_or_published};
 use mlip_atoms::Potential;
 use std::sync::Arc;
 use thiserror::Error;
@@ -44,12 +44,7 @@ fn check(selection: &Selection) -> Result<(), OptionError> {
 fn load(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause> {
     let options = options::parse::<Options>(&selection.name, &selection.options)?;
     let file = selection.file.as_deref().ok_or_else(|| NoFile(selection.name.clone()))?;
-    // A name may have become a path: job files and `resume` know files only.
-    let release = file.file_name().and_then(|name| MACE.iter().find(|release| release.name == name));
-    let path = match release.filter(|_| !file.exists()) {
-        None => file.to_path_buf(),
-        Some(release) => on_this_machine(release)?,
-    };
+    let path = file_or_published("mace", file)?;
     let Selection { name, precision, engine, .. } = selection;
     match Place::of(selection, options.device.as_deref())? {
         Place::Cores => Ok(Arc::new(Mace::from_file(&path, name, &options, *precision, *engine)?)),

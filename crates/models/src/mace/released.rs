@@ -1,14 +1,14 @@
 //! What upstream's foundation models were trained on.
 
 use crate::energies::Energies;
-use crate::released::{MACE, Release};
+use crate::released::{MACE, Release, published_as};
 use std::path::Path;
 
 /// What the energies of a file are energies of, by its published name or that of the checkpoint; `None` where heads
 /// differ in that, and for files of others.
 pub(super) fn trained_on(file: &Path) -> Option<Energies> {
     let name = file.file_name()?.to_str()?;
-    match MACE.iter().find(|release| release.name == name || release.file_name() == name)? {
+    match published_as("mace", file).or_else(|| MACE.iter().find(|release| release.file_name() == name))? {
         Release { name: "mh-0" | "mh-1", .. } => None,
         Release { name: "small-omat-0" | "medium-omat-0", .. } => Some(Energies::Omat24),
         Release { name: "mace-matpes-pbe-0", .. } => Some(Energies::MatPesPbe),
@@ -27,6 +27,6 @@ mod tests {
         assert_eq!(of("medium-mpa-0"), Some(Energies::MaterialsProject));
         assert_eq!(of("/w/mace-omat-0-medium.model"), Some(Energies::Omat24));
         assert_eq!(of("MACE-matpes-r2scan-omat-ft.model"), Some(Energies::MatPesR2scan));
-        assert_eq!((of("mh-1"), of("mine.model")), (None, None));
+        assert_eq!((of("mh-1"), of("mine.model"), of("/w/large")), (None, None, None));
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::entry::{Entry, LoadCause, Selection};
 use crate::options::{OptionError, most_similar};
+use crate::released::published_as;
 use crate::{chgnet, dispersion, lennard_jones, mace, orb, sevennet, uma};
 use mlip_atoms::Potential;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -114,6 +115,14 @@ pub fn entries() -> impl Iterator<Item = &'static Entry> + Clone {
 /// The entry of this name or alias, among the models in this program.
 pub fn find(name: &str) -> Option<&'static Entry> {
     entries().find(|entry| entry.is_called(name))
+}
+
+/// Where a file of a potential lies that is named from a folder on. The bare name of a published checkpoint of it stays what
+/// it is, unless there is such a file.
+pub fn file_from(folder: &Path, name: &str, file: &Path) -> PathBuf {
+    let path = folder.join(file);
+    let is_published = find(name).is_some_and(|entry| published_as(entry.name, file).is_some());
+    if is_published && !path.exists() { file.to_owned() } else { path }
 }
 
 /// Loads one of the models in this program, see [`Registry::load`].

@@ -8,6 +8,6 @@ mod identify;
 pub use crate::energies::Energies;
 pub use crate::entry::{Entry, LoadCause, Selection};
 pub use crate::options::{OptionError, OptionInfo, Options, parse as parse_options};
-pub use catalog::{LoadError, REGISTRY, Registry, entries, find, load};
+pub use catalog::{LoadError, REGISTRY, Registry, entries, file_from, find, load};
 pub use identify::{IdentifyError, identify};
 pub use mlip_atoms::EngineKind;

@@ -1,12 +1,13 @@
 //! The checkpoints that upstream publishes: their names, where they are published, and where they lie on this machine.
 //!
-//! Module order: `release` ← `table`, `places`.
+//! Module order: `release` ← `table` ← `places`.
 
 mod places;
 mod release;
 mod table;
 
+pub(crate) use places::file_or_published;
 pub use places::{NotHere, Places, on_this_machine};
 pub use release::{Licence, Release, Source};
-pub use table::{CHGNET, MACE, ORB, SEVENNET, UMA, find, releases};
+pub use table::{CHGNET, MACE, ORB, SEVENNET, UMA, find, published_as, releases};
 pub(crate) use table::{CHGNET_NAMES, MACE_NAMES, SEVENNET_NAMES};

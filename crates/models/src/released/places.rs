@@ -1,6 +1,7 @@
 //! Where published checkpoints lie on this machine: folders that the user names, this program's cache, upstream's caches.
 
 use super::release::{Release, Source};
+use super::table::published_as;
 use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -13,8 +14,10 @@ pub struct Places {
     folders: Vec<PathBuf>,
     /// This program's cache, the last of them.
     own: Option<PathBuf>,
-    /// `~/.cache`, or `$XDG_CACHE_HOME`: MACE and SevenNet keep downloads there.
-    cache: Option<PathBuf>,
+    /// Of MACE, in `$XDG_CACHE_HOME` or `~/.cache`.
+    mace: Option<PathBuf>,
+    /// Of SevenNet, in `~/.cache` whatever `$XDG_CACHE_HOME` says.
+    sevennet: Option<PathBuf>,
     /// Of the package `cached_path`, which ORB uses.
     cached_path: Option<PathBuf>,
     /// Of Hugging Face: `fairchem`'s, and that of all.
@@ -55,9 +58,10 @@ impl Places {
         Self {
             folders,
             own,
+            mace: cache.map(|cache| cache.join("mace")),
+            sevennet: in_home("sevennet"),
             cached_path: path("CACHED_PATH_CACHE_ROOT").or_else(|| in_home("cached_path")),
             hubs: fairchem.into_iter().chain(hub).collect(),
-            cache,
         }
     }
 
@@ -69,7 +73,9 @@ impl Places {
     /// With a folder that is looked in first.
     #[must_use]
     pub fn with_folder(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.folders.insert(0, folder.into());
+        let folder = folder.into();
+        self.folders.retain(|other| *other != folder);
+        self.folders.insert(0, folder);
         self
     }
 
@@ -98,11 +104,10 @@ impl Places {
 
     /// Upstream's caches for it.
     fn upstream(&self, release: &Release) -> Vec<PathBuf> {
-        let in_cache = |name: &str| self.cache.iter().map(|cache| cache.join(name)).collect();
         match release.model {
             "chgnet" => Vec::new(),
-            "mace" => in_cache("mace"),
-            "sevennet" => in_cache("sevennet"),
+            "mace" => self.mace.iter().cloned().collect(),
+            "sevennet" => self.sevennet.iter().cloned().collect(),
             _ => match release.source {
                 Source::Address(_) => self.cached_path.iter().cloned().collect(),
                 Source::HuggingFace { .. } => self.hubs.clone(),
@@ -142,6 +147,17 @@ impl Places {
 /// As [`Places::require`].
 pub fn on_this_machine(release: &Release) -> Result<PathBuf, NotHere> {
     Places::of_this_machine().require(release)
+}
+
+/// The file that is named: itself, or where there is none, by its bare name, the published checkpoint of this model.
+///
+/// # Errors
+/// As [`Places::require`].
+pub(crate) fn file_or_published(model: &str, file: &Path) -> Result<PathBuf, NotHere> {
+    match published_as(model, file).filter(|_| !file.exists()) {
+        Some(release) => on_this_machine(release),
+        None => Ok(file.to_owned()),
+    }
 }
 
 /// SevenNet-0 of May has a file of the same name as that of July; only the folder tells them apart.
@@ -199,24 +215,24 @@ mod tests {
             "/h/.cache/mace/macempa0mediummodel",
         ];
         assert_eq!(candidates(&places, "medium-mpa-0"), expected.map(PathBuf::from));
-        assert_eq!(
-            candidates(&places.with_folder("/f"), "medium-mpa-0")[0],
-            PathBuf::from("/f/mace-mpa-0-medium.model")
-        );
+        let named = places.with_folder("/b");
+        assert_eq!(candidates(&named, "medium-mpa-0")[0], PathBuf::from("/b/mace-mpa-0-medium.model"));
+        assert_eq!(candidates(&named, "medium-mpa-0").len(), expected.len());
     }
 
     #[test]
     fn files_of_one_name_are_told_apart_by_their_folders() {
-        let places = places(&[("XDG_CACHE_HOME", "/c"), ("MLIP_CHECKPOINTS", "/w")]);
+        let places = places(&[("XDG_CACHE_HOME", "/c"), ("HOME", "/h"), ("MLIP_CHECKPOINTS", "/w")]);
         let l3i5 = [
             "/w/SevenNet_l3i5/checkpoint_l3i5.pth",
             "/w/checkpoint_l3i5.pth",
             "/c/mlip-batch/models/SevenNet_l3i5/checkpoint_l3i5.pth",
             "/c/mlip-batch/models/checkpoint_l3i5.pth",
-            "/c/sevennet/SevenNet_l3i5/checkpoint_l3i5.pth",
+            "/h/.cache/sevennet/SevenNet_l3i5/checkpoint_l3i5.pth",
         ];
         assert_eq!(candidates(&places, "7net-l3i5"), l3i5.map(PathBuf::from));
         assert_eq!(candidates(&places, "7net-0_22may2024").len(), 3);
+        assert_eq!(candidates(&places, "medium-mpa-0").last(), Some(&PathBuf::from("/c/mace/macempa0mediummodel")));
     }
 
     #[test]
@@ -229,13 +245,12 @@ mod tests {
             std::fs::write(path, "weights").unwrap();
         };
         let orb = find("orb-v3-conservative-inf-omat").unwrap();
-        let Source::Address(url) = orb.source else { panic!("{orb:?}") };
-        // As `cached_path.util.resource_to_filename` names it.
-        let name = "4466ddb9f0a63a20a13c2a1bcd3d8a4d2a7d0c3b6c4ec8d5";
-        let digest: String = Sha256::digest(url.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-        let kept = home.join(format!(".cache/cached_path/{digest}.{name}"));
+        // What `cached_path.util.resource_to_filename` of cached_path 1.7.3 answers to this address and the ETag `"abc123-9"`.
+        let name = "16d80a128fbe5cb7166d6f6db497c3cbd9394ee75b43eb6acf7e208c4b4796a8\
+                    .52e61356754bfa2d94bd76316aa91b522b6e9fcb0880f1a4fd7789d789ecb282";
+        let kept = home.join(".cache/cached_path").join(name);
         write(kept.clone());
-        write(home.join(format!(".cache/cached_path/{digest}.{name}.json")));
+        write(home.join(format!(".cache/cached_path/{name}.json")));
         assert_eq!(Places::of(variable).find(orb), Some(kept));
         let uma = find("uma-s-1p1").unwrap();
         assert_eq!(Places::of(variable).find(uma), None);
@@ -245,7 +260,8 @@ mod tests {
         std::fs::create_dir_all(hub.join("refs")).unwrap();
         std::fs::write(hub.join("refs/main"), "bbbb").unwrap();
         assert_eq!(Places::of(variable).find(uma), Some(hub.join("snapshots/bbbb/checkpoints/uma-s-1p1.pt")));
-        let missing = Places::default().require(uma).unwrap_err().to_string();
+        let missing = Places::default().with_folder("/m").require(uma).unwrap_err().to_string();
+        assert!(missing.contains("lies in none of /m; get it"), "{missing}");
         assert!(missing.contains("mlip-batch models get uma-s-1p1"), "{missing}");
     }
 }

@@ -6,6 +6,7 @@
 //! chgnet 0.4.2 and sevenn 0.13.0 and, the same objects, in the repositories; of all others upstream says none.
 
 use super::release::{Licence, Release, Source};
+use std::path::Path;
 
 static MIT: Licence = Licence {
     name: "MIT",
@@ -238,6 +239,11 @@ pub fn find(name: &str) -> Option<&'static Release> {
     releases().find(|release| release.name == name)
 }
 
+/// The one of this model that a file is named as: by its bare name alone; a path is a path, whatever it ends with.
+pub fn published_as(model: &str, file: &Path) -> Option<&'static Release> {
+    releases().find(|release| release.model == model && file.as_os_str() == release.name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -253,5 +259,15 @@ mod tests {
             assert!(release.page().starts_with("https://"));
         }
         assert_eq!(find("medium-mpa-0").map(|release| release.file_name()), Some("mace-mpa-0-medium.model"));
+    }
+
+    #[test]
+    fn bare_names_stand_for_checkpoints_of_their_model_and_paths_for_nothing() {
+        let name = |model: &str, file: &str| published_as(model, Path::new(file)).map(|release| release.name);
+        assert_eq!(name("mace", "large"), Some("large"));
+        for (model, file) in [("mace", "/scratch/me/large"), ("mace", "./large"), ("mace", "large/"), ("orb", "large")]
+        {
+            assert_eq!(name(model, file), None, "{model}={file}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use super::released;
 use crate::energies::Energies;
 use crate::entry::{Entry, LoadCause, Selection};
 use crate::options::{self, OptionError};
-use crate::released::{SEVENNET, SEVENNET_NAMES, on_this_machine};
+use crate::released::{SEVENNET_NAMES, file_or_published};
 use mlip_atoms::Potential;
 use std::sync::Arc;
 use thiserror::Error;
@@ -74,12 +74,8 @@ fn load_built_in(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause>
 fn load_file(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause> {
     let options = options::parse::<Options>(&selection.name, &selection.options)?;
     let file = selection.file.as_deref().ok_or_else(|| NoFile(selection.name.clone()))?;
-    // A name may have become a path: job files and `resume` know files only.
-    let release = file.file_name().and_then(|name| SEVENNET.iter().find(|release| release.name == name));
-    let path = match release.filter(|_| !file.exists()) {
-        None => file.to_path_buf(),
-        Some(release) => on_this_machine(release)?,
-    };
+    let entry = ENTRIES.iter().find(|entry| entry.is_called(&selection.name));
+    let path = file_or_published(entry.map_or("sevennet", |entry| entry.name), file)?;
     let Selection { name, precision, engine, .. } = selection;
     Ok(Arc::new(SevenNet::from_file(&path, name, &options, *precision, *engine)?))
 }
