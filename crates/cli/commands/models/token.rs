@@ -56,6 +56,7 @@ fn usable(name: &str, text: &[u8]) -> Result<Token, CommandError> {
 mod tests {
     use super::*;
     use std::os::unix::ffi::OsStringExt;
+    use std::slice::from_ref;
 
     #[test]
     fn what_is_named_is_used_or_an_error_that_names_it() {
@@ -71,11 +72,11 @@ mod tests {
         };
         let home = ("HF_HOME", OsString::from(folder.path()));
         let file = ("HF_TOKEN_PATH", OsString::from(&kept));
-        assert_eq!((said(&[]), said(&[home.clone()])), ("none".to_owned(), "none".to_owned()));
-        let missing = said(&[file.clone()]);
+        assert_eq!((said(&[]), said(from_ref(&home))), ("none".to_owned(), "none".to_owned()));
+        let missing = said(from_ref(&file));
         assert!(missing.contains(&format!("HF_TOKEN_PATH={} cannot be read", kept.display())), "{missing}");
         std::fs::write(&kept, "hf_kept\n").unwrap();
-        assert_eq!((said(&[home.clone()]), said(&[file.clone()])), ("hf_kept".to_owned(), "hf_kept".to_owned()));
+        assert_eq!((said(from_ref(&home)), said(from_ref(&file))), ("hf_kept".to_owned(), "hf_kept".to_owned()));
         assert_eq!(said(&[home.clone(), ("HF_TOKEN", " hf_own ".into())]), "hf_own");
         assert_eq!(said(&[home.clone(), ("HF_TOKEN", " ".into())]), "hf_kept");
         for wrong in [OsString::from("hf_a secret"), OsString::from_vec(vec![b'h', 0xff])] {
