@@ -22,15 +22,31 @@ const DEFAULT_MS: c_long = 1000;
 /// does not stay taken for the rest of the run.
 const KEEP_MS: c_long = 60_000;
 
+/// Where evaluations allocate little: 100,000 crystals with Lennard-Jones have their peak at 61 MB instead of 97, in the
+/// same time.
+const SPARE_MS: c_long = 100;
+
 /// Lets freed memory stay with the process for a minute. What the environment asks for goes first.
 ///
 /// To be called before other threads use this program's allocator: first thing in `main`, or when a library is loaded.
 pub fn keep_freed_memory() {
-    // SAFETY: options are plain numbers that other threads may read while they change; by what callers promise there are none yet that do.
+    set_delay(DEFAULT_MS, KEEP_MS);
+}
+
+/// Gives back soon what is freed, after [`keep_freed_memory`]. What the environment asks for goes first.
+///
+/// To be called before threads of evaluations and readers are started.
+pub(crate) fn return_freed_memory() {
+    set_delay(KEEP_MS, SPARE_MS);
+}
+
+fn set_delay(from: c_long, to: c_long) {
+    // SAFETY: options are plain numbers that other threads may read while they change; by what callers promise there are
+    // none yet that do.
     #[expect(unsafe_code, reason = "the binding has no other way to set an option")]
     unsafe {
-        if mi_option_get(PURGE_DELAY) == DEFAULT_MS {
-            mi_option_set(PURGE_DELAY, KEEP_MS);
+        if mi_option_get(PURGE_DELAY) == from {
+            mi_option_set(PURGE_DELAY, to);
         }
     }
 }
@@ -51,5 +67,9 @@ mod tests {
         assert_eq!(read(), DEFAULT_MS);
         keep_freed_memory();
         assert_eq!(read(), KEEP_MS);
+        return_freed_memory();
+        assert_eq!(read(), SPARE_MS);
+        keep_freed_memory();
+        assert_eq!(read(), SPARE_MS);
     }
 }

@@ -1,13 +1,16 @@
 //! One attempt of a run, common to `run` and `resume`.
 
+use crate::allocator;
 use crate::args::AttemptArgs;
 use crate::error::CommandError;
 use crate::exit_code::ExitCode;
 use crate::show::{Messages, counted};
+use mlip_atoms::Potential;
 use mlip_atoms::failure::remedy;
 use mlip_ranks::{Communicator, Ended, Launch, Leaving, dismiss, leave};
 use mlip_run::{AttemptOptions, End, Finish, ReportCounts, Run, RunError, Signals, WrittenReport, take_part};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Starts the ranks, lets the root open the run, and executes it.
 pub(super) fn attempt(
@@ -96,9 +99,10 @@ fn attempt_on(
     messages: &mut Messages,
 ) -> Result<ExitCode, Ending> {
     if !ranks.is_root() {
-        return Ok(exit_code(&take_part(ranks, signals)?, false, None));
+        return Ok(exit_code(&take_part(ranks, signals, spare_memory)?, false, None));
     }
     let (run, options) = open(messages)?;
+    spare_memory(run.potentials());
     let run_dir = run.run_dir().to_owned();
     let most = run.config().resources.max_failure_rate;
     let counted = counted(&run.config().physics.calculation);
@@ -106,6 +110,13 @@ fn attempt_on(
     let finish = run.execute(ranks, signals, messages)?;
     conclude(&finish, &run_dir, most, counted, messages)?;
     Ok(exit_code(&finish, options.strict, most))
+}
+
+/// Potentials without weights allocate little in evaluations: for them nothing that is free needs to be kept.
+fn spare_memory(potentials: &[Arc<dyn Potential>]) {
+    if !potentials.is_empty() && potentials.iter().all(|potential| potential.weight_bytes() == 0) {
+        allocator::return_freed_memory();
+    }
 }
 
 fn could_not_go_on(error: RunError) -> CommandError {

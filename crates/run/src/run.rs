@@ -320,6 +320,11 @@ impl Run {
         &self.run_dir
     }
 
+    /// Those that it computes with, in the order of the settings.
+    pub fn potentials(&self) -> &[Arc<dyn Potential>] {
+        &self.potentials
+    }
+
     /// Its settings.
     pub fn config(&self) -> &RunConfig {
         &self.config
@@ -399,13 +404,18 @@ impl NewRun {
     }
 }
 
-/// What every rank but the root does while that executes a run.
+/// What every rank but the root does while that executes a run; `loaded` sees its potentials before they are used.
 ///
 /// # Errors
 /// When the root has no run, or a rank cannot go on.
-pub fn take_part(ranks: &mut dyn Communicator, signals: Signals) -> Result<Finish, RunError> {
+pub fn take_part(
+    ranks: &mut dyn Communicator,
+    signals: Signals,
+    loaded: impl FnOnce(&[Arc<dyn Potential>]),
+) -> Result<Finish, RunError> {
     let setup = Setup::share(None, ranks)?;
     let potentials = load_configured(&setup.config.physics).map_err(|error| in_one_line(&error));
+    loaded(potentials.as_deref().unwrap_or_default());
     let engine = potentials.map(|potentials| Engine { potentials, source: files_of(&setup.config) });
     execute(ranks, &setup, None, engine, signals)
 }
