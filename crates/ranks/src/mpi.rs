@@ -1,15 +1,23 @@
 //! Ranks as MPI processes.
 
-use crate::{Channel, Communicator, Pause, Rank};
+use crate::{Channel, Communicator, Rank};
 use mpi::datatype::Equivalence as _;
 use mpi::environment::{Threading, Universe};
 use mpi::point_to_point::{Destination as _, Source as _};
 use mpi::topology::{Communicator as _, SimpleCommunicator};
 use std::collections::VecDeque;
+use std::time::Duration;
 
 /// Longer messages travel in pieces: MPI counts with 32 bits, and a piece is what a receiver must
 /// allocate at once.
 const PIECE_BYTES: usize = 4 << 20;
+
+/// Between ranks of a host that may not read each other's memory (containers often forbid it) a message goes through a
+/// buffer of some ten kilobytes, which is filled again only when the sender looks: so it looks often.
+const SHORT_LOOKS: usize = 64;
+
+/// After those a receiver is busy otherwise, and many senders may share a core.
+const BETWEEN_LOOKS: Duration = Duration::from_micros(100);
 
 /// Exit code of a job that ends because a rank panicked.
 const PANIC_CODE: i32 = 101;
@@ -124,16 +132,19 @@ impl Communicator for MpiRanks {
                     }
                 }
             }
-            let mut pause = Pause::new();
+            let mut n_looks = 0;
             loop {
                 open = open.into_iter().filter_map(|request| request.test().err()).collect();
                 if open.is_empty() {
                     return;
                 }
-                if self.receive_arrived() {
-                    pause.reset();
-                } else {
-                    pause.sleep();
+                match self.receive_arrived() {
+                    true => n_looks = 0,
+                    false if n_looks < SHORT_LOOKS => {
+                        n_looks += 1;
+                        std::thread::yield_now();
+                    }
+                    false => std::thread::sleep(BETWEEN_LOOKS),
                 }
             }
         });
