@@ -5,13 +5,19 @@ use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+/// `PF_EXITING` among the flags of a thread (`sched.h` of Linux): it has ended, and is joined, but is listed still.
+const EXITING: u64 = 4;
+
 /// Names of the threads of a process.
 fn threads(id: u32) -> Vec<String> {
     let tasks = fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
-    tasks
-        .filter_map(|task| fs::read_to_string(task.path().join("comm")).ok())
-        .map(|name| name.trim().to_owned())
-        .collect()
+    let name = |stat: String| {
+        let (before, after) = stat.rsplit_once(") ")?;
+        // The name stands in parentheses; of what follows the flags are the seventh.
+        let flags: u64 = after.split(' ').nth(6)?.parse().ok()?;
+        (flags & EXITING == 0).then(|| before.split_once('(').map_or(before, |(_, name)| name).to_owned())
+    };
+    tasks.filter_map(|task| fs::read_to_string(task.path().join("stat")).ok()).filter_map(name).collect()
 }
 
 #[test]

@@ -97,7 +97,9 @@ fn a_signal_to_the_launcher_drains_all_ranks() {
         folder.join("RUN/journal").is_dir() && history(&folder.join("RUN")).tasks.values().any(|(_, ended)| *ended > 0)
     });
     kill(job.id(), "-USR1");
-    assert!(matches!(end(&mut job, &folder), Some(75) | None));
+    let code = end(&mut job, &folder);
+    let said = fs::read_to_string(folder.join("said.txt")).unwrap_or_default();
+    assert!(matches!(code, Some(75) | None), "code {code:?}: {said}");
     let drained = history(&folder.join("RUN"));
     assert_eq!((drained.journals, drained.closed), (2, 2));
     assert!(drained.tasks.values().all(|(started, ended)| started == ended));

@@ -148,7 +148,9 @@ class Package(unittest.TestCase):
         )
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "RUN"
-            child = subprocess.Popen([sys.executable, "-c", script, str(out)])
+            # Background jobs of scripts begin with SIGINT ignored, and Python leaves it so.
+            heed = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731
+            child = subprocess.Popen([sys.executable, "-c", script, str(out)], preexec_fn=heed)
             journal = out / "journal/0001/rank-00000.journal"
             deadline = time.monotonic() + 120
             while time.monotonic() < deadline and not (journal.is_file() and journal.stat().st_size > 0):
