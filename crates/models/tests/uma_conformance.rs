@@ -134,6 +134,22 @@ fn the_candle_engine_gives_the_predictions_of_the_native_engine() {
     }
 }
 
+/// Generations whose router counts an atom more than there are: all but the size of the cell is as in the others.
+#[test]
+fn generations_that_count_an_atom_more_have_exact_slopes_and_the_symmetries() {
+    for name in ["uma_tiny_s1.pt", "uma_tiny_s1p2.pt"] {
+        for engine in [EngineKind::Native, EngineKind::Candle] {
+            let potential = Uma::from_file("uma", &file(name), &Options::default(), Precision::F64, engine).unwrap();
+            let structure = uma_golden::named(GOLDENS, "srtio3_rattled").structure();
+            conformance::forces_are_slopes_of_the_energy(&potential, &structure);
+            conformance::stress_is_the_slope_of_the_energy(&potential, &structure);
+            conformance::a_rotation_turns_forces_and_stress(&potential, &structure);
+            conformance::translations_change_nothing(&potential, &structure);
+            conformance::a_permutation_permutes_the_results(&potential, &structure);
+        }
+    }
+}
+
 /// Of a small one, since candle keeps every intermediate.
 #[test]
 fn the_candle_engine_has_exact_slopes_and_the_symmetries() {

@@ -63,6 +63,8 @@ mod tests {
         assert_eq!(said("chgnet"), "built in: chgnet");
         assert!(said("mace").contains("name one of small, medium"), "{}", said("mace"));
         assert!(said("medium-mpa0").contains("did you mean medium-mpa-0?"), "{}", said("medium-mpa0"));
-        assert!(said("uma-s-1").contains("no checkpoint of uma-s-1 can be fetched"), "{}", said("uma-s-1"));
+        assert_eq!(said("uma_s_1"), "uma-s-1");
+        let none = said("lennard-jones");
+        assert!(none.contains("no checkpoint of lennard-jones can be fetched"), "{none}");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Sources: chgnet 0.4.2 and its repository, `mace.calculators.foundations_models` of mace-torch 0.3.16, `orb_models.forcefield.pretrained` of orb-models
 //! 0.5.5, `sevenn._const` of sevenn 0.13.0 and its repository at the commit below, `pretrained_models.json` of
-//! fairchem-core 2.24.0. Lengths and digests are those of files that were at hand, as they lie in the wheels of
+//! fairchem-core 2.24.0 (`uma-s-1`: of 2.15.0, the last that lists it). Lengths and digests are those of files that were at hand, as they lie in the wheels of
 //! chgnet 0.4.2 and sevenn 0.13.0 and, the same objects, in the repositories; of all others upstream says none.
 
 use super::release::{Licence, Release, Source};
@@ -222,11 +222,12 @@ macro_rules! uma {
 }
 
 /// UMA.
-pub static UMA: [Release; 4] = uma! {
+pub static UMA: [Release; 5] = uma! {
     "uma-s-1p1";
     "uma-s-1p2";
     "uma-s-1p2p1";
     "uma-m-1p1";
+    "uma-s-1";
 };
 
 /// All of them.

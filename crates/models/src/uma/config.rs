@@ -132,14 +132,14 @@ impl Default for Backbone {
 pub struct Generation(String);
 
 impl Generation {
-    /// As upstream calls it: `UMA-1.1`, `UMA-S-1.2`, `UMA-S-1.2.1`.
+    /// As upstream calls it: `UMA-1.0`, `UMA-1.1`, `UMA-S-1.2`, `UMA-S-1.2.1`.
     pub fn name(&self) -> &str {
         &self.0
     }
 
-    /// Whether the mean over the composition counts one zero too many, a slip of this generation that its weights were trained with.
+    /// Whether the mean over the composition counts one zero too many, a slip of these generations that their weights were trained with.
     pub(super) fn counts_a_zero(&self) -> bool {
-        self.0 == "UMA-S-1.2"
+        matches!(self.0.as_str(), "UMA-1.0" | "UMA-S-1.2")
     }
 }
 
@@ -159,11 +159,16 @@ pub enum UnsupportedConfig {
     /// The settings do not have the form of UMA's.
     #[error("`model_config` is not UMA's: {0}")]
     Form(String),
-    /// The first release.
+    /// A file that does not say which UMA it is, and is not the first.
     #[error(
-        "it has neither `model_id` nor `model_version`, so it is UMA 1.0 (uma-s-1), which upstream withdrew in fairchem-core 2.22 and which no current release computes; use uma-s-1p1 or a later model instead"
+        "it has no `model_id`, its `model_version` is {version}, and it has {later}, which UMA 1.0 had not: which generation it is cannot be told, and they differ in their numbers"
     )]
-    FirstRelease,
+    Untagged {
+        /// What the file says.
+        version: String,
+        /// What the first release did not have.
+        later: &'static str,
+    },
     /// Something else than UMA.
     #[error("its backbone `{0}` with {1} experts is not UMA's (eSCNMDMoeBackbone with at least one)")]
     OtherModel(String, usize),
@@ -191,24 +196,42 @@ impl Config {
         {
             return Err(UnsupportedConfig::OtherModel(backbone.model.clone(), backbone.num_experts));
         }
-        let generation = match fields.get("model_id").and_then(Json::as_str) {
-            Some(id) if !id.trim().is_empty() => Generation(id.into()),
-            _ if is_1p1(&backbone.model_version) => Generation("UMA-1.1".into()),
-            _ => return Err(UnsupportedConfig::FirstRelease),
-        };
         let heads = fields.get("heads").and_then(Json::as_object).ok_or_else(|| form("it has no `heads`"))?;
         let [(head, settings)] = heads.iter().collect::<Vec<_>>()[..] else {
             return Err(form(&format!("it has {} heads, one was expected", heads.len())));
         };
         check_head(settings)?;
+        let generation = match fields.get("model_id").and_then(Json::as_str) {
+            Some(id) if !id.trim().is_empty() => Generation(id.into()),
+            _ => untagged(&backbone, settings)?,
+        };
         let config = Self { generation, head: head.clone(), backbone };
         config.backbone.validate()?;
         Ok(config)
     }
 }
 
-fn is_1p1(version: &Json) -> bool {
-    version.as_f64() == Some(1.1) || version.as_str() == Some("1.1")
+/// The generation of a file without `model_id`. UMA 1.1 has a `model_version`; UMA 1.0 has not even that, and what it is
+/// made of must tell it from later models that were not tagged.
+fn untagged(backbone: &Backbone, head: &Json) -> Result<Generation, UnsupportedConfig> {
+    let version = &backbone.model_version;
+    let is = |number: f64, text: &str| version.as_f64() == Some(number) || version.as_str() == Some(text);
+    if is(1.1, "1.1") {
+        return Ok(Generation("UMA-1.1".into()));
+    }
+    let module = head.get("module").and_then(Json::as_str).unwrap_or_default();
+    let of_first = ["DatasetSpecificSingleHeadWrapper", "dataset_specific_single_head_wrapper"];
+    let later = [
+        (!version.is_null() && !is(1.0, "1.0"), "a version"),
+        (backbone.dataset_mapping.is_some(), "a `dataset_mapping`"),
+        (backbone.charge_balanced_channels.is_some(), "`charge_balanced_channels`"),
+        (backbone.spin_balanced_channels.is_some(), "`spin_balanced_channels`"),
+        (!of_first.iter().any(|name| module.ends_with(name)), "another head"),
+    ];
+    match later.into_iter().find(|(found, _)| *found) {
+        Some((_, later)) => Err(UnsupportedConfig::Untagged { version: version.to_string(), later }),
+        None => Ok(Generation("UMA-1.0".into())),
+    }
 }
 
 /// The energy by an MLP, the rest by gradients; the same for all tasks or with one expert a task.

@@ -20,12 +20,11 @@ pub(crate) static ENTRIES: &[Entry] = &[
     uma("uma-s-1p2", &["uma_s_1p2"], "UMA small 1.2: energy, forces, stress; tasks oc22 and oc25 as well"),
     uma("uma-s-1p2p1", &["uma_s_1p2p1"], "UMA small 1.2.1: energy, forces, stress; tasks oc22 and oc25 as well"),
     uma("uma-m-1p1", &["uma_m_1p1"], "UMA medium 1.1: energy, forces, stress; many times as costly as the small ones"),
-    Entry {
-        about: "UMA small 1.0, withdrawn upstream: refused, use uma-s-1p1",
-        files: "none: upstream refuses its checkpoint",
-        load: |_| Err(LoadError::FirstRelease.into()),
-        ..uma("uma-s-1", &["uma_s_1"], "")
-    },
+    uma(
+        "uma-s-1",
+        &["uma_s_1"],
+        "UMA small 1.0, the first release, as fairchem-core 2.21.0, the last that loads it, computes it: energy, forces, stress",
+    ),
 ];
 
 /// One of the models.

@@ -56,11 +56,6 @@ pub enum LoadError {
         /// What was asked for.
         expected: &'static str,
     },
-    /// The first release.
-    #[error(
-        "uma-s-1 was withdrawn upstream: fairchem-core since 2.22 refuses its checkpoint, which lacks the marks that later ones are told apart by; use uma-s-1p1, which replaces it with the same architecture and better weights"
-    )]
-    FirstRelease,
 }
 
 impl From<crate::mapped::Changed> for LoadError {

@@ -102,7 +102,7 @@ impl Uma {
         let contents = checkpoint::read(path)?;
         if let Some(expected) = expected_generation(name) {
             let found = contents.config.generation.name();
-            let known = ["UMA-1.1", "UMA-S-1.2", "UMA-S-1.2.1"];
+            let known = ["UMA-1.0", "UMA-1.1", "UMA-S-1.2", "UMA-S-1.2.1"];
             if known.contains(&found) && found != expected {
                 return Err(LoadError::OtherGeneration { found: found.into(), expected });
             }
@@ -281,7 +281,8 @@ impl Candle {
 
 /// What a name promises; `uma` takes any generation.
 fn expected_generation(name: &str) -> Option<&'static str> {
-    Some(match name {
+    Some(match name.replace('_', "-").as_str() {
+        "uma-s-1" => "UMA-1.0",
         "uma-s-1p1" | "uma-m-1p1" => "UMA-1.1",
         "uma-s-1p2" => "UMA-S-1.2",
         "uma-s-1p2p1" => "UMA-S-1.2.1",

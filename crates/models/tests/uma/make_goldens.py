@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Tiny UMA checkpoints with weights from a hash, and what upstream computes with them.
 
-usage: make_goldens.py VARIANT OUT     VARIANT: s1p1, s1p2, s1p2p1, m1p1, or real
+usage: make_goldens.py VARIANT OUT     VARIANT: s1, s1p1, s1p2, s1p2p1, m1p1, or real
 
 Writes OUT/uma_tiny_VARIANT.pt and OUT/goldens_tiny_VARIANT.json: energies, forces and stresses of
 `fairchem-core==2.24.0` (`MLIPPredictUnit`, experts not merged, quaternion rotations, one thread) in f64 with widened
-weights and in f32, for the structures in goldens_tiny_s1p1.json beside this script (s1p2: for some of them). Energies
-and forces do not depend on the random turn of the edges' frames beyond 1e-13.
+weights and in f32, for the structures in goldens_tiny_s1p1.json beside this script (s1, s1p2: for some of them).
+Energies and forces do not depend on the random turn of the edges' frames beyond 1e-13.
+
+`s1`, UMA 1.0, takes `fairchem-core==2.21.0`, the last release that loads such a file: it has neither `model_id` nor
+`model_version`, and later releases refuse it.
 
 `real` writes uma_real.pt alone: the hyperparameters of uma-s-1p1, for measurements.
 
@@ -40,6 +43,8 @@ SEVEN = ["oc20", "oc22", "oc25", "omol", "omat", "odac", "omc"]
 VARIANTS = {
     "s1p1": dict(datasets=FIVE, channels=8, hidden=8, edge=8, gaussians=8, experts=4, lmax=2, mmax=2),
     "s1p2p1": dict(datasets=SEVEN, channels=8, hidden=8, edge=8, gaussians=8, experts=4, lmax=2, mmax=2),
+    # Differs from 1.1 in the mean of its router alone, as 1.2 does from 1.2.1.
+    "s1": dict(datasets=FIVE, channels=4, hidden=4, edge=4, gaussians=4, experts=3, lmax=2, mmax=2),
     # Differs from 1.2.1 in the mean of its router alone, so it is as small as can be and has few structures.
     "s1p2": dict(datasets=["omol", "omat", "omc"], channels=4, hidden=4, edge=4, gaussians=4, experts=3, lmax=2, mmax=2),
     # The medium model's degrees and orders; every width another one.
@@ -87,7 +92,7 @@ def model_config(v, variant):
         model=UMA + "escn_moe.eSCNMDMoeBackbone", num_experts=v["experts"], moe_dropout=0.05, moe_layer_type="pytorch",
         use_composition_embedding=True, use_global_embedding=False, max_num_elements=100, sphere_channels=v["channels"],
         hidden_channels=v["hidden"], edge_channels=v["edge"], num_distance_basis=v["gaussians"], lmax=v["lmax"],
-        mmax=v["mmax"], num_layers={"real": 4, "s1p2": 1}.get(variant, 2), cutoff=6, max_neighbors=300, otf_graph=True, use_pbc=True, use_pbc_single=True,
+        mmax=v["mmax"], num_layers={"real": 4, "s1": 1, "s1p2": 1}.get(variant, 2), cutoff=6, max_neighbors=300, otf_graph=True, use_pbc=True, use_pbc_single=True,
         distance_function="gaussian", regress_forces=True, regress_stress=True, direct_forces=False,
         norm_type="rms_norm_sh", act_type="gate", ff_type="spectral", chg_spin_emb_type="rand_emb", cs_emb_grad=True,
     )
@@ -100,7 +105,9 @@ def model_config(v, variant):
         head.update(module=UMA + "escn_moe.DatasetSpecificMoEWrapper", dataset_mapping=mapping)
         config.update(model_id=GENERATIONS[variant], supports_single_atoms=True)
     else:
-        backbone.update(dataset_list=v["datasets"], model_version=1.1)
+        backbone.update(dataset_list=v["datasets"])
+        if variant != "s1":
+            backbone.update(model_version=1.1)
         head.update(module=UMA + "escn_moe.DatasetSpecificSingleHeadWrapper", dataset_names=v["datasets"])
     return config
 
@@ -175,7 +182,7 @@ def main(variant, out):
     goldens = json.loads((HERE / "goldens_tiny_s1p1.json").read_text())
     keep = ("name", "task", "charge", "spin", "numbers", "cell", "positions")
     goldens = [{key: golden[key] for key in keep} for golden in goldens]
-    goldens = [golden for golden in goldens if variant != "s1p2" or golden["name"] in FEW]
+    goldens = [golden for golden in goldens if variant not in ("s1", "s1p2") or golden["name"] in FEW]
     for precision, dtype in (("f64", torch.float64), ("f32", torch.float32)):
         upstream = unit(path, dtype)
         for golden in goldens:
