@@ -116,10 +116,10 @@ settings! {
         /// Task of the one UMA checkpoint; of one of many: NAME=FILE,task=NAME [default: omat]
         #[arg(long, value_name = "NAME", env = "MLIP_TASK")]
         task: Option<String>,
-        /// Total charge of every structure for UMA, elementary charges [default: 0]
+        /// Total charge of every structure for UMA or OrbMol, elementary charges [default: 0]
         #[arg(long, value_name = "N", allow_hyphen_values = true, env = "MLIP_CHARGE")]
         charge: Option<i32>,
-        /// Spin multiplicity of every structure for UMA [default: that of the task]
+        /// Spin multiplicity of every structure for UMA or OrbMol [default: UMA: that of the task; OrbMol: 1]
         #[arg(long, value_name = "N", env = "MLIP_SPIN")]
         spin: Option<i32>,
         /// MACE's radial networks themselves instead of their tables: slower, the same to 1e-8 eV/atom [default: false]

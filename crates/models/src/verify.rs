@@ -99,8 +99,11 @@ impl Differences {
                 let n_atoms = one.forces.len().max(1) as f64;
                 self.energy.see(((one.energy - other.energy) / n_atoms).abs(), structure);
                 self.forces.see(largest(one.forces.as_flattened(), other.forces.as_flattened()), structure);
-                let (a, b) = (one.stress.unwrap_or([f64::NAN; 6]), other.stress.unwrap_or([f64::NAN; 6]));
-                self.stress.see(largest(&a, &b), structure);
+                // Where neither has a stress there is nothing to compare; where one has, it differs from nothing.
+                if one.stress.is_some() || other.stress.is_some() {
+                    let (a, b) = (one.stress.unwrap_or([f64::NAN; 6]), other.stress.unwrap_or([f64::NAN; 6]));
+                    self.stress.see(largest(&a, &b), structure);
+                }
             }
             (Err(error), Err(_)) => self.refused.push(Refusal { structure, error }),
             (Ok(_), Err(error)) | (Err(error), Ok(_)) => self.one_sided.push(Refusal { structure, error }),

@@ -251,7 +251,8 @@ fn names_are_known_with_hyphens_and_with_underscores() {
         for name in [variant.name.to_owned(), variant.name.replace('-', "_")] {
             let potential = tiny(&name, Precision::F32);
             assert_eq!((potential.variant(), &potential.id().name), (variant, &name));
-            assert_eq!(potential.id().settings, format!("model={}", variant.name));
+            let condition = if variant.name.ends_with("-omol") { " charge=0 spin=1" } else { "" };
+            assert_eq!(potential.id().settings, format!("model={}{condition}", variant.name));
         }
     }
     assert_eq!(tiny("orb", Precision::F32).variant().name, "orb-v3-conservative-inf-omat");
@@ -288,7 +289,8 @@ fn a_file_that_is_another_model_is_refused_with_what_differs() {
     let recipe = || from_recipe(&data("orb_real_conservative.recipe.json"));
     let mut weights = recipe();
     weights.insert("model.conditioner.charge.weight".into(), vec![1], vec![0.0]);
-    assert!(refused("orb", weights).contains("charge and spin"));
+    let message = refused("orb", weights);
+    assert!(message.contains("with charge and spin") && message.contains("orb-v3-conservative-omol"), "{message}");
     let mut weights = recipe();
     weights.insert("model.gnn_stacks.2._gate.weight".into(), vec![1], vec![0.0]);
     assert!(refused("orb", weights).contains("`model.gnn_stacks.2._gate.weight` does not belong to ORB v3"));

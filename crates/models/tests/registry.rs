@@ -50,7 +50,9 @@ fn published_names_and_files_of_one_model_mean_it() {
     means("chgnet_0.3.0_e29f68s314m37.pth.tar", "chgnet");
     means("checkpoints/orb-v3-conservative-20-omat-20250404.ckpt", "orb-v3-conservative-20-omat");
     means("orb_v3_direct_inf_mpa.ckpt", "orb-v3-direct-inf-mpa");
+    means("orb-v3-conservative-omol-20250820.ckpt", "orb-v3-conservative-omol");
     means("uma-s-1p2p1.pt", "uma-s-1p2p1");
+    means("uma-s-1.pt", "uma-s-1");
     means("uma-s-1p2.pt", "uma-s-1p2");
     means("UMA_of_ours.pt", "uma");
 }
@@ -59,11 +61,9 @@ fn published_names_and_files_of_one_model_mean_it() {
 fn a_file_that_several_models_read_is_refused_with_their_names() {
     let error = identify("x.ckpt").unwrap_err();
     let IdentifyError::Several { candidates, .. } = &error else { panic!("{error}") };
-    assert_eq!(candidates.len(), 8);
+    assert_eq!(candidates.len(), 10);
     assert!(
-        error
-            .to_string()
-            .contains("orb-v3-direct-20-mpa: say which, as in --model orb-v3-conservative-inf-omat=x.ckpt")
+        error.to_string().contains("orb-v3-direct-omol: say which, as in --model orb-v3-conservative-inf-omat=x.ckpt")
     );
 }
 

@@ -238,6 +238,7 @@ fn a_named_folder_is_filled_and_runs_find_it_there() {
         ("7net-omni", "sevennet"),
         ("chgnet-0.2.0", "chgnet"),
         ("orb-v3-direct-20-mpa", "orb-v3-direct-20-mpa"),
+        ("orb-v3-direct-omol", "orb-v3-direct-omol"),
         ("uma-s-1p1", "uma-s-1p1"),
     ] {
         let text = run(name);

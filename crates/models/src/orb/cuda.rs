@@ -144,6 +144,13 @@ impl CudaOrb {
                 found: variant.name.into(),
             });
         }
+        if variant.conditioned {
+            return Err(LoadError::Architecture {
+                what: "models on a GPU",
+                expected: "one without charge and spin".into(),
+                found: variant.name.into(),
+            });
+        }
         let shape = Shape::infer(tensors, variant)?;
         let packer = Packer { tensors, shape, kind: variant.kind, set: InstructionSet::detect() };
         let scales = packer.scales()?;

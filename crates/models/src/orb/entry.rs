@@ -32,6 +32,16 @@ pub struct Options {
 #[serde(default)]
 struct NoOptions {}
 
+/// Options of OrbMol.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct MoleculeOptions {
+    /// Total charge, elementary charges; 0 unless said otherwise.
+    charge: Option<i32>,
+    /// Spin multiplicity; 1 unless said otherwise, 0 means not said.
+    spin: Option<i32>,
+}
+
 /// For the registry.
 pub(crate) static ENTRIES: &[Entry] = &[
     orb_v3(
@@ -74,7 +84,22 @@ pub(crate) static ENTRIES: &[Entry] = &[
         &["orb_v3_direct_20_mpa"],
         "ORB v3: forces and stress from heads, 20 neighbors, MPtrj and Alexandria",
     ),
+    of_molecules(
+        "orb-v3-conservative-omol",
+        &["orb_v3_conservative_omol", "orbmol-v1-conservative"],
+        "OrbMol: ORB v3 with charge and spin, conservative model, up to 120 neighbors, OMol25",
+    ),
+    of_molecules(
+        "orb-v3-direct-omol",
+        &["orb_v3_direct_omol", "orbmol-v1-direct"],
+        "OrbMol: ORB v3 with charge and spin, forces from a head, no stress, up to 120 neighbors, OMol25",
+    ),
 ];
+
+/// One of the models with charge and spin, which run on cores only.
+const fn of_molecules(name: &'static str, aliases: &'static [&'static str], about: &'static str) -> Entry {
+    Entry { options: CHARGE_AND_SPIN, check: check_molecules, load: load_molecules, ..orb_v3(name, aliases, about) }
+}
 
 /// One of the models that run on cores only.
 const fn direct(name: &'static str, aliases: &'static [&'static str], about: &'static str) -> Entry {
@@ -103,11 +128,17 @@ const fn orb_v3(name: &'static str, aliases: &'static [&'static str], about: &'s
 
 const OPTIONS: &[OptionInfo] = &[DEVICE, PRODUCTS];
 
+const CHARGE_AND_SPIN: &[OptionInfo] = &[
+    OptionInfo { key: "charge", about: "total charge of the cell, elementary charges", default: "0" },
+    OptionInfo { key: "spin", about: "spin multiplicity; 0 means not said", default: "1" },
+];
+
 /// Names end in what models were trained on.
 fn trained_on(selection: &Selection) -> Option<Energies> {
-    Variant::named(&selection.name).map(|variant| match variant.name.ends_with("-mpa") {
-        true => Energies::MaterialsProject,
-        false => Energies::Omat24,
+    Variant::named(&selection.name).map(|variant| match variant.name.rsplit('-').next() {
+        Some("mpa") => Energies::MaterialsProject,
+        Some("omol") => Energies::Omol25,
+        _ => Energies::Omat24,
     })
 }
 
@@ -138,6 +169,29 @@ fn check_direct(selection: &Selection) -> Result<(), OptionError> {
 fn load_direct(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause> {
     check_direct(selection)?;
     load_on_cores(selection)
+}
+
+fn molecule_options(selection: &Selection) -> Result<MoleculeOptions, OptionError> {
+    // An option that it has not; but other models of this family have it, so a word more is in place.
+    if let Some(device) = selection.options.get("device").filter(|device| device.starts_with("cuda")) {
+        return Err(OptionError::Unusable {
+            model: selection.name.clone(),
+            key: "device".into(),
+            value: device.clone(),
+            why: "models with charge and spin are computed on cores alone; leave it out".into(),
+        });
+    }
+    options::parse::<MoleculeOptions>(&selection.name, &selection.options)
+}
+
+fn check_molecules(selection: &Selection) -> Result<(), OptionError> {
+    molecule_options(selection).map(|_| ())
+}
+
+fn load_molecules(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause> {
+    let MoleculeOptions { charge, spin } = molecule_options(selection)?;
+    let orb = Orb::from_file(&selection.name, &file(selection)?, selection.precision, selection.engine)?;
+    Ok(Arc::new(orb.with_charge_and_spin(charge.unwrap_or(0), spin.unwrap_or(1))?))
 }
 
 /// The file that is named, or the published one where it lies on this machine.

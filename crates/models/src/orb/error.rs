@@ -16,7 +16,9 @@ pub enum LoadError {
     #[error(transparent)]
     Torch(#[from] CheckpointError),
     /// The name belongs to none of the models.
-    #[error("there is no model `{0}`; upstream's names are orb-v3-(conservative|direct)-(inf|20)-(omat|mpa)")]
+    #[error(
+        "there is no model `{0}`; upstream's names are orb-v3-(conservative|direct)-(inf|20)-(omat|mpa) and orb-v3-(conservative|direct)-omol"
+    )]
     Name(String),
     /// The device has no room for the weights, or is not there.
     #[error("the weights cannot be put onto the device: {0}")]
@@ -45,6 +47,30 @@ pub enum LoadError {
         found: Kind,
         /// What tells.
         evidence: &'static str,
+    },
+    /// One of file and name has charge and spin.
+    #[error(
+        "the file holds a model {} charge and spin (tensors `model.conditioner.*`), and `{name}` is one {} them; OrbMol's models are orb-v3-conservative-omol and orb-v3-direct-omol",
+        if *found { "with" } else { "without" },
+        if *found { "without" } else { "with" }
+    )]
+    OtherConditioning {
+        /// The model asked for.
+        name: &'static str,
+        /// Whether the file has them.
+        found: bool,
+    },
+    /// A charge or spin that is not computed.
+    #[error("{what} {found} is out of range: {least} to {most} are computed")]
+    OutOfRange {
+        /// `charge` or `spin`.
+        what: &'static str,
+        /// What was asked for.
+        found: i32,
+        /// Least value.
+        least: i32,
+        /// Largest value.
+        most: i32,
     },
     /// A tensor that this architecture does not have.
     #[error("tensor `{0}` does not belong to ORB v3: this is another model")]

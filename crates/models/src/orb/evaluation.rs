@@ -51,10 +51,8 @@ pub(crate) struct Scales {
 pub(crate) struct DirectScales {
     /// eV/Å
     pub(crate) forces: Normalizer,
-    /// eV/Å^3
-    pub(crate) diagonal: Normalizer,
-    /// eV/Å^3
-    pub(crate) off_diagonal: Normalizer,
+    /// Of the diagonal and of the rest, eV/Å^3, where the model has a stress.
+    pub(crate) stress: Option<[Normalizer; 2]>,
 }
 
 /// What a network makes of a batch.
@@ -74,7 +72,7 @@ pub(crate) struct HeadOutputs {
     pub(crate) energy: f64,
     /// `[n_atoms, 3]`, of direct models.
     pub(crate) forces: Vec<f64>,
-    /// `[6]`, of direct models.
+    /// `[6]`, of direct models that have it.
     pub(crate) stress: Vec<f64>,
 }
 
@@ -132,11 +130,13 @@ impl DirectScales {
             [0, 1, 2].map(|axis| self.forces.restore(row[axis] - net[axis]) + repulsion[axis])
         };
         prediction.forces = rows.map(force).collect();
-        let mut stress = gradient.stress(cell.volume);
-        for (k, (stress, raw)) in stress.iter_mut().zip(&heads.stress).enumerate() {
-            *stress += if k < 3 { self.diagonal } else { self.off_diagonal }.restore(*raw);
-        }
-        prediction.stress = Some(stress);
+        prediction.stress = self.stress.map(|[diagonal, off_diagonal]| {
+            let mut stress = gradient.stress(cell.volume);
+            for (k, (stress, raw)) in stress.iter_mut().zip(&heads.stress).enumerate() {
+                *stress += if k < 3 { diagonal } else { off_diagonal }.restore(*raw);
+            }
+            stress
+        });
     }
 }
 

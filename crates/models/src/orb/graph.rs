@@ -1,5 +1,6 @@
 //! Directed edges to the nearest neighbors, of one structure or several.
 
+use super::conditioning::Condition;
 use super::nearest::keep_nearest;
 use super::shape::CUTOFF;
 use mlip_atoms::neighbors::{NeighborList, Pair};
@@ -28,6 +29,8 @@ pub(crate) struct Cell {
     pub(crate) edges: Range<usize>,
     /// Å^3
     pub(crate) volume: f64,
+    /// Of models that know charge and spin.
+    pub(crate) condition: Condition,
 }
 
 impl Graph {
@@ -61,7 +64,14 @@ impl Graph {
             atoms: first_atom..self.n_atoms(),
             edges: first_edge..self.n_edges(),
             volume: structure.lattice().volume(),
+            condition: Condition::default(),
         });
+    }
+
+    /// With this charge and spin in all structures.
+    pub(crate) fn with_condition(mut self, condition: Condition) -> Self {
+        self.cells.iter_mut().for_each(|cell| cell.condition = condition);
+        self
     }
 
     /// Appends another batch.
@@ -75,6 +85,7 @@ impl Graph {
             atoms: first_atom + cell.atoms.start..first_atom + cell.atoms.end,
             edges: first_edge + cell.edges.start..first_edge + cell.edges.end,
             volume: cell.volume,
+            condition: cell.condition,
         }));
     }
 }

@@ -81,8 +81,10 @@ impl<T: Real> Network<T> {
             edges: encoder.forward(encoder_kept, scratch, deadline)?,
         };
         let cutoff = encoder.cutoffs();
+        let conditions = self.conditions(graph);
         let mut layers = Vec::with_capacity(n_layers);
         for index in 0..n_layers {
+            self.add_conditions(index, graph, &conditions, &mut features.atoms);
             let keep = match (plan.gradient, index + plan.kept >= n_layers) {
                 (false, _) => Keep::Nothing,
                 (true, false) => Keep::Input,
@@ -95,6 +97,24 @@ impl<T: Real> Network<T> {
             }
         }
         Ok(Pass { atoms: features.atoms, encoder: encoder_kept, layers, cutoff })
+    }
+
+    /// Features of charge and spin, one vector a structure; none where the model knows neither.
+    fn conditions(&self, graph: &Graph) -> Vec<Vec<f64>> {
+        let Some(conditioning) = &self.weights.conditioning else { return Vec::new() };
+        graph.cells.iter().map(|cell| conditioning.features(cell.condition)).collect()
+    }
+
+    /// Adds to atoms what a layer makes of charge and spin: constants, so gradients pass as they are.
+    fn add_conditions(&self, layer: usize, graph: &Graph, conditions: &[Vec<f64>], atoms: &mut [T]) {
+        let Some(conditioning) = &self.weights.conditioning else { return };
+        let latent = self.shape.latent;
+        for (cell, features) in graph.cells.iter().zip(conditions) {
+            let shift = conditioning.shift(layer, features).into_iter().map(T::real).collect::<Vec<_>>();
+            for atom in atoms[cell.atoms.start * latent..cell.atoms.end * latent].chunks_exact_mut(latent) {
+                atom.iter_mut().zip(&shift).for_each(|(x, shift)| *x += *shift);
+            }
+        }
     }
 
     /// `[n_edges]` `∂E/∂vector` from `∂E/∂atoms`.
@@ -132,7 +152,7 @@ impl<T: Real> Network<T> {
             heads.push(HeadOutputs {
                 energy: weights.energy.forward(&pooled)[0],
                 forces: direct.map(|heads| heads.forces.forward(own)).unwrap_or_default(),
-                stress: direct.map(|heads| heads.stress.forward(&pooled)).unwrap_or_default(),
+                stress: direct.and_then(|heads| Some(heads.stress.as_ref()?.forward(&pooled))).unwrap_or_default(),
             });
             if plan.gradient {
                 // The energy is the number of atoms times a function of their mean.

@@ -1,6 +1,7 @@
 //! ORB v3 as a [`Model`].
 
 use super::candle::CandleNetwork;
+use super::conditioning::{CHARGES, Condition, SPINS};
 use super::error::LoadError;
 use super::evaluation::{Description, Scales};
 use super::file;
@@ -40,6 +41,8 @@ pub struct OrbModel {
     network: Route<Network<f32>, Network<f64>, CandleNetwork>,
     weight_bytes: u64,
     kept_bytes: usize,
+    /// Of structures that say nothing themselves; of models that know charge and spin.
+    condition: Condition,
 }
 
 impl Orb {
@@ -78,14 +81,13 @@ impl Orb {
                 CandleNetwork::new(&shape, kind, &vars).map_err(LoadError::Device)
             },
         )?;
-        let mut id = PotentialId {
+        let id = PotentialId {
             name: name.into(),
             checkpoint: checkpoint.into(),
             digest: weights.digest()?,
             precision,
-            settings: format!("model={}", variant.name),
+            settings: String::new(),
         };
-        note(&mut id, engine);
         let weight_bytes = match &network {
             Route::Single(network) => network.weights.bytes(),
             Route::Double(network) => network.weights.bytes(),
@@ -95,7 +97,24 @@ impl Orb {
             }
         };
         let scales = packer.scales()?;
-        Ok(Self::around(OrbModel { id, variant, shape, scales, network, weight_bytes, kept_bytes: KEPT_BYTES }))
+        // A singlet without charge, which of all is what most molecules are.
+        let condition = Condition { charge: 0, spin: 1 };
+        let kept_bytes = KEPT_BYTES;
+        let model = OrbModel { id, variant, shape, scales, network, weight_bytes, kept_bytes, condition };
+        Ok(Self::around(model.named_by(condition)))
+    }
+
+    /// The same potential with this charge (elementary charges) and spin multiplicity (0: not said) for structures that say
+    /// nothing themselves, 0 and 1 before; nothing changes where the model knows neither.
+    ///
+    /// # Errors
+    /// When they are out of the range that is computed.
+    pub fn with_charge_and_spin(self, charge: i32, spin: i32) -> Result<Self, LoadError> {
+        let condition = Condition { charge, spin };
+        match out_of_range(condition) {
+            Some((what, found, least, most)) => Err(LoadError::OutOfRange { what, found, least, most }),
+            None => Ok(Self::around(self.into_model().named_by(condition))),
+        }
     }
 
     /// Which of the published models it is.
@@ -126,7 +145,38 @@ impl Orb {
     }
 }
 
+/// What is out of its range: which, its value, and the range.
+fn out_of_range(Condition { charge, spin }: Condition) -> Option<(&'static str, i32, i32, i32)> {
+    let all = [("charge", charge, CHARGES), ("spin", spin, SPINS)];
+    let wrong = all.into_iter().find(|(_, found, range)| !range.contains(found));
+    wrong.map(|(what, found, range)| (what, found, *range.start(), *range.end()))
+}
+
 impl OrbModel {
+    /// With this charge and spin, and the settings that tell its results from those of others.
+    fn named_by(mut self, condition: Condition) -> Self {
+        self.condition = condition;
+        self.id.settings = format!("model={}", self.variant.name);
+        if self.variant.conditioned {
+            self.id.settings.push_str(&format!(" charge={} spin={}", condition.charge, condition.spin));
+        }
+        let engine = match &self.network {
+            Route::Candle(_) => EngineKind::Candle,
+            Route::Single(_) | Route::Double(_) => EngineKind::Native,
+        };
+        note(&mut self.id, engine);
+        self
+    }
+
+    /// Charge and spin of a structure, or those of the potential. A spin beyond all ranges stays beyond.
+    fn condition(&self, structure: &Structure) -> Condition {
+        let spin = |spin: u32| i32::try_from(spin).unwrap_or(i32::MAX);
+        Condition {
+            charge: structure.charge().unwrap_or(self.condition.charge),
+            spin: structure.spin().map_or(self.condition.spin, spin),
+        }
+    }
+
     fn run(&self, graph: &Graph, request: Request, deadline: &Deadline) -> Result<Vec<Prediction>, PredictError> {
         let gradient = request.forces && self.variant.kind == Kind::Conservative;
         let n_edges = graph.n_edges();
@@ -223,7 +273,20 @@ impl Model for OrbModel {
     }
 
     fn graph(&self, structure: &Structure, deadline: &Deadline) -> Result<Graph, PredictError> {
-        Graph::build(structure, self.variant.max_neighbors, deadline)
+        let graph = Graph::build(structure, self.variant.max_neighbors, deadline)?;
+        if !self.variant.conditioned {
+            return Ok(graph);
+        }
+        let condition = self.condition(structure);
+        if let Some((what, found, least, most)) = out_of_range(condition) {
+            let potential = self.id.name.clone();
+            return Err(PredictError::OutOfRange { potential, what, found: found.into(), least, most });
+        }
+        Ok(graph.with_condition(condition))
+    }
+
+    fn uses_charge(&self) -> bool {
+        self.variant.conditioned
     }
 
     fn demand(&self, graph: &Graph) -> Demand {

@@ -29,6 +29,10 @@ pub(crate) struct Shape {
     pub(crate) head_hidden: usize,
     /// Logits of the confidence, where there is such a head.
     pub(crate) n_confidence: Option<usize>,
+    /// Whether charge and spin are added to atoms.
+    pub(crate) conditioned: bool,
+    /// Whether direct models have a head for the stress.
+    pub(crate) has_stress: bool,
 }
 
 fn architecture(what: &'static str, expected: impl ToString, found: impl ToString) -> LoadError {
@@ -47,12 +51,16 @@ impl Shape {
     /// # Errors
     /// When a tensor that tells a size is missing, or the file is of another kind or architecture.
     pub(crate) fn infer(tensors: &Weights, variant: &Variant) -> Result<Self, LoadError> {
-        if tensors.has_prefix("model.conditioner.") {
-            return Err(architecture("conditioning on charge and spin", "none", "tensors `model.conditioner.*`"));
+        let conditioned = tensors.has_prefix("model.conditioner.");
+        if conditioned != variant.conditioned {
+            return Err(LoadError::OtherConditioning { name: variant.name, found: conditioned });
         }
         let [n_embedded, latent] = dimensions(tensors, "model.atom_emb.embeddings.weight")?;
         if n_embedded != N_EMBEDDED {
             return Err(architecture("rows of the embedding", N_EMBEDDED, n_embedded));
+        }
+        if conditioned && latent % 4 != 0 {
+            return Err(architecture("features of an atom, with charge and spin", "a multiple of 4", latent));
         }
         let found = if tensors.has_prefix("heads.forces.") { Kind::Direct } else { Kind::Conservative };
         if found != variant.kind {
@@ -79,7 +87,8 @@ impl Shape {
             true => Some(dimensions::<2>(tensors, "heads.confidence.mlp.NN-1.weight")?[0]),
             false => None,
         };
-        let shape = Self { latent, hidden, n_layers, n_radial, head_hidden, n_confidence };
+        let has_stress = variant.has_stress();
+        let shape = Self { latent, hidden, n_layers, n_radial, head_hidden, n_confidence, conditioned, has_stress };
         if latent == 0 || hidden == 0 || n_layers == 0 || n_radial == 0 || head_hidden == 0 {
             return Err(architecture("sizes", "positive numbers", format!("{shape:?}")));
         }
@@ -92,10 +101,10 @@ impl Shape {
     fn check_names(&self, tensors: &Weights) -> Result<(), LoadError> {
         let perceptron = |rest: &str| {
             let layers = ["NN-0", "NN-1", "NN-2"].map(|layer| format!("mlp.{layer}."));
-            let linear = |prefix: &String| rest.strip_prefix(prefix.as_str());
-            layers.iter().filter_map(linear).any(|end| matches!(end, "weight" | "bias")) || rest == "layer_norm.weight"
+            let behind = |prefix: &String| rest.strip_prefix(prefix.as_str());
+            layers.iter().filter_map(behind).any(|end| matches!(end, "weight" | "bias")) || rest == "layer_norm.weight"
         };
-        let attention = |rest: &str| matches!(rest, "weight" | "bias");
+        let linear = |rest: &str| matches!(rest, "weight" | "bias");
         let known = |name: &str| {
             if name.starts_with("heads.") || UNUSED.iter().any(|prefix| name.starts_with(prefix)) {
                 return true;
@@ -106,12 +115,16 @@ impl Shape {
                 let Some((part, rest)) = rest.split_once('.') else { return false };
                 return match part {
                     "_node_mlp" | "_edge_mlp" => perceptron(rest),
-                    "_send_attn" | "_receive_attn" => attention(rest),
+                    "_send_attn" | "_receive_attn" => linear(rest),
+                    "_cond_node_proj" if self.conditioned => linear(rest),
                     _ => false,
                 };
             }
             if let Some(rest) = rest.strip_prefix("_encoder._node_fn.").or(rest.strip_prefix("_encoder._edge_fn.")) {
                 return perceptron(rest);
+            }
+            if self.conditioned && matches!(rest, "conditioner.charge_embedding.W" | "conditioner.spin_embedding.W") {
+                return true;
             }
             let single = ["rbf_transform.bessel_weights", "rbf_transform.r_max", "rbf_transform.prefactor"];
             single.contains(&rest) || rest == "atom_emb.embeddings.weight"

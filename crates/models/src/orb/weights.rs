@@ -1,5 +1,6 @@
 //! Weights packed for the kernels of one instruction set and precision.
 
+use super::conditioning::Conditioning;
 use super::error::LoadError;
 use super::evaluation::{DirectScales, Normalizer, Scales};
 use super::head::Head;
@@ -53,7 +54,8 @@ pub(crate) struct Heads {
 #[derive(Debug)]
 pub(crate) struct DirectHeads {
     pub(crate) forces: Head,
-    pub(crate) stress: Head,
+    /// None in OrbMol.
+    pub(crate) stress: Option<Head>,
 }
 
 /// All weights.
@@ -67,6 +69,8 @@ pub(crate) struct NetworkWeights<T> {
     pub(crate) prefactor: f64,
     pub(crate) encoder: Normed<T>,
     pub(crate) layers: Vec<LayerWeights<T>>,
+    /// Of OrbMol.
+    pub(crate) conditioning: Option<Conditioning>,
     pub(crate) heads: Heads,
 }
 
@@ -229,8 +233,13 @@ impl Packer<'_> {
             Kind::Conservative => None,
             Kind::Direct => Some(DirectScales {
                 forces: self.normalizer("forces.normalizer")?,
-                diagonal: self.normalizer("stress.diag_normalizer")?,
-                off_diagonal: self.normalizer("stress.offdiag_normalizer")?,
+                stress: match self.shape.has_stress {
+                    true => {
+                        let names = ["stress.diag_normalizer", "stress.offdiag_normalizer"];
+                        Some([self.normalizer(names[0])?, self.normalizer(names[1])?])
+                    }
+                    false => None,
+                },
             }),
         };
         Ok(Scales { energy: self.normalizer("energy.normalizer")?, reference, direct })
@@ -240,7 +249,8 @@ impl Packer<'_> {
         let direct = match self.kind {
             Kind::Conservative => None,
             Kind::Direct => {
-                Some(DirectHeads { forces: self.head("forces", 3, false)?, stress: self.head("stress", 6, false)? })
+                let stress = self.shape.has_stress.then(|| self.head("stress", 6, false)).transpose()?;
+                Some(DirectHeads { forces: self.head("forces", 3, false)?, stress })
             }
         };
         Ok(Heads {
@@ -260,6 +270,7 @@ impl Packer<'_> {
             prefactor: self.tensors.get("model.rbf_transform.prefactor", &[])?[0],
             encoder: self.normed("model._encoder._edge_fn", n_radial * N_HARMONICS, self.kind == Kind::Conservative)?,
             layers: (0..self.shape.n_layers).map(|index| self.layer(index)).collect::<Result<_, _>>()?,
+            conditioning: self.shape.conditioned.then(|| Conditioning::read(self.tensors, &self.shape)).transpose()?,
             heads: self.heads()?,
         })
     }
@@ -275,6 +286,7 @@ impl<T: Real> NetworkWeights<T> {
             l.edges.bytes() + transposed(&l.edges_transposed) + project + normed(&l.atoms)
         };
         let table = (self.atoms.len() * size_of::<T>()) as u64;
-        table + normed(&self.encoder) + self.layers.iter().map(layer).sum::<u64>()
+        let conditioning = self.conditioning.as_ref().map_or(0, Conditioning::bytes);
+        table + conditioning + normed(&self.encoder) + self.layers.iter().map(layer).sum::<u64>()
     }
 }

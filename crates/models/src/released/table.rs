@@ -114,13 +114,13 @@ pub static MACE: [Release; 16] = mace! {
 pub(crate) static MACE_NAMES: [&str; 16] = names(&MACE);
 
 macro_rules! orb {
-    ($($name:literal;)*) => {
+    ($($name:literal, $folder:literal, $date:literal;)*) => {
         [$(Release {
             name: $name,
             model: $name,
-            file: concat!($name, "-20250404.ckpt"),
+            file: concat!($name, "-", $date, ".ckpt"),
             source: Source::Address(concat!(
-                "https://orbitalmaterials-public-models.s3.us-west-1.amazonaws.com/forcefields/orb-v3/", $name, "-20250404.ckpt"
+                "https://orbitalmaterials-public-models.s3.us-west-1.amazonaws.com/", $folder, "/", $name, "-", $date, ".ckpt"
             )),
             n_bytes: None,
             sha256: None,
@@ -129,16 +129,18 @@ macro_rules! orb {
     };
 }
 
-/// ORB v3.
-pub static ORB: [Release; 8] = orb! {
-    "orb-v3-conservative-inf-omat";
-    "orb-v3-conservative-20-omat";
-    "orb-v3-conservative-inf-mpa";
-    "orb-v3-conservative-20-mpa";
-    "orb-v3-direct-inf-omat";
-    "orb-v3-direct-20-omat";
-    "orb-v3-direct-inf-mpa";
-    "orb-v3-direct-20-mpa";
+/// ORB v3 and OrbMol.
+pub static ORB: [Release; 10] = orb! {
+    "orb-v3-conservative-inf-omat", "forcefields/orb-v3", "20250404";
+    "orb-v3-conservative-20-omat", "forcefields/orb-v3", "20250404";
+    "orb-v3-conservative-inf-mpa", "forcefields/orb-v3", "20250404";
+    "orb-v3-conservative-20-mpa", "forcefields/orb-v3", "20250404";
+    "orb-v3-direct-inf-omat", "forcefields/orb-v3", "20250404";
+    "orb-v3-direct-20-omat", "forcefields/orb-v3", "20250404";
+    "orb-v3-direct-inf-mpa", "forcefields/orb-v3", "20250404";
+    "orb-v3-direct-20-mpa", "forcefields/orb-v3", "20250404";
+    "orb-v3-conservative-omol", "forcefields", "20250820";
+    "orb-v3-direct-omol", "forcefields", "20250820";
 };
 
 macro_rules! sevennet_tree {

@@ -68,9 +68,15 @@ pub(crate) fn tiny_candle(model: &str, precision: Precision) -> Orb {
     tiny_by(model, precision, EngineKind::Candle)
 }
 
-fn tiny_by(model: &str, precision: Precision, engine: EngineKind) -> Orb {
+/// The tiny checkpoint of a model.
+pub(crate) fn tiny_file(model: &str) -> PathBuf {
     let kind = if model.contains("direct") { "direct" } else { "conservative" };
-    Orb::from_file(model, &data(&format!("orb_tiny_{kind}.ckpt")), precision, engine).unwrap()
+    let data_set = if model.contains("omol") { "omol_" } else { "" };
+    data(&format!("orb_tiny_{data_set}{kind}.ckpt"))
+}
+
+fn tiny_by(model: &str, precision: Precision, engine: EngineKind) -> Orb {
+    Orb::from_file(model, &tiny_file(model), precision, engine).unwrap()
 }
 
 /// The model at its real size.

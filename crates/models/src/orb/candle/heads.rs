@@ -53,27 +53,49 @@ impl EnergyHead {
     }
 }
 
+/// Stress without a gradient.
+#[derive(Debug)]
+struct StressHead {
+    perceptron: Perceptron,
+    diagonal: Normalizer,
+    off_diagonal: Normalizer,
+}
+
+impl StressHead {
+    /// `heads.stress`
+    fn new(shape: &Shape, vb: &VarBuilder<'_>) -> Result<Self> {
+        Ok(Self {
+            perceptron: Perceptron::new(&[shape.latent, shape.head_hidden, 6], vb)?,
+            diagonal: Normalizer::new(&vb.pp("diag_normalizer"))?,
+            off_diagonal: Normalizer::new(&vb.pp("offdiag_normalizer"))?,
+        })
+    }
+
+    /// `[6]` in Voigt order, eV/Å^3.
+    fn forward(&self, atoms: &Tensor) -> Result<Tensor> {
+        let raw = self.perceptron.forward(&atoms.mean_keepdim(0)?)?.flatten_all()?;
+        let diagonal = self.diagonal.restore(&raw.narrow(0, 0, 3)?)?;
+        Tensor::cat(&[diagonal, self.off_diagonal.restore(&raw.narrow(0, 3, 3)?)?], 0)
+    }
+}
+
 /// Forces and stress without a gradient.
 #[derive(Debug)]
 pub(super) struct DirectHeads {
     forces: Perceptron,
     forces_normalizer: Normalizer,
-    stress: Perceptron,
-    diagonal: Normalizer,
-    off_diagonal: Normalizer,
+    /// None in OrbMol.
+    stress: Option<StressHead>,
 }
 
 impl DirectHeads {
     /// `heads`
     pub(super) fn new(shape: &Shape, vb: &VarBuilder<'_>) -> Result<Self> {
-        let (forces, stress) = (vb.pp("forces"), vb.pp("stress"));
-        let widths = |outputs: usize| [shape.latent, shape.head_hidden, outputs];
+        let forces = vb.pp("forces");
         Ok(Self {
-            forces: Perceptron::new(&widths(3), &forces)?,
+            forces: Perceptron::new(&[shape.latent, shape.head_hidden, 3], &forces)?,
             forces_normalizer: Normalizer::new(&forces.pp("normalizer"))?,
-            stress: Perceptron::new(&widths(6), &stress)?,
-            diagonal: Normalizer::new(&stress.pp("diag_normalizer"))?,
-            off_diagonal: Normalizer::new(&stress.pp("offdiag_normalizer"))?,
+            stress: shape.has_stress.then(|| StressHead::new(shape, &vb.pp("stress"))).transpose()?,
         })
     }
 
@@ -83,10 +105,13 @@ impl DirectHeads {
         self.forces_normalizer.restore(&raw.broadcast_sub(&raw.mean_keepdim(0)?)?)
     }
 
+    /// Whether there is a stress.
+    pub(super) fn has_stress(&self) -> bool {
+        self.stress.is_some()
+    }
+
     /// `[6]` stress in Voigt order, eV/Å^3.
-    pub(super) fn stress(&self, atoms: &Tensor) -> Result<Tensor> {
-        let raw = self.stress.forward(&atoms.mean_keepdim(0)?)?.flatten_all()?;
-        let diagonal = self.diagonal.restore(&raw.narrow(0, 0, 3)?)?;
-        Tensor::cat(&[diagonal, self.off_diagonal.restore(&raw.narrow(0, 3, 3)?)?], 0)
+    pub(super) fn stress(&self, atoms: &Tensor) -> Result<Option<Tensor>> {
+        self.stress.as_ref().map(|head| head.forward(atoms)).transpose()
     }
 }

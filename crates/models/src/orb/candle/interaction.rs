@@ -13,6 +13,8 @@ pub(super) struct Interaction {
     node_mlp: NormedPerceptron,
     send_attention: Linear,
     receive_attention: Linear,
+    /// Of OrbMol: from charge and spin.
+    condition: Option<Linear>,
 }
 
 /// Edges of a batch: their ends, cutoff factors and features.
@@ -35,12 +37,22 @@ impl Interaction {
             node_mlp: NormedPerceptron::new([3 * latent, hidden, latent], &vb.pp("_node_mlp"))?,
             send_attention: linear(latent, 1, vb.pp("_send_attn"))?,
             receive_attention: linear(latent, 1, vb.pp("_receive_attn"))?,
+            condition: shape.conditioned.then(|| linear(latent, latent, vb.pp("_cond_node_proj"))).transpose()?,
         })
     }
 
     /// New features of atoms, `[n_atoms, latent]`; those of edges are changed. Atoms without any edge in the batch get
-    /// sums of nothing.
-    pub(super) fn forward(&self, atoms: &Tensor, edges: Option<&mut Edges>) -> Result<Tensor> {
+    /// sums of nothing. `condition`: charge and spin of each atom's structure, `[n_atoms, latent]`.
+    pub(super) fn forward(
+        &self,
+        atoms: &Tensor,
+        condition: Option<&Tensor>,
+        edges: Option<&mut Edges>,
+    ) -> Result<Tensor> {
+        let atoms = &match (&self.condition, condition) {
+            (Some(map), Some(condition)) => (atoms + map.forward(condition)?)?,
+            _ => atoms.clone(),
+        };
         let (mut sent, mut received) = (atoms.zeros_like()?, atoms.zeros_like()?);
         if let Some(Edges { sender, receiver, cutoff, features }) = edges {
             let gate = |map: &Linear| sigmoid(&map.forward(features)?)? * &*cutoff;

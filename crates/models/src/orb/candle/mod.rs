@@ -7,9 +7,10 @@
 //!
 //! Tensors are found by upstream's module tree: `model._encoder._edge_fn.mlp.NN-0.weight`.
 //!
-//! Module order: `basis`, `perceptron` ← `encoder`, `interaction`, `heads`; `repulsion` ← `network`.
+//! Module order: `basis`, `perceptron` ← `encoder`, `interaction`, `heads`; `condition`, `repulsion` ← `network`.
 
 mod basis;
+mod condition;
 mod encoder;
 mod heads;
 mod interaction;

@@ -1,5 +1,6 @@
 //! The whole network: from structures to predictions.
 
+use super::condition::Conditioner;
 use super::encoder::Encoder;
 use super::heads::{DirectHeads, EnergyHead};
 use super::interaction::{Edges, Interaction};
@@ -20,6 +21,8 @@ use mlip_atoms::{Deadline, Prediction, Request};
 #[derive(Debug)]
 pub(crate) struct CandleNetwork {
     encoder: Encoder,
+    /// Of OrbMol.
+    conditioner: Option<Conditioner>,
     layers: Vec<Interaction>,
     energy: EnergyHead,
     /// Of direct models.
@@ -55,6 +58,7 @@ impl CandleNetwork {
         };
         Ok(Self {
             encoder: Encoder::new(shape, &model)?,
+            conditioner: shape.conditioned.then(|| Conditioner::new(shape, &model.pp("conditioner"))).transpose()?,
             layers: (0..shape.n_layers).map(layer).collect::<Result<_>>()?,
             energy: EnergyHead::new(shape, &heads.pp("energy"))?,
             direct: (kind == Kind::Direct).then(|| DirectHeads::new(shape, &heads)).transpose()?,
@@ -79,6 +83,16 @@ impl CandleNetwork {
         Var::from_tensor(&Tensor::from_vec(values, (graph.n_edges(), 3), &Device::Cpu)?.to_device(&self.device)?)
     }
 
+    /// `[n_atoms, latent]`: charge and spin of the structure of each atom.
+    fn condition(&self, graph: &Graph) -> Result<Option<Tensor>> {
+        let Some(conditioner) = &self.conditioner else { return Ok(None) };
+        let conditions = graph.cells.iter().map(|cell| cell.condition).collect::<Vec<_>>();
+        let cells = graph.cells.iter().zip(0u32..).flat_map(|(cell, index)| cell.atoms.clone().map(move |_| index));
+        let cells = self.index(&cells.collect::<Vec<_>>())?;
+        let features = conditioner.forward(&conditions, &self.device)?.to_dtype(self.dtype)?;
+        features.index_select(&cells, 0).map(Some)
+    }
+
     /// `[n_atoms, latent]`, in double precision.
     fn atoms(
         &self,
@@ -87,6 +101,7 @@ impl CandleNetwork {
         vectors: &Tensor,
         deadline: &Deadline,
     ) -> std::result::Result<Tensor, Stopped> {
+        let condition = self.condition(graph)?;
         let mut atoms = self.encoder.atoms(elements)?;
         // Candle has no products of no rows.
         let mut edges = match graph.n_edges() {
@@ -99,7 +114,7 @@ impl CandleNetwork {
         };
         for layer in &self.layers {
             deadline.check()?;
-            atoms = layer.forward(&atoms, edges.as_mut())?;
+            atoms = layer.forward(&atoms, condition.as_ref(), edges.as_mut())?;
         }
         Ok(atoms.to_dtype(DType::F64)?)
     }
@@ -159,7 +174,8 @@ impl CandleNetwork {
             };
             if let Some(heads) = self.direct.as_ref().filter(|_| request.forces) {
                 prediction.forces = triples(&heads.forces(&own)?)?;
-                prediction.stress = numbers(&heads.stress(&own)?)?.first_chunk().copied();
+                let stress = heads.stress(&own)?.map(|stress| numbers(&stress)).transpose()?;
+                prediction.stress = stress.and_then(|stress| stress.first_chunk().copied());
             }
             predictions.push(prediction);
         }
@@ -171,6 +187,9 @@ impl CandleNetwork {
             };
             for (cell, prediction) in graph.cells.iter().zip(&mut predictions) {
                 add_slopes(graph, cell, &slopes, prediction);
+                if self.direct.as_ref().is_some_and(|heads| !heads.has_stress()) {
+                    prediction.stress = None;
+                }
             }
         }
         Ok(predictions)
