@@ -139,6 +139,18 @@ fn a_hull_is_made_of_runs_and_says_of_which_potential_it_is() {
         &["`F32` and `F64`", "the precision is `f32` in the one and `f64`"],
     );
     refused(&[&["hull", "build", "F32", "F32", "--out", "n.csv"]], folder, &["`F32` is named twice"]);
+    let thirds = ["--out", "THIRDS", "--model", "x:chgnet", "--coordinates", "pymatgen"];
+    done(&[&["run", "--cifs", "cifs"], &thirds], folder);
+    refused(
+        &[&["hull", "build", "F32", "THIRDS", "--out", "n.csv"]],
+        folder,
+        &["`F32` and `THIRDS`", "coordinates of CIFs are read as `file` in the one and `pymatgen` in the other"],
+    );
+    done(&[&["hull", "build", "F32", "--out", "file.csv"]], folder);
+    done(&[&["hull", "build", "THIRDS", "--out", "thirds.csv"]], folder);
+    let said = done(&[&["hull", "--entries", "file.csv", "--query", "thirds.csv", "--out", "m.csv"]], folder);
+    let warning = "the entries were read with --coordinates file, those of the query with --coordinates pymatgen";
+    assert!(said.contains(warning), "{said}");
     assert!(!folder.join("n.csv").exists());
 }
 

@@ -127,6 +127,13 @@ fn check_pairing(args: &HullQueryArgs, query: Option<&TableProvenance>) -> Resul
         let (one, other) = (&entries.calculation, &query.calculation);
         say!("warning: the energies of the entries are of structures {one}, those of the query of structures {other}");
     }
+    if !entries.coordinates.is_empty() && !query.coordinates.is_empty() && entries.coordinates != query.coordinates {
+        let (one, other) = (&entries.coordinates, &query.coordinates);
+        say!(
+            "warning: the CIFs of the entries were read with --coordinates {one}, those of the query with --coordinates \
+             {other}: atoms near 1/3 and 2/3 are elsewhere"
+        );
+    }
     Ok(())
 }
 

@@ -89,6 +89,7 @@ fn of_run(run: &FinishedRun, label: Option<&str>) -> Result<TableProvenance, Err
         precision: potential.precision.to_string(),
         calculation: calculation_text(&config.physics.calculation),
         frame: format!("{:?}", config.physics.frame).to_lowercase(),
+        coordinates: config.physics.coordinates.name().to_owned(),
         runs: vec![config.run.clone()],
         version: env!("CARGO_PKG_VERSION").into(),
     })
@@ -111,6 +112,7 @@ fn difference(first: &TableProvenance, second: &TableProvenance) -> Option<Strin
         ("the precision is", &first.precision, &second.precision),
         ("the calculation is", &first.calculation, &second.calculation),
         ("the Cartesian frame is", &first.frame, &second.frame),
+        ("coordinates of CIFs are read as", &first.coordinates, &second.coordinates),
     ];
     let differs = compared.into_iter().find(|(_, first, second)| first != second);
     differs.map(|(what, first, second)| format!("{what} `{first}` in the one and `{second}` in the other"))

@@ -26,6 +26,8 @@ pub struct TableProvenance {
     pub calculation: String,
     /// Cartesian frame of cells that were given by lengths and angles.
     pub frame: String,
+    /// How rounded thirds among the coordinates of CIFs were read: `file` or `pymatgen`.
+    pub coordinates: String,
     /// Identities of the runs that computed them.
     pub runs: Vec<String>,
     /// Version of the program that wrote the table.
