@@ -5,7 +5,7 @@ use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use std::fmt;
 use std::str::FromStr;
 
-/// A form: `csv` (the tables, which are always written), `extxyz`, `parquet`, `jsonl`, `genbench`, `cif`.
+/// A form: `csv` (the tables, which are always written), `extxyz`, `parquet`, `jsonl`, `ase-db`, `genbench`, `cif`, `html`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FormatName(pub(crate) ReportFormat);
 

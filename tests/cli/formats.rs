@@ -6,8 +6,10 @@ use std::path::Path;
 
 /// Two potentials that need no file.
 const BEGIN: [&str; 6] = ["run", "--cifs", "cifs", "--model", "a:lennard-jones", "b:chgnet"];
-const ALL: &str = "extxyz,parquet,jsonl,genbench,cif";
-const FORMS: [&str; 9] = [
+const ALL: &str = "extxyz,parquet,jsonl,ase-db,genbench,cif";
+const FORMS: [&str; 11] = [
+    "structures.a.db",
+    "structures.b.db",
     "structures.a.extxyz",
     "structures.b.extxyz",
     "structures.a.jsonl",
@@ -35,7 +37,7 @@ fn a_run_a_job_file_and_a_report_write_the_same() {
     // The structures are in the run folder: no other file is needed.
     fs::remove_dir_all(folder.path().join("cifs")).unwrap();
     fs::remove_dir_all(folder.path().join("TWO/report")).unwrap();
-    let output = run(&["report", "TWO", "--format", "extxyz", "--format", "cif"], folder.path());
+    let output = run(&["report", "TWO", "--format", "extxyz,ase-db", "--format", "cif"], folder.path());
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     for name in FORMS {
         let [one, two] = ["ONE", "TWO"].map(|run| fs::read(path(run, name)).unwrap());
@@ -52,7 +54,11 @@ fn an_unknown_format_is_refused_before_work() {
     crystals(folder.path(), 1, 1);
     let output = run(&[&BEGIN[..], &["--format", "xyz", "--out", "RUN"]].concat(), folder.path());
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
-    assert!(said(&output).contains("there are csv, extxyz, parquet, jsonl, genbench, cif"), "{}", said(&output));
+    assert!(
+        said(&output).contains("there are csv, extxyz, parquet, jsonl, ase-db, genbench, cif"),
+        "{}",
+        said(&output)
+    );
     assert!(!folder.path().join("RUN").exists());
 }
 
@@ -157,6 +163,73 @@ fn ase_reads_what_the_tables_say_to_the_last_bit() {
     let Some(python) = python(&["ase", "numpy"]) else { return };
     let folder = whole_run();
     assert_eq!(script(&python, ASE, folder.path()), "10 frames\n");
+}
+
+const DATABASE: &str = r#"
+import csv
+import numpy as np
+from ase.db import connect
+from ase.io import read
+energies = {(row["structure_id"], row["potential"]): row for row in csv.DictReader(open("RUN/report/energies.csv"))}
+stability = {(row["structure_id"], row["potential"]): row for row in csv.DictReader(open("RUN/report/stability.csv"))}
+n = 0
+for label in ["orb", "mace"]:
+    frames = read(f"RUN/report/structures.{label}.extxyz", ":")
+    database = connect(f"RUN/report/structures.{label}.db")
+    assert len(database) == len(frames) and database.metadata == {}
+    for row, frame in zip(database.select(), frames, strict=True):
+        atoms, name = row.toatoms(), frame.info["structure_id"]
+        said, above = energies[name, label], stability[name, label]["e_above_hull_ev_per_atom"]
+        assert atoms == frame and (atoms.positions == frame.positions).all() and (atoms.cell == frame.cell).all()
+        assert atoms.calc.name == row.calculator == row.potential == label and row.structure_id == name
+        assert row.energy == atoms.get_potential_energy() == float(said["energy_ev"])
+        assert atoms.get_potential_energy(force_consistent=True) == row.energy
+        assert (atoms.get_forces() == frame.get_forces()).all() and (atoms.get_stress() == frame.get_stress()).all()
+        assert (atoms.get_magnetic_moments() == frame.get_magnetic_moments()).all()
+        assert row.magmom == float(said["total_magmom_mu_b"]) and row.path == said["path"]
+        assert row.energy_per_atom_ev == float(said["energy_per_atom_ev"]) and row.checkpoint == said["checkpoint"]
+        assert row.space_group == int(said["space_group"]) and row.e_above_hull_ev_per_atom == float(above)
+        assert row.data == {} and row.count_atoms() == atoms.symbols.formula.count()
+        # What rows are selected by is what ASE makes of the arrays.
+        columns = "natoms, fmax, smax, volume, charge, mass"
+        with database.managed_connection() as connection:
+            found = connection.execute(f"select {columns} from systems where id = ?", (row.id,)).fetchone()
+        assert found[0] == row.natoms
+        assert np.allclose(found[1:5], [row.fmax, row.smax, row.volume, row.charge], rtol=1e-14, atol=0), found
+        # The masses are pymatgen's: chlorine has 35.453 there, and 35.45 in ASE.
+        assert abs(found[5] / row.mass - 1) < 1e-4
+        assert [other.id for other in database.select(structure_id=name)] == [row.id], name
+        assert [other.id for other in database.select(f"structure_id={name}")] == [row.id]
+        n += 1
+    with database.managed_connection() as connection:
+        assert connection.execute("pragma integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("pragma foreign_key_check").fetchall() == []
+    expected = [row.id for row in database.select() if (row.numbers == 11).sum() > 2 and row.energy < -30]
+    assert [row.id for row in database.select("Na>2,energy<-30")] == expected
+    # Others can add rows of their own.
+    assert database.write(atoms, structure_id="mine") == len(frames) + 1
+print(n, "rows")
+"#;
+
+#[test]
+fn ase_opens_the_database_and_finds_what_the_tables_say_to_the_last_bit() {
+    let Some(python) = python(&["ase", "numpy"]) else { return };
+    let folder = whole_run();
+    let database = fs::read(folder.path().join("RUN/report/structures.orb.db")).unwrap();
+    assert_eq!(script(&python, DATABASE, folder.path()), "10 rows\n");
+    // A report writes it again, as it was; a report without it removes it.
+    let output = run(&["report", "RUN", "--format", "ase-db"], folder.path());
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(fs::read(folder.path().join("RUN/report/structures.orb.db")).unwrap() == database);
+    let query = ["-m", "ase", "db", "RUN/report/structures.orb.db", "energy<0", "-c", "structure_id,energy,formula"];
+    let output = std::process::Command::new(&python).args(query).current_dir(folder.path()).output().unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && printed.contains("Rows: 5") && printed.contains("012"), "{printed}");
+    // With the columns that it shows by itself, age and user among them.
+    let output = std::process::Command::new(&python).args(&query[..4]).current_dir(folder.path()).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(run(&["report", "RUN"], folder.path()).status.code(), Some(0));
+    assert!(!folder.path().join("RUN/report/structures.orb.db").exists());
 }
 
 const PARQUET: &str = r#"

@@ -33,8 +33,8 @@ pub(crate) struct ReportArgs {
     /// Folder of the run
     #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
-    /// What to write beside the tables: extxyz (ASE), parquet, jsonl (pymatgen), genbench (LeMat-GenBench's properties),
-    /// cif (relaxed structures), html (a page to look at); several with commas [default: as in the run]
+    /// What to write beside the tables: extxyz (ASE), parquet, jsonl (pymatgen), ase-db (ASE's database), genbench
+    /// (LeMat-GenBench's properties), cif (relaxed structures), html (a page to look at); several with commas [default: as in the run]
     #[arg(long, value_name = "FORMAT[,FORMAT…]", value_delimiter = ',')]
     pub(crate) format: Vec<FormatName>,
     /// Write tables as .csv.zst

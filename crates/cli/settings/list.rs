@@ -280,8 +280,8 @@ settings! {
         #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, env = "MLIP_CSV_ZST")]
         csv_zst: Option<bool>,
         /// What the report is written as beside its tables: extxyz (for ASE), parquet, jsonl (pymatgen's structures),
-        /// genbench (with LeMat-GenBench's properties), cif (relaxed structures in an archive), html (a page to look at); several
-        /// with commas [default: none]
+        /// ase-db (ASE's database), genbench (with LeMat-GenBench's properties), cif (relaxed structures in an archive), html (a
+        /// page to look at); several with commas [default: none]
         #[arg(long, value_name = "FORMAT[,FORMAT…]", value_delimiter = ',', env = "MLIP_FORMAT")]
         #[serde(deserialize_with = "one_or_several")]
         format: Vec<FormatName>,

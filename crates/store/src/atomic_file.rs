@@ -78,6 +78,11 @@ impl AtomicFile {
         &self.target
     }
 
+    /// Where it is written until then: for writers that open files themselves.
+    pub(crate) fn partial(&self) -> &Path {
+        &self.partial
+    }
+
     /// Replaces as many bytes at the start of the file, which must have been written already.
     ///
     /// # Errors

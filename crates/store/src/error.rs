@@ -145,6 +145,14 @@ pub enum StoreError {
         /// The reason.
         source: parquet::errors::ParquetError,
     },
+    /// A database could not be written.
+    #[error("cannot write `{}`", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: rusqlite::Error,
+    },
     /// Entries or records could not be collected from where they are.
     #[error("cannot collect {what} for the report")]
     Source {
@@ -211,6 +219,9 @@ impl StoreError {
                 csv::ErrorKind::Io(error) => error.kind(),
                 _ => return false,
             },
+            Self::Database { source, .. } => {
+                return source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull);
+            }
             _ => return false,
         };
         matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)

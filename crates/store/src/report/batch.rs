@@ -1,6 +1,7 @@
 //! Rows of all tables for some entries: made by whoever has time, put together in order.
 
 use super::columns::{Column, ColumnRows};
+use super::database_rows::{DatabaseRow, DatabaseRows};
 use super::documents::{self, Documents};
 use super::embeddings::{ArrayRows, EmbeddingRows};
 use super::energies::Energies;
@@ -70,6 +71,8 @@ pub struct TableRows {
     pub(super) arrays: Vec<ArrayRows>,
     /// In the order of [`column_files`].
     pub(super) columns: Vec<ColumnRows>,
+    /// For each potential those of its database, where databases are asked for.
+    pub(super) databases: Vec<Vec<DatabaseRow>>,
     pub(super) counts: ReportCounts,
     /// Where and why, of the first failure among them.
     pub(super) first_failure: Option<String>,
@@ -198,7 +201,8 @@ impl Tabulator {
             let given = structure
                 .or_else(|| self.read_again(number, state))
                 .map(|structure| Given::new(structure, plan.options.space_groups));
-            let row = EntryRow { id: &entry.id, path: &entry.path, state, records: &records, given: given.as_ref() };
+            let (id, path, given) = (entry.id.as_str(), entry.path.as_str(), given.as_ref());
+            let row = EntryRow { number, id, path, state, records: &records, given };
             tables.entry(&row, &plan.potentials)?;
         }
         tables.finish()
@@ -231,6 +235,8 @@ struct Tables<'a> {
     documents: Documents,
     /// Where Parquet files are asked for.
     sites: Option<Sites>,
+    /// Where databases are asked for.
+    databases: Option<DatabaseRows>,
     /// With two potentials or more.
     forces_ensemble: Option<ForcesEnsemble>,
     embeddings: EmbeddingRows,
@@ -250,6 +256,7 @@ impl<'a> Tables<'a> {
             structures: StructuresTable::new(columnar),
             documents: Documents::new(plan),
             sites: columnar.then(Sites::new),
+            databases: plan.writes(ReportFormat::AseDb).then(|| DatabaseRows::new(plan.potentials.len())),
             failures: Failures::new(),
             warnings: Warnings::new(),
             timings: Timings::new(),
@@ -284,6 +291,9 @@ impl<'a> Tables<'a> {
         self.documents.write(entry, potentials, stability.as_ref())?;
         if let Some(sites) = &mut self.sites {
             sites.write(entry, potentials)?;
+        }
+        if let Some(databases) = &mut self.databases {
+            databases.write(entry, potentials, stability.as_ref());
         }
         if let (Some((_, table)), Some(rows)) = (&mut self.stability, &stability) {
             let unmeasured = rows.given.iter().flatten().filter(|row| !row.errors.is_empty());
@@ -376,6 +386,8 @@ impl<'a> Tables<'a> {
         tables.extend(indices);
         tables.extend([self.failures.finish()?, self.warnings.finish()?, self.timings.finish()?]);
         let tables = tables.into_iter().map(ByteBuf::from).collect();
-        Ok(TableRows { tables, arrays, columns, counts: self.counts, first_failure: self.first_failure })
+        let databases = self.databases.map(DatabaseRows::finish).unwrap_or_default();
+        let (counts, first_failure) = (self.counts, self.first_failure);
+        Ok(TableRows { tables, arrays, columns, databases, counts, first_failure })
     }
 }

@@ -16,6 +16,9 @@ pub enum ReportFormat {
     Parquet,
     /// `structures.jsonl`: pymatgen's structures, a line for each result.
     Jsonl,
+    /// `structures.db`: the SQLite database of ASE.
+    #[serde(rename = "ase-db")]
+    AseDb,
     /// `genbench.jsonl`: pymatgen's structures with the properties that LeMat-GenBench reads.
     Genbench,
     /// Relaxed structures as an archive of CIFs.
@@ -26,8 +29,8 @@ pub enum ReportFormat {
 
 impl ReportFormat {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Csv, Self::Extxyz, Self::Parquet, Self::Jsonl, Self::Genbench, Self::Cif, Self::Html];
+    pub const ALL: [Self; 8] =
+        [Self::Csv, Self::Extxyz, Self::Parquet, Self::Jsonl, Self::AseDb, Self::Genbench, Self::Cif, Self::Html];
 
     /// As users write it.
     pub fn name(self) -> &'static str {
@@ -36,6 +39,7 @@ impl ReportFormat {
             Self::Extxyz => "extxyz",
             Self::Parquet => "parquet",
             Self::Jsonl => "jsonl",
+            Self::AseDb => "ase-db",
             Self::Genbench => "genbench",
             Self::Cif => "cif",
             Self::Html => "html",

@@ -1,6 +1,6 @@
 //! The CSVs of a run.
 //!
-//! Module order: `potential`, `format`, `given` ← `pairing`, `row`, `columns` ← `table`, `statistics`, `stability` ← `plan`, `extended_xyz`, `pymatgen`, `plot` ← one file per table or document, `curves`, `convergence`, `stability_plot`, `embeddings` ← `documents`, `array_file`, `parquet_file`, `source` ← `batch` ← `run_json` ← `page` ← `makers`, `writer` ← `in_order` ← `assemble`.
+//! Module order: `potential`, `format`, `given` ← `pairing`, `row`, `columns` ← `table`, `statistics`, `stability` ← `plan`, `extended_xyz`, `pymatgen`, `plot` ← one file per table or document, `curves`, `convergence`, `stability_plot`, `embeddings`, `database_rows` ← `documents`, `array_file`, `parquet_file`, `database_file`, `source` ← `batch` ← `run_json` ← `page` ← `makers`, `writer` ← `in_order` ← `assemble`.
 
 mod array_file;
 mod assemble;
@@ -9,6 +9,8 @@ mod cif_archive;
 mod columns;
 mod convergence;
 mod curves;
+mod database_file;
+mod database_rows;
 mod documents;
 mod embeddings;
 mod energies;

@@ -21,6 +21,8 @@ pub(super) struct Fetched {
 /// An entry of the input list with all that is known of it.
 #[derive(Clone, Copy)]
 pub(super) struct EntryRow<'a> {
+    /// Its number in the list, from 0.
+    pub(super) number: u64,
     /// Its id.
     pub(super) id: &'a str,
     /// Where it came from, as the user gave it.

@@ -2,6 +2,7 @@
 
 use super::array_file::ArrayFile;
 use super::batch::{TableRows, arrays, column_files, tables};
+use super::database_file::{self, DatabaseFile};
 use super::documents;
 use super::format::ReportFormat;
 use super::memory::{self, Memory};
@@ -35,6 +36,7 @@ pub struct ReportWriter {
     tables: Vec<TableFile>,
     arrays: Vec<ArrayFile>,
     columns: Vec<ParquetFile>,
+    databases: Vec<DatabaseFile>,
     memory: TableFile,
 }
 
@@ -63,6 +65,10 @@ impl ReportWriter {
                 .into_iter()
                 .map(|(name, columns)| ParquetFile::create(&folder, name, columns))
                 .collect::<Result<_, _>>()?,
+            databases: database_file::names(plan)
+                .iter()
+                .map(|name| DatabaseFile::create(&folder, name))
+                .collect::<Result<_, _>>()?,
             memory: create((memory::NAME.to_owned(), memory))?,
             folder,
         })
@@ -79,7 +85,8 @@ impl ReportWriter {
         }
         self.tables.iter_mut().zip(&rows.tables).try_for_each(|(table, rows)| table.append(rows))?;
         self.arrays.iter_mut().zip(&rows.arrays).try_for_each(|(array, rows)| array.append(rows))?;
-        self.columns.iter_mut().zip(rows.columns).try_for_each(|(file, rows)| file.append(rows))
+        self.columns.iter_mut().zip(rows.columns).try_for_each(|(file, rows)| file.append(rows))?;
+        self.databases.iter_mut().zip(&rows.databases).try_for_each(|(file, rows)| file.append(rows))
     }
 
     /// Syncs the tables, renames them into place and adds `memory.csv` and `run.json`.
@@ -96,6 +103,7 @@ impl ReportWriter {
         let mut files = tables.map(TableFile::commit).collect::<Result<Vec<_>, _>>()?;
         files.extend(self.arrays.into_iter().map(ArrayFile::commit).collect::<Result<Vec<_>, _>>()?);
         files.extend(self.columns.into_iter().map(ParquetFile::commit).collect::<Result<Vec<_>, _>>()?);
+        files.extend(self.databases.into_iter().map(DatabaseFile::commit).collect::<Result<Vec<_>, _>>()?);
         remove_left_over(&self.folder, &self.plan, &files)?;
         if self.plan.has_curves() {
             files.extend(plot(&self.plan, &files, &self.folder, "energy_volume", curves::draw)?);
@@ -128,6 +136,7 @@ fn remove_left_over(folder: &Path, plan: &ReportPlan, files: &[PathBuf]) -> Resu
         names.extend(page::PLOTS.iter().chain([&page::NAME]).map(|name| (*name).to_owned()));
     }
     names.extend(column_files(&all).into_iter().map(|(name, _)| format!("{name}.parquet")));
+    names.extend(database_file::names(&all).into_iter().map(|name| format!("{name}.db")));
     let paths = names.into_iter().map(|name| folder.join(name));
     for path in paths.filter(|path| !files.contains(path)) {
         match fs::remove_file(&path) {

@@ -104,7 +104,9 @@ fn all_formats(mut plan: ReportPlan) -> ReportPlan {
     plan
 }
 
-const FORMS: [&str; 11] = [
+const FORMS: [&str; 13] = [
+    "structures.a.db",
+    "structures.b.db",
     "structures.a.extxyz",
     "structures.b.extxyz",
     "structures.a.jsonl",
