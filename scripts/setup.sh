@@ -35,6 +35,7 @@ else
     if ! has pkg-config; then needed+=(pkg-config); fi
 fi
 if [ "$goal" = test ] && ! has_slurm; then wished+=(slurm-wlm munge); fi
+if [ "$goal" = test ] && ! has tmux; then wished+=(tmux); fi
 if [ "$goal" = test ] && ! has chromium && ! has chromium-browser && ! has google-chrome; then wished+=(chromium); fi
 
 as_root() {

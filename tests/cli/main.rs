@@ -26,6 +26,7 @@ mod relaxation;
 mod run_as_input;
 mod runs;
 mod stability;
+mod terminal;
 mod threads;
 mod usage;
 mod verify;

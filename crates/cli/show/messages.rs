@@ -1,11 +1,11 @@
 //! Messages on stderr, each with the time of day and that since the start; stdout is for data.
 
 use super::progress::{LineClock, ProgressKind, bar, counted, draw, line};
+use super::terminal::is_watched;
 use super::whole::plain;
 use chrono::{DateTime, Local};
 use indicatif::ProgressBar;
 use mlip_driver::{Event, EventSink, HostMemory, Remark};
-use std::io::IsTerminal;
 use std::time::Instant;
 
 /// Writes what happens in a run.
@@ -31,7 +31,7 @@ impl Messages {
     /// On a terminal with a bar, unless other progress is asked for, and with colors unless `NO_COLOR` is set; `quiet`
     /// messages are warnings only.
     pub(crate) fn new(quiet: bool, progress: ProgressKind) -> Self {
-        let terminal = std::io::stderr().is_terminal();
+        let terminal = is_watched();
         let (has_bar, has_lines) = match progress {
             ProgressKind::Auto => (terminal, !terminal),
             // Where there is no terminal a bar would draw nothing.

@@ -1,10 +1,11 @@
 //! What people see of a run on stderr.
 //!
-//! Module order: `duration` ← `progress`; `whole` ← `messages`.
+//! Module order: `duration`, `terminal` ← `progress`; `whole` ← `messages`.
 
 mod duration;
 mod messages;
 mod progress;
+mod terminal;
 mod whole;
 
 pub(crate) use duration::in_words;

@@ -1,6 +1,7 @@
 //! How far a run is: a bar on a terminal, lines elsewhere.
 
 use super::duration::in_words;
+use super::terminal::OneLine;
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mlip_calculations::CalculationConfig;
@@ -56,11 +57,11 @@ impl LineClock {
     }
 }
 
-/// A bar for people who watch.
+/// A bar for people who watch: one line, as much of it as the terminal has room for.
 pub(super) fn bar() -> ProgressBar {
-    let style =
-        ProgressStyle::with_template("{wide_bar} {percent}% {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::stderr_with_hz(5)).with_style(style)
+    let style = ProgressStyle::with_template("{bar:16} {percent:>3}% {wide_msg}");
+    let target = ProgressDrawTarget::term_like_with_hz(Box::new(OneLine::default()), 5);
+    ProgressBar::with_draw_target(Some(1000), target).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 /// Moves the bar.
@@ -74,24 +75,23 @@ pub(crate) fn line(progress: &Progress, counted: &str) -> String {
     format!("{:.0} % of the work: {}", 100.0 * progress.fraction(), describe(progress, counted))
 }
 
+/// What people ask first comes first: a narrow terminal cuts the rest.
 fn describe(progress: &Progress, counted: &str) -> String {
     let totals = &progress.totals;
     let rate = totals.finished as f64 / progress.elapsed.as_secs_f64().max(1e-3);
-    let left = progress.time_left().map_or_else(|| "time left unknown".to_owned(), |left| in_words(left) + " left");
-    let read = if totals.surveyed < totals.entries {
-        format!(", {} of {} entries read", totals.surveyed, totals.entries)
-    } else {
-        String::new()
-    };
     let cached = if totals.cached > 0 { format!(" ({} from the cache)", totals.cached) } else { String::new() };
-    format!(
-        "{}/{} {counted}{cached}, {rate:.1}/s, {} failed, {} in flight, {left}{read}, peak {:.0} MB per rank",
-        totals.finished,
-        totals.evaluations,
-        totals.failed,
-        totals.in_flight,
-        totals.peak_bytes as f64 / 1e6
-    )
+    let mut said = vec![
+        format!("{}/{} {counted}{cached}", totals.finished, totals.evaluations),
+        progress.time_left().map_or_else(|| "time left unknown".to_owned(), |left| in_words(left) + " left"),
+        format!("{rate:.1}/s"),
+        format!("{} failed", totals.failed),
+        format!("{} in flight", totals.in_flight),
+    ];
+    if totals.surveyed < totals.entries {
+        said.push(format!("{} of {} entries read", totals.surveyed, totals.entries));
+    }
+    said.push(format!("peak {:.0} MB per rank", totals.peak_bytes as f64 / 1e6));
+    said.join(", ")
 }
 
 #[cfg(test)]
@@ -128,7 +128,7 @@ mod tests {
         };
         assert_eq!(
             line(&progress, "relaxations"),
-            "25 % of the work: 4/10 relaxations, 0.2/s, 1 failed, 0 in flight, 1 min 00 s left, 9 of 10 entries read, \
+            "25 % of the work: 4/10 relaxations, 1 min 00 s left, 0.2/s, 1 failed, 0 in flight, 9 of 10 entries read, \
              peak 150 MB per rank"
         );
     }
