@@ -146,7 +146,7 @@ pub(crate) struct Tally {
     pub(crate) failed: u64,
     /// Results among them that were taken from the cache.
     pub(crate) cached: u64,
-    /// Evaluations in flight.
+    /// Evaluations in flight, or structures that were begun, whichever are more.
     pub(crate) in_flight: u32,
     /// Sum of wall times, seconds.
     pub(crate) busy_s: f64,

@@ -3,7 +3,8 @@
 //! Two kinds of work wait here: what the root has ordered (entries to be read, structures to be computed), and questions
 //! of structures that were begun. Questions go first, whoever asks: so structures that were begun come to their end, and
 //! a worker with nothing else to do helps with the others' structures. Entries are read before another structure is
-//! begun, since the plan of everybody waits for them. Before all else go answers that a card has given: they free memory,
+//! begun, since the plan of everybody waits for them, and before questions once they have waited a second: questions of a
+//! long relaxation would keep them waiting to its end. Before all else go answers that a card has given: they free memory,
 //! and most ask for more.
 //!
 //! A card is fed by all workers: while less than a full batch is ready for it, it is *short*, and structures are begun for
@@ -13,6 +14,7 @@ use crate::batcher::{Answered, Batcher, Waiting};
 use crate::protocol::{Assignment, ToRead};
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// A piece of work for a worker.
 #[derive(Debug)]
@@ -44,7 +46,8 @@ pub(crate) struct Queue {
 #[derive(Debug)]
 struct State {
     first: VecDeque<Assignment>,
-    read: VecDeque<Vec<ToRead>>,
+    /// With the time when they came.
+    read: VecDeque<(Instant, Vec<ToRead>)>,
     compute: VecDeque<Assignment>,
     /// Of `first` and `compute`, seconds.
     cost: f64,
@@ -73,6 +76,9 @@ pub(crate) struct Backlog {
     /// Their predicted cost, seconds.
     pub(crate) cost: f64,
 }
+
+/// Questions do not keep entries waiting for longer than this.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Workflows that hold more than this together let no further structure be begun, bytes.
 const MOST_HELD_BYTES: u64 = 256 << 20;
@@ -107,7 +113,7 @@ impl Queue {
 
     /// Adds entries to be read.
     pub(crate) fn push_read(&self, entries: Vec<ToRead>) {
-        self.lock().read.push_back(entries);
+        self.lock().read.push_back((Instant::now(), entries));
         self.changed.notify_one();
     }
 
@@ -250,6 +256,11 @@ impl Queue {
         }
     }
 
+    /// Structures that were begun and are not at their end.
+    pub(crate) fn structures(&self) -> usize {
+        self.lock().structures
+    }
+
     /// What waits to be begun.
     pub(crate) fn backlog(&self) -> Backlog {
         let state = self.lock();
@@ -298,6 +309,11 @@ impl State {
     }
 
     fn next(&mut self, most_structures: usize) -> Option<NextWork> {
+        if self.read.front().is_some_and(|(came, _)| came.elapsed() > LONGEST_WAIT)
+            && let Some((_, entries)) = self.read.pop_front()
+        {
+            return Some(NextWork::Read(entries));
+        }
         if let Some((potential, waiting)) = self.batcher.oldest() {
             return Some(NextWork::Evaluate { potential, waiting: Box::new(waiting) });
         }
@@ -306,14 +322,14 @@ impl State {
         let has_room = (self.structures < most_structures || short.is_some())
             && (self.structures == 0 || self.held_bytes <= MOST_HELD_BYTES);
         if self.first.is_empty()
-            && let Some(entries) = self.read.pop_front()
+            && let Some((_, entries)) = self.read.pop_front()
         {
             return Some(NextWork::Read(entries));
         }
         if has_room {
             return self.begin().map(|assignment| NextWork::Begin(assignment, short));
         }
-        self.read.pop_front().map(NextWork::Read)
+        self.read.pop_front().map(|(_, entries)| NextWork::Read(entries))
     }
 
     fn begin(&mut self) -> Option<Assignment> {

@@ -188,7 +188,9 @@ impl RankLife {
     fn tally(&self) -> Tally {
         let shared = &self.pool.shared;
         let mut tally = *shared.tally.lock().unwrap_or_else(PoisonError::into_inner);
-        tally.in_flight = shared.evaluator.in_flight.load(Ordering::Relaxed);
+        // A relaxation is in flight between its evaluations too.
+        let structures = u32::try_from(shared.queue.structures()).unwrap_or(u32::MAX);
+        tally.in_flight = shared.evaluator.in_flight.load(Ordering::Relaxed).max(structures);
         tally
     }
 
@@ -243,7 +245,7 @@ impl RankLife {
                 .map(|sharing| [sharing.private_bytes, sharing.shared_bytes, sharing.proportional_bytes]),
             held_bytes: shared.cache.bytes() as u64,
             promised_bytes: shared.evaluator.gate.taken(),
-            in_flight: tally.in_flight,
+            in_flight: shared.evaluator.in_flight.load(Ordering::Relaxed),
             finished: tally.finished,
             busy_s: tally.busy_s,
         };

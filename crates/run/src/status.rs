@@ -124,6 +124,13 @@ pub fn status(run_dir: &Path) -> Result<Status, Error> {
         (None, Some(last)) if last.n_closed == last.n_ranks => RunState::Stopped,
         (None, Some(_)) => RunState::Interrupted,
     };
+    if let (RunState::GoingOn { .. }, Some(last), Some(file)) =
+        (&status.state, status.attempts.last_mut(), files.last())
+    {
+        // Records tell of times that have passed; the longest evaluations are those that have none yet.
+        let alive_s = begun_s(&file.path).unwrap_or(0.0) - status.silent_s.unwrap_or(0.0);
+        last.wall_s = last.wall_s.max(alive_s);
+    }
     Ok(status)
 }
 
@@ -133,6 +140,12 @@ fn silent_s<'p>(run_dir: &Path, journals: impl Iterator<Item = &'p Path>) -> Opt
     let written = |path: &Path| std::fs::metadata(path).and_then(|file| file.modified()).ok();
     let newest = journals.filter_map(written).chain(written(&lock)).max()?;
     Some(newest.elapsed().unwrap_or_default().as_secs_f64())
+}
+
+/// Since ranks of the attempt of this journal began theirs.
+fn begun_s(journal: &Path) -> Option<f64> {
+    let begun = std::fs::metadata(journal.parent()?).and_then(|folder| folder.modified()).ok()?;
+    Some(begun.elapsed().unwrap_or_default().as_secs_f64())
 }
 
 impl Status {

@@ -118,12 +118,14 @@ pub struct Totals {
     pub failed: u64,
     /// Results among them that were taken from the cache.
     pub cached: u64,
-    /// Evaluations in flight.
+    /// Evaluations in flight, those among them that ask again and again.
     pub in_flight: u64,
     /// Predicted time of the structures known so far, seconds on one core.
     pub cost: f64,
     /// Part of it that is done.
     pub cost_done: f64,
+    /// Part of it that ranks have in hand.
+    pub cost_out: f64,
     /// Largest resident set of a rank, bytes.
     pub peak_bytes: u64,
 }
