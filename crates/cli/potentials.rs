@@ -125,9 +125,11 @@ impl Named {
         let (name, file) = match &self.file {
             Some(file) => (self.name.clone(), Some(file.clone())),
             None => registry::identify(&self.name).map_err(|error| {
-                CommandError::from_error(&error)
-                    .hint("`mlip-batch models` lists the potentials that this program knows")
-                    .usage()
+                let hint = match self.name.contains(',') {
+                    true => "blanks separate potentials, also in MLIP_MODEL; behind a comma stand options, KEY=VALUE",
+                    false => "`mlip-batch models` lists the potentials that this program knows",
+                };
+                CommandError::from_error(&error).hint(hint).usage()
             })?,
         };
         Ok((self.label.clone().unwrap_or_else(|| name.clone()), name, file))

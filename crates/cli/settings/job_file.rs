@@ -48,10 +48,11 @@ impl JobFile {
         let text = std::fs::read_to_string(path)
             .map_err(|error| CommandError::from_error(&error).while_doing(what()).usage())?;
         let mut job = Self::parse(&text).map_err(|error| {
-            CommandError::new(error.to_string().trim_end())
-                .while_doing(what())
-                .hint("`mlip-batch run --help` lists the settings; in a job file `-` becomes `_`")
-                .usage()
+            let hint = match error.message().contains("expected a sequence") {
+                true => "a list stands in brackets, also one of a single thing: cifs = [\"structures\"]",
+                false => "`mlip-batch run --help` lists the settings; in a job file `-` becomes `_`",
+            };
+            CommandError::new(error.to_string().trim_end()).while_doing(what()).hint(hint).usage()
         })?;
         for text in std::mem::take(&mut job.what.models) {
             job.potentials.push(Named::parse(&text).map_err(|error| error.while_doing(what()))?);
