@@ -6,13 +6,15 @@ CARGO ?= cargo
 PREFIX ?= /usr/local
 export MPIRUN CARGO PREFIX DESTDIR
 
-.PHONY: help setup build install demo wheel test test-gpu test-kernels lint bench clean fuzz storm deny
+.PHONY: help setup build install deb static demo wheel test test-gpu test-kernels lint bench clean fuzz storm deny
 
 help:
 	@echo 'make demo    install what is missing, build, compute 50 real crystals on 2 MPI ranks, show the tables'
 	@echo 'make test    all tests: unit tests, mpirun, Slurm; says what was skipped and why'
 	@echo 'make build   the program with MPI: target/release/mlip-batch; with CUDA=1, for GPUs too (docs/gpu.md)'
 	@echo 'make install  the program, its manual pages and completions into PREFIX (/usr/local), after make build; DESTDIR is put before it'
+	@echo 'make deb     a Debian package of what make build made (cargo-deb): target/debian'
+	@echo 'make static  the program for one machine, without MPI and shared libraries (musl-gcc): target/*-unknown-linux-musl/release'
 	@echo 'make wheel   the Python package (docs/python.md), tested in a fresh environment: target/wheels'
 	@echo 'make test-gpu  what only a GPU can show, on a host with one'
 	@echo 'make test-kernels  CHGNet as cards compute it, its kernels run by the cores of this host: no card is needed'
@@ -37,6 +39,12 @@ endif
 
 install:
 	@scripts/install.sh
+
+deb:
+	@scripts/deb.sh
+
+static:
+	@scripts/static.sh
 
 demo: build
 	@scripts/demo.sh

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Puts the program that `make build` made, its manual pages and its completions under DESTDIR/PREFIX.
+# Puts the program that `make build` made, its manual pages and its completions under DESTDIR/PREFIX. Where cargo was told
+# to build elsewhere (CARGO_TARGET_DIR, CARGO_BUILD_TARGET) the program lies there.
 set -eu
 cd "$(dirname "$0")/.."
-program=target/release/mlip-batch
+program=${CARGO_TARGET_DIR:-target}/${CARGO_BUILD_TARGET:+$CARGO_BUILD_TARGET/}release/mlip-batch
 target=${DESTDIR:-}${PREFIX:-/usr/local}
 if [ ! -x "$program" ]; then
     echo "missing: $program; run \`make build\` first" >&2

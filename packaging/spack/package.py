@@ -1,4 +1,6 @@
-"""Spack package; put this folder into a repository as packages/mlip-batch, and set `git` to yours."""
+"""Spack package, for Spack 1.0 and later; put this folder into a repository as packages/mlip_batch, and set `git` to yours."""
+
+from spack_repo.builtin.build_systems.makefile import MakefilePackage
 
 from spack.package import *
 
@@ -16,9 +18,10 @@ class MlipBatch(MakefilePackage):
     depends_on("rust@1.89:", type="build")
     depends_on("llvm+clang", type="build")
     depends_on("pkgconfig", type="build")
+    depends_on("gmake", type="build")
     depends_on("mpi")
 
-    def setup_build_environment(self, env):
+    def setup_build_environment(self, env: EnvironmentModifications) -> None:
         env.set("MLIP_NO_INSTALL", "1")
         env.set("MPICC", self.spec["mpi"].mpicc)
         env.set("LIBCLANG_PATH", self.spec["llvm"].prefix.lib)

@@ -3,6 +3,7 @@
 
 usage: many_crystals.py COUNT > TABLE.csv
        many_crystals.py COUNT SET.tar      (or .tar.gz)
+       many_crystals.py COUNT SET.extxyz   (cells of 8 atoms)
 """
 
 import csv
@@ -41,9 +42,25 @@ def archive(count, path):
             tar.addfile(member, io.BytesIO(text))
 
 
+def frames(count, path):
+    corners = [(0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1)]
+    with open(path, "w") as file:
+        for index in range(count):
+            pair = ELEMENTS[index % len(ELEMENTS)]
+            second = max(i for i, letter in enumerate(pair) if letter.isupper())
+            length = 5.6 + index * 1e-6
+            lattice = f"{length:.6f} 0 0 0 {length:.6f} 0 0 0 {length:.6f}"
+            file.write(f'8\nLattice="{lattice}" Properties=species:S:1:pos:R:3 pbc="T T T"\n')
+            for site, corner in enumerate(corners):
+                symbol = pair[:second] if site < 4 else pair[second:]
+                file.write(f"{symbol} " + " ".join(f"{0.5 * length * x:.6f}" for x in corner) + "\n")
+
+
 if __name__ == "__main__":
     if len(sys.argv) == 2:
         main(int(sys.argv[1]))
+    elif len(sys.argv) == 3 and sys.argv[2].endswith(".extxyz"):
+        frames(int(sys.argv[1]), sys.argv[2])
     elif len(sys.argv) == 3:
         archive(int(sys.argv[1]), sys.argv[2])
     else:

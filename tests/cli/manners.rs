@@ -129,6 +129,8 @@ fn an_installation_has_program_pages_and_licences() {
     let installed = Command::new(folder.path().join("scripts/install.sh"))
         .env("PREFIX", "/usr")
         .env("DESTDIR", folder.path().join("to"))
+        .env_remove("CARGO_TARGET_DIR")
+        .env_remove("CARGO_BUILD_TARGET")
         .output()
         .unwrap();
     assert!(installed.status.success(), "{}", said(&installed));
