@@ -58,6 +58,14 @@ impl Deadline {
     }
 }
 
+fn in_words(bytes: u64) -> String {
+    if bytes < 1_000_000_000 {
+        format!("{:.0} MB", bytes as f64 / 1e6)
+    } else {
+        format!("{:.1} GB", bytes as f64 / 1e9)
+    }
+}
+
 /// Why a potential has no answer for a structure. It costs this structure only.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
@@ -101,7 +109,7 @@ pub enum PredictError {
         limit_s: f64,
     },
     /// The structure needs more memory than it may have.
-    #[error("needs about {:.1} GB, more than the {:.1} GB that a rank may use", *needed_bytes as f64 / 1e9, *limit_bytes as f64 / 1e9)]
+    #[error("needs about {}, more than the {} that a rank may use", in_words(*needed_bytes), in_words(*limit_bytes))]
     TooLarge {
         /// Estimate.
         needed_bytes: u64,

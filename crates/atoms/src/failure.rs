@@ -127,6 +127,8 @@ mod tests {
             said.starts_with("needs about 5.2 GB, more than the 1.0 GB that a rank may use; raise --memory-limit"),
             "{said}"
         );
+        let small = PredictError::TooLarge { needed_bytes: 31_400_000, limit_bytes: 0 };
+        assert!(message(small).starts_with("needs about 31 MB, more than the 0 MB that"));
         assert!(message(PredictError::Timeout { limit_s: 2.0 }).contains("raise --timeout"));
         let many = PredictError::TooManyImages { cutoff: 6.0, heights: [1e-3; 3] };
         assert!(!message(many).contains("--memory-limit"));

@@ -155,9 +155,11 @@ fn prepare(
         calculation: physics.calculation,
     });
     if let Some(fitting) = threads.held_back_to {
-        notes.push(Event::note(format!(
-            "memory has room for {fitting} evaluations of 64 atoms at once, so not more structures go at once"
-        )));
+        let fitting = match fitting {
+            0 => "no evaluation of 64 atoms, so structures go one by one".to_owned(),
+            _ => format!("{fitting} evaluations of 64 atoms at once, so not more structures go at once"),
+        };
+        notes.push(Event::note(format!("memory has room for {fitting}")));
     }
     if let Some(asked) = budget.asked {
         let text = format!("{asked} threads were asked for, more than cores (--oversubscribe would grant them)");
