@@ -1,6 +1,6 @@
 //! Custom tensor operations for the models: fast on the CPU, with the instruction set chosen at run time.
 //!
-//! Module order: `simd`, `threads` ← `linear` ← `gate` ← `rows`, `gated_messages`, `normal_rows`, `spherical`, `perceptron` ←
+//! Module order: `simd`, `threads` ← `linear` ← `gate` ← `rows`, `gated_messages`, `gated_product`, `normal_rows`, `spherical`, `perceptron` ←
 //! `attended_messages`; `simd` ← `silu`, `basis`, `edge_products`, `spline`, `symmetric_contraction`, `weighted_sum`.
 //!
 //! Kernels start no threads and read no environment but the instruction set; parallelism is that of
@@ -11,6 +11,7 @@ pub mod basis;
 pub mod edge_products;
 pub mod gate;
 pub mod gated_messages;
+pub mod gated_product;
 pub mod linear;
 pub mod normal_rows;
 pub mod perceptron;

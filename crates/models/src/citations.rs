@@ -11,7 +11,7 @@ pub struct Citation {
     pub bibtex: &'static str,
 }
 
-const CITATIONS: [Citation; 8] = [
+const CITATIONS: [Citation; 9] = [
     Citation {
         models: "chgnet",
         bibtex: "\
@@ -81,6 +81,18 @@ const CITATIONS: [Citation; 8] = [
         bibtex: SEVENNET,
     },
     Citation { models: "7net", bibtex: SEVENNET },
+    Citation {
+        models: "mattersim",
+        bibtex: "\
+@misc{mattersim,
+  title = {{MatterSim}: A Deep Learning Atomistic Model Across Elements, Temperatures and Pressures},
+  author = {Yang, Han and Hu, Chenxi and Zhou, Yichi and Liu, Xixian and Shi, Yu and Li, Jielan and others},
+  year = {2024},
+  eprint = {2405.04967},
+  archiveprefix = {arXiv}
+}
+",
+    },
     Citation {
         models: "lennard-jones",
         bibtex: "\

@@ -1,7 +1,7 @@
 //! The potentials, ported to candle.
 //!
 //! Module order: `tensor`, `mapped`, `pickled`; `weights` ← `var_builder`; `engine`; `graph_potential`, `card`; `e3nn`; `options`, `energies` ← `entry` ← `dispersion`; `released` ←
-//! `device` ← `chgnet`, `mace`, `orb`, `sevennet`, `uma`, `lennard_jones` ← `registry` ← `verify`, `citations`.
+//! `device` ← `chgnet`, `mace`, `mattersim`, `orb`, `sevennet`, `uma`, `lennard_jones` ← `registry` ← `verify`, `citations`.
 
 #[cfg(feature = "cuda")]
 pub mod card;
@@ -17,6 +17,7 @@ pub mod graph_potential;
 mod lennard_jones;
 pub mod mace;
 mod mapped;
+pub mod mattersim;
 mod options;
 pub mod orb;
 mod pickled;

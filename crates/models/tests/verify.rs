@@ -21,12 +21,13 @@ fn tests() -> PathBuf {
 }
 
 /// Small checkpoints as upstream writes them.
-fn selections() -> [Selection; 5] {
+fn selections() -> [Selection; 6] {
     [
         Selection::named("chgnet").with_file(tests().join("chgnet/chgnet_tiny.pth.tar")),
         Selection::named("mace").with_file(tests().join("mace/tiny_mp0/tiny_mp0.model")),
         Selection::named("sevennet")
             .with_file(tests().join("sevennet/tiny_so3_linear_xplor/tiny_so3_linear_xplor.pth")),
+        Selection::named("mattersim").with_file(tests().join("mattersim/tiny.pth")),
         Selection::named("orb").with_file(tests().join("orb/orb_tiny_conservative.ckpt")),
         Selection::named("uma").with_file(tests().join("uma/uma_tiny_s1p1.pt")),
     ]

@@ -3,15 +3,22 @@
 use crate::entry::{Entry, LoadCause, Selection};
 use crate::options::{OptionError, most_similar};
 use crate::released::published_as;
-use crate::{chgnet, dispersion, lennard_jones, mace, orb, sevennet, uma};
+use crate::{chgnet, dispersion, lennard_jones, mace, mattersim, orb, sevennet, uma};
 use mlip_atoms::Potential;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
 
 /// The models in this program: a line for each folder.
-pub static REGISTRY: &[&[Entry]] =
-    &[chgnet::ENTRIES, orb::ENTRIES, mace::ENTRIES, sevennet::ENTRIES, lennard_jones::ENTRIES, uma::ENTRIES];
+pub static REGISTRY: &[&[Entry]] = &[
+    chgnet::ENTRIES,
+    orb::ENTRIES,
+    mace::ENTRIES,
+    sevennet::ENTRIES,
+    mattersim::ENTRIES,
+    lennard_jones::ENTRIES,
+    uma::ENTRIES,
+];
 
 /// Models by name: those in this program, and what is added to them.
 #[derive(Debug, Clone)]

@@ -18,6 +18,8 @@ pub struct Places {
     mace: Option<PathBuf>,
     /// Of SevenNet, in `~/.cache` whatever `$XDG_CACHE_HOME` says.
     sevennet: Option<PathBuf>,
+    /// Of MatterSim, in `~/.local`.
+    mattersim: Option<PathBuf>,
     /// Of the package `cached_path`, which ORB uses.
     cached_path: Option<PathBuf>,
     /// Of Hugging Face: `fairchem`'s, and that of all.
@@ -60,6 +62,7 @@ impl Places {
             own,
             mace: cache.map(|cache| cache.join("mace")),
             sevennet: in_home("sevennet"),
+            mattersim: path("HOME").map(|home| home.join(".local/mattersim/pretrained_models")),
             cached_path: path("CACHED_PATH_CACHE_ROOT").or_else(|| in_home("cached_path")),
             hubs: fairchem.into_iter().chain(hub).collect(),
         }
@@ -108,6 +111,7 @@ impl Places {
             "chgnet" => Vec::new(),
             "mace" => self.mace.iter().cloned().collect(),
             "sevennet" => self.sevennet.iter().cloned().collect(),
+            "mattersim" => self.mattersim.iter().cloned().collect(),
             _ => match release.source {
                 Source::Address(_) => self.cached_path.iter().cloned().collect(),
                 Source::HuggingFace { .. } => self.hubs.clone(),
@@ -131,7 +135,7 @@ impl Places {
                     let kept = |c: &char| c.is_alphanumeric() || *c == '_';
                     places.push(folder.join(release.file_name().chars().filter(kept).collect::<String>()));
                 }
-                ("sevennet", _) => places.push(folder.join(release.file)),
+                ("sevennet" | "mattersim", _) => places.push(folder.join(release.file)),
                 (_, Source::Address(url)) => places.extend(in_cached_path(&folder, url)),
                 (_, Source::HuggingFace { repository, path }) => places.extend(in_hub(&folder, repository, path)),
             }
@@ -233,6 +237,16 @@ mod tests {
         assert_eq!(candidates(&places, "7net-l3i5"), l3i5.map(PathBuf::from));
         assert_eq!(candidates(&places, "7net-0_22may2024").len(), 3);
         assert_eq!(candidates(&places, "medium-mpa-0").last(), Some(&PathBuf::from("/c/mace/macempa0mediummodel")));
+    }
+
+    #[test]
+    fn mattersims_own_folder_is_searched_last() {
+        let places = places(&[("XDG_CACHE_HOME", "/c"), ("HOME", "/h")]);
+        let expected = [
+            "/c/mlip-batch/models/mattersim-v1.0.0-5M.pth",
+            "/h/.local/mattersim/pretrained_models/mattersim-v1.0.0-5M.pth",
+        ];
+        assert_eq!(candidates(&places, "mattersim-v1.0.0-5m"), expected.map(PathBuf::from));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What is published, by upstream's names. Data only.
 //!
 //! Sources: chgnet 0.4.2 and its repository, `mace.calculators.foundations_models` of mace-torch 0.3.16, `orb_models.forcefield.pretrained` of orb-models
-//! 0.5.5, `sevenn._const` of sevenn 0.13.0 and its repository at the commit below, `pretrained_models.json` of
-//! fairchem-core 2.24.0 (`uma-s-1`: of 2.15.0, the last that lists it). Lengths and digests are those of files that were at hand, as they lie in the wheels of
+//! 0.5.5, `sevenn._const` of sevenn 0.13.0 and its repository at the commit below, the repository of mattersim at the commit below,
+//! `pretrained_models.json` of fairchem-core 2.24.0 (`uma-s-1`: of 2.15.0, the last that lists it). Lengths and digests are those of files that were at hand, as they lie in the wheels of
 //! chgnet 0.4.2 and sevenn 0.13.0 and, the same objects, in the repositories; of all others upstream says none.
 
 use super::release::{Licence, Release, Source};
@@ -34,6 +34,12 @@ static SEVENNET_REPOSITORY: Licence = Licence {
     name: "MIT",
     summary: "that of SevenNet's repository; upstream names none for this file alone",
     url: "https://github.com/MDIL-SNU/SevenNet/blob/main/LICENSE",
+};
+
+static MATTERSIM_MIT: Licence = Licence {
+    name: "MIT",
+    summary: "any use; the notice stays with copies",
+    url: "https://github.com/microsoft/mattersim/blob/main/LICENSE.txt",
 };
 
 static LBNL: Licence = Licence {
@@ -209,6 +215,32 @@ pub static SEVENNET: [Release; 8] = [
 /// Their names.
 pub(crate) static SEVENNET_NAMES: [&str; 8] = names(&SEVENNET);
 
+macro_rules! mattersim {
+    ($name:literal, $file:literal) => {
+        Release {
+            name: $name,
+            model: "mattersim",
+            file: $file,
+            source: Source::Address(concat!(
+                "https://github.com/microsoft/mattersim/raw/296630372948fd35613939d14d3f97daa27cefda/pretrained_models/",
+                $file
+            )),
+            n_bytes: None,
+            sha256: None,
+            licence: &MATTERSIM_MIT,
+        }
+    };
+}
+
+/// MatterSim v1.
+pub static MATTERSIM: [Release; 2] = [
+    mattersim!("mattersim-v1.0.0-1m", "mattersim-v1.0.0-1M.pth"),
+    mattersim!("mattersim-v1.0.0-5m", "mattersim-v1.0.0-5M.pth"),
+];
+
+/// Their names.
+pub(crate) static MATTERSIM_NAMES: [&str; 2] = names(&MATTERSIM);
+
 macro_rules! uma {
     ($($name:literal;)*) => {
         [$(Release {
@@ -234,7 +266,7 @@ pub static UMA: [Release; 5] = uma! {
 
 /// All of them.
 pub fn releases() -> impl Iterator<Item = &'static Release> + Clone {
-    CHGNET.iter().chain(&MACE).chain(&SEVENNET).chain(&ORB).chain(&UMA)
+    CHGNET.iter().chain(&MACE).chain(&SEVENNET).chain(&MATTERSIM).chain(&ORB).chain(&UMA)
 }
 
 /// The one of this name.

@@ -1,0 +1,52 @@
+//! Upstream's own file.
+
+use super::config::Config;
+use super::error::LoadError;
+use crate::pickled::json;
+use crate::weights::Weights;
+use mlip_checkpoint::{Checkpoint, View};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Classes that a file may mention beside plain ones: states of its training. Nothing of them is read.
+const CLASSES: &[&str] = &[
+    "torch.optim.*",
+    "torch_ema.*",
+    "functools.*",
+    "types.*",
+    "weakref.*",
+    "numpy.core.multiarray.*",
+    "numpy._core.multiarray.*",
+    "numpy.ndarray",
+    "numpy.dtype",
+    "builtins.getattr",
+    "builtins.type",
+];
+
+/// Hyperparameters and weights of a checkpoint.
+#[derive(Debug, Clone)]
+pub(super) struct Contents {
+    pub(super) config: Config,
+    pub(super) weights: Arc<Weights>,
+}
+
+/// From upstream's `.pth`: a torch archive with `model_name`, `model_args` and `model`. Nothing else of it is read.
+pub(super) fn from_torch(path: &Path) -> Result<Contents, LoadError> {
+    let checkpoint = Arc::new(Checkpoint::open(path, CLASSES)?);
+    let named = |problem| LoadError::Torch(checkpoint.error(problem));
+    let root = checkpoint.root();
+    match root.field("model_name").map_err(named)?.view() {
+        View::Text("m3gnet") => {}
+        View::Text(other) => return Err(LoadError::Kind(format!("`{other}`"))),
+        _ => return Err(LoadError::Kind("no text".into())),
+    }
+    let arguments = json(root.field("model_args").map_err(named)?);
+    let config = serde_json::from_value(arguments).map_err(|error| LoadError::Arguments(error.to_string()))?;
+    let mut tensors = Vec::new();
+    for (name, value) in root.field("model").map_err(named)?.entries() {
+        let Some(name) = name.as_str() else { continue };
+        tensors.push((name.to_owned(), value.tensor().map_err(named)?));
+    }
+    let weights = Arc::new(Weights::of_checkpoint(checkpoint.clone(), tensors));
+    Ok(Contents { config, weights })
+}
