@@ -171,6 +171,27 @@ fn sevennet_runs_with_the_weights_in_the_program_and_with_a_modality_of_a_file()
 }
 
 #[test]
+fn mattersim_runs_from_files_old_and_new_with_dispersion_and_without() {
+    let folder = tempfile::tempdir().unwrap();
+    crystals(folder.path(), 1, 1);
+    let file = |name: &str| format!("{}/crates/models/tests/mattersim/{name}.pth", env!("CARGO_MANIFEST_DIR"));
+    // A bare path says by its name which potential it belongs to.
+    std::fs::copy(file("tiny"), folder.path().join("MatterSim_mine.pth")).unwrap();
+    let models = [
+        format!("old:mattersim={},dispersion=d3bj-pbe", file("tiny_old")),
+        format!("few:mattersim={}", file("tiny_few")),
+    ];
+    let run = ["run", "--cifs", "cifs", "--out", "A", "--model", "MatterSim_mine.pth", &models[0], &models[1]];
+    ends_well(&run, folder.path());
+    let energies = table(folder.path(), "A", "energies.csv");
+    for label in [",mattersim,", ",old,", ",few,"] {
+        assert!(energies.lines().any(|row| row.contains(label) && row.contains(",ok,")), "{energies}");
+    }
+    let text = refused(&["--model", "mattersim", "--out", "RUN"], folder.path());
+    assert!(text.contains("no file is named; give one (--model mattersim=FILE)"), "{text}");
+}
+
+#[test]
 fn dispersion_is_added_to_a_potential_and_is_another_computation() {
     let folder = tempfile::tempdir().unwrap();
     crystals(folder.path(), 1, 1);

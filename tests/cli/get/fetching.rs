@@ -237,6 +237,7 @@ fn a_named_folder_is_filled_and_runs_find_it_there() {
         ("medium-mpa-0", "mace"),
         ("7net-omni", "sevennet"),
         ("chgnet-0.2.0", "chgnet"),
+        ("mattersim-v1.0.0-5m", "mattersim"),
         ("orb-v3-direct-20-mpa", "orb-v3-direct-20-mpa"),
         ("orb-v3-direct-omol", "orb-v3-direct-omol"),
         ("uma-s-1p1", "uma-s-1p1"),
