@@ -17,7 +17,7 @@ help:
 	@echo 'make static  the program for one machine, without MPI and shared libraries (musl-gcc): target/*-unknown-linux-musl/release'
 	@echo 'make wheel   the Python package (docs/python.md), tested in a fresh environment: target/wheels'
 	@echo 'make test-gpu  what only a GPU can show, on a host with one'
-	@echo 'make test-kernels  CHGNet as cards compute it, its kernels run by the cores of this host: no card is needed'
+	@echo 'make test-kernels  CHGNet and UMA as cards compute them, their kernels run by the cores of this host: no card is needed'
 	@echo 'make lint    formatting and clippy'
 	@echo 'make bench   benchmarks'
 	@echo 'make fuzz SECONDS=600  libFuzzer on every reader (fuzz/README.md); without cargo-fuzz or nightly, random mutants'
@@ -60,13 +60,15 @@ test:
 test-gpu:
 	@scripts/setup.sh build
 	@CUDA_HOME=$$(scripts/cuda.sh) && export CUDA_HOME MLIP_TEST_GPU=1 && scripts/cargo.sh test --release \
-	    -p mlip-gpu -p mlip-models --features mlip-gpu/cuda,mlip-models/cuda --test device --test orb_cuda --test mace_cuda --test chgnet_cuda -- --nocapture
+	    -p mlip-gpu -p mlip-models --features mlip-gpu/cuda,mlip-models/cuda --test device --test orb_cuda --test mace_cuda --test chgnet_cuda --test uma_cuda -- --nocapture
 
 test-kernels:
 	@scripts/setup.sh build
 	@CUDA_HOME=$$(scripts/cuda.sh) && LD_LIBRARY_PATH=$$(scripts/emulator.sh) && export CUDA_HOME LD_LIBRARY_PATH MLIP_TEST_GPU=1 && \
 	    scripts/cargo.sh test --release -p mlip-models --features mlip-gpu/cuda,mlip-models/cuda --test chgnet_cuda -- \
-	    --nocapture goldens_are cards_round structures_without what_the_model
+	    --nocapture goldens_are cards_round structures_without what_the_model && \
+	    MLIP_TEST_WAY=f32 scripts/cargo.sh test --release -p mlip-models --features mlip-gpu/cuda,mlip-models/cuda --test uma_cuda -- \
+	    --nocapture goldens_of neighbors_that cards_compute an_isolated
 
 lint:
 	@scripts/setup.sh build

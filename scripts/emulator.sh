@@ -18,7 +18,7 @@ sed -i -E 's/__grid_constant__ const ([A-Za-z]+) p/const \1 \&p/
     s/extern __shared__/extern/
     s/__shared__/static/' ./*.cu ./*.cuh
 flags=(-std=c++17 -O2 -march=native -fPIC -w -include cuda.h -I.)
-for source in products rows mace chgnet; do
+for source in products rows mace chgnet uma; do
     "${CXX:-c++}" "${flags[@]}" -x c++ -c "$source.cu" -o "$source.o"
 done
 "${CXX:-c++}" "${flags[@]}" -c driver.cpp -o driver.o

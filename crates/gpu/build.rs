@@ -11,7 +11,7 @@ const ARCHITECTURES: [&str; 4] = [
     "arch=compute_100,code=sm_100",
     "arch=compute_90,code=compute_90",
 ];
-const SOURCES: [&str; 4] = ["products", "rows", "mace", "chgnet"];
+const SOURCES: [&str; 5] = ["products", "rows", "mace", "chgnet", "uma"];
 
 fn nvcc() -> PathBuf {
     match std::env::var_os("CUDA_HOME") {

@@ -106,7 +106,7 @@ settings! {
         #[arg(long, value_enum, env = "MLIP_ENGINE")]
         engine: Option<EngineName>,
         /// Where potentials are computed, unless one says `device=`: on the cores of the host, or on NVIDIA cards. Without a
-        /// number each rank of a host has a card of its own. ORB's conservative models, MACE and CHGNet run on cards
+        /// number each rank of a host has a card of its own. ORB's conservative models, UMA's small ones, MACE and CHGNet run on cards
         /// [default: cpu]
         #[arg(long, value_name = "cpu|cuda[:N]", env = "MLIP_DEVICE")]
         device: Option<String>,

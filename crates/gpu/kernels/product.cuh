@@ -5,8 +5,17 @@
 #include "arithmetic.h"
 #include "operand.cuh"
 
+// Rows of one group, at most as many as a block makes, and the group's matrix.
+struct ProductTile {
+    uint32_t from;
+    uint32_t to;
+    uint32_t matrix;
+    uint32_t unused;
+};
+
 struct Product {
-    // [rows, depth]: f32, or high limbs with the low ones `left_plane` numbers behind.
+    // [rows, depth], a row `left_pitch` numbers behind the one before: f32, or high limbs with the low ones `left_plane`
+    // numbers behind.
     const void *left;
     uint64_t left_plane;
     // f32: [depth, width]; limbs: [width, depth], low ones `right_plane` numbers behind the high ones.
@@ -18,17 +27,33 @@ struct Product {
     const float *table;
     const uint32_t *first;
     const uint32_t *second;
-    // [rows, width]: sums; what is read or written depends on the epilogue. May be null where only `out` is wanted.
+    // [rows, width], a row `pitch` numbers behind the one before: sums; what is read or written depends on the epilogue. May
+    // be null where only `out` is wanted.
     float *sums;
     // [rows, width]: operand of the next product.
     void *out;
     uint64_t out_plane;
+    // Where groups of rows have matrices of their own: tiles of rows, and numbers from a matrix to the next.
+    const ProductTile *tiles;
+    uint64_t right_stride;
     uint32_t rows;
     uint32_t width;
     uint32_t depth;
     // Of the sums: the matrix was divided by it.
     float scale;
+    uint32_t left_pitch;
+    uint32_t pitch;
 };
+
+// The product of the rows of this block's tile with their own matrix. Blocks beyond the last tile have none.
+template <typename T> __device__ __forceinline__ Product of_tile(const Product &p, uint32_t &row0) {
+    ProductTile tile = p.tiles[blockIdx.y];
+    Product own = p;
+    row0 = tile.from;
+    own.rows = tile.to;
+    own.right = static_cast<const T *>(p.right) + tile.matrix * p.right_stride;
+    return own;
+}
 
 // What is done with a sum.
 enum Epilogue {
@@ -55,7 +80,7 @@ template <int W> __device__ __forceinline__ void store(float *to, const float *f
 // Finishes W neighboring numbers of a row.
 template <Epilogue E, Kind K, int W>
 __device__ __forceinline__ void finish(const Product &p, uint32_t row, uint32_t column, float *x) {
-    size_t at = static_cast<size_t>(row) * p.width + column;
+    size_t at = static_cast<size_t>(row) * p.pitch + column;
     alignas(16) float other[W];
     if constexpr (K == F16) {
 #pragma unroll

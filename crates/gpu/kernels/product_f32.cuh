@@ -11,12 +11,12 @@ constexpr int STEP = 16;
 constexpr int LEFT_STRIDE = SIDE + 4;
 
 template <Epilogue E, int COLUMNS>
-__device__ __forceinline__ void product_f32(const Product &p, float (&left_tile)[2][STEP][LEFT_STRIDE], float (&right_tile)[2][STEP][SIDE]) {
+__device__ __forceinline__ void product_f32(const Product &p, uint32_t row0, float (&left_tile)[2][STEP][LEFT_STRIDE], float (&right_tile)[2][STEP][SIDE]) {
     constexpr int PARTS = COLUMNS / 64;
     const float *left = static_cast<const float *>(p.left);
     const float *right = static_cast<const float *>(p.right);
     const uint32_t thread = threadIdx.x, tx = thread & 15, ty = thread >> 4;
-    const uint32_t row0 = blockIdx.y * SIDE, column0 = blockIdx.x * SIDE;
+    const uint32_t column0 = blockIdx.x * SIDE;
     // Of the left tile a thread loads 4 neighbors along k of rows r and r + 64; of the right one, 4 columns of k and, where
     // there are 128, k + 8.
     const uint32_t left_r = thread >> 2, left_k = 4 * (thread & 3);
@@ -29,7 +29,7 @@ __device__ __forceinline__ void product_f32(const Product &p, float (&left_tile)
         for (int h = 0; h < 2; ++h) {
             uint32_t row = row0 + left_r + 64 * h, k = k0 + left_k;
             bool there = row < p.rows && k < p.depth;
-            next_left[h] = there ? *reinterpret_cast<const float4 *>(left + static_cast<size_t>(row) * p.depth + k) : zero;
+            next_left[h] = there ? *reinterpret_cast<const float4 *>(left + static_cast<size_t>(row) * p.left_pitch + k) : zero;
         }
 #pragma unroll
         for (int h = 0; h < PARTS; ++h) {
@@ -92,9 +92,9 @@ __device__ __forceinline__ void product_f32(const Product &p, float (&left_tile)
     }
 }
 
-template <Epilogue E> __device__ __forceinline__ void product_f32(const Product &p) {
+template <Epilogue E> __device__ __forceinline__ void product_f32(const Product &p, uint32_t row0) {
     __shared__ alignas(16) float left_tile[2][STEP][LEFT_STRIDE];
     __shared__ alignas(16) float right_tile[2][STEP][SIDE];
-    if (p.width <= 64) product_f32<E, 64>(p, left_tile, right_tile);
-    else product_f32<E, 128>(p, left_tile, right_tile);
+    if (p.width <= 64) product_f32<E, 64>(p, row0, left_tile, right_tile);
+    else product_f32<E, 128>(p, row0, left_tile, right_tile);
 }

@@ -55,7 +55,7 @@ __device__ __forceinline__ void over_tiles(const Product &p, uint32_t base, uint
             uint32_t in_tile = tile_row + 64 * h, place = tile_place(in_tile, piece);
             uint32_t row = row0 + in_tile;
             bool there = row < p.rows && k < p.depth;
-            const uint16_t *from = left + (there ? static_cast<size_t>(row) * p.depth + k : 0);
+            const uint16_t *from = left + (there ? static_cast<size_t>(row) * p.left_pitch + k : 0);
             copy_16(to + place, from, there);
             copy_16(to + PLANE_BYTES + place, from + p.left_plane, there);
             row = column0 + in_tile;
@@ -84,11 +84,11 @@ __device__ __forceinline__ void over_tiles(const Product &p, uint32_t base, uint
     }
 }
 
-template <Epilogue E> __device__ __forceinline__ void product_limbs(const Product &p) {
+template <Epilogue E> __device__ __forceinline__ void product_limbs(const Product &p, uint32_t row0) {
     extern __shared__ __align__(1024) unsigned char tiles[];
     const uint32_t base = static_cast<uint32_t>(__cvta_generic_to_shared(tiles));
     const uint32_t lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
-    const uint32_t row0 = blockIdx.y * SIDE, column0 = blockIdx.x * SIDE;
+    const uint32_t column0 = blockIdx.x * SIDE;
     const uint32_t warp_row = 64 * (warp & 1), warp_column = 32 * (warp >> 1);
     float sums[4][4][4] = {};
     over_tiles<false>(p, base, row0, column0, [&](uint32_t stage) {
@@ -161,11 +161,11 @@ __device__ __forceinline__ void multiply_add_64x64(float (&s)[32], uint64_t left
     WGMMA;
 }
 
-template <Epilogue E> __device__ __forceinline__ void product_hopper(const Product &p) {
+template <Epilogue E> __device__ __forceinline__ void product_hopper(const Product &p, uint32_t row0) {
     extern __shared__ __align__(1024) unsigned char tiles[];
     const uint32_t base = static_cast<uint32_t>(__cvta_generic_to_shared(tiles));
     const uint32_t lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
-    const uint32_t row0 = blockIdx.y * SIDE, column0 = blockIdx.x * SIDE;
+    const uint32_t column0 = blockIdx.x * SIDE;
     // Four warps make 64 rows.
     const uint32_t group_row = 64 * (warp >> 2);
     float sums[64], part[32];
@@ -210,20 +210,19 @@ template <Epilogue E> __device__ __forceinline__ void product_hopper(const Produ
 #else
 
 // Never started: the program asks for it on Hopper alone.
-template <Epilogue E> __device__ __forceinline__ void product_hopper(const Product &) { __trap(); }
+template <Epilogue E> __device__ __forceinline__ void product_hopper(const Product &, uint32_t) { __trap(); }
 
 #endif
 
-#define PRODUCT(name, epilogue)                                                                                        \
-    extern "C" __global__ void __launch_bounds__(256, 2) product_f32_##name(__grid_constant__ const Product p) { \
-        product_f32<epilogue>(p); \
-    } \
-    extern "C" __global__ void __launch_bounds__(256, 2) product_f16x3_##name(__grid_constant__ const Product p) { \
-        product_limbs<epilogue>(p); \
-    } \
-    extern "C" __global__ void __launch_bounds__(256, 2) product_hopper_f16x3_##name(__grid_constant__ const Product p) { \
-        product_hopper<epilogue>(p); \
+#define PRODUCT_KERNEL(kernel, way, epilogue)                                                                          \
+    extern "C" __global__ void __launch_bounds__(256, 2) kernel(__grid_constant__ const Product p) {                   \
+        way<epilogue>(p, blockIdx.y * SIDE);                                                                           \
     }
+
+#define PRODUCT(name, epilogue)                                                                                        \
+    PRODUCT_KERNEL(product_f32_##name, product_f32, epilogue)                                                          \
+    PRODUCT_KERNEL(product_f16x3_##name, product_limbs, epilogue)                                                      \
+    PRODUCT_KERNEL(product_hopper_f16x3_##name, product_hopper, epilogue)
 
 PRODUCT(hidden, HIDDEN)
 PRODUCT(edges, EDGES)
@@ -231,3 +230,19 @@ PRODUCT(rows, ROWS)
 PRODUCT(slope, SLOPE)
 PRODUCT(add, ADD)
 PRODUCT(plain, PLAIN)
+
+// Rows in groups, a matrix each.
+#define GROUPED_KERNEL(kernel, way, epilogue, number)                                                                  \
+    extern "C" __global__ void __launch_bounds__(256, 2) kernel(__grid_constant__ const Product p) {                   \
+        uint32_t row0;                                                                                                 \
+        Product own = of_tile<number>(p, row0);                                                                        \
+        if (row0 < own.rows) way<epilogue>(own, row0);                                                                 \
+    }
+
+#define GROUPED(name, epilogue)                                                                                        \
+    GROUPED_KERNEL(grouped_f32_##name, product_f32, epilogue, float)                                                   \
+    GROUPED_KERNEL(grouped_f16x3_##name, product_limbs, epilogue, uint16_t)                                            \
+    GROUPED_KERNEL(grouped_hopper_f16x3_##name, product_hopper, epilogue, uint16_t)
+
+GROUPED(rows, ROWS)
+GROUPED(plain, PLAIN)

@@ -56,6 +56,9 @@ pub enum GpuError {
         /// Asked for.
         bytes: u64,
     },
+    /// What a network is made of cannot be read any more.
+    #[error("{0}")]
+    Weights(String),
     /// Any other error of the driver.
     #[error("{call} failed: {message} ({name})")]
     Driver {

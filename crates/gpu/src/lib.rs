@@ -6,7 +6,7 @@
 //! A row of a product is summed in one order whatever the other rows are, and so is everything else: a structure has the same
 //! bits alone, in any batch and in any order, on one kind of card.
 //!
-//! Module order: `error`, `products` ← `driver` ← `memory` ← `kernels` ← `devices`; `constants`, `network` ← `graph` ← `chgnet`, `mace`, `orb`.
+//! Module order: `error`, `products` ← `driver` ← `memory` ← `kernels` ← `devices`; `constants`, `network` ← `graph` ← `chgnet`, `mace`, `orb`, `uma`.
 
 #[cfg(feature = "cuda")]
 pub mod chgnet;
@@ -30,6 +30,8 @@ mod network;
 #[cfg(feature = "cuda")]
 pub mod orb;
 mod products;
+#[cfg(feature = "cuda")]
+pub mod uma;
 
 #[cfg(feature = "cuda")]
 pub use devices::{DeviceInfo, devices};

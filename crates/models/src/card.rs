@@ -31,6 +31,11 @@ pub trait CardModel: Send + Sync + 'static {
     /// Whether the model was made for this element.
     fn supports(&self, species: Species) -> bool;
 
+    /// See [`Potential::uses_charge`].
+    fn uses_charge(&self) -> bool {
+        false
+    }
+
     /// See [`Potential::has_magmoms`].
     fn has_magmoms(&self) -> bool {
         false
@@ -137,6 +142,10 @@ impl<M: CardModel> Potential for CardPotential<M> {
 
     fn working_bytes(&self, structure: &Structure) -> u64 {
         self.0.expected_bytes(structure)
+    }
+
+    fn uses_charge(&self) -> bool {
+        self.0.uses_charge()
     }
 
     fn has_magmoms(&self) -> bool {

@@ -90,7 +90,12 @@ fn umas_are_degree_0_of_upstreams_embedding_before_the_head() {
             let load = |options: &UmaOptions| Uma::from_file(name, &path, options, Precision::F64, engine).unwrap();
             let materials = load(&UmaOptions::default());
             // A molecule with a charge and a spin, as another task sees it.
-            let molecules = load(&UmaOptions { task: Some("omol".into()), charge: Some(1), spin: Some(2) });
+            let molecules = load(&UmaOptions {
+                task: Some("omol".into()),
+                charge: Some(1),
+                spin: Some(2),
+                ..UmaOptions::default()
+            });
             let mut worst = 0.0_f64;
             for structure in goldens.names(&key) {
                 let uma = if structure == "h2o_box" { &molecules } else { &materials };

@@ -31,7 +31,8 @@ fn file(name: &str) -> PathBuf {
 }
 
 fn options(golden: &Golden) -> Options {
-    Options { task: Some(golden.task.clone()), charge: Some(golden.charge), spin: Some(golden.spin) }
+    let (charge, spin) = (Some(golden.charge), Some(golden.spin));
+    Options { task: Some(golden.task.clone()), charge, spin, ..Options::default() }
 }
 
 fn load(path: &Path, golden: &Golden, precision: Precision) -> Uma {

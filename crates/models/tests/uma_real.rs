@@ -6,77 +6,17 @@ mod embedding_goldens;
 mod hashinit;
 mod torch_writer;
 mod uma_golden;
+mod uma_seeded;
 
 use mlip_atoms::{Deadline, EngineKind, Potential, Precision, Request};
 use mlip_models::uma::{Options, Uma};
-use serde_json::{Value as Json, json};
 use std::fs;
-use std::path::{Path, PathBuf};
-use torch_writer::Pickle;
 use uma_golden::{Answer, Deviations};
+use uma_seeded::{reference, write_checkpoint};
 
 /// Of `f64`, against upstream without merging, as in the tests of the tiny models. Upstream's own merge goes through
 /// single precision, which moves its energies by up to 1e-6 eV.
 const EXACT: Deviations = [1e-9, 1e-9, 1e-9];
-
-fn json(path: &Path) -> Json {
-    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
-}
-
-fn tasks(references: &Json, rmsd: &Json) -> Json {
-    let normalizer = json!({ "mean": 0.0, "rmsd": rmsd });
-    let of = |property: &str, name: &str| {
-        let mut task = json!({ "property": property, "datasets": [name], "normalizer": normalizer });
-        if property == "energy" {
-            task["element_references"] = json!({ "element_references": { "_args_": [references[name]] } });
-        }
-        task
-    };
-    let names = references.as_object().unwrap().keys();
-    names.flat_map(|name| ["energy", "forces"].map(|property| of(property, name))).collect()
-}
-
-/// The checkpoint, as upstream writes it, from the recipe of its weights.
-fn write_checkpoint(folder: &Path, to: &Path) {
-    let (settings, recipe) =
-        (json(&folder.join("uma_real_s1p1.json")), json(&folder.join("uma_real_s1p1.recipe.json")));
-    let mut references = json(&folder.join("elem_refs.json"));
-    let known = settings["model_config"]["backbone"]["dataset_list"].as_array().unwrap().clone();
-    references.as_object_mut().unwrap().retain(|name, _| known.iter().any(|known| known == name));
-    let seed = recipe["seed"].as_u64().unwrap();
-    let tensors = recipe["tensors"].as_object().unwrap().iter().filter(|(_, tensor)| tensor.get("keep").is_none());
-    let tensors = tensors.collect::<Vec<_>>();
-    let shape = |tensor: &Json| {
-        tensor["shape"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap() as usize).collect::<Vec<_>>()
-    };
-    let mut pickle = Pickle::new();
-    pickle.object("fairchem.core.units.mlip_unit.api.inference", "MLIPInferenceCheckpoint", |pickle| {
-        pickle.dict(&["model_config", "tasks_config", "ema_state_dict"], |pickle, section| match section {
-            "model_config" => pickle.json(&settings["model_config"]),
-            "tasks_config" => pickle.json(&tasks(&references, &settings["normalizer"]["rmsd"])),
-            _ => {
-                let names = tensors.iter().map(|(name, _)| format!("module.{name}")).collect::<Vec<_>>();
-                let names = names.iter().map(String::as_str).collect::<Vec<_>>();
-                let mut shapes = tensors.iter().map(|(_, tensor)| shape(tensor));
-                pickle.dict(&names, |pickle, _| pickle.tensor(&shapes.next().unwrap()));
-            }
-        });
-    });
-    let storages = tensors.iter().map(|(name, tensor)| {
-        let number = |key: &str| tensor[key].as_f64().unwrap() as f32;
-        hashinit::values(name, seed, shape(tensor).iter().product(), number("offset"), number("scale"))
-    });
-    torch_writer::write(to, pickle, storages);
-}
-
-/// The reference folder of UMA.
-fn reference() -> Option<PathBuf> {
-    let found = std::env::var_os("MLIP_REFERENCE_DIR").map(|folder| PathBuf::from(folder).join("uma"));
-    if found.is_none() {
-        eprintln!("skipped: MLIP_REFERENCE_DIR is not set");
-    }
-    found
-}
 
 #[test]
 fn the_real_size_equals_upstream_in_both_precisions() {
@@ -96,8 +36,8 @@ fn the_real_size_equals_upstream_in_both_precisions() {
         for golden in &goldens {
             let settings = format!("{} {} {}", golden.task, golden.charge, golden.spin);
             if last.as_ref().is_none_or(|(known, _)| *known != settings) {
-                let options =
-                    Options { task: Some(golden.task.clone()), charge: Some(golden.charge), spin: Some(golden.spin) };
+                let (charge, spin) = (Some(golden.charge), Some(golden.spin));
+                let options = Options { task: Some(golden.task.clone()), charge, spin, ..Options::default() };
                 last = Some((
                     settings.clone(),
                     Uma::from_file("uma-s-1p1", &file, &options, precision, EngineKind::Native).unwrap(),

@@ -10,6 +10,9 @@ pub(crate) static MACE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mace.f
 /// All else of CHGNet.
 pub(crate) static CHGNET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/chgnet.fatbin"));
 
+/// All else of UMA.
+pub(crate) static UMA: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/uma.fatbin"));
+
 /// blake3 of binaries, hexadecimal.
 pub(crate) fn digest(binaries: &[&[u8]]) -> String {
     let mut hasher = blake3::Hasher::new();

@@ -8,7 +8,7 @@ use crate::error::GpuError;
 use crate::memory::Slice;
 
 /// Numbers along either side of a block.
-const SIDE: usize = 128;
+pub(super) const SIDE: usize = 128;
 
 /// What is done with the sums x, `[rows, width]`, of a product.
 #[derive(Debug, Clone, Copy)]
@@ -64,22 +64,26 @@ pub enum Finish<'a> {
 /// `Product` of kernels/product.cuh.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
-struct Product {
-    left: u64,
-    left_plane: u64,
-    right: u64,
-    right_plane: u64,
-    bias: u64,
-    table: u64,
-    first: u64,
-    second: u64,
-    sums: u64,
-    out: u64,
-    out_plane: u64,
-    rows: u32,
-    width: u32,
-    depth: u32,
-    scale: f32,
+pub(super) struct Product {
+    pub(super) left: u64,
+    pub(super) left_plane: u64,
+    pub(super) right: u64,
+    pub(super) right_plane: u64,
+    pub(super) bias: u64,
+    pub(super) table: u64,
+    pub(super) first: u64,
+    pub(super) second: u64,
+    pub(super) sums: u64,
+    pub(super) out: u64,
+    pub(super) out_plane: u64,
+    pub(super) tiles: u64,
+    pub(super) right_stride: u64,
+    pub(super) rows: u32,
+    pub(super) width: u32,
+    pub(super) depth: u32,
+    pub(super) scale: f32,
+    pub(super) left_pitch: u32,
+    pub(super) pitch: u32,
 }
 // SAFETY: the same fields in the same order.
 unsafe impl Arguments for Product {}
@@ -87,6 +91,14 @@ unsafe impl Arguments for Product {}
 /// Refuses another number of numbers.
 pub(super) fn expect_len(what: &'static str, found: usize, expected: usize) -> Result<(), GpuError> {
     if found == expected { Ok(()) } else { Err(GpuError::shape(what, expected, found)) }
+}
+
+/// Refuses sides of a matrix that kernels do not compute.
+pub(super) fn expect_sides(width: usize, depth: usize) -> Result<(), GpuError> {
+    if width % 8 != 0 || depth % 8 != 0 || width == 0 || depth == 0 {
+        return Err(GpuError::shape("sides of a matrix", "multiples of 8", format!("{width} x {depth}")));
+    }
+    Ok(())
 }
 
 /// A number of rows or columns as kernels count.
@@ -109,9 +121,7 @@ impl Queue {
         finish: Finish<'_>,
     ) -> Result<(), GpuError> {
         let Matrix { packed, width, depth, scale } = right;
-        if width % 8 != 0 || depth % 8 != 0 || width == 0 || depth == 0 {
-            return Err(GpuError::shape("sides of a matrix", "multiples of 8", format!("{width} x {depth}")));
-        }
+        expect_sides(width, depth)?;
         expect_len("numbers of a matrix", packed.len(), width * depth)?;
         expect_len("numbers of the left operand", left.len(), rows * depth)?;
         let all = rows * width;
@@ -124,6 +134,8 @@ impl Queue {
             width: narrow("columns", width)?,
             depth: narrow("depth", depth)?,
             scale,
+            left_pitch: narrow("depth", depth)?,
+            pitch: narrow("columns", width)?,
             ..Product::default()
         };
         let kernel = match finish {

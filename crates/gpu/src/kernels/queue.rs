@@ -2,9 +2,10 @@
 
 #![expect(unsafe_code, reason = "kernels are started with addresses")]
 
-use super::binaries::{CHGNET, MACE, PRODUCTS, ROWS};
+use super::binaries::{CHGNET, MACE, PRODUCTS, ROWS, UMA};
 use super::chgnet::ChgnetKernels;
 use super::mace::MaceKernels;
+use super::uma::UmaKernels;
 use crate::driver::{Device, Kernel, Module, Stream};
 use crate::error::GpuError;
 use crate::products::Products;
@@ -31,6 +32,8 @@ pub(super) struct Kernels {
     pub(super) slope: Kernel,
     pub(super) add: Kernel,
     pub(super) plain: Kernel,
+    pub(super) grouped_rows: Kernel,
+    pub(super) grouped_plain: Kernel,
     pub(super) embed: Kernel,
     pub(super) norm_add: Kernel,
     pub(super) norm_backward: Kernel,
@@ -51,6 +54,7 @@ pub struct Queue {
     pub(super) kernels: Kernels,
     pub(super) mace: MaceKernels,
     pub(super) chgnet: ChgnetKernels,
+    pub(super) uma: UmaKernels,
     n_multiprocessors: usize,
 }
 
@@ -76,13 +80,15 @@ impl Queue {
 
     fn of_family(device: &Device, products: Products, family: &str, head_bytes: u32) -> Result<Self, GpuError> {
         let [of_products, of_rows] = [Module::load(device, PRODUCTS)?, Module::load(device, ROWS)?];
-        let [of_mace, of_chgnet] = [Module::load(device, MACE)?, Module::load(device, CHGNET)?];
+        let [of_mace, of_chgnet, of_uma] =
+            [Module::load(device, MACE)?, Module::load(device, CHGNET)?, Module::load(device, UMA)?];
         let named = |module: &Module, name: &str, shared: u32| {
             let name = CString::new(name).map_err(|_| GpuError::shape("name of a kernel", "no zeros", name))?;
             module.kernel(&name, shared)
         };
         let shared = if products == Products::F32 { 0 } else { PRODUCT_SHARED_BYTES };
         let product = |name: &str| named(&of_products, &format!("product_{family}{}_{name}", products.name()), shared);
+        let grouped = |name: &str| named(&of_products, &format!("grouped_{family}{}_{name}", products.name()), shared);
         let row = |name: &str| named(&of_rows, &format!("{name}_{}", products.name()), 0);
         let kernels = Kernels {
             hidden: product("hidden")?,
@@ -91,6 +97,8 @@ impl Queue {
             slope: product("slope")?,
             add: product("add")?,
             plain: product("plain")?,
+            grouped_rows: grouped("rows")?,
+            grouped_plain: grouped("plain")?,
             embed: row("embed")?,
             norm_add: row("norm_add")?,
             norm_backward: row("norm_backward")?,
@@ -105,8 +113,9 @@ impl Queue {
         };
         let mace = MaceKernels::load(|name, shared| named(&of_mace, name, shared))?;
         let chgnet = ChgnetKernels::load(|name, shared| named(&of_chgnet, name, shared))?;
+        let uma = UmaKernels::load(products, |name| named(&of_uma, name, 0))?;
         let n_multiprocessors = device.n_multiprocessors()?;
-        Ok(Self { stream: Stream::new(device)?, products, kernels, mace, chgnet, n_multiprocessors })
+        Ok(Self { stream: Stream::new(device)?, products, kernels, mace, chgnet, uma, n_multiprocessors })
     }
 
     /// Its stream.

@@ -3,7 +3,7 @@
 #include "product_f32.cuh"
 
 #define PRODUCT(name, epilogue) \
-    extern "C" __global__ void product_f32_##name(__grid_constant__ const Product p) { product_f32<epilogue>(p); }
+    extern "C" __global__ void product_f32_##name(__grid_constant__ const Product p) { product_f32<epilogue>(p, blockIdx.y * SIDE); }
 
 PRODUCT(hidden, HIDDEN)
 PRODUCT(edges, EDGES)
@@ -11,3 +11,13 @@ PRODUCT(rows, ROWS)
 PRODUCT(slope, SLOPE)
 PRODUCT(add, ADD)
 PRODUCT(plain, PLAIN)
+
+#define GROUPED(name, epilogue) \
+    extern "C" __global__ void grouped_f32_##name(__grid_constant__ const Product p) { \
+        uint32_t row0; \
+        Product own = of_tile<float>(p, row0); \
+        if (row0 < own.rows) product_f32<epilogue>(own, row0); \
+    }
+
+GROUPED(rows, ROWS)
+GROUPED(plain, PLAIN)

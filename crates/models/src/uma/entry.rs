@@ -1,13 +1,19 @@
 //! UMA for the registry.
 
+#[cfg(feature = "cuda")]
+use super::cuda::CudaUma;
 use super::error::LoadError;
 use super::options::{OPTIONS, Options};
 use super::potential::Uma;
+use crate::device::{Place, ProductsName};
 use crate::energies::Energies;
 use crate::entry::{Entry, LoadCause, Selection};
 use crate::options::{self, OptionError};
 use crate::released::{UMA, on_this_machine};
 use mlip_atoms::Potential;
+#[cfg(feature = "cuda")]
+use mlip_gpu::Products;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// For the registry.
@@ -57,19 +63,41 @@ fn of_task(selection: &Selection) -> Option<Energies> {
     }
 }
 
+fn place(selection: &Selection, options: &Options) -> Result<(Place, ProductsName), OptionError> {
+    let place = Place::of(selection, options.device.as_deref())?;
+    Ok((place, ProductsName::of(selection, place, options.products.as_deref())?))
+}
+
 fn check(selection: &Selection) -> Result<(), OptionError> {
-    options::parse::<Options>(&selection.name, &selection.options).map(|_| ())
+    let options = options::parse::<Options>(&selection.name, &selection.options)?;
+    place(selection, &options).map(|_| ())
+}
+
+/// The file that is named, or the published one where it lies on this machine.
+fn file(selection: &Selection) -> Result<PathBuf, LoadCause> {
+    let entry = ENTRIES.iter().find(|entry| entry.is_called(&selection.name));
+    let release = entry.and_then(|entry| UMA.iter().find(|release| release.name == entry.name));
+    match (&selection.file, release) {
+        (Some(file), _) => Ok(file.clone()),
+        (None, Some(release)) => Ok(on_this_machine(release)?),
+        (None, None) => Err(LoadError::NoFile.into()),
+    }
 }
 
 fn load(selection: &Selection) -> Result<Arc<dyn Potential>, LoadCause> {
     let options = options::parse::<Options>(&selection.name, &selection.options)?;
     let Selection { name, precision, engine, .. } = selection;
-    let entry = ENTRIES.iter().find(|entry| entry.is_called(name));
-    let release = entry.and_then(|entry| UMA.iter().find(|release| release.name == entry.name));
-    let file = match (&selection.file, release) {
-        (Some(file), _) => file.clone(),
-        (None, Some(release)) => on_this_machine(release)?,
-        (None, None) => return Err(LoadError::NoFile.into()),
-    };
-    Ok(Arc::new(Uma::from_file(name, &file, &options, *precision, *engine)?))
+    match place(selection, &options)? {
+        (Place::Cores, _) => Ok(Arc::new(Uma::from_file(name, &file(selection)?, &options, *precision, *engine)?)),
+        #[cfg(feature = "cuda")]
+        (Place::Cuda { ordinal }, products) => {
+            let products = match products {
+                ProductsName::F32 => Products::F32,
+                ProductsName::F16x3 => Products::F16x3,
+            };
+            Ok(Arc::new(CudaUma::from_file(name, &file(selection)?, &options, products, ordinal)?))
+        }
+        #[cfg(not(feature = "cuda"))]
+        (Place::Cuda { .. }, _) => Err("this program was built without CUDA".into()),
+    }
 }

@@ -75,6 +75,27 @@ impl Experts {
         self.layers.iter().flatten().flat_map(|c| &c.tensors).map(|tensor| tensor.part.len() as u64).sum()
     }
 
+    /// Calls `work` with the bytes `[experts, out, in]` of a layer's first or second convolution (0, 1) and an order.
+    ///
+    /// # Errors
+    /// When the file is not what it was when it was loaded, or `work` fails.
+    #[cfg(feature = "cuda")]
+    pub(super) fn with_bytes<E: From<Changed>>(
+        &self,
+        [layer, convolution, order]: [usize; 3],
+        work: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let part = &self.layers[layer][convolution].tensors[order].part;
+        self.file.read(|reading| reading.with(part, &mut *work)?)
+    }
+
+    /// Of order 0 of a layer's convolutions.
+    #[cfg(feature = "cuda")]
+    pub(super) fn biases(&self, layer: usize) -> [&[f64]; 2] {
+        let [first, second] = &self.layers[layer];
+        [&first.bias, &second.bias]
+    }
+
     /// One matrix of the mixture, row-major.
     fn mix<T: Real>(
         reading: &Reading<'_>,

@@ -8,17 +8,21 @@
 //! weights do not depend on the geometry, so the sum is made once a composition ([`merge`](self)): from then on UMA is
 //! a plain network of a tenth of its weights. The experts stay in the mapped file.
 //!
-//! Module order: `config`, `tasks` ← `error` ← `plain` ← `checkpoint` ← `routing` ← `packed` ← `convolution` ← `experts`,
-//! `merged` ← `cache`; `graph` ← `radial` ← `edgewise`, `degree`, `atomwise`, `readout` ← `network`, `options` ←
-//! `potential` ← `entry`.
+//! Module order: `config`, `tasks` ← `error` ← `plain` ← `checkpoint` ← `routing`, `options` ← `choice`; `routing` ← `packed` ←
+//! `convolution` ← `experts`, `merged` ← `cache`; `graph` ← `answer`; `radial` ← `edgewise`, `degree`, `atomwise`, `readout` ←
+//! `network` ← `potential`, `cuda` ← `entry`.
 //! `candle` (of `config`, `graph`) is the same network once more, as layers of candle.
 
+mod answer;
 mod atomwise;
 mod cache;
 mod candle;
 mod checkpoint;
+mod choice;
 mod config;
 mod convolution;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod degree;
 mod edgewise;
 mod entry;
@@ -39,6 +43,8 @@ mod tasks;
 mod tests;
 
 pub use config::{Generation, UnsupportedConfig};
+#[cfg(feature = "cuda")]
+pub use cuda::{CudaUma, CudaUmaEngine};
 pub(crate) use entry::ENTRIES;
 pub use error::LoadError;
 pub use options::Options;

@@ -5,6 +5,7 @@
 //! of the frame alone: its gradient is a torque, `∂E/∂n = τ × n`, collected over all layers and exact for every
 //! direction.
 
+use super::answer::Evaluation;
 use super::atomwise::Atomwise;
 use super::checkpoint::Contents;
 use super::degree::EdgeDegree;
@@ -46,17 +47,6 @@ pub(super) struct Network<T> {
     blocks: Vec<Block<T>>,
     norm: SphericalNorm<T>,
     readout: Readout,
-}
-
-/// What an evaluation gives.
-#[derive(Debug)]
-pub(super) struct Evaluation {
-    /// Sum over the atoms, in the network's units.
-    pub(super) energy: f64,
-    /// `[atoms, channels]`: degree 0 of the last features.
-    pub(super) features: Vec<f64>,
-    /// `[edges]`: by the vectors of the edges, from target to source; empty where it was not asked for.
-    pub(super) gradient: Vec<[f64; 3]>,
 }
 
 /// What the backward pass reads of a layer.

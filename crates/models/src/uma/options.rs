@@ -1,5 +1,6 @@
 //! Options of UMA.
 
+use crate::device::{DEVICE, PRODUCTS};
 use crate::options::OptionInfo;
 use serde::Deserialize;
 
@@ -13,6 +14,10 @@ pub struct Options {
     pub charge: Option<i32>,
     /// Spin multiplicity; 0 (not said) unless said otherwise, 1 for the task `omol`, as upstream has it.
     pub spin: Option<i32>,
+    /// Where it is computed.
+    pub device: Option<String>,
+    /// How products are computed there.
+    pub products: Option<String>,
 }
 
 /// Their descriptions, for users.
@@ -24,4 +29,6 @@ pub(super) static OPTIONS: &[OptionInfo] = &[
     },
     OptionInfo { key: "charge", about: "total charge of the cell, elementary charges", default: "0" },
     OptionInfo { key: "spin", about: "spin multiplicity; 0 means not said", default: "0, for task=omol 1" },
+    DEVICE,
+    PRODUCTS,
 ];

@@ -1,33 +1,30 @@
 //! UMA as a [`Model`].
 
+use super::answer::Evaluation;
 use super::cache::Cache;
 use super::candle::CandleNetwork;
 use super::checkpoint::{self, Contents};
+use super::choice::{Choice, check_generation};
 use super::config::Backbone;
 use super::error::LoadError;
 use super::experts::Experts;
 use super::graph::Graph;
 use super::merged::Merged;
-use super::network::{Evaluation, Network};
+use super::network::Network;
 use super::options::Options;
 use super::packed::narrow;
-use super::routing::{CHARGES, Composition, Router, SPINS};
-use super::tasks::{Task, TaskError, head_expert};
+use super::routing::{Composition, Router};
+use super::tasks::Task;
 use crate::engine::{Route, note, on_route, scalar_bytes};
 use crate::graph_potential::{GraphPotential, Model};
 use candle_core::{DType, Device};
 use mlip_atoms::engine::Demand;
-use mlip_atoms::gradient::PairGradient;
-use mlip_atoms::prediction::AtomFeatures;
 use mlip_atoms::{
     Deadline, EngineKind, PotentialId, Precision, PredictError, Prediction, Preparation, Request, Species, Structure,
 };
 use mlip_kernels::simd::{InstructionSet, Real};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
-
-/// What is computed where nothing is said.
-const DEFAULT_TASK: &str = "omat";
 
 /// Memory for mixtures of experts, bytes: three of the real models' in single precision.
 const CACHE_BYTES: u64 = 160 << 20;
@@ -43,9 +40,7 @@ pub struct UmaModel {
     id: PotentialId,
     /// What earlier versions called these weights.
     former_digest: String,
-    task: Task,
-    charge: i32,
-    spin: i32,
+    choice: Choice,
     backbone: Backbone,
     router: Router,
     experts: Experts,
@@ -100,13 +95,7 @@ impl Uma {
         engine: EngineKind,
     ) -> Result<Self, LoadError> {
         let contents = checkpoint::read(path)?;
-        if let Some(expected) = expected_generation(name) {
-            let found = contents.config.generation.name();
-            let known = ["UMA-1.0", "UMA-1.1", "UMA-S-1.2", "UMA-S-1.2.1"];
-            if known.contains(&found) && found != expected {
-                return Err(LoadError::OtherGeneration { found: found.into(), expected });
-            }
-        }
+        check_generation(name, &contents)?;
         let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         UmaModel::new(name, &file, &contents, options, precision, engine).map(Self::around)
     }
@@ -123,21 +112,9 @@ impl UmaModel {
     ) -> Result<Self, LoadError> {
         let config = &contents.config;
         let b = &config.backbone;
-        let task_name = options.task.as_deref().unwrap_or(DEFAULT_TASK);
-        let datasets = b.datasets()?;
-        let unknown = || TaskError::Unknown { task: task_name.into(), known: datasets.keys().cloned().collect() };
-        let dataset = datasets.get(task_name).ok_or_else(unknown)?;
-        let task = Task::from_json(&contents.tasks, task_name)?;
-        let charge = options.charge.unwrap_or(0);
-        let spin = options.spin.unwrap_or(if task_name == "omol" { 1 } else { 0 });
-        for (what, found, range) in [("charge", charge, CHARGES), ("spin", spin, SPINS)] {
-            if !range.contains(&found) {
-                let (least, most) = range.into_inner();
-                return Err(TaskError::OutOfRange { what, found, least, most }.into());
-            }
-        }
+        let choice = Choice::new(contents, options)?;
+        let (dataset, expert) = (&choice.dataset, choice.expert);
         let router = Router::new(&contents.weights, config, dataset)?;
-        let expert = head_expert(&datasets, task_name).map(|index| (index, datasets.len()));
         let set = InstructionSet::detect();
         let rows = mlip_kernels::spherical::Layout::new(b.lmax, b.mmax);
         let experts = Experts::new(contents, &rows)?;
@@ -149,7 +126,7 @@ impl UmaModel {
             || {
                 let vars = contents.var_builder(DType::F64, &Device::Cpu)?;
                 let network = CandleNetwork::new(config, dataset, expert, precision, &vars);
-                Ok(Candle { network: network.map_err(LoadError::Device)?, task: task.clone() })
+                Ok(Candle { network: network.map_err(LoadError::Device)?, task: choice.task.clone() })
             },
         )?;
         let mut id = PotentialId {
@@ -157,7 +134,7 @@ impl UmaModel {
             checkpoint: format!("{file} ({})", config.generation.name()),
             digest: contents.digest.clone(),
             precision,
-            settings: format!("task={task_name} charge={charge} spin={spin}"),
+            settings: choice.settings(),
         };
         note(&mut id, engine);
         let sizes = Sizes {
@@ -169,9 +146,7 @@ impl UmaModel {
         Ok(Self {
             id,
             former_digest: contents.former_digest.clone(),
-            task,
-            charge,
-            spin,
+            choice,
             backbone: b.clone(),
             router,
             experts,
@@ -191,21 +166,14 @@ impl UmaModel {
         deadline: &Deadline,
     ) -> Result<Prediction, PredictError> {
         let (task, evaluation) = match &self.network {
-            Route::Single(native) => (&self.task, self.run(native, graph, composition, request, deadline)?),
-            Route::Double(native) => (&self.task, self.run(native, graph, composition, request, deadline)?),
+            Route::Single(native) => (&self.choice.task, self.run(native, graph, composition, request, deadline)?),
+            Route::Double(native) => (&self.choice.task, self.run(native, graph, composition, request, deadline)?),
             Route::Candle(Candle { network, task }) => {
                 let found = network.evaluate(graph, [composition.charge, composition.spin], request.forces, deadline);
                 (task, found.map_err(|stopped| stopped.of(&self.id.name))?)
             }
         };
-        Ok(self.prediction(task, graph, evaluation, request))
-    }
-
-    /// With the charge and spin of the structure, or those of the potential. A spin beyond all ranges stays beyond.
-    fn composition(&self, structure: &Structure) -> Composition {
-        let spin = structure.spin().map_or(self.spin, |spin| i32::try_from(spin).unwrap_or(i32::MAX));
-        let charge = structure.charge().unwrap_or(self.charge);
-        self.router.composition(structure.species().iter().map(|species| species.atomic_number()), charge, spin)
+        Ok(evaluation.prediction(task, graph, self.channels, request))
     }
 
     fn run<T: Real>(
@@ -235,26 +203,6 @@ impl UmaModel {
         Ok(Merged::new(layers, narrow(&system), balanced))
     }
 
-    fn prediction(&self, task: &Task, graph: &Graph, evaluation: Evaluation, request: Request) -> Prediction {
-        let references = graph.elements.iter().filter_map(|z| task.reference(*z));
-        let mut prediction = Prediction {
-            energy: task.energy_scale * evaluation.energy + task.energy_shift + references.sum::<f64>(),
-            ..Prediction::default()
-        };
-        if request.forces {
-            let mut gradient = PairGradient::new(graph.n_atoms());
-            for (edge, g) in graph.edges.iter().zip(&evaluation.gradient) {
-                gradient.add(&graph.pairs[edge.pair as usize], g.map(|g| edge.sign * g));
-            }
-            prediction.stress = Some(gradient.stress(graph.volume).map(|x| task.stress_scale * x));
-            prediction.forces = gradient.forces.iter().map(|f| f.map(|f| task.force_scale * f)).collect();
-        }
-        if request.atom_features {
-            prediction.atom_features = Some(AtomFeatures { width: self.channels, values: evaluation.features });
-        }
-        prediction
-    }
-
     /// Edges to expect from the density of the structure.
     fn expected_edges(&self, structure: &Structure) -> f64 {
         let n_atoms = structure.n_atoms() as f64;
@@ -279,17 +227,6 @@ impl Candle {
     }
 }
 
-/// What a name promises; `uma` takes any generation.
-fn expected_generation(name: &str) -> Option<&'static str> {
-    Some(match name.replace('_', "-").as_str() {
-        "uma-s-1" => "UMA-1.0",
-        "uma-s-1p1" | "uma-m-1p1" => "UMA-1.1",
-        "uma-s-1p2" => "UMA-S-1.2",
-        "uma-s-1p2p1" => "UMA-S-1.2.1",
-        _ => return None,
-    })
-}
-
 impl Model for UmaModel {
     type Graph = UmaGraph;
 
@@ -297,18 +234,18 @@ impl Model for UmaModel {
         &self.id
     }
 
-    /// It covered neither hyperparameters nor tasks.
     fn uses_charge(&self) -> bool {
         true
     }
 
+    /// It covered neither hyperparameters nor tasks.
     fn former_digest(&self) -> Option<&str> {
         Some(&self.former_digest)
     }
 
     fn supports(&self, species: Species) -> bool {
         let element = species.atomic_number();
-        usize::from(element) < self.max_elements && self.task.reference(u32::from(element)).is_some()
+        usize::from(element) < self.max_elements && self.choice.task.reference(u32::from(element)).is_some()
     }
 
     fn feature_width(&self) -> Option<usize> {
@@ -324,7 +261,7 @@ impl Model for UmaModel {
     /// A pass over the experts, for all structures of a composition.
     fn preparation(&self, structure: &Structure) -> Option<Preparation> {
         let mut key = DefaultHasher::new();
-        self.composition(structure).hash(&mut key);
+        self.choice.composition(&self.router, structure).hash(&mut key);
         Some(Preparation { key: key.finish(), cost: self.experts.bytes() as f64 / 12e9 })
     }
 
@@ -339,13 +276,8 @@ impl Model for UmaModel {
 
     fn graph(&self, structure: &Structure, deadline: &Deadline) -> Result<UmaGraph, PredictError> {
         let graph = Graph::build(structure, self.cutoff, self.max_neighbors, deadline)?;
-        let composition = self.composition(structure);
-        for (what, found, range) in [("charge", composition.charge, CHARGES), ("spin", composition.spin, SPINS)] {
-            if !range.contains(&found) {
-                let (potential, (least, most)) = (self.id.name.clone(), range.into_inner());
-                return Err(PredictError::OutOfRange { potential, what, found: found.into(), least, most });
-            }
-        }
+        let composition = self.choice.composition(&self.router, structure);
+        composition.check(&self.id.name)?;
         Ok(UmaGraph { graph, composition })
     }
 

@@ -96,6 +96,40 @@ pub(super) struct RadialShape {
     pub(super) hidden: usize,
 }
 
+/// The first layer, in the parts of the concatenation that it acts on.
+pub(super) struct FirstLayer {
+    /// `[elements, hidden]`, the bias included.
+    pub(super) source: Vec<f64>,
+    /// `[elements, hidden]`
+    pub(super) target: Vec<f64>,
+    /// `[hidden, gaussians]`
+    pub(super) distance: Vec<f64>,
+}
+
+impl FirstLayer {
+    pub(super) fn read(weights: &Weights, name: &str, shape: RadialShape) -> Result<Self, WeightsError> {
+        let RadialShape { elements, gaussians, hidden } = shape;
+        let inputs = gaussians + 2 * hidden;
+        let first = Linear::read(weights, &format!("{name}.net.0"), hidden, inputs)?;
+        let table = |embedding: &str, offset: usize, bias: bool| -> Result<Vec<f64>, WeightsError> {
+            let rows = weights.get(&format!("backbone.{embedding}.weight"), &[elements, hidden])?;
+            let product = rows.chunks_exact(hidden).flat_map(|row| {
+                let outputs = first.weight.chunks_exact(inputs).zip(&first.bias);
+                outputs.map(move |(weight, b)| {
+                    let sum = weight[offset..][..hidden].iter().zip(row).map(|(w, x)| w * x).sum::<f64>();
+                    if bias { sum + b } else { sum }
+                })
+            });
+            Ok(product.collect())
+        };
+        Ok(Self {
+            source: table("source_embedding", gaussians, true)?,
+            target: table("target_embedding", gaussians + hidden, false)?,
+            distance: first.weight.chunks_exact(inputs).flat_map(|row| &row[..gaussians]).copied().collect(),
+        })
+    }
+}
+
 impl<T: Real> Radial<T> {
     pub(super) fn read(
         weights: &Weights,
@@ -104,26 +138,12 @@ impl<T: Real> Radial<T> {
         out: usize,
         set: InstructionSet,
     ) -> Result<Self, WeightsError> {
-        let RadialShape { elements, gaussians, hidden } = shape;
-        let inputs = gaussians + 2 * hidden;
-        let first = Linear::read(weights, &format!("{name}.net.0"), hidden, inputs)?;
-        let table = |embedding: &str, offset: usize, bias: bool| -> Result<Vec<T>, WeightsError> {
-            let rows = weights.get(&format!("backbone.{embedding}.weight"), &[elements, hidden])?;
-            let product = rows.chunks_exact(hidden).flat_map(|row| {
-                let outputs = first.weight.chunks_exact(inputs).zip(&first.bias);
-                outputs.map(move |(weight, b)| {
-                    let sum = weight[offset..][..hidden].iter().zip(row).map(|(w, x)| w * x).sum::<f64>();
-                    T::real(if bias { sum + b } else { sum })
-                })
-            });
-            Ok(product.collect())
-        };
-        let of_distance = first.weight.chunks_exact(inputs).flat_map(|row| &row[..gaussians]).copied();
-        let of_distance = narrow::<T>(&of_distance.collect::<Vec<_>>());
+        let RadialShape { gaussians, hidden, .. } = shape;
+        let FirstLayer { source, target, distance } = FirstLayer::read(weights, name, shape)?;
         Ok(Self {
-            source: table("source_embedding", gaussians, true)?,
-            target: table("target_embedding", gaussians + hidden, false)?,
-            distance: both(&of_distance, hidden, gaussians, set),
+            source: narrow(&source),
+            target: narrow(&target),
+            distance: both(&narrow::<T>(&distance), hidden, gaussians, set),
             first_norm: layer_norm(weights, &format!("{name}.net.1"), hidden)?,
             hidden: Affine::pack(&Linear::read(weights, &format!("{name}.net.3"), hidden, hidden)?, set),
             second_norm: layer_norm(weights, &format!("{name}.net.4"), hidden)?,

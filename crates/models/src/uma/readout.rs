@@ -9,6 +9,34 @@ use crate::weights::{Weights, WeightsError};
 use mlip_kernels::rows::{activate, activate_backward};
 use mlip_kernels::simd::{InstructionSet, Real};
 
+/// The three layers. `head`: name of the head; `expert`: which of the experts, where the head has one for each task.
+pub(super) fn read_layers(
+    weights: &Weights,
+    head: &str,
+    [channels, hidden]: [usize; 2],
+    expert: Option<(usize, usize)>,
+) -> Result<[Linear; 3], WeightsError> {
+    // With a wrapper for the tasks around it, and without.
+    let prefixes = [format!("output_heads.{head}.head.energy_block"), format!("output_heads.{head}.energy_block")];
+    let wrapped = weights.get(&format!("{}.0.bias", prefixes[0]), &[hidden]).is_ok();
+    let prefix = &prefixes[usize::from(!wrapped)];
+    let layer = |k: usize, out: usize, inputs: usize| -> Result<Linear, WeightsError> {
+        let name = format!("{prefix}.{k}");
+        let mixture = expert.map(|(index, experts)| {
+            weights.get(&format!("{name}.weights"), &[experts, out, inputs]).map(|all| (index, all))
+        });
+        match mixture {
+            Some(Ok((index, all))) => Ok(Linear {
+                weight: all[index * out * inputs..][..out * inputs].to_vec(),
+                bias: weights.get(&format!("{name}.bias"), &[out])?.to_vec(),
+            }),
+            Some(Err(WeightsError::Missing(_))) | None => Linear::read(weights, &name, out, inputs),
+            Some(Err(error)) => Err(error),
+        }
+    };
+    Ok([layer(0, hidden, channels)?, layer(2, hidden, hidden)?, layer(4, 1, hidden)?])
+}
+
 /// Three linear layers with silu between.
 #[derive(Debug)]
 pub(super) struct Readout {
@@ -17,34 +45,16 @@ pub(super) struct Readout {
 }
 
 impl Readout {
-    /// `head`: name of the head; `expert`: which of the experts, where the head has one for each task.
+    /// As of [`read_layers`].
     pub(super) fn read(
         weights: &Weights,
         head: &str,
-        [channels, hidden]: [usize; 2],
+        sizes: [usize; 2],
         expert: Option<(usize, usize)>,
         set: InstructionSet,
     ) -> Result<Self, WeightsError> {
-        // With a wrapper for the tasks around it, and without.
-        let prefixes = [format!("output_heads.{head}.head.energy_block"), format!("output_heads.{head}.energy_block")];
-        let wrapped = weights.get(&format!("{}.0.bias", prefixes[0]), &[hidden]).is_ok();
-        let prefix = &prefixes[usize::from(!wrapped)];
-        let layer = |k: usize, out: usize, inputs: usize| -> Result<Affine<f64>, WeightsError> {
-            let name = format!("{prefix}.{k}");
-            let mixture = expert.map(|(index, experts)| {
-                weights.get(&format!("{name}.weights"), &[experts, out, inputs]).map(|all| (index, all))
-            });
-            let linear = match mixture {
-                Some(Ok((index, all))) => Linear {
-                    weight: all[index * out * inputs..][..out * inputs].to_vec(),
-                    bias: weights.get(&format!("{name}.bias"), &[out])?.to_vec(),
-                },
-                Some(Err(WeightsError::Missing(_))) | None => Linear::read(weights, &name, out, inputs)?,
-                Some(Err(error)) => return Err(error),
-            };
-            Ok(Affine::pack(&linear, set))
-        };
-        Ok(Self { layers: [layer(0, hidden, channels)?, layer(2, hidden, hidden)?, layer(4, 1, hidden)?], set })
+        let layers = read_layers(weights, head, sizes, expert)?;
+        Ok(Self { layers: layers.map(|layer| Affine::pack(&layer, set)), set })
     }
 
     pub(super) fn bytes(&self) -> u64 {

@@ -149,11 +149,19 @@ pub(crate) fn crystals(variable: &str) -> Vec<(String, Arc<Structure>)> {
 /// Structures of a batch, edges of it, and seconds that one takes with two of them under way, graphs made before; and
 /// seconds to prepare a structure.
 pub(crate) fn time_batches(engine: &mut dyn Engine, structure: &Arc<Structure>) -> (usize, usize, f64, f64) {
-    let job = || jobs(std::slice::from_ref(structure), Request::default()).remove(0);
+    time_batches_of(engine, |_| structure.clone())
+}
+
+/// The same of structures by number.
+pub(crate) fn time_batches_of(
+    engine: &mut dyn Engine,
+    structure: impl Fn(usize) -> Arc<Structure>,
+) -> (usize, usize, f64, f64) {
+    let job = |number: usize| jobs(&[structure(number)], Request::default()).remove(0);
     let mut sum = BatchSum::default();
     let start = std::time::Instant::now();
     loop {
-        let prepared = engine.prepare(job()).map_err(|(_, e)| e).unwrap();
+        let prepared = engine.prepare(job(sum.n_jobs)).map_err(|(_, e)| e).unwrap();
         if !engine.fits(&sum, &prepared.demand) {
             break;
         }
@@ -161,7 +169,7 @@ pub(crate) fn time_batches(engine: &mut dyn Engine, structure: &Arc<Structure>) 
     }
     let prepare_s = start.elapsed().as_secs_f64() / (sum.n_jobs + 1) as f64;
     let copy = |engine: &mut dyn Engine| {
-        let again = |_| engine.prepare(job()).map_err(|(_, e)| e).unwrap();
+        let again = |number| engine.prepare(job(number)).map_err(|(_, e)| e).unwrap();
         (0..sum.n_jobs).map(again).collect::<Vec<_>>()
     };
     let n_batches = 12;

@@ -1,0 +1,38 @@
+// UMA beside its products of rows with matrices: mixtures of experts, rotations, messages, norms, gates, the head.
+
+#include "uma_head.cuh"
+#include "uma_mix.cuh"
+#include "uma_turns.cuh"
+
+#define BOTH_KINDS(name, Arguments)                                                                                    \
+    extern "C" __global__ void __launch_bounds__(256) name##_f32(__grid_constant__ const Arguments p) {                \
+        name<F32>(p);                                                                                                  \
+    }                                                                                                                  \
+    extern "C" __global__ void __launch_bounds__(256) name##_f16x3(__grid_constant__ const Arguments p) {              \
+        name<F16>(p);                                                                                                  \
+    }
+
+BOTH_KINDS(uma_gaussians, UmaGaussians)
+BOTH_KINDS(uma_normal, UmaNormal)
+BOTH_KINDS(uma_normal_backward, UmaNormal)
+BOTH_KINDS(uma_gate, UmaGate)
+BOTH_KINDS(uma_gate_backward, UmaGate)
+BOTH_KINDS(uma_atom_gate, UmaGate)
+BOTH_KINDS(uma_atom_gate_backward, UmaGate)
+BOTH_KINDS(uma_norm, UmaNorm)
+BOTH_KINDS(uma_pack, UmaPack)
+BOTH_KINDS(uma_turn, UmaTurns)
+BOTH_KINDS(uma_turn_backward, UmaTurns)
+BOTH_KINDS(uma_messages_backward, UmaTurns)
+BOTH_KINDS(uma_degree_backward, UmaDegree)
+
+// Matrices whose rows are those of the file (outputs), and transposed ones.
+#define MIX(kind, name, transposed)                                                                                    \
+    extern "C" __global__ void __launch_bounds__(256, 2) uma_mix_##name(__grid_constant__ const UmaMix p) {            \
+        uma_mix<kind, transposed>(p);                                                                                  \
+    }
+
+MIX(F32, f32, false)
+MIX(F32, transposed_f32, true)
+MIX(F16, f16x3, false)
+MIX(F16, transposed_f16x3, true)
