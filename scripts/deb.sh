@@ -10,4 +10,4 @@ fi
 rm -rf target/package
 DESTDIR=target/package PREFIX=/usr scripts/install.sh >/dev/null
 gzip -9n target/package/usr/share/man/man1/*.1
-scripts/cargo.sh deb --no-build --output "${CARGO_TARGET_DIR:-target}/debian/"
+scripts/cargo.sh deb --no-build --strip --output "${CARGO_TARGET_DIR:-target}/debian/"
