@@ -80,10 +80,15 @@ fn orbs_are_upstreams_features_of_nodes() {
 
 #[test]
 fn umas_are_degree_0_of_upstreams_embedding_before_the_head() {
-    let goldens = Goldens::read("uma");
-    let models =
-        [("uma-s-1p1", "s1p1", 8), ("uma-s-1p2", "s1p2", 4), ("uma-s-1p2p1", "s1p2p1", 8), ("uma-m-1p1", "m1p1", 6)];
-    for (name, model, width) in models {
+    let (later, first) = (Goldens::read("uma"), Goldens::read("uma_1_0"));
+    let models = [
+        ("uma-s-1p1", "s1p1", 8, &later),
+        ("uma-s-1p2", "s1p2", 4, &later),
+        ("uma-s-1p2p1", "s1p2p1", 8, &later),
+        ("uma-m-1p1", "m1p1", 6, &later),
+        ("uma-s-1", "s1", 4, &first),
+    ];
+    for (name, model, width, goldens) in models {
         let path = file(&format!("uma/uma_tiny_{model}.pt"));
         let key = format!("uma_tiny_{model}");
         for engine in ENGINES {
@@ -103,6 +108,18 @@ fn umas_are_degree_0_of_upstreams_embedding_before_the_head() {
             }
             eprintln!("{key} {engine:?}: {worst:.1e}");
             assert!(worst <= embedding_goldens::EXACT && goldens.names(&key).count() == 6, "{key}: {worst:e}");
+        }
+    }
+}
+
+#[test]
+fn orbmols_are_upstreams_features_of_nodes() {
+    let goldens = Goldens::read("orbmol");
+    for kind in ["conservative", "direct"] {
+        let name = format!("orb-v3-{kind}-omol");
+        for orb in [orb_support::tiny(&name, Precision::F64), orb_support::tiny_candle(&name, Precision::F64)] {
+            let orb = orb.with_charge_and_spin(1, 2).unwrap();
+            assert_eq!(goldens.compare(&format!("omol {kind}"), 16, &orb).0, 6);
         }
     }
 }

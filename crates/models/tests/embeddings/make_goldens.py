@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Embeddings of atoms as upstream's own code gives them in double precision, and their means over the atoms.
 
-usage: make_goldens.py chgnet|mace|orb|uma [FOLDER]     writes NAME.json beside this script
+usage: make_goldens.py chgnet|mace|orb|orbmol|uma|uma_1_0 [FOLDER]     writes NAME.json beside this script
 
-Each needs upstream's package: chgnet 0.4.2, mace-torch 0.3.16 (e3nn 0.4.4), orb-models 0.5.5, fairchem-core 2.24.0.
+Each needs upstream's package: chgnet 0.4.2, mace-torch 0.3.16 (e3nn 0.4.4), orb-models 0.5.5 (orbmol reads the file
+structures.json that ../orb/structures.py writes), fairchem-core 2.24.0; uma_1_0 fairchem-core 2.21.0.
 Weights are those of the tests beside this folder: small seeded models, CHGNet 0.3.0 as released, and models of the
 full width with weights from a hash or seed. FOLDER keeps the large files of the latter for mace and uma:
 mp0_medium.model (made by ../mace/foundation_golden.py) and uma_real.pt (made by ../uma/make_goldens.py).
@@ -83,7 +84,28 @@ def orb(structures, wide):
         yield f"{size} {kind}-{neighbors}", {s["name"]: features(model, s) for s in crystals}
 
 
-def uma(structures, wide):
+def orbmol(structures, wide):
+    sys.path.insert(0, str(HERE.parent / "orb"))
+    import make_omol_goldens as upstream
+
+    def features(model, structure):
+        seen = {}
+        keep = lambda module, inputs, output: seen.update(all=output["node_features"].detach().double().numpy())
+        hook = model.model.register_forward_hook(keep)
+        upstream.predict(model, structure, 1, 2, torch.float64)
+        hook.remove()
+        return seen["all"]
+
+    for kind in ("conservative", "direct"):
+        model, _, _ = upstream.build(kind, False, torch.float64)
+        yield f"omol {kind}", {s["name"]: features(model, s) for s in structures}
+
+
+def uma_1_0(structures, wide):
+    return uma(structures, wide, ["s1"], [])
+
+
+def uma(structures, wide, names=("s1p1", "s1p2", "s1p2p1", "m1p1"), real=("uma_real",)):
     sys.path.insert(0, str(HERE.parent / "uma"))
     import make_goldens as upstream
 
@@ -100,10 +122,12 @@ def uma(structures, wide):
 
     cases = [(s, "omat", 0, 0) for s in structures if s["name"] != "h2o_box"]
     cases += [(s, "omol", 1, 2) for s in structures if s["name"] == "h2o_box"]
-    if not (real := Path(sys.argv[2]) / "uma_real.pt").exists():
-        upstream.write(real, "real")
-    tiny = [(HERE.parent / "uma" / f"uma_tiny_{name}.pt", cases) for name in ("s1p1", "s1p2", "s1p2p1", "m1p1")]
-    for path, crystals in tiny + [(real, [(s, "omat", 0, 0) for s in wide])]:
+    real = [Path(sys.argv[2]) / f"{name}.pt" for name in real]
+    for path in real:
+        if not path.exists():
+            upstream.write(path, "real")
+    tiny = [(HERE.parent / "uma" / f"uma_tiny_{name}.pt", cases) for name in names]
+    for path, crystals in tiny + [(path, [(s, "omat", 0, 0) for s in wide]) for path in real]:
         unit = upstream.unit(path, torch.float64)
         yield path.stem, {s["name"]: features(unit, s, *case) for s, *case in crystals}
 
@@ -133,6 +157,6 @@ def main(potential):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != (3 if sys.argv[1:2] in (["mace"], ["uma"]) else 2) or sys.argv[1] not in ("chgnet", "mace", "orb", "uma"):
+    if len(sys.argv) != (3 if sys.argv[1:2] in (["mace"], ["uma"]) else 2) or sys.argv[1] not in ("chgnet", "mace", "orb", "orbmol", "uma", "uma_1_0"):
         sys.exit(__doc__)
     main(sys.argv[1])
