@@ -22,13 +22,16 @@ BOTH_KINDS(uma_atom_gate_backward, UmaGate)
 BOTH_KINDS(uma_norm, UmaNorm)
 BOTH_KINDS(uma_pack, UmaPack)
 BOTH_KINDS(uma_turn, UmaTurns)
-BOTH_KINDS(uma_turn_backward, UmaTurns)
 BOTH_KINDS(uma_messages_backward, UmaTurns)
 BOTH_KINDS(uma_degree_backward, UmaDegree)
 
+// Registers for two blocks on a multiprocessor.
+extern "C" __global__ void __launch_bounds__(256, 2) uma_turn_backward_f32(__grid_constant__ const UmaTurns p) { uma_turn_backward<F32>(p); }
+extern "C" __global__ void __launch_bounds__(256, 2) uma_turn_backward_f16x3(__grid_constant__ const UmaTurns p) { uma_turn_backward<F16>(p); }
+
 // Matrices whose rows are those of the file (outputs), and transposed ones.
 #define MIX(kind, name, transposed)                                                                                    \
-    extern "C" __global__ void __launch_bounds__(256, 2) uma_mix_##name(__grid_constant__ const UmaMix p) {            \
+    extern "C" __global__ void __launch_bounds__(256, 1) uma_mix_##name(__grid_constant__ const UmaMix p) {            \
         uma_mix<kind, transposed>(p);                                                                                  \
     }
 

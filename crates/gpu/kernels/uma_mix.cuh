@@ -4,11 +4,12 @@
 
 #include "uma_rows.cuh"
 
-// Compositions at once, and a tile of the experts' numbers: rows by columns, eight columns a thread.
-constexpr uint32_t MIX_COMPOSITIONS = 8;
-constexpr uint32_t MIX_ROWS = 32;
-constexpr uint32_t MIX_COLUMNS = 64;
-constexpr uint32_t MOST_EXPERTS = 256;
+// Compositions at once, and a square tile of the experts' numbers, four neighbors of a row a thread.
+constexpr uint32_t MIX_COMPOSITIONS = 32;
+constexpr uint32_t MIX_SIDE = 32;
+constexpr uint32_t MOST_EXPERTS = 128;
+// Of these, so many tiles are transposed at a time.
+constexpr uint32_t MIX_TURNED = 4;
 
 struct UmaMix {
     // [experts, outputs, inputs]
@@ -53,8 +54,7 @@ __device__ __forceinline__ void put_mixed(const UmaMix &p, uint64_t base, uint32
 }
 
 template <Kind K, bool TRANSPOSED> __device__ __forceinline__ void uma_mix(const UmaMix &p) {
-    __shared__ float coefficients[MOST_EXPERTS][MIX_COMPOSITIONS];
-    __shared__ float tile[MIX_COLUMNS][MIX_ROWS + 1];
+    __shared__ alignas(16) float coefficients[MOST_EXPERTS][MIX_COMPOSITIONS];
     uint32_t first = blockIdx.x * MIX_COMPOSITIONS, n = *p.n_compositions;
     if (first >= n) return;
     n = n - first < MIX_COMPOSITIONS ? n - first : MIX_COMPOSITIONS;
@@ -63,45 +63,62 @@ template <Kind K, bool TRANSPOSED> __device__ __forceinline__ void uma_mix(const
         coefficients[expert][b] = b < n ? p.coefficients[static_cast<size_t>(first + b) * p.experts_count + expert] * p.factor : 0.0f;
     }
     __syncthreads();
-    uint32_t column_tiles = (p.inputs + MIX_COLUMNS - 1) / MIX_COLUMNS;
-    uint32_t row0 = blockIdx.y / column_tiles * MIX_ROWS, column0 = blockIdx.y % column_tiles * MIX_COLUMNS;
-    uint32_t output = row0 + (threadIdx.x >> 3), input = column0 + 8 * (threadIdx.x & 7);
-    bool there = output < p.outputs && input < p.inputs;
-    float4 sums[MIX_COMPOSITIONS][2];
+    uint32_t column_tiles = (p.inputs + MIX_SIDE - 1) / MIX_SIDE;
+    uint32_t row0 = blockIdx.y / column_tiles * MIX_SIDE, column0 = blockIdx.y % column_tiles * MIX_SIDE;
+    uint32_t row = threadIdx.x >> 3, column = 4 * (threadIdx.x & 7);
+    bool there = row0 + row < p.outputs && column0 + column < p.inputs;
+    float4 sums[MIX_COMPOSITIONS];
 #pragma unroll
-    for (uint32_t b = 0; b < MIX_COMPOSITIONS; ++b) sums[b][0] = sums[b][1] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-    const float *from = p.experts + static_cast<size_t>(output) * p.inputs + input;
+    for (uint32_t b = 0; b < MIX_COMPOSITIONS; ++b) sums[b] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+    const float *from = p.experts + static_cast<size_t>(row0 + row) * p.inputs + column0 + column;
     size_t stride = static_cast<size_t>(p.outputs) * p.inputs;
-#pragma unroll 2
-    for (uint32_t expert = 0; there && expert < p.experts_count; ++expert) {
-        float4 low = load_four(from + expert * stride), high = load_four(from + expert * stride + 4);
+    // Three experts ahead of their sums.
+    constexpr uint32_t AHEAD = 3;
+    float4 next[AHEAD];
+    auto load = [&](uint32_t expert) {
+        return there && expert < p.experts_count ? load_four(from + expert * stride) : make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+    };
 #pragma unroll
-        for (uint32_t b = 0; b < MIX_COMPOSITIONS; ++b) {
-            sums[b][0] = multiply_add(low, coefficients[expert][b], sums[b][0]);
-            sums[b][1] = multiply_add(high, coefficients[expert][b], sums[b][1]);
+    for (uint32_t a = 0; a < AHEAD; ++a) next[a] = load(a);
+    for (uint32_t expert = 0; expert < p.experts_count; ++expert) {
+        float4 numbers = next[0];
+#pragma unroll
+        for (uint32_t a = 0; a + 1 < AHEAD; ++a) next[a] = next[a + 1];
+        next[AHEAD - 1] = load(expert + AHEAD);
+#pragma unroll
+        for (uint32_t b = 0; b < MIX_COMPOSITIONS; b += 4) {
+            float4 c = load_four(&coefficients[expert][b]);
+            sums[b] = multiply_add(numbers, c.x, sums[b]);
+            sums[b + 1] = multiply_add(numbers, c.y, sums[b + 1]);
+            sums[b + 2] = multiply_add(numbers, c.z, sums[b + 2]);
+            sums[b + 3] = multiply_add(numbers, c.w, sums[b + 3]);
         }
     }
+    uint64_t base = first * p.stride + p.offset;
+    if constexpr (TRANSPOSED) {
+        __shared__ float tiles[MIX_TURNED][MIX_SIDE][MIX_SIDE + 1];
+        bool turned = column0 + row < p.inputs && row0 + column < p.outputs;
 #pragma unroll
-    for (uint32_t b = 0; b < MIX_COMPOSITIONS; ++b) {
-        if (b >= n) continue;
-        uint64_t base = (first + b) * p.stride + p.offset;
-        if constexpr (TRANSPOSED) {
-            float x[8] = {sums[b][0].x, sums[b][0].y, sums[b][0].z, sums[b][0].w, sums[b][1].x, sums[b][1].y, sums[b][1].z, sums[b][1].w};
+        for (uint32_t b = 0; b < MIX_COMPOSITIONS; b += MIX_TURNED) {
+            if (b >= n) continue;
             __syncthreads();
 #pragma unroll
-            for (uint32_t i = 0; i < 8; ++i) tile[8 * (threadIdx.x & 7) + i][threadIdx.x >> 3] = x[i];
-            __syncthreads();
-            uint32_t column = threadIdx.x >> 2, rows = 8 * (threadIdx.x & 3);
-#pragma unroll
-            for (uint32_t h = 0; h < 2; ++h) {
-                uint32_t o = row0 + rows + 4 * h, in_tile = rows + 4 * h;
-                if (o >= p.outputs || column0 + column >= p.inputs) continue;
-                float4 four = make_float4(tile[column][in_tile], tile[column][in_tile + 1], tile[column][in_tile + 2], tile[column][in_tile + 3]);
-                put_mixed<K, true>(p, base, o, column0 + column, four);
+            for (uint32_t k = 0; k < MIX_TURNED; ++k) {
+                float *to = &tiles[k][column][row];
+                to[0] = sums[b + k].x, to[MIX_SIDE + 1] = sums[b + k].y;
+                to[2 * (MIX_SIDE + 1)] = sums[b + k].z, to[3 * (MIX_SIDE + 1)] = sums[b + k].w;
             }
-        } else if (there) {
-            put_mixed<K, false>(p, base, output, input, sums[b][0]);
-            put_mixed<K, false>(p, base, output, input + 4, sums[b][1]);
+            __syncthreads();
+#pragma unroll
+            for (uint32_t k = 0; k < MIX_TURNED; ++k) {
+                if (b + k >= n || !turned) continue;
+                const float *own = &tiles[k][row][column];
+                put_mixed<K, true>(p, base + (b + k) * p.stride, row0 + column, column0 + row, make_float4(own[0], own[1], own[2], own[3]));
+            }
         }
+    } else if (there) {
+#pragma unroll
+        for (uint32_t b = 0; b < MIX_COMPOSITIONS; ++b)
+            if (b < n) put_mixed<K, false>(p, base + b * p.stride, row0 + row, column0 + column, sums[b]);
     }
 }

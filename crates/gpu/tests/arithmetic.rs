@@ -19,6 +19,11 @@ fn what_chgnet_adds_to_it_is_right_on_a_cpu() {
     check(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chgnet.cpp"));
 }
 
+#[test]
+fn what_uma_adds_to_it_is_right_on_a_cpu() {
+    check(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/uma.cpp"));
+}
+
 fn check(source: &str) {
     let compiler = std::env::var_os("CXX").unwrap_or_else(|| "c++".into());
     let folder = tempfile::tempdir().unwrap();

@@ -15,7 +15,7 @@ pub(crate) const MOST_CHANNELS: usize = 128;
 /// Gradients of an edge beside those by its Gaussians (kernels/uma_edges.cuh).
 pub(crate) const GRADIENTS: usize = 7;
 /// Experts at most (kernels/uma_mix.cuh).
-pub(crate) const MOST_EXPERTS: usize = 256;
+pub(crate) const MOST_EXPERTS: usize = 128;
 
 /// The kernels; those that write operands, of one way of computing products.
 pub(crate) struct UmaKernels {

@@ -10,9 +10,8 @@ use crate::kernels::queue::Queue;
 use crate::memory::Slice;
 
 /// Compositions and the tile of a block (kernels/uma_mix.cuh).
-const COMPOSITIONS: usize = 8;
-const ROWS: usize = 32;
-const COLUMNS: usize = 64;
+const COMPOSITIONS: usize = 32;
+const SIDE: usize = 32;
 
 /// One matrix of all compositions of a batch.
 pub(crate) struct Mix<'a> {
@@ -86,7 +85,7 @@ impl Queue {
             factor: p.factor,
         };
         let kernel = &self.uma.mix[usize::from(p.transposed)];
-        let tiles = p.outputs.div_ceil(ROWS) * p.inputs.div_ceil(COLUMNS);
+        let tiles = p.outputs.div_ceil(SIDE) * p.inputs.div_ceil(SIDE);
         self.start(kernel, [structures.div_ceil(COMPOSITIONS), tiles], &arguments)
     }
 }

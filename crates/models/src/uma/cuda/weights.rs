@@ -29,7 +29,7 @@ pub(super) fn check(config: &Config) -> Result<(), UnsupportedConfig> {
         ("sphere_channels", b.sphere_channels, width(b.sphere_channels), widths),
         ("hidden_channels", b.hidden_channels, width(b.hidden_channels), widths),
         ("edge_channels", b.edge_channels, width(b.edge_channels), widths),
-        ("num_experts", b.num_experts, b.num_experts <= 256, "up to 256, on a GPU: device=cpu computes this file"),
+        ("num_experts", b.num_experts, b.num_experts <= 128, "up to 128, on a GPU: device=cpu computes this file"),
     ];
     match known.into_iter().find(|(_, _, fits, _)| !fits) {
         Some((name, found, _, expected)) => Err(UnsupportedConfig::Value { name, found: found.to_string(), expected }),
