@@ -87,18 +87,18 @@ pub(super) fn linear<T: Real>(
 }
 
 /// e3nn's tensor product with one-hot elements: `[mul_in, elements, mul_out]` for each l that both sides have. Matrices
-/// of each element, for each l.
-pub(super) fn element_blocks(
+/// of each element, for each l; made one element after the other, since those of 89 take 47 MB together.
+pub(super) fn element_blocks<'a>(
     file: &ModelFile,
     name: &str,
-    from: &[usize],
-    to: &[usize],
+    from: &'a [usize],
+    to: &'a [usize],
     n_elements: usize,
     channels: Channels,
-) -> Result<Vec<Vec<Block>>, FileError> {
-    let shared = || from.iter().zip(to);
+) -> Result<impl Iterator<Item = Vec<Block>> + use<'a>, FileError> {
+    let shared = move || from.iter().zip(to);
     let weights = file.read(name, shared().map(|(a, b)| a * n_elements * b).sum())?;
-    let elements = (0..n_elements).map(|element| {
+    Ok((0..n_elements).map(move |element| {
         let (mut start, mut matrices) = (0, Vec::new());
         for (a, b) in shared() {
             let block = &weights[start..start + a * n_elements * b];
@@ -108,8 +108,7 @@ pub(super) fn element_blocks(
             matrices.push(Block::padded((*a, *b), (channels, channels), entry));
         }
         matrices
-    });
-    Ok(elements.collect())
+    }))
 }
 
 /// The same in the layout of the kernels.
@@ -123,9 +122,9 @@ pub(super) fn element_linear<T: Real>(
     set: InstructionSet,
 ) -> Result<ElementLinear<T>, FileError> {
     let rows = |n: &[usize]| Rows::features(n.len() - 1, channels.padded);
-    let of_element = |matrices: &Vec<Block>| {
+    let of_element = |matrices: Vec<Block>| {
         Linear::new(matrices.iter().map(|matrix| matrix.pack(set)).collect(), rows(from), rows(to))
     };
     let elements = element_blocks(file, name, from, to, n_elements, channels)?;
-    Ok(ElementLinear::new(elements.iter().map(of_element).collect()))
+    Ok(ElementLinear::new(elements.map(of_element).collect()))
 }

@@ -86,8 +86,12 @@ impl Contraction {
 /// All contractions of a layer as polynomials of an atom's messages.
 pub(super) struct Contractions {
     pub(super) polynomials: Polynomials,
-    /// Of each element, or of one for all: `[terms, channels]`.
-    pub(super) terms: Vec<Vec<f64>>,
+    /// To each l.
+    contractions: Vec<Contraction>,
+    /// For each component of each l, which terms its monomials are.
+    places: Vec<Vec<usize>>,
+    n_elements: usize,
+    n_channels: usize,
 }
 
 impl Contractions {
@@ -105,25 +109,32 @@ impl Contractions {
             Contraction::read(file, &prefix, (l, *order), n_inputs, n_elements * n)
         });
         let contractions = contractions.collect::<Result<Vec<_>, _>>()?;
-        let components = || contractions.iter().flat_map(|one| one.monomials.iter().map(move |terms| (one, terms)));
-        let outputs = components().map(|(_, terms)| terms.keys().cloned().collect()).collect::<Vec<Vec<Vec<u16>>>>();
+        let components = contractions.iter().flat_map(|one| &one.monomials);
+        let outputs: Vec<Vec<Vec<u16>>> = components.map(|terms| terms.keys().cloned().collect()).collect();
         let (polynomials, places) = Polynomials::new(n_inputs, &outputs);
-        let of_element = |element: usize| {
-            let mut terms = vec![0.0; polynomials.n_terms() * n];
-            for ((one, monomials), places) in components().zip(&places) {
-                for ((monomial, paths), place) in monomials.iter().zip(places) {
-                    let degree = monomial.len() - 1;
-                    for (path, value) in paths {
-                        let weights = &one.weights[degree][(element * one.n_paths[degree] + path) * n..][..n];
-                        let to = &mut terms[place * n..][..n];
-                        to.iter_mut().zip(weights).for_each(|(term, weight)| *term += value * weight);
-                    }
+        Ok(Self { polynomials, contractions, places, n_elements, n_channels: n })
+    }
+
+    /// Of each element, or of one for all: `[terms, channels]`. Made one after the other, since those of 89 are large.
+    pub(super) fn terms(&self) -> impl Iterator<Item = Vec<f64>> + '_ {
+        (0..self.n_elements).map(|element| self.terms_of(element))
+    }
+
+    fn terms_of(&self, element: usize) -> Vec<f64> {
+        let n = self.n_channels;
+        let mut terms = vec![0.0; self.polynomials.n_terms() * n];
+        let components = self.contractions.iter().flat_map(|one| one.monomials.iter().map(move |terms| (one, terms)));
+        for ((one, monomials), places) in components.zip(&self.places) {
+            for ((monomial, paths), place) in monomials.iter().zip(places) {
+                let degree = monomial.len() - 1;
+                for (path, value) in paths {
+                    let weights = &one.weights[degree][(element * one.n_paths[degree] + path) * n..][..n];
+                    let to = &mut terms[place * n..][..n];
+                    to.iter_mut().zip(weights).for_each(|(term, weight)| *term += value * weight);
                 }
             }
-            terms
-        };
-        let terms = (0..n_elements).map(of_element).collect();
-        Ok(Self { polynomials, terms })
+        }
+        terms
     }
 }
 
@@ -137,16 +148,16 @@ impl<T: Real> Product<T> {
         set: InstructionSet,
     ) -> Result<Self, FileError> {
         let n = channels.upstream;
-        let Contractions { polynomials, terms } = Contractions::read(file, number, config, layer, n)?;
-        let coefficients = terms.iter().map(|terms| {
+        let contractions = Contractions::read(file, number, config, layer, n)?;
+        let coefficients = contractions.terms().map(|terms| {
             let term = |term: usize, channel: usize| if channel < n { terms[term * n + channel] } else { 0.0 };
-            polynomials.pack(channels.padded, set, term)
+            contractions.polynomials.pack(channels.padded, set, term)
         });
         let coefficients = coefficients.collect();
         let features = Rows::features(layer.product.lmax(), channels.padded);
         let name = format!("products.{number}.linear.weight");
         Ok(Self {
-            polynomials,
+            polynomials: contractions.polynomials,
             coefficients,
             linear: linear(file, &name, &layer.product.0, &layer.product.0, channels, channels, set)?,
             messages: Rows::features(config.max_ell, channels.padded),

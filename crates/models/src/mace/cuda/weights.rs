@@ -171,12 +171,15 @@ impl<'a> Reader<'a> {
 
     fn contraction(&self, number: usize, config: &Config, layer: &LayerConfig) -> Result<Contraction, FileError> {
         let Channels { upstream, padded: width } = self.channels;
-        let Contractions { polynomials, terms } = Contractions::read(self.file, number, config, layer, upstream)?;
+        let contractions = Contractions::read(self.file, number, config, layer, upstream)?;
         let row = |row: &[f64]| narrow((0..width).map(|c| row.get(c).copied().unwrap_or(0.0)));
         Ok(Contraction {
-            program: polynomials.words(),
-            n_terms: polynomials.n_terms(),
-            coefficients: terms.iter().flat_map(|terms| terms.chunks_exact(upstream).flat_map(row)).collect(),
+            program: contractions.polynomials.words(),
+            n_terms: contractions.polynomials.n_terms(),
+            coefficients: contractions
+                .terms()
+                .flat_map(|terms| terms.chunks_exact(upstream).flat_map(row).collect::<Vec<_>>())
+                .collect(),
         })
     }
 }
