@@ -3,6 +3,7 @@
 
 use super::config::{Config, MOST_ORDERS};
 use crate::weights::{Weights, WeightsError};
+use std::f32::consts::PI;
 
 /// Smooth functions of a length that vanish with two derivatives at the cutoff (E. Kocer et al., AIP Adv. 10, 015021 (2020)):
 /// `h(r) = f(r) · mix` with `f_n(r) = weight_n (sinc(first_n r) + sinc(second_n r))`.
@@ -72,7 +73,7 @@ const SIGNS: [[f64; 4]; MOST_ORDERS] =
 
 /// The first zeros of the spherical Bessel functions, by order, in single precision.
 const ROOTS: [[f32; 4]; MOST_ORDERS] = [
-    [3.1415927, 6.2831855, 9.424778, 12.566371],
+    [PI, 2.0 * PI, 3.0 * PI, 4.0 * PI],
     [4.4934096, 7.7252517, 10.904121, 14.066194],
     [5.763459, 9.095012, 12.322941, 15.514603],
     [6.987932, 10.417118, 13.698023, 16.923622],

@@ -100,7 +100,7 @@ impl<T: Real> Block<T> {
     }
 
     /// Features of atoms and edges become those behind the block.
-    pub(super) fn forward(&self, inputs: &Inputs<'_, T>, atoms: &mut Vec<T>, edges: &mut [T]) -> Saved<T> {
+    pub(super) fn forward(&self, inputs: &Inputs<'_, T>, atoms: &mut [T], edges: &mut [T]) -> Saved<T> {
         let (graph, chunks, set) = (inputs.graph, inputs.chunks, inputs.set);
         let (width, n_edges, n_spherical) = (self.edge.width, graph.n_edges(), self.gate_bias.len());
         let zeros = || vec![T::default(); n_edges * 2 * width];
@@ -127,7 +127,7 @@ impl<T: Real> Block<T> {
             let mut passed = inputs.angles[range.start * n_spherical..range.end * n_spherical].to_vec();
             for (row, center) in passed.chunks_exact_mut(n_spherical).zip(centers) {
                 let gate = &gate[*center as usize * n_spherical..][..n_spherical];
-                row.iter_mut().zip(gate).for_each(|(x, gate)| *x = *x * *gate);
+                row.iter_mut().zip(gate).for_each(|(x, gate)| *x *= *gate);
             }
             self.angles.forward.multiply_add_strided(&passed, n_spherical, range.len(), angles, 2 * width);
             GatedProduct { width, arguments: angles, weights: None }.add_to(edges, set);
@@ -225,7 +225,7 @@ impl<T: Real> Block<T> {
             return;
         }
         for (x, gate) in of_gate.iter_mut().zip(&saved.gate) {
-            *x = *x * *gate * (T::real(1.0) - *gate);
+            *x *= *gate * (T::real(1.0) - *gate);
         }
         self.gate.backward.multiply_add_all(&of_gate, &mut gradients.atoms);
         for (update, [of_first, _]) in [(&self.edge, &saved.edge), (&self.atom, &saved.atom)] {

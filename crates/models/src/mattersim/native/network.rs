@@ -172,7 +172,7 @@ impl<T: Real> Network<T> {
         };
         // Features of edges and their gradient; parts of atoms, in both directions, and sums; functions in double precision.
         let functions = 8.0 * (3 * self.config.n_spherical() + 4 * self.config.max_n + 16) as f64;
-        4e6 + kept + 3.0 * row * n_edges + 24.0 * row * n_atoms + functions * n_edges
+        4e6 + 1.1 * kept + 3.0 * row * n_edges + 24.0 * row * n_atoms + functions * n_edges
     }
 
     pub(in crate::mattersim) fn evaluate(
