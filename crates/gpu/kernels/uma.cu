@@ -31,7 +31,7 @@ extern "C" __global__ void __launch_bounds__(256, 2) uma_turn_backward_f16x3(__g
 
 // Matrices whose rows are those of the file (outputs), and transposed ones.
 #define MIX(kind, name, transposed)                                                                                    \
-    extern "C" __global__ void __launch_bounds__(256, 1) uma_mix_##name(__grid_constant__ const UmaMix p) {            \
+    extern "C" __global__ void __launch_bounds__(256, 2) uma_mix_##name(__grid_constant__ const UmaMix p) {            \
         uma_mix<kind, transposed>(p);                                                                                  \
     }
 

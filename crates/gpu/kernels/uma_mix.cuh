@@ -5,7 +5,7 @@
 #include "uma_rows.cuh"
 
 // Compositions at once, and a square tile of the experts' numbers, four neighbors of a row a thread.
-constexpr uint32_t MIX_COMPOSITIONS = 32;
+constexpr uint32_t MIX_COMPOSITIONS = 16;
 constexpr uint32_t MIX_SIDE = 32;
 constexpr uint32_t MOST_EXPERTS = 128;
 // Of these, so many tiles are transposed at a time.
@@ -34,23 +34,59 @@ struct UmaMix {
     float factor;
 };
 
-// Four neighbors of a row of the file, or of a column of it where `TRANSPOSED`, to their places in the matrix.
-template <Kind K, bool TRANSPOSED>
-__device__ __forceinline__ void put_mixed(const UmaMix &p, uint64_t base, uint32_t output, uint32_t input, float4 x) {
-    auto put = [&](uint32_t o, uint32_t i, const float4 &x) {
-        uint64_t width = TRANSPOSED ? p.outputs : (p.is_complex ? 2 : 1) * p.inputs;
-        store_four<K>(p.out, p.plane, base + (TRANSPOSED ? i * width + o : o * width + i), x);
-    };
-    uint32_t half = p.outputs / 2;
-    if (!p.is_complex) {
-        put(output, input, x);
-    } else if (output < half) {
-        put(output, input, x);
-        put(half + output, p.inputs + input, x);
-    } else {
-        put(output, input, x);
-        put(output - half, p.inputs + input, times(x, -1.0f));
+// Four neighbors as they lie in memory: numbers, or both limbs of them.
+template <Kind K> struct Four {
+    float4 x;
+    __device__ __forceinline__ explicit Four(const float4 &x) : x(x) {}
+    __device__ __forceinline__ Four negative() const { return Four(times(x, -1.0f)); }
+    __device__ __forceinline__ void store(void *to, uint64_t, uint64_t at) const {
+        *reinterpret_cast<float4 *>(static_cast<float *>(to) + at) = x;
     }
+};
+
+template <> struct Four<F16> {
+    uint2 high;
+    uint2 low;
+    __device__ __forceinline__ explicit Four(const float4 &x) {
+        Limbs a = split(x.x), b = split(x.y), c = split(x.z), d = split(x.w);
+        high = make_uint2(a.high | static_cast<uint32_t>(b.high) << 16, c.high | static_cast<uint32_t>(d.high) << 16);
+        low = make_uint2(a.low | static_cast<uint32_t>(b.low) << 16, c.low | static_cast<uint32_t>(d.low) << 16);
+    }
+    // Limbs of a negative number are the negative ones.
+    __device__ __forceinline__ Four negative() const {
+        Four other = *this;
+        other.high.x ^= 0x80008000u, other.high.y ^= 0x80008000u, other.low.x ^= 0x80008000u, other.low.y ^= 0x80008000u;
+        return other;
+    }
+    __device__ __forceinline__ void store(void *to, uint64_t plane, uint64_t at) const {
+        uint16_t *own = static_cast<uint16_t *>(to) + at;
+        *reinterpret_cast<uint2 *>(own) = high;
+        *reinterpret_cast<uint2 *>(own + plane) = low;
+    }
+};
+
+// Where four neighbors go, in the matrix of any composition: in a row of the file, or in a column where `TRANSPOSED`.
+struct MixPlaces {
+    uint32_t first;
+    uint32_t second;
+    bool twice;
+    bool negative;
+};
+
+template <bool TRANSPOSED> __device__ __forceinline__ MixPlaces mix_places(const UmaMix &p, uint32_t output, uint32_t input) {
+    uint32_t width = TRANSPOSED ? p.outputs : (p.is_complex ? 2 : 1) * p.inputs, half = p.outputs / 2;
+    auto at = [&](uint32_t o, uint32_t i) { return TRANSPOSED ? i * width + o : o * width + i; };
+    bool imaginary = output >= half;
+    uint32_t other = imaginary ? output - half : output + half;
+    return {at(output, input), at(other, p.inputs + input), p.is_complex != 0, imaginary};
+}
+
+template <Kind K> __device__ __forceinline__ void put_mixed(const UmaMix &p, const MixPlaces &places, uint64_t base, const float4 &x) {
+    Four<K> four(x);
+    four.store(p.out, p.plane, base + places.first);
+    if (!places.twice) return;
+    if (places.negative) four = four.negative();
+    four.store(p.out, p.plane, base + places.second);
 }
 
 template <Kind K, bool TRANSPOSED> __device__ __forceinline__ void uma_mix(const UmaMix &p) {
@@ -98,6 +134,7 @@ template <Kind K, bool TRANSPOSED> __device__ __forceinline__ void uma_mix(const
     if constexpr (TRANSPOSED) {
         __shared__ float tiles[MIX_TURNED][MIX_SIDE][MIX_SIDE + 1];
         bool turned = column0 + row < p.inputs && row0 + column < p.outputs;
+        MixPlaces places = mix_places<true>(p, row0 + column, column0 + row);
 #pragma unroll
         for (uint32_t b = 0; b < MIX_COMPOSITIONS; b += MIX_TURNED) {
             if (b >= n) continue;
@@ -113,12 +150,13 @@ template <Kind K, bool TRANSPOSED> __device__ __forceinline__ void uma_mix(const
             for (uint32_t k = 0; k < MIX_TURNED; ++k) {
                 if (b + k >= n || !turned) continue;
                 const float *own = &tiles[k][row][column];
-                put_mixed<K, true>(p, base + (b + k) * p.stride, row0 + column, column0 + row, make_float4(own[0], own[1], own[2], own[3]));
+                put_mixed<K>(p, places, base + (b + k) * p.stride, make_float4(own[0], own[1], own[2], own[3]));
             }
         }
     } else if (there) {
+        MixPlaces places = mix_places<false>(p, row0 + row, column0 + column);
 #pragma unroll
         for (uint32_t b = 0; b < MIX_COMPOSITIONS; ++b)
-            if (b < n) put_mixed<K, false>(p, base + b * p.stride, row0 + row, column0 + column, sums[b]);
+            if (b < n) put_mixed<K>(p, places, base + b * p.stride, sums[b]);
     }
 }

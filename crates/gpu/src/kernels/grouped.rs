@@ -53,10 +53,11 @@ impl Queue {
         expect_sides(width, depth)?;
         expect_len("numbers of the left operand", p.left.len(), p.rows * p.left_columns.pitch)?;
         expect_len("numbers of sums", p.sums.len(), p.rows * p.columns.pitch)?;
-        let fits = |what: &'static str, from: usize, n: usize, all: usize| match from + n <= all && from % 8 == 0 {
-            true => Ok(()),
-            false => Err(GpuError::shape(what, format!("columns of {all}"), format!("{n} from {from}"))),
-        };
+        let fits =
+            |what: &'static str, from: usize, n: usize, all: usize| match from + n <= all && from.is_multiple_of(8) {
+                true => Ok(()),
+                false => Err(GpuError::shape(what, format!("columns of {all}"), format!("{n} from {from}"))),
+            };
         fits("columns of the left operand", p.left_columns.from, depth, p.left_columns.pitch)?;
         fits("columns of sums", p.columns.from, width, p.columns.pitch)?;
         fits("a matrix among others", offset, width * depth, stride)?;

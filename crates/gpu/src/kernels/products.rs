@@ -95,7 +95,7 @@ pub(super) fn expect_len(what: &'static str, found: usize, expected: usize) -> R
 
 /// Refuses sides of a matrix that kernels do not compute.
 pub(super) fn expect_sides(width: usize, depth: usize) -> Result<(), GpuError> {
-    if width % 8 != 0 || depth % 8 != 0 || width == 0 || depth == 0 {
+    if !width.is_multiple_of(8) || !depth.is_multiple_of(8) || width == 0 || depth == 0 {
         return Err(GpuError::shape("sides of a matrix", "multiples of 8", format!("{width} x {depth}")));
     }
     Ok(())

@@ -10,7 +10,7 @@ use crate::kernels::queue::Queue;
 use crate::memory::Slice;
 
 /// Compositions and the tile of a block (kernels/uma_mix.cuh).
-const COMPOSITIONS: usize = 32;
+const COMPOSITIONS: usize = 16;
 const SIDE: usize = 32;
 
 /// One matrix of all compositions of a batch.
