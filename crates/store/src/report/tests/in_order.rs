@@ -15,6 +15,7 @@ fn whoever_waits_for_rows_learns_that_they_cannot_be_written() {
         tables: Vec::new(),
         arrays: vec![ArrayRows { width, bytes: vec![0; 8 * usize::try_from(width).unwrap()] }],
         columns: Vec::new(),
+        databases: Vec::new(),
         counts: ReportCounts::default(),
         first_failure: None,
     };
