@@ -37,7 +37,7 @@ fn names_are_checked_before_anything_is_fetched() {
     let home = tempfile::tempdir().unwrap();
     let host = Host::new(|_, stream| plain(stream, &checkpoint(5000, 1), ALL));
     let mut command = from_mirror(home.path(), "mh-1", &host);
-    ends(command.arg("uma-s-1p3"), 2, &["`uma-s-1p3` is no published checkpoint", "did you mean uma-s-1p"]);
+    ends(command.arg("uma-s-1p3"), 2, &["`uma-s-1p3` is no published checkpoint", "did you mean uma-s-1"]);
     assert!(host.asked().is_empty());
     ends(&mut from_mirror(home.path(), "7net-0", &host), 0, &["7net-0: the weights are in the program"]);
 }
