@@ -217,7 +217,7 @@ fn ase_opens_the_database_and_finds_what_the_tables_say_to_the_last_bit() {
     let folder = whole_run();
     let database = fs::read(folder.path().join("RUN/report/structures.orb.db")).unwrap();
     assert_eq!(script(&python, DATABASE, folder.path()), "10 rows\n");
-    // A report writes it again, as it was; a report without it removes it.
+    // A report writes it again, as it was.
     let output = run(&["report", "RUN", "--format", "ase-db"], folder.path());
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     assert!(fs::read(folder.path().join("RUN/report/structures.orb.db")).unwrap() == database);
@@ -228,8 +228,14 @@ fn ase_opens_the_database_and_finds_what_the_tables_say_to_the_last_bit() {
     // With the columns that it shows by itself, age and user among them.
     let output = std::process::Command::new(&python).args(&query[..4]).current_dir(folder.path()).output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
-    assert_eq!(run(&["report", "RUN"], folder.path()).status.code(), Some(0));
-    assert!(!folder.path().join("RUN/report/structures.orb.db").exists());
+    // What the run did not ask for a later report removes.
+    let plain = ["run", "--cifs", "cifs", "--model", "lennard-jones", "--out", "PLAIN"];
+    for (words, is_there) in
+        [(&plain[..], false), (&["report", "PLAIN", "--format", "ase-db"], true), (&["report", "PLAIN"], false)]
+    {
+        assert_eq!(run(words, folder.path()).status.code(), Some(0));
+        assert_eq!(folder.path().join("PLAIN/report/structures.db").exists(), is_there, "{words:?}");
+    }
 }
 
 const PARQUET: &str = r#"
