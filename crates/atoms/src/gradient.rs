@@ -21,6 +21,13 @@ impl PairGradient {
         Self { forces: vec![[0.0; 3]; n_atoms], strain: [[0.0; 3]; 3] }
     }
 
+    /// Of pairs with their `∂E/∂vector`, eV/Å, in this order.
+    pub fn of<'p>(n_atoms: usize, pairs: impl IntoIterator<Item = (&'p Pair, [f64; 3])>) -> Self {
+        let mut gradient = Self::new(n_atoms);
+        pairs.into_iter().for_each(|(pair, g)| gradient.add(pair, g));
+        gradient
+    }
+
     /// Adds one pair with `g = ∂E/∂vector`, eV/Å.
     #[inline]
     pub fn add(&mut self, pair: &Pair, g: [f64; 3]) {

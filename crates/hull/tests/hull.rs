@@ -59,6 +59,7 @@ fn answers_are_those_of_pymatgen() {
             let Some(expected) = query["above"].as_f64() else { continue };
             let composition = parse_composition(query["formula"].as_str().unwrap()).unwrap();
             let found = hull.above(&composition, query["energy"].as_f64().unwrap()).unwrap();
+            assert!(!found.energy.is_nan());
             (n_answers, largest) = (n_answers + 1, largest.max((found.energy - expected).abs()));
         }
         n_negative += queries.iter().filter(|query| query["above"].as_f64().is_some_and(|above| above < -0.1)).count();

@@ -14,7 +14,7 @@ pub(crate) const DEVICE: OptionInfo = OptionInfo {
 /// How a card computes products, of potentials that leave a choice.
 pub(crate) const PRODUCTS: OptionInfo = OptionInfo {
     key: "products",
-    about: "how a card computes products: f16x3 on matrix units, or f32 on plain cores, as exact and a third as fast",
+    about: "how a card computes products: f16x3 on matrix units, or f32 on plain cores, as exact and a third to half as fast",
     default: "f16x3",
 };
 

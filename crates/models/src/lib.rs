@@ -1,6 +1,6 @@
 //! The potentials, ported to candle.
 //!
-//! Module order: `tensor`, `mapped`, `pickled`; `weights` ← `var_builder`; `engine`; `graph_potential`, `card`; `e3nn`; `options`, `energies` ← `entry` ← `dispersion`; `released` ←
+//! Module order: `tensor`, `mapped`, `pickled`; `weights` ← `var_builder`; `engine`; `graph_potential`, `card`; `e3nn`, `pair_evaluation`; `options`, `energies` ← `entry` ← `dispersion`; `released` ←
 //! `device` ← `chgnet`, `mace`, `mattersim`, `orb`, `sevennet`, `uma`, `lennard_jones` ← `registry` ← `verify`, `citations`.
 
 #[cfg(feature = "cuda")]
@@ -20,6 +20,7 @@ mod mapped;
 pub mod mattersim;
 mod options;
 pub mod orb;
+mod pair_evaluation;
 mod pickled;
 pub mod registry;
 pub mod released;

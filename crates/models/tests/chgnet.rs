@@ -36,7 +36,7 @@ struct Deviation {
 
 fn relative(pairs: impl Iterator<Item = (f64, f64)> + Clone) -> f64 {
     let scale = pairs.clone().map(|(_, expected)| expected.abs()).fold(1.0, f64::max);
-    pairs.map(|(got, expected)| (got - expected).abs() / scale).fold(0.0, f64::max)
+    pairs.map(|(got, expected)| (got - expected).abs() / scale).inspect(|x| assert!(!x.is_nan())).fold(0.0, f64::max)
 }
 
 fn deviation(got: &Prediction, expected: &Answer) -> Deviation {

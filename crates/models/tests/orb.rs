@@ -30,7 +30,7 @@ struct Deviation {
 fn relative(found: &[f64], expected: &[f64]) -> f64 {
     assert_eq!(found.len(), expected.len());
     let scale = expected.iter().fold(1.0, |scale: f64, x| scale.max(x.abs()));
-    found.iter().zip(expected).map(|(a, b)| (a - b).abs() / scale).fold(0.0, f64::max)
+    found.iter().zip(expected).map(|(a, b)| (a - b).abs() / scale).inspect(|x| assert!(!x.is_nan())).fold(0.0, f64::max)
 }
 
 fn deviation(energy: f64, forces: &[[f64; 3]], stress: &[f64; 6], expected: &Answer) -> Deviation {

@@ -104,15 +104,12 @@ struct Worst {
 fn relative(found: &[f64], expected: &[f64]) -> f64 {
     assert_eq!(found.len(), expected.len());
     let scale = expected.iter().fold(1.0, |scale: f64, x| scale.max(x.abs()));
-    found
-        .iter()
-        .zip(expected)
-        .map(|(a, b)| (a - b).abs() / scale)
-        .fold(0.0, |a, b| if b > a || b.is_nan() { b } else { a })
+    found.iter().zip(expected).map(|(a, b)| (a - b).abs() / scale).inspect(|x| assert!(!x.is_nan())).fold(0.0, f64::max)
 }
 
 impl Worst {
     fn see(&mut self, energy: (f64, f64), forces: (&[f64], &[f64]), stress: Option<(&[f64], &[f64])>) {
+        assert!(!energy.0.is_nan());
         self.energy = self.energy.max((energy.0 - energy.1).abs() / energy.1.abs().max(1.0));
         self.forces = self.forces.max(relative(forces.0, forces.1));
         self.stress = self.stress.max(stress.map_or(0.0, |(found, expected)| relative(found, expected)));

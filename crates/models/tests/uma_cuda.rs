@@ -32,7 +32,10 @@ const TINY: [(&str, &str); 2] = [
 fn ways() -> Vec<Products> {
     let all = [Products::F32, Products::F16x3];
     let named = std::env::var("MLIP_TEST_WAY").ok();
-    all.into_iter().filter(|products| named.as_ref().is_none_or(|name| name == products.name())).collect()
+    let ways: Vec<_> =
+        all.into_iter().filter(|products| named.as_ref().is_none_or(|name| name == products.name())).collect();
+    assert!(!ways.is_empty(), "MLIP_TEST_WAY is f32 or f16x3, not {named:?}");
+    ways
 }
 
 fn file(name: &str) -> PathBuf {
@@ -201,7 +204,9 @@ fn cards_compute_what_cores_do() {
                 let exact = native.predict(&[&structure], ALL, &Deadline::NONE).remove(0).unwrap();
                 let found = alone(&mut engine, structure).unwrap();
                 let features = |p: &Prediction| p.atom_features.clone().unwrap().values;
-                let of = card_support::differences(&features(&found), &features(&exact)).fold(0.0, f64::max);
+                let of = card_support::differences(&features(&found), &features(&exact))
+                    .inspect(|x| assert!(!x.is_nan()))
+                    .fold(0.0, f64::max);
                 assert!(of < 2e-5, "{name} {}: features {of:.1e}", golden.name);
                 worst = worse(worst, deviations(&Answer::from(&found), &Answer::from(&exact)));
             }

@@ -207,10 +207,14 @@ impl UmaWeights {
         if self.layers.is_empty() || n_gaussians < 2 {
             return Err(GpuError::shape("layers and Gaussians of UMA", "some", "none"));
         }
-        if self.balanced.iter().any(|channel| *channel as usize >= channels) {
+        // Each is shifted by a warp of its own, so none may be there twice.
+        let twice = |(at, channel): (usize, &u32)| self.balanced[..at].contains(channel);
+        if self.balanced.iter().any(|channel| *channel as usize >= channels)
+            || self.balanced.iter().enumerate().any(twice)
+        {
             return Err(GpuError::shape(
                 "balanced channels",
-                format!("below {channels}"),
+                format!("below {channels}, each once"),
                 format!("{:?}", self.balanced),
             ));
         }

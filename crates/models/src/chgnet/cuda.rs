@@ -176,8 +176,7 @@ impl ChgnetCard {
             ..Prediction::default()
         };
         if request.forces {
-            let mut gradient = PairGradient::new(content.elements.len());
-            content.pairs.iter().zip(slopes).for_each(|(pair, slope)| gradient.add(pair, *slope));
+            let gradient = PairGradient::of(content.elements.len(), content.pairs.iter().zip(slopes.iter().copied()));
             prediction.stress = Some(gradient.stress(content.volume));
             prediction.forces = gradient.forces;
         }

@@ -129,10 +129,8 @@ impl ChgnetModel {
             ..Prediction::default()
         };
         if request.forces {
-            let mut gradient = PairGradient::new(graph.n_atoms());
-            for (pair, g) in graph.pairs.iter().zip(readings.gradient.chunks_exact(3)) {
-                gradient.add(pair, [g[0], g[1], g[2]]);
-            }
+            let slopes = readings.gradient.chunks_exact(3).map(|g| [g[0], g[1], g[2]]);
+            let gradient = PairGradient::of(graph.n_atoms(), graph.pairs.iter().zip(slopes));
             prediction.stress = Some(gradient.stress(graph.volume));
             prediction.forces = gradient.forces;
         }

@@ -52,7 +52,7 @@ fn fast<T: Real>(parameters: &Arc<Parameters>, golden: &Golden, keep: Keep, set:
 fn difference(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
     let scale = b.iter().fold(1.0, |scale: f64, x| scale.max(x.abs()));
-    a.iter().zip(b).map(|(a, b)| (a - b).abs() / scale).fold(0.0, f64::max)
+    a.iter().zip(b).map(|(a, b)| (a - b).abs() / scale).inspect(|x| assert!(!x.is_nan())).fold(0.0, f64::max)
 }
 
 fn wide<T: Real>(values: &[T]) -> Vec<f64> {

@@ -226,11 +226,7 @@ impl MaceModel {
 
 /// Forces and strain derivative.
 fn pair_gradient<T>(graph: &Graph<T>, evaluation: &Evaluation) -> PairGradient {
-    let mut gradient = PairGradient::new(graph.elements.len());
-    for (pair, g) in graph.pairs.iter().zip(&evaluation.gradient) {
-        gradient.add(pair, *g);
-    }
-    gradient
+    PairGradient::of(graph.elements.len(), graph.pairs.iter().zip(evaluation.gradient.iter().copied()))
 }
 
 /// The index of the head that is meant.

@@ -21,6 +21,20 @@ pub enum LoadError {
     /// The hyperparameters cannot be read.
     #[error("the hyperparameters (`model_args`) cannot be read: {0}")]
     Arguments(String),
+    /// Lengths of edges end at one cutoff in the tensors, at another in the hyperparameters.
+    #[error("`rbf.r_max` is {found}, but the hyperparameter `cutoff` is {expected}")]
+    Cutoffs {
+        /// Å.
+        found: f64,
+        /// Å.
+        expected: f64,
+    },
+    /// More blocks than the hyperparameters say.
+    #[error("it has a tensor of block {expected}, counted from 0, but the hyperparameter `num_blocks` is {expected}")]
+    Blocks {
+        /// What the hyperparameters say.
+        expected: usize,
+    },
     /// A model of another kind.
     #[error("`model_name` is {0}, but MatterSim v1 is an `m3gnet`")]
     Kind(String),

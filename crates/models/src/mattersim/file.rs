@@ -30,6 +30,20 @@ pub(super) struct Contents {
     pub(super) weights: Arc<Weights>,
 }
 
+/// What tensors say of hyperparameters must be what those say: upstream would take some from here and some from there.
+fn agree(config: &Config, weights: &Weights) -> Result<(), LoadError> {
+    if weights.has("rbf.r_max") {
+        let found = weights.get("rbf.r_max", &[])?[0];
+        if found as f32 != config.cutoff as f32 {
+            return Err(LoadError::Cutoffs { found, expected: config.cutoff });
+        }
+    }
+    match weights.has_prefix(&format!("graph_conv.{}.", config.num_blocks)) {
+        true => Err(LoadError::Blocks { expected: config.num_blocks }),
+        false => Ok(()),
+    }
+}
+
 /// From upstream's `.pth`: a torch archive with `model_name`, `model_args` and `model`. Nothing else of it is read.
 pub(super) fn from_torch(path: &Path) -> Result<Contents, LoadError> {
     let checkpoint = Arc::new(Checkpoint::open(path, CLASSES)?);
@@ -48,5 +62,6 @@ pub(super) fn from_torch(path: &Path) -> Result<Contents, LoadError> {
         tensors.push((name.to_owned(), value.tensor().map_err(named)?));
     }
     let weights = Arc::new(Weights::of_checkpoint(checkpoint.clone(), tensors));
+    agree(&config, &weights)?;
     Ok(Contents { config, weights })
 }

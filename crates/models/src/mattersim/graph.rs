@@ -47,6 +47,7 @@ impl Graph {
         let mut edges = Edges::default();
         let (mut starts, mut near, mut near_starts) = (vec![0], Vec::new(), vec![0]);
         for center in 0..structure.n_atoms() {
+            deadline.check()?;
             for edge in list.edges_of(center) {
                 if list.pairs()[edge.pair as usize].distance <= config.threebody_cutoff {
                     near.push(edges.center.len() as u32);

@@ -3,17 +3,15 @@
 use super::candle::CandleNetwork;
 use super::config::Config;
 use super::error::LoadError;
-use super::evaluation::{Evaluation, Wanted};
 use super::file::{Contents, from_torch};
 use super::graph::Graph;
 use super::native::Network;
 use crate::engine::{Route, note, on_route};
 use crate::graph_potential::{GraphPotential, Model};
+use crate::pair_evaluation::{Evaluation, Wanted};
 use crate::weights::Weights;
 use candle_core::Device;
 use mlip_atoms::engine::Demand;
-use mlip_atoms::gradient::PairGradient;
-use mlip_atoms::prediction::AtomFeatures;
 use mlip_atoms::{Deadline, EngineKind, PotentialId, Precision, PredictError, Prediction, Request, Species, Structure};
 use mlip_kernels::simd::InstructionSet;
 use std::path::Path;
@@ -97,23 +95,8 @@ impl MatterSimModel {
     }
 
     fn prediction(&self, graph: &Graph, request: Request, deadline: &Deadline) -> Result<Prediction, PredictError> {
-        let wanted = Wanted { gradient: request.forces, features: request.atom_features };
-        let evaluation = self.run(graph, wanted, deadline)?;
-        let features = AtomFeatures { width: self.config.units, values: evaluation.features };
-        let mut prediction = Prediction {
-            energy: evaluation.sites.iter().sum(),
-            atom_features: request.atom_features.then_some(features),
-            ..Prediction::default()
-        };
-        if request.forces {
-            let mut gradient = PairGradient::new(graph.n_atoms());
-            for (pair, g) in graph.pairs.iter().zip(&evaluation.gradient) {
-                gradient.add(pair, *g);
-            }
-            prediction.stress = Some(gradient.stress(graph.volume));
-            prediction.forces = gradient.forces;
-        }
-        Ok(prediction)
+        let evaluation = self.run(graph, request.into(), deadline)?;
+        evaluation.prediction(request, &graph.pairs, (graph.volume, self.config.units), &self.id.name)
     }
 }
 

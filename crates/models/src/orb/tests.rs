@@ -103,7 +103,7 @@ fn predict<T: Real>(network: &Network<T>, variant: &Variant, graph: &Graph) -> P
 fn difference(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
     let scale = b.iter().fold(1.0, |scale: f64, x| scale.max(x.abs()));
-    a.iter().zip(b).map(|(a, b)| (a - b).abs() / scale).fold(0.0, f64::max)
+    a.iter().zip(b).map(|(a, b)| (a - b).abs() / scale).inspect(|x| assert!(!x.is_nan())).fold(0.0, f64::max)
 }
 
 /// Ties at the truncation and neighbors that upstream misses are out of the picture here.

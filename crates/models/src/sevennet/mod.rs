@@ -3,17 +3,16 @@
 //! (2022)). Upstream: PyPI `sevenn` 0.13.0, `sevenn/model_build.py` and `sevenn/nn`.
 //!
 //! A structure becomes a graph of directed edges (`graph`). Hyperparameters (`config`) say which irreps each layer works on
-//! and which products of features and harmonics it sums (`layers`). The network gives energies of atoms (`evaluation`): on
+//! and which products of features and harmonics it sums (`layers`). The network gives energies of atoms (`pair_evaluation` of the crate): on
 //! kernels (`native`), or in layers of candle (`candle`).
 //!
-//! Module order: `irreps` ← `config` ← `error` ← `file`; `config` ← `layers`; `graph`, `evaluation`; `candle`,
-//! `native` (of `config`, `evaluation`, `graph`, `layers`); `options` ← `potential`, `released` ← `entry`.
+//! Module order: `irreps` ← `config` ← `error` ← `file`; `config` ← `layers`; `graph`; `candle`,
+//! `native` (of `config`, `graph`, `layers`); `options` ← `potential`, `released` ← `entry`.
 
 mod candle;
 mod config;
 mod entry;
 mod error;
-mod evaluation;
 mod file;
 mod graph;
 mod irreps;

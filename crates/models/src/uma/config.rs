@@ -211,8 +211,8 @@ impl Config {
     }
 }
 
-/// The generation of a file without `model_id`. UMA 1.1 has a `model_version`; UMA 1.0 has not even that, and what it is
-/// made of must tell it from later models that were not tagged.
+/// The generation of a file without `model_id`. UMA 1.1 has a `model_version`; UMA 1.0 has not even that, or upstream's
+/// default of it, 1.0, and what it is made of must tell it from later models that were not tagged.
 fn untagged(backbone: &Backbone, head: &Json) -> Result<Generation, UnsupportedConfig> {
     let version = &backbone.model_version;
     let is = |number: f64, text: &str| version.as_f64() == Some(number) || version.as_str() == Some(text);
@@ -328,5 +328,33 @@ impl Backbone {
         let mut all = channels(&self.charge_balanced_channels, f64::from(charge));
         all.extend(channels(&self.spin_balanced_channels, f64::from(spin) - 1.0));
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn files_without_a_tag_are_of_the_first_release_only_where_nothing_speaks_against_it() {
+        let head = json!({ "module": "fairchem.core.models.base.DatasetSpecificSingleHeadWrapper" });
+        let of = |backbone: &Backbone, head: &Json| match untagged(backbone, head) {
+            Ok(generation) => generation.0,
+            Err(UnsupportedConfig::Untagged { later, .. }) => later.to_owned(),
+            Err(other) => panic!("{other}"),
+        };
+        let version = |version: Json| Backbone { model_version: version, ..Backbone::default() };
+        assert_eq!(of(&Backbone::default(), &head), "UMA-1.0");
+        for (text, found) in [(json!(1.0), "UMA-1.0"), (json!("1.1"), "UMA-1.1"), (json!(1.2), "a version")] {
+            assert_eq!(of(&version(text), &head), found);
+        }
+        let mapped = Backbone { dataset_mapping: Some(Default::default()), ..Backbone::default() };
+        assert_eq!(of(&mapped, &head), "a `dataset_mapping`");
+        let charged = Backbone { charge_balanced_channels: Some(Default::default()), ..Backbone::default() };
+        assert_eq!(of(&charged, &head), "`charge_balanced_channels`");
+        let spun = Backbone { spin_balanced_channels: Some(Default::default()), ..Backbone::default() };
+        assert_eq!(of(&spun, &head), "`spin_balanced_channels`");
+        assert_eq!(of(&Backbone::default(), &json!({ "module": "DatasetSpecificMoEWrapper" })), "another head");
     }
 }

@@ -42,7 +42,8 @@ fn structure(json: &str, name: &str) -> Structure {
 /// Largest difference, and it must be within rounding of double precision.
 fn same(what: &str, found: &[f64], expected: &[f64]) {
     assert_eq!(found.len(), expected.len(), "{what}");
-    let worst = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    let worst =
+        found.iter().zip(expected).map(|(a, b)| (a - b).abs()).inspect(|x| assert!(!x.is_nan())).fold(0.0, f64::max);
     assert!(worst < 1e-12, "{what}: {worst:e}");
 }
 

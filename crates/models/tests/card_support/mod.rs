@@ -52,7 +52,7 @@ pub(crate) fn together(engine: &mut dyn Engine, structures: &[Arc<Structure>], r
 }
 
 pub(crate) fn largest(differences: impl Iterator<Item = f64>) -> f64 {
-    differences.fold(0.0, f64::max)
+    differences.inspect(|x| assert!(!x.is_nan())).fold(0.0, f64::max)
 }
 
 pub(crate) fn differences<'a>(found: &'a [f64], expected: &'a [f64]) -> impl Iterator<Item = f64> + 'a {

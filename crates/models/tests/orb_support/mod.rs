@@ -75,7 +75,7 @@ pub(crate) fn tiny_file(model: &str) -> PathBuf {
     data(&format!("orb_tiny_{data_set}{kind}.ckpt"))
 }
 
-fn tiny_by(model: &str, precision: Precision, engine: EngineKind) -> Orb {
+pub(crate) fn tiny_by(model: &str, precision: Precision, engine: EngineKind) -> Orb {
     Orb::from_file(model, &tiny_file(model), precision, engine).unwrap()
 }
 

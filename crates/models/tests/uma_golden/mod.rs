@@ -50,7 +50,7 @@ pub(crate) type Deviations = [f64; 3];
 pub(crate) fn deviations(found: &Answer, expected: &Answer) -> Deviations {
     let largest = |a: &[f64], b: &[f64]| {
         assert_eq!(a.len(), b.len());
-        a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+        a.iter().zip(b).map(|(a, b)| (a - b).abs()).inspect(|x| assert!(!x.is_nan())).fold(0.0, f64::max)
     };
     [
         (found.energy - expected.energy).abs() / expected.forces.len() as f64,
@@ -61,6 +61,7 @@ pub(crate) fn deviations(found: &Answer, expected: &Answer) -> Deviations {
 
 /// The larger of each.
 pub(crate) fn worse(a: Deviations, b: Deviations) -> Deviations {
+    assert!(a.iter().chain(&b).all(|x| !x.is_nan()));
     [0, 1, 2].map(|k| a[k].max(b[k]))
 }
 

@@ -85,7 +85,7 @@ fn compare_runs(file: &str, least_whole: usize, n_exploding: usize, run: impl Fn
         let (last, _) = steps[golden.steps as usize];
         assert!((last - golden.final_energy).abs() < ENERGY_TOLERANCE, "{run}: {last} {}", golden.final_energy);
         let components = relaxed.lattice.iter().flatten().zip(golden.final_cell.iter().flatten());
-        let error = components.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        let error = components.map(|(a, b)| (a - b).abs()).inspect(|x| assert!(!x.is_nan())).fold(0.0, f64::max);
         assert!(error < CELL_TOLERANCE, "{run}: the cell is off by {error:e} Å");
     }
     assert!(whole >= least_whole, "{file}: only {whole} runs can be compared to the end, {points} points");

@@ -80,7 +80,11 @@ fn settings(optimizer: Method) -> Relaxation {
 fn distance(a: &Structure, b: &Structure) -> f64 {
     let cells = a.lattice().vectors().iter().flatten().zip(b.lattice().vectors().iter().flatten());
     let sites = a.cartesian().into_iter().flatten().zip(b.cartesian().into_iter().flatten()).collect::<Vec<_>>();
-    cells.map(|(a, b)| (a - b).abs()).chain(sites.iter().map(|(a, b)| (a - b).abs())).fold(0.0, f64::max)
+    cells
+        .map(|(a, b)| (a - b).abs())
+        .chain(sites.iter().map(|(a, b)| (a - b).abs()))
+        .inspect(|x| assert!(!x.is_nan()))
+        .fold(0.0, f64::max)
 }
 
 #[test]
@@ -121,12 +125,20 @@ fn a_mean_over_all_operations_is_the_same_after_another() {
         let once = symmetry.vectors(lattice, &crystal.field);
         let twice = symmetry.vectors(lattice, &once);
         let differences = once.iter().flatten().zip(twice.iter().flatten()).map(|(a, b)| (a - b).abs());
-        assert!(differences.fold(0.0, f64::max) < 1e-16 && once != crystal.field, "{}", crystal.group);
+        assert!(
+            differences.inspect(|x| assert!(!x.is_nan())).fold(0.0, f64::max) < 1e-16 && once != crystal.field,
+            "{}",
+            crystal.group
+        );
         let tensor = [[1.0, 0.3, -0.2], [0.3, -0.8, 0.1], [-0.2, 0.1, 0.7]];
         let once = symmetry.tensor(lattice, &tensor);
         let twice = symmetry.tensor(lattice, &once);
         let pairs = once.iter().flatten().zip(twice.iter().flatten());
-        assert!(pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max) < 1e-13, "{}", crystal.group);
+        assert!(
+            pairs.map(|(a, b)| (a - b).abs()).inspect(|x| assert!(!x.is_nan())).fold(0.0, f64::max) < 1e-13,
+            "{}",
+            crystal.group
+        );
         // It is symmetric, and has the trace that it had.
         assert!((once[0][0] + once[1][1] + once[2][2] - 0.9).abs() < 1e-12, "{}", crystal.group);
         assert!((0..3).all(|i| (0..3).all(|j| (once[i][j] - once[j][i]).abs() < 1e-13)), "{}", crystal.group);

@@ -6,8 +6,8 @@ use super::geometry::Geometry;
 use super::weights::{Packer, bytes, narrow};
 use crate::mattersim::bases::{Radial, Spherical};
 use crate::mattersim::config::Config;
-use crate::mattersim::evaluation::{Evaluation, Wanted};
 use crate::mattersim::graph::Graph;
+use crate::pair_evaluation::{Evaluation, Wanted};
 use crate::weights::{Weights, WeightsError};
 use mlip_atoms::{Deadline, PredictError};
 use mlip_kernels::gated_messages::Both;
@@ -32,6 +32,7 @@ pub(in crate::mattersim) struct Network<T> {
     /// By atomic number, eV.
     scale: Vec<f64>,
     shift: Vec<f64>,
+    kept_bytes: usize,
     set: InstructionSet,
 }
 
@@ -146,6 +147,7 @@ impl<T: Real> Network<T> {
             readout: Readout::read(&packer, units)?,
             scale: weights.get("normalizer.scale", &[n_elements])?.into_owned(),
             shift: weights.get("normalizer.shift", &[n_elements])?.into_owned(),
+            kept_bytes: KEPT_BYTES,
             set,
             config: config.clone(),
         })
@@ -167,7 +169,7 @@ impl<T: Real> Network<T> {
     pub(in crate::mattersim) fn working_bytes(&self, n_atoms: f64, n_edges: f64, _n_angles: f64) -> f64 {
         let row = (self.config.units * size_of::<T>()) as f64;
         let kept = match self.layer_bytes(n_edges) {
-            layers if layers <= KEPT_BYTES as f64 => layers,
+            layers if layers <= self.kept_bytes as f64 => layers,
             _ => (self.config.num_blocks + SAVED_PER_EDGE) as f64 * row * n_edges,
         };
         // Features of edges and their gradient; parts of atoms, in both directions, and sums; functions in double precision.
@@ -193,7 +195,7 @@ impl<T: Real> Network<T> {
         self.encoder.forward.multiply_add_all(&radial, &mut encoded);
         let mut edges = encoded.clone();
         activate(&mut edges, set);
-        let keeps_layers = self.layer_bytes(graph.n_edges() as f64) <= KEPT_BYTES as f64;
+        let keeps_layers = self.layer_bytes(graph.n_edges() as f64) <= self.kept_bytes as f64;
         let mut kept = Vec::new();
         for block in &self.blocks {
             if wanted.gradient && !keeps_layers {
@@ -217,8 +219,7 @@ impl<T: Real> Network<T> {
         let zeros = |like: &[T]| vec![T::default(); like.len()];
         let mut gradients =
             Gradients { atoms: gradient, edges: zeros(&edges), radial: zeros(&radial), angles: zeros(&angles) };
-        for (index, block) in self.blocks.iter().enumerate().rev() {
-            let Some(kept) = kept.pop() else { break };
+        for (index, (block, kept)) in self.blocks.iter().zip(kept).enumerate().rev() {
             let saved = match kept {
                 Kept::Layers(saved) => saved,
                 Kept::Input { mut atoms, mut edges } => block.forward(&inputs, &mut atoms, &mut edges),
@@ -246,4 +247,30 @@ fn reverse(graph: &Graph) -> Vec<u32> {
         }
     }
     reverse
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mattersim::file::{Contents, from_torch};
+    use mlip_atoms::{Lattice, Species, Structure};
+
+    #[test]
+    fn layers_that_are_made_again_give_the_same_bits() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mattersim/tiny.pth");
+        let Contents { config, weights } = from_torch(&path).unwrap();
+        let lattice = Lattice::from_vectors([[4.1, 0.2, 0.0], [0.3, 3.9, 0.1], [0.0, -0.2, 4.3]]).unwrap();
+        let species = [22, 8, 8].map(|z| Species::from_atomic_number(z).unwrap()).to_vec();
+        let structure = Structure::new(lattice, species, vec![[0.0; 3], [0.5, 0.48, 0.1], [0.47, 0.0, 0.55]]).unwrap();
+        let graph = Graph::build(&structure, &config, &Deadline::NONE).unwrap();
+        let mut network = Network::<f64>::read(&config, &weights, InstructionSet::detect()).unwrap();
+        let evaluate = |network: &Network<f64>| {
+            let wanted = Wanted { gradient: true, features: false };
+            network.evaluate(&graph, wanted, &Deadline::NONE).unwrap().gradient
+        };
+        let kept = evaluate(&network);
+        network.kept_bytes = 0;
+        assert!(kept.iter().any(|g| *g != [0.0; 3]));
+        assert_eq!(evaluate(&network), kept);
+    }
 }
