@@ -37,9 +37,10 @@ pub(crate) fn written_again(
     let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let again = Arc::new(InputsAgain::new(run_dir, again));
     let (plan, provenance) = (config.report_plan(), provenance(config, run));
-    let mut refreshed = Instant::now();
+    let (mut refreshed, mut stopped) = (Instant::now(), false);
     let watched = rows(manifest).map(|row| -> Result<_, Box<dyn std::error::Error + Send + Sync>> {
         if signals.is_asked() {
+            stopped = true;
             return Err("a signal asked for the end".into());
         }
         if refreshed.elapsed() >= REFRESH_EVERY {
@@ -49,7 +50,7 @@ pub(crate) fn written_again(
         Ok(row?)
     });
     match report_from_journals(run_dir, &plan, &provenance, watched, threads, Some(again)) {
-        Err(_) if signals.is_asked() => finish(End::Drained, None),
+        Err(_) if stopped => finish(End::Drained, None),
         Err(error) => Err(error),
         // Records that a damaged journal has lost are computed anew.
         Ok(written) if written.counts.pending > 0 => Ok(None),

@@ -7,6 +7,7 @@ use mlip_store::ledger::JournalSummary;
 use mlip_store::report::JournalSurveys;
 use mlip_store::{Attempts, EntryState, Ledger, RunLock, Tail};
 use std::path::Path;
+use std::time::SystemTime;
 
 /// Entries looked at together.
 const WINDOW: usize = 4096;
@@ -117,20 +118,25 @@ pub fn status(run_dir: &Path) -> Result<Status, Error> {
         attempts: ledger.journals().chunk_by(|a, b| a.attempt == b.attempt).map(AttemptStatus::of).collect(),
     };
     status.count(run_dir, &config, &ledger)?;
-    status.state = match (RunLock::holder(run_dir)?, status.attempts.last()) {
-        (Some(holder), _) => RunState::GoingOn { pid: holder.pid, host: holder.host },
+    status.state = match (RunLock::holder(run_dir)?, status.attempts.last_mut()) {
+        (Some(holder), last) => {
+            // Of an attempt that this process began: records tell of times that have passed, and the longest evaluations are
+            // those that have none yet.
+            let begun = files
+                .last()
+                .and_then(|file| begun_unix_s(&file.path))
+                .filter(|begun| *begun >= holder.since_unix_s as f64);
+            if let (Some(last), Some(begun)) = (last, begun) {
+                let alive_s = unix_s(SystemTime::now()) - begun - status.silent_s.unwrap_or(0.0);
+                last.wall_s = last.wall_s.max(alive_s);
+            }
+            RunState::GoingOn { pid: holder.pid, host: holder.host }
+        }
         (None, None) => RunState::NotStarted,
         (None, Some(_)) if status.pending == 0 => RunState::Complete,
         (None, Some(last)) if last.n_closed == last.n_ranks => RunState::Stopped,
         (None, Some(_)) => RunState::Interrupted,
     };
-    if let (RunState::GoingOn { .. }, Some(last), Some(file)) =
-        (&status.state, status.attempts.last_mut(), files.last())
-    {
-        // Records tell of times that have passed; the longest evaluations are those that have none yet.
-        let alive_s = begun_s(&file.path).unwrap_or(0.0) - status.silent_s.unwrap_or(0.0);
-        last.wall_s = last.wall_s.max(alive_s);
-    }
     Ok(status)
 }
 
@@ -142,10 +148,14 @@ fn silent_s<'p>(run_dir: &Path, journals: impl Iterator<Item = &'p Path>) -> Opt
     Some(newest.elapsed().unwrap_or_default().as_secs_f64())
 }
 
-/// Since ranks of the attempt of this journal began theirs.
-fn begun_s(journal: &Path) -> Option<f64> {
+/// When ranks of the attempt of this journal began theirs.
+fn begun_unix_s(journal: &Path) -> Option<f64> {
     let begun = std::fs::metadata(journal.parent()?).and_then(|folder| folder.modified()).ok()?;
-    Some(begun.elapsed().unwrap_or_default().as_secs_f64())
+    Some(unix_s(begun))
+}
+
+fn unix_s(time: SystemTime) -> f64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
 impl Status {
