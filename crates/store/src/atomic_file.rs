@@ -148,6 +148,14 @@ fn remove_abandoned(folder: &Path, prefix: &OsString) {
     }
 }
 
+/// Removes a file that need not be there.
+pub(crate) fn remove_if_there(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StoreError::io("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -209,21 +209,4 @@ impl StoreError {
         let path = path.to_owned();
         move |source| Self::Io { action, path, source }
     }
-
-    /// Whether the disk or a quota is full: the run can go on once there is room.
-    pub fn is_out_of_space(&self) -> bool {
-        let kind = match self {
-            Self::Io { source, .. } => source.kind(),
-            Self::Spill(error) => error.io().kind(),
-            Self::Csv { source, .. } => match source.kind() {
-                csv::ErrorKind::Io(error) => error.kind(),
-                _ => return false,
-            },
-            Self::Database { source, .. } => {
-                return source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull);
-            }
-            _ => return false,
-        };
-        matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-    }
 }

@@ -352,7 +352,8 @@ fn a_full_disk_is_an_error_that_names_the_journal() {
     let file = mlip_disk::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let mut writer = JournalWriter::over(file, Path::new("/dev/full"));
     let error = writer.append(&Frame::Closed).unwrap_err();
-    assert!(error.is_out_of_space());
+    let StoreError::Io { source, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(source.kind(), std::io::ErrorKind::StorageFull);
     assert!(error.to_string().contains("/dev/full"));
     assert!(matches!(writer.append(&Frame::Closed), Err(StoreError::Broken { .. })));
 }

@@ -4,6 +4,7 @@ use super::ReportPlan;
 use super::database_rows::DatabaseRow;
 use super::format::ReportFormat;
 use super::structure_frames;
+use crate::atomic_file::remove_if_there;
 use crate::{AtomicFile, StoreError};
 use rusqlite::{Connection, OpenFlags, Statement, params};
 use serde_json::Value;
@@ -108,9 +109,20 @@ impl DatabaseFile {
         let Self { connection, file, path } = self;
         let ended = connection.execute_batch("COMMIT").and_then(|()| connection.close().map_err(|(_, source)| source));
         ended.map_err(|source| StoreError::Database { path: path.clone(), source })?;
+        // What another program left there that wrote into the database before, and died: it is of that one.
+        beside(&path).try_for_each(|name| remove_if_there(&name))?;
         file.commit()?;
         Ok(path)
     }
+}
+
+/// Files that SQLite puts beside a database while it is written to.
+pub(super) fn beside(database: &Path) -> impl Iterator<Item = PathBuf> {
+    ["-journal", "-wal", "-shm"].into_iter().map(|end| {
+        let mut name = database.as_os_str().to_owned();
+        name.push(end);
+        name.into()
+    })
 }
 
 /// What adds rows to the tables.
@@ -179,12 +191,23 @@ impl<'c> Inserts<'c> {
 }
 
 /// The number that ASE takes this text for where rows are selected by it: `structure_id=0012` looks for 12, among numbers.
+/// None for `nan`, which is equal to nothing.
 fn taken_for(text: &str) -> Option<f64> {
-    match text {
-        "True" => Some(1.0),
-        "False" => Some(0.0),
-        _ => text.trim().replace('_', "").parse().ok().filter(|number: &f64| number.is_finite()),
+    let text = match text {
+        "True" => return Some(1.0),
+        "False" => return Some(0.0),
+        _ => text.trim().as_bytes(),
+    };
+    // Python allows one between digits.
+    let is_between = |at: usize| {
+        let digit = |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(u8::is_ascii_digit);
+        digit(at.checked_sub(1)) && digit(Some(at + 1))
+    };
+    if (0..text.len()).any(|at| text[at] == b'_' && !is_between(at)) {
+        return None;
     }
+    let text: Vec<u8> = text.iter().copied().filter(|byte| *byte != b'_').collect();
+    std::str::from_utf8(&text).ok()?.parse().ok().filter(|number: &f64| !number.is_nan())
 }
 
 #[cfg(test)]
@@ -193,10 +216,11 @@ mod tests {
 
     #[test]
     fn ids_that_look_like_numbers_are_found_as_ase_looks_for_them() {
-        for (text, number) in [("0012", 12.0), ("-1e3", -1000.0), ("1_0", 10.0), ("True", 1.0)] {
+        let numbers = [("0012", 12.0), ("-1e3", -1000.0), ("1_0", 10.0), ("True", 1.0), ("inf", f64::INFINITY)];
+        for (text, number) in numbers.into_iter().chain([("1e400", f64::INFINITY), (" -Infinity", f64::NEG_INFINITY)]) {
             assert_eq!(taken_for(text), Some(number), "{text}");
         }
-        for text in ["mp-12", "", "nan", "inf", "1a", "true"] {
+        for text in ["mp-12", "", "nan", "1a", "true", "_1", "1_", "1__0", "1_.5"] {
             assert_eq!(taken_for(text), None, "{text}");
         }
     }
@@ -207,7 +231,30 @@ mod tests {
         drop(DatabaseFile::create(folder.path(), "structures").unwrap());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
         DatabaseFile::create(folder.path(), "structures").unwrap().commit().unwrap();
-        let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert_eq!(names, ["structures.db"]);
+        let names = || -> Vec<_> {
+            std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+        };
+        assert_eq!(names(), ["structures.db"]);
+        // Of a program that wrote into it and died: it would be put into the new one.
+        std::fs::write(folder.path().join("structures.db-journal"), "pages").unwrap();
+        DatabaseFile::create(folder.path(), "structures").unwrap().commit().unwrap();
+        assert_eq!(names(), ["structures.db"]);
+    }
+
+    #[test]
+    fn a_database_that_cannot_grow_is_an_error_and_leaves_no_trace() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = DatabaseFile::create(folder.path(), "structures").unwrap();
+        file.connection.pragma_update(None, "max_page_count", 40).unwrap();
+        let row = DatabaseRow {
+            unique_id: "one".into(),
+            label: "chgnet".into(),
+            texts: vec![("structure_id".into(), "a".repeat(1 << 20))],
+            ..DatabaseRow::default()
+        };
+        let error = file.append(&[row]).unwrap_err();
+        assert!(matches!(error, StoreError::Database { .. }), "{error}");
+        drop(file);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 /// A structure and its results. Arrays are as ASE has them: little-endian, `i32` or `f64`, row by row.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct DatabaseRow {
     /// 32 hexadecimal digits: the number of the entry, then a digest of what is computed and of what it is called. Rows are
     /// added in ascending order of it, so that indices grow at their end.

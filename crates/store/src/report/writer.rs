@@ -11,6 +11,7 @@ use super::parquet_file::ParquetFile;
 use super::stability_plot;
 use super::table::{Content, TableFile};
 use super::{Provenance, ReportCounts, ReportPlan, RunJson, convergence, curves};
+use crate::atomic_file::remove_if_there;
 use crate::{AtomicFile, Ledger, StoreError};
 use mlip_disk as fs;
 use std::collections::HashSet;
@@ -137,16 +138,8 @@ fn remove_left_over(folder: &Path, plan: &ReportPlan, files: &[PathBuf]) -> Resu
     }
     names.extend(column_files(&all).into_iter().map(|(name, _)| format!("{name}.parquet")));
     names.extend(database_file::names(&all).into_iter().map(|name| format!("{name}.db")));
-    let paths = names.into_iter().map(|name| folder.join(name));
-    for path in paths.filter(|path| !files.contains(path)) {
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(StoreError::io("remove", &path)(error));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
+    let mut paths = names.into_iter().map(|name| folder.join(name)).filter(|path| !files.contains(path));
+    paths.try_for_each(|path| remove_if_there(&path))
 }
 
 /// Draws the energies above the hull: of the relaxed structures, if there are any, else as they were read.
