@@ -58,7 +58,7 @@ pub fn default_limit(ranks_on_host: usize, variable: impl Fn(&str) -> Option<Str
 }
 
 /// What Slurm has given to each of this many ranks on a node (`--mem`, `--mem-per-cpu`); it kills who takes more.
-fn slurm_bytes(ranks: u64, variable: impl Fn(&str) -> Option<String>) -> Option<u64> {
+pub(crate) fn slurm_bytes(ranks: u64, variable: impl Fn(&str) -> Option<String>) -> Option<u64> {
     const MEBIBYTE: u64 = 1 << 20;
     let number = |name| variable(name)?.trim().parse::<u64>().ok().filter(|number| *number > 0);
     if let Some(per_cpu) = number("SLURM_MEM_PER_CPU") {

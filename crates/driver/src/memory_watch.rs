@@ -3,7 +3,7 @@
 //! SIGKILL leaves no last word, so a journal that ends without one says nothing of its cause. Two things do: the counter
 //! of such kills, which those read who live on there and who come after, and the size of the process just before.
 
-use crate::memory::{cgroups, default_limit, limit_of};
+use crate::memory::{cgroups, default_limit, limit_of, slurm_bytes};
 use mlip_store::{Frame, MemoryKills};
 use std::fs;
 use std::fs::File;
@@ -28,7 +28,9 @@ pub(crate) struct MemoryWatch {
     size: Option<File>,
     /// The share of this rank.
     limit_bytes: u64,
-    room: Room,
+    rooms: Vec<Room>,
+    /// Whether nothing but Slurm, which looks now and then, keeps the process to its share.
+    is_polled: bool,
     said_bytes: u64,
     looked_at: Option<Instant>,
 }
@@ -36,12 +38,16 @@ pub(crate) struct MemoryWatch {
 impl MemoryWatch {
     /// Of one of this many ranks on the host.
     pub(crate) fn new(ranks_on_host: usize) -> Self {
+        let variable = |name: &str| std::env::var(name).ok();
+        let rooms = Room::all();
+        let is_polled = rooms.len() == 1 && slurm_bytes(ranks_on_host.max(1) as u64, variable).is_some();
         Self {
             counter: KillCounter::find(),
             counted: None,
             size: File::open("/proc/self/statm").ok(),
-            limit_bytes: default_limit(ranks_on_host, |name| std::env::var(name).ok()),
-            room: Room::find(),
+            limit_bytes: default_limit(ranks_on_host, variable),
+            rooms,
+            is_polled,
             said_bytes: 0,
             looked_at: None,
         }
@@ -56,7 +62,7 @@ impl MemoryWatch {
     }
 
     /// Says so when the process holds nearly all of its share and there is hardly any memory left for all, and again as it
-    /// grows. A share that is full alone is no sign: the system kills nobody for it.
+    /// grows. A share that is full alone is no sign where the system itself keeps to limits, which kills nobody for it.
     pub(crate) fn pressed(&mut self) -> Option<Frame> {
         if self.looked_at.is_some_and(|at| at.elapsed() < LOOK_EVERY) {
             return None;
@@ -69,7 +75,7 @@ impl MemoryWatch {
     fn judge(&mut self, resident_bytes: u64, is_nearly_full: impl Fn(&Room) -> bool) -> Option<Frame> {
         let (limit_bytes, limit) = (self.limit_bytes, self.limit_bytes as f64);
         let is_near = limit_bytes != u64::MAX && resident_bytes as f64 >= NEAR * limit;
-        if !is_near || !is_nearly_full(&self.room) {
+        if !is_near || !(self.is_polled || self.rooms.iter().any(is_nearly_full)) {
             self.said_bytes = 0;
             return None;
         }
@@ -90,32 +96,40 @@ enum Room {
 }
 
 impl Room {
-    fn find() -> Self {
+    /// The machine, and before it the groups with a limit: any of them may be full first, since others are in them too.
+    fn all() -> Vec<Self> {
         let limited = |folder: PathBuf| limit_of(&folder).map(|limit| Self::Group(folder, limit));
-        let smallest = |room: &Self| if let Self::Group(_, limit) = room { *limit } else { u64::MAX };
         let groups = cgroups();
-        groups
-            .iter()
-            .flat_map(|group| group.folders().filter_map(limited))
-            .min_by_key(smallest)
-            .unwrap_or(Self::Machine)
+        groups.iter().flat_map(|group| group.folders().filter_map(limited)).chain([Self::Machine]).collect()
     }
 
     /// Whether hardly anything is left of it. Where the system does not tell there is no sign.
     fn is_nearly_full(&self) -> bool {
         let part = match self {
-            // Not what is cached of files: the system takes that back first.
-            Self::Group(folder, limit) => fs::read_to_string(folder.join("memory.stat"))
-                .ok()
-                .and_then(|text| number_after(&text, "anon ").or_else(|| number_after(&text, "total_rss ")))
-                .map(|bytes| bytes as f64 / *limit as f64),
-            Self::Machine => fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-                let kilobytes = |name| number_after(&text, name).map(|number| number as f64);
-                Some(1.0 - kilobytes("MemAvailable:")? / kilobytes("MemTotal:")?)
-            }),
+            Self::Group(folder, limit) => {
+                let taken = fs::read_to_string(folder.join("memory.stat")).ok().and_then(|text| taken_of(&text));
+                taken.map(|bytes| bytes as f64 / *limit as f64)
+            }
+            Self::Machine => fs::read_to_string("/proc/meminfo").ok().and_then(|text| taken_part(&text)),
         };
         part.is_some_and(|part| part >= NEAR)
     }
+}
+
+/// From `memory.stat` of either version, bytes. Not what is cached of files, which the system takes back first; memory that
+/// processes share, a part of that cache, it cannot.
+fn taken_of(stat: &str) -> Option<u64> {
+    let shared = |name| number_after(stat, name).unwrap_or(0);
+    match number_after(stat, "anon ") {
+        Some(own) => Some(own + shared("shmem ")),
+        None => Some(number_after(stat, "total_rss ")? + shared("total_shmem ")),
+    }
+}
+
+/// From `/proc/meminfo`.
+fn taken_part(meminfo: &str) -> Option<f64> {
+    let kilobytes = |name| number_after(meminfo, name).map(|number| number as f64);
+    Some(1.0 - kilobytes("MemAvailable:")? / kilobytes("MemTotal:")?)
 }
 
 /// The number in the line that begins so.
@@ -229,9 +243,10 @@ mod tests {
         };
         assert!(!is_full("anon 100\nfile 899\n") && is_full("anon 900\nfile 0\n"));
         assert!(!is_full("cache 950\nrss 40\ntotal_rss 899\n") && is_full("cache 0\nrss 40\ntotal_rss 950\n"));
+        assert!(is_full("anon 500\nfile 450\nshmem 400\n") && is_full("cache 450\ntotal_rss 500\ntotal_shmem 400\n"));
         assert!(!is_full("") && !Room::Group("/nonexistent".into(), 1000).is_nearly_full());
-        // Tests do not run where there is no memory left.
-        assert!(!Room::Machine.is_nearly_full());
+        assert_eq!(taken_part("MemTotal:  1000 kB\nMemFree:  10 kB\nMemAvailable:  250 kB\n"), Some(0.75));
+        assert!(taken_part(&fs::read_to_string("/proc/meminfo").unwrap()).is_some());
     }
 
     #[test]
@@ -249,6 +264,9 @@ mod tests {
         let sizes = [899, 900, 900, 905, 910, 1005, 899, 950];
         assert_eq!(sizes.map(&mut said), [false, true, false, false, true, true, false, true]);
         assert_eq!(watch.judge(999, |_| false), None, "a full share is no sign while others have room");
+        watch.is_polled = true;
+        assert!(watch.judge(999, |_| false).is_some(), "unless Slurm kills for it");
+        watch.is_polled = false;
         watch.limit_bytes = u64::MAX;
         assert_eq!(watch.judge(u64::MAX, |_| true), None, "without a limit nothing is near it");
         // What the system says first, and nothing more while it stays so.

@@ -31,8 +31,8 @@ impl Progress {
     /// structures go first: 47 relaxations on two ranks were said to take 7 minutes where 35 s remained.)
     pub fn time_left(&self) -> Option<Duration> {
         let done = self.fraction();
-        let Totals { cost_done, cost_out, .. } = self.totals;
-        let is_known = done >= LEAST_DONE && cost_done >= cost_out && self.since_first_result >= LEAST_TIME;
+        let Totals { cost_done, predicted_out, .. } = self.totals;
+        let is_known = done >= LEAST_DONE && cost_done >= predicted_out && self.since_first_result >= LEAST_TIME;
         is_known.then(|| self.since_first_result.mul_f64((1.0 - done) / done))
     }
 }
@@ -112,6 +112,6 @@ mod tests {
         assert_eq!(progress(Totals { cost_done: 5e5, ..totals }, 1).time_left(), None);
         assert_eq!(progress(Totals { cost_done: 5e5, ..totals }, 3).time_left(), Some(Duration::from_secs(3)));
         // Ranks have most of it in hand.
-        assert_eq!(progress(Totals { cost_done: 1e5, cost_out: 9e5, ..totals }, 3).time_left(), None);
+        assert_eq!(progress(Totals { cost_done: 1e5, predicted_out: 9e5, ..totals }, 3).time_left(), None);
     }
 }

@@ -309,7 +309,7 @@ impl State {
     }
 
     fn next(&mut self, most_structures: usize) -> Option<NextWork> {
-        if self.read.front().is_some_and(|(came, _)| came.elapsed() > LONGEST_WAIT)
+        if self.read.front().is_some_and(|(came, _)| came.elapsed() >= LONGEST_WAIT)
             && let Some((_, entries)) = self.read.pop_front()
         {
             return Some(NextWork::Read(entries));

@@ -309,7 +309,7 @@ impl Coordinator {
             in_flight: sum(|tally| tally.in_flight.into()),
             cost: self.predicted_cost,
             cost_done: self.ranks.iter().map(RankState::predicted_done).sum(),
-            cost_out: self.ranks.iter().map(|rank| rank.given_predicted - rank.predicted_done()).sum(),
+            predicted_out: self.ranks.iter().map(|rank| rank.given_predicted - rank.predicted_done()).sum(),
             peak_bytes: self.ranks.iter().map(|rank| rank.tally.peak_bytes).max().unwrap_or(0),
         }
     }

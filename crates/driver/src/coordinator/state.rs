@@ -125,7 +125,7 @@ pub struct Totals {
     /// Part of it that is done.
     pub cost_done: f64,
     /// Part of it that ranks have in hand.
-    pub cost_out: f64,
+    pub predicted_out: f64,
     /// Largest resident set of a rank, bytes.
     pub peak_bytes: u64,
 }
