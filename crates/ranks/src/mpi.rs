@@ -6,7 +6,7 @@ use mpi::environment::{Threading, Universe};
 use mpi::point_to_point::{Destination as _, Source as _};
 use mpi::topology::{Communicator as _, SimpleCommunicator};
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longer messages travel in pieces: MPI counts with 32 bits, and a piece is what a receiver must
 /// allocate at once.
@@ -16,8 +16,14 @@ const PIECE_BYTES: usize = 4 << 20;
 /// buffer of some ten kilobytes, which is filled again only when the sender looks: so it looks often.
 const SHORT_LOOKS: usize = 64;
 
-/// After those a receiver is busy otherwise, and many senders may share a core.
+/// After those others may want the core. With up to 8 ms, four ranks of 16 threads took 7 s for tables that take them 3.5 s so.
 const BETWEEN_LOOKS: Duration = Duration::from_micros(100);
+
+/// From then on the receiver is busy with something else, and a hundred senders may wait for it.
+const BUSY_AFTER: Duration = Duration::from_millis(20);
+
+/// Between looks then.
+const BETWEEN_LATE_LOOKS: Duration = Duration::from_millis(1);
 
 /// Exit code of a job that ends because a rank panicked.
 const PANIC_CODE: i32 = 101;
@@ -132,7 +138,7 @@ impl Communicator for MpiRanks {
                     }
                 }
             }
-            let mut n_looks = 0;
+            let (mut n_looks, begun) = (0, Instant::now());
             loop {
                 open = open.into_iter().filter_map(|request| request.test().err()).collect();
                 if open.is_empty() {
@@ -144,7 +150,8 @@ impl Communicator for MpiRanks {
                         n_looks += 1;
                         std::thread::yield_now();
                     }
-                    false => std::thread::sleep(BETWEEN_LOOKS),
+                    false if begun.elapsed() < BUSY_AFTER => std::thread::sleep(BETWEEN_LOOKS),
+                    false => std::thread::sleep(BETWEEN_LATE_LOOKS),
                 }
             }
         });
