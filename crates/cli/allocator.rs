@@ -22,8 +22,8 @@ const DEFAULT_MS: c_long = 1000;
 /// does not stay taken for the rest of the run.
 const KEEP_MS: c_long = 60_000;
 
-/// Where evaluations allocate little: 100,000 crystals with Lennard-Jones have their peak at 61 MB instead of 97, in the
-/// same time.
+/// Where evaluations allocate little: 100,000 crystals with Lennard-Jones have their peak at 64 MB instead of 97 (docs/performance.md),
+/// in the same time.
 const SPARE_MS: c_long = 100;
 
 /// Lets freed memory stay with the process for a minute. What the environment asks for goes first.

@@ -19,11 +19,15 @@ impl Terminal {
             .args(size)
             .args(["env", "PS1=>", "LC_ALL=C.UTF-8", "bash", "--norc"])
             .output();
-        if begun.is_ok_and(|output| output.status.success()) {
-            return Some(terminal);
+        match begun {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                eprintln!("skipped: no tmux");
+                None
+            }
+            Err(error) => panic!("tmux: {error}"),
+            Ok(output) if output.status.success() => Some(terminal),
+            Ok(output) => panic!("tmux: {}", String::from_utf8_lossy(&output.stderr)),
         }
-        eprintln!("skipped: no tmux");
-        None
     }
 
     fn tmux(&self, arguments: &[&str]) -> String {
