@@ -4,7 +4,7 @@
 //! each time, mimalloc after a second by default: what comes anew is cleared page by page, and in CHGNet that takes
 //! 15 to 25 % of the time of a core, more while several cores ask at once.
 
-use libmimalloc_sys::{mi_option_get, mi_option_set, mi_option_t};
+use libmimalloc_sys::{mi_collect, mi_option_get, mi_option_set, mi_option_t};
 use mimalloc::MiMalloc;
 use std::ffi::c_long;
 
@@ -38,6 +38,15 @@ pub fn keep_freed_memory() {
 /// To be called before threads of evaluations and readers are started.
 pub(crate) fn return_freed_memory() {
     set_delay(KEEP_MS, SPARE_MS);
+}
+
+/// Gives back all that is free now.
+pub(crate) fn return_all_free() {
+    #[expect(unsafe_code, reason = "the binding has no other way to ask for it")]
+    // SAFETY: may be called by any thread at any time; frees nothing that is in use.
+    unsafe {
+        mi_collect(true);
+    }
 }
 
 fn set_delay(from: c_long, to: c_long) {

@@ -1,6 +1,7 @@
 //! What bindings for other languages use: runs, reports and potentials, named by the words of the command line. Settings
 //! stand once; here as there.
 
+use crate::allocator;
 use crate::args::{Args, Command};
 use crate::commands::{open_run, report_as, resume_run};
 use crate::error::CommandError;
@@ -43,7 +44,7 @@ pub fn begin_run(words: impl IntoIterator<Item = OsString>) -> Result<BegunRun, 
         Command::Resume(args) => resume_run(&args)?,
         _ => return Err(CommandError::new("only `run` and `resume` begin a run").usage()),
     };
-    Ok(BegunRun { run, notes })
+    Ok(BegunRun { run: run.returning_free(allocator::return_all_free), notes })
 }
 
 /// Writes the report of a run (`report RUN --format extxyz`).

@@ -8,14 +8,28 @@ use std::time::{Duration, Instant};
 /// `PF_EXITING` among the flags of a thread (`sched.h` of Linux): it has ended, and is joined, but is listed still.
 const EXITING: u64 = 4;
 
-/// Names of the threads of a process.
+/// Names of the threads of a process, once they are the same before and after a look: a list that is read while one ends and
+/// another begins has both.
 fn threads(id: u32) -> Vec<String> {
+    let mut seen = listed_threads(id);
+    loop {
+        let again = listed_threads(id);
+        if again.len() == seen.len() && again.iter().zip(&seen).all(|(now, before)| now.0 == before.0) {
+            return again.into_iter().map(|(_, name)| name).collect();
+        }
+        seen = again;
+    }
+}
+
+/// Number and name of each.
+fn listed_threads(id: u32) -> Vec<(String, String)> {
     let tasks = fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
     let name = |stat: String| {
         let (before, after) = stat.rsplit_once(") ")?;
         // The name stands in parentheses; of what follows the flags are the seventh.
         let flags: u64 = after.split(' ').nth(6)?.parse().ok()?;
-        (flags & EXITING == 0).then(|| before.split_once('(').map_or(before, |(_, name)| name).to_owned())
+        let (number, name) = before.split_once(" (")?;
+        (flags & EXITING == 0).then(|| (number.to_owned(), name.to_owned()))
     };
     tasks.filter_map(|task| fs::read_to_string(task.path().join("stat")).ok()).filter_map(name).collect()
 }

@@ -99,7 +99,7 @@ fn attempt_on(
     messages: &mut Messages,
 ) -> Result<ExitCode, Ending> {
     if !ranks.is_root() {
-        return Ok(exit_code(&take_part(ranks, signals, spare_memory)?, false, None));
+        return Ok(exit_code(&take_part(ranks, signals, spare_memory, allocator::return_all_free)?, false, None));
     }
     let (run, options) = open(messages)?;
     spare_memory(run.potentials());
@@ -107,7 +107,7 @@ fn attempt_on(
     let most = run.config().resources.max_failure_rate;
     let counted = counted(&run.config().physics.calculation);
     messages.note(&format!("{} entries, run folder {}", run.n_entries(), run_dir.display()));
-    let finish = run.execute(ranks, signals, messages)?;
+    let finish = run.returning_free(allocator::return_all_free).execute(ranks, signals, messages)?;
     conclude(&finish, &run_dir, most, counted, messages)?;
     Ok(exit_code(&finish, options.strict, most))
 }

@@ -51,6 +51,9 @@ pub struct Engine {
     pub potentials: Vec<Arc<dyn Potential>>,
     /// Reads entries.
     pub source: Arc<dyn StructureSource>,
+    /// Has the allocator of the program return what is free to the system, where it can: called before evaluations that need
+    /// more than any before them.
+    pub return_free: fn(),
 }
 
 /// How an attempt ended on this rank.
@@ -203,7 +206,7 @@ fn prepare(
             sync_every: seconds(resources.sync_s),
             timeout: resources.timeout_s.map(seconds),
             structure_timeout: resources.structure_timeout_s.map(seconds),
-            gate: MemoryGate::new(threads.room_bytes()),
+            gate: MemoryGate::new(threads.room_bytes(), engine.return_free),
             journal,
             results,
             in_flight: AtomicU32::new(0),

@@ -59,7 +59,7 @@ pub fn plan(new: &NewRun, ranks: usize, strict: bool, sample: Option<usize>) -> 
     let (potentials, configs) = load_chosen(&new.potentials, &new.folder)?;
     let NewRun { frame, coordinates, allow_overlap, .. } = *new;
     let source = CifSource { frame, coordinates, allow_overlap, folder: new.folder.clone() };
-    let engine = Engine { potentials, source: Arc::new(source) };
+    let engine = Engine { potentials, source: Arc::new(source), return_free: || () };
     let cores = Machine::of_this_process("").available;
     let cores_per_rank = (cores / ranks).max(1);
     // As a run would choose them, but by predicted costs: nothing is evaluated here.

@@ -87,6 +87,7 @@ pub struct Run {
     potentials: Vec<Arc<dyn Potential>>,
     source: Option<Arc<dyn StructureSource>>,
     options: AttemptOptions,
+    return_free: fn(),
     /// What is said before work begins.
     remarks: Vec<Event>,
 }
@@ -188,7 +189,7 @@ impl Run {
         let warnings = warnings.into_iter().chain(checked.warnings).chain(different_energies(&config.physics));
         let remarks = notes.chain(warnings.map(Event::warning)).collect();
         let (run_dir, options) = (new.run_dir, *options);
-        Ok(Self { run_dir, config, manifest, lock, potentials, source: None, options, remarks })
+        Ok(Self { run_dir, config, manifest, lock, potentials, source: None, options, return_free: || (), remarks })
     }
 
     /// Goes on with the run in a folder.
@@ -300,7 +301,7 @@ impl Run {
         write_run_file(&run_dir, &config)?;
         let warnings = warnings.into_iter().chain(different_energies(&config.physics));
         let (remarks, options) = (warnings.map(Event::warning).collect(), *options);
-        Ok(Self { run_dir, config, manifest, lock, potentials, source: None, options, remarks })
+        Ok(Self { run_dir, config, manifest, lock, potentials, source: None, options, return_free: || (), remarks })
     }
 
     /// Takes structures from elsewhere than from files: every locator of the input list is given to `source`. For runs
@@ -308,6 +309,13 @@ impl Run {
     #[must_use]
     pub fn with_source(self, source: Arc<dyn StructureSource>) -> Self {
         Self { source: Some(source), ..self }
+    }
+
+    /// Calls this before evaluations that need more memory than any before them: it has the allocator of the program return to
+    /// the system what is free.
+    #[must_use]
+    pub fn returning_free(self, return_free: fn()) -> Self {
+        Self { return_free, ..self }
     }
 
     /// Entries of its list.
@@ -341,7 +349,7 @@ impl Run {
         mut signals: Signals,
         events: &mut dyn EventSink,
     ) -> Result<Finish, RunError> {
-        let Self { run_dir, config, manifest, lock, potentials, source, options, remarks } = self;
+        let Self { run_dir, config, manifest, lock, potentials, source, options, return_free, remarks } = self;
         remarks.into_iter().for_each(|remark| events.event(remark));
         let source = source.unwrap_or_else(|| files_of(&config));
         if options.retry == RetryFailed::No
@@ -357,7 +365,7 @@ impl Run {
             let text = format!("the folder `{folder}` in which the run was begun is gone; relative paths start here");
             events.event(Event::warning(text));
         }
-        let engine = Engine { potentials, source };
+        let engine = Engine { potentials, source, return_free };
         let part = RootPart { entries: manifest, lock, retry: options.retry, events };
         let finish = execute(ranks, &setup, Some(part), Ok(engine), signals)?;
         events.event(Event::Finished(finish.end));
@@ -405,6 +413,7 @@ impl NewRun {
 }
 
 /// What every rank but the root does while that executes a run; `loaded` sees its potentials before they are used.
+/// `return_free`: as of [`Run::returning_free`].
 ///
 /// # Errors
 /// When the root has no run, or a rank cannot go on.
@@ -412,11 +421,12 @@ pub fn take_part(
     ranks: &mut dyn Communicator,
     signals: Signals,
     loaded: impl FnOnce(&[Arc<dyn Potential>]),
+    return_free: fn(),
 ) -> Result<Finish, RunError> {
     let setup = Setup::share(None, ranks)?;
     let potentials = load_configured(&setup.config.physics).map_err(|error| in_one_line(&error));
     loaded(potentials.as_deref().unwrap_or_default());
-    let engine = potentials.map(|potentials| Engine { potentials, source: files_of(&setup.config) });
+    let engine = potentials.map(|potentials| Engine { potentials, source: files_of(&setup.config), return_free });
     execute(ranks, &setup, None, engine, signals)
 }
 

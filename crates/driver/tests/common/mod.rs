@@ -181,7 +181,7 @@ impl Trial {
             retry: self.retry,
             events: &mut events,
         });
-        let engine = Engine { potentials: self.potentials.clone(), source: Arc::new(MadeUp) };
+        let engine = Engine { potentials: self.potentials.clone(), source: Arc::new(MadeUp), return_free: || () };
         let result = execute(rank, &setup, root, Ok(engine), self.signals.clone());
         let code = i32::from(result.is_err());
         match &result {
