@@ -215,3 +215,25 @@ fn dispersion_is_added_to_a_potential_and_is_another_computation() {
     let text = refused(&["--model", "chgnet,dispersion=d3bj-r2scan"], folder.path());
     assert!(text.contains("write dispersion=d3bj-pbe"), "{text}");
 }
+
+#[test]
+fn a_spin_that_the_electrons_cannot_have_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let water = |said: &str| {
+        format!(
+            "3\nLattice=\"8 0 0 0 8 0 0 0 8\" Properties=species:S:1:pos:R:3 pbc=\"T T T\"{said}\nO 4 4 4\nH 4.76 4.59 4\nH 3.24 4.59 4\n"
+        )
+    };
+    let frames = ["", " charge=1", " charge=1 spin=2", " spin=3", " spin=2"].map(water);
+    std::fs::write(folder.path().join("water.xyz"), frames.concat()).unwrap();
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/models/tests/orb/orb_tiny_omol_conservative.ckpt");
+    let model = format!("water:orb-v3-conservative-omol={file}");
+    ends_well(&["run", "--cifs", "water.xyz", "--model", &model, "--out", "A"], folder.path());
+    let warnings = table(folder.path(), "A", "warnings.csv");
+    let named: Vec<&str> = warnings.lines().filter(|row| row.contains("spin_impossible")).collect();
+    assert_eq!(named.len(), 2, "{warnings}");
+    assert!(
+        named[0].contains("water computes it with charge 1 and spin multiplicity 1, which 9 electrons cannot have")
+    );
+    assert!(named[1].contains("charge 0 and spin multiplicity 2, which 10 electrons cannot have"), "{warnings}");
+}

@@ -106,6 +106,12 @@ pub trait Potential: Send + Sync {
         false
     }
 
+    /// The charge (elementary charges) and spin multiplicity (0: not said) that it computes this structure with: the
+    /// structure's own, or else those that were chosen for the potential. `None` where it knows neither.
+    fn charge_and_spin(&self, _structure: &Structure) -> Option<(i32, i32)> {
+        None
+    }
+
     /// Whether its predictions have magnetic moments.
     fn has_magmoms(&self) -> bool {
         false

@@ -36,6 +36,11 @@ pub trait CardModel: Send + Sync + 'static {
         false
     }
 
+    /// See [`Potential::charge_and_spin`].
+    fn charge_and_spin(&self, _structure: &Structure) -> Option<(i32, i32)> {
+        None
+    }
+
     /// See [`Potential::has_magmoms`].
     fn has_magmoms(&self) -> bool {
         false
@@ -146,6 +151,10 @@ impl<M: CardModel> Potential for CardPotential<M> {
 
     fn uses_charge(&self) -> bool {
         self.0.uses_charge()
+    }
+
+    fn charge_and_spin(&self, structure: &Structure) -> Option<(i32, i32)> {
+        self.0.charge_and_spin(structure)
     }
 
     fn has_magmoms(&self) -> bool {

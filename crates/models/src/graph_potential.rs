@@ -30,6 +30,11 @@ pub trait Model: Send + Sync + 'static {
         false
     }
 
+    /// See [`Potential::charge_and_spin`].
+    fn charge_and_spin(&self, _structure: &Structure) -> Option<(i32, i32)> {
+        None
+    }
+
     /// See [`Potential::has_magmoms`].
     fn has_magmoms(&self) -> bool {
         false
@@ -162,6 +167,10 @@ impl<M: Model> Potential for GraphPotential<M> {
 
     fn uses_charge(&self) -> bool {
         self.0.uses_charge()
+    }
+
+    fn charge_and_spin(&self, structure: &Structure) -> Option<(i32, i32)> {
+        self.0.charge_and_spin(structure)
     }
 
     fn has_magmoms(&self) -> bool {

@@ -157,6 +157,10 @@ fn charge_and_spin_come_with_the_structure_or_as_options() {
             let potential = registry::load(&selection).unwrap();
             let settings = format!("model={model} charge={} spin={}", golden.charge, golden.spin);
             assert_eq!((potential.id().settings.as_str(), potential.uses_charge()), (&*settings, true));
+            assert_eq!(
+                potential.charge_and_spin(&golden.bare()),
+                Some((golden.charge, i32::try_from(golden.spin).unwrap()))
+            );
             assert!(within(of(&predict(&*potential, &golden.bare()), &golden.f64), EXACT), "{settings}");
             // What a structure says counts more.
             let other = tiny(model, Precision::F64).with_charge_and_spin(-3, 4).unwrap();
@@ -166,7 +170,7 @@ fn charge_and_spin_come_with_the_structure_or_as_options() {
     }
     let plain = tiny("orb", Precision::F64);
     let golden = &goldens(MODELS[0])[1];
-    assert!(!plain.uses_charge());
+    assert!(!plain.uses_charge() && plain.charge_and_spin(&golden.structure()).is_none());
     assert_eq!(predict(&plain, &golden.structure()).energy, predict(&plain, &golden.bare()).energy);
 }
 

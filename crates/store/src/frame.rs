@@ -81,6 +81,9 @@ pub struct SurveyedEntry {
 /// Class of the warning that a structure carries a charge or spin that not all potentials use.
 pub const CHARGE_UNUSED: &str = "charge_unused";
 
+/// Class of the warning that a potential computes a structure with a spin that its electrons cannot have.
+pub const SPIN_IMPOSSIBLE: &str = "spin_impossible";
+
 /// What an entry turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EntryState {

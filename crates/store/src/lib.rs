@@ -23,7 +23,7 @@ pub mod run_lock;
 
 pub use atomic_file::AtomicFile;
 pub use error::StoreError;
-pub use frame::{Answers, CHARGE_UNUSED, EntryState, Frame, MemoryKills, MemorySample, SurveyedEntry};
+pub use frame::{Answers, CHARGE_UNUSED, EntryState, Frame, MemoryKills, MemorySample, SPIN_IMPOSSIBLE, SurveyedEntry};
 pub use journal::{
     Attempts, FrameRef, JournalFile, JournalHeader, JournalReader, JournalWriter, Location, RunId, Tail,
 };

@@ -11,6 +11,7 @@ use crate::exit_code::ExitCode;
 use mlip_download::{Fetched, Patience, Request, Sha256Digest, Token, digest_beside, fetch, no_checkpoint};
 use mlip_models::released::{Places, Release, Source};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+use std::env::VarError;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -135,8 +136,14 @@ fn address(args: &ModelsGetArgs, release: &Release) -> Result<(String, bool, Opt
         (None, Source::Address(url)) => (url.to_owned(), false, None),
         (None, Source::HuggingFace { repository, path }) => {
             let token = token(|name| std::env::var_os(name))?;
-            let endpoint = std::env::var("HF_ENDPOINT").ok().filter(|endpoint| !endpoint.is_empty());
-            let endpoint = endpoint.unwrap_or_else(|| "https://huggingface.co".to_owned());
+            let endpoint = match std::env::var("HF_ENDPOINT") {
+                Ok(endpoint) if !endpoint.is_empty() => endpoint,
+                Ok(_) | Err(VarError::NotPresent) => "https://huggingface.co".to_owned(),
+                Err(VarError::NotUnicode(found)) => {
+                    let found = found.to_string_lossy();
+                    return Err(CommandError::new(format!("HF_ENDPOINT is no address: `{found}` is not UTF-8")).usage());
+                }
+            };
             (format!("{}/{repository}/resolve/main/{path}", endpoint.trim_end_matches('/')), true, token)
         }
     })

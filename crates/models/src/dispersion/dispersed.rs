@@ -46,6 +46,10 @@ impl Potential for Dispersed {
         self.inner.uses_charge()
     }
 
+    fn charge_and_spin(&self, structure: &Structure) -> Option<(i32, i32)> {
+        self.inner.charge_and_spin(structure)
+    }
+
     fn has_magmoms(&self) -> bool {
         self.inner.has_magmoms()
     }

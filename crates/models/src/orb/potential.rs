@@ -289,6 +289,11 @@ impl Model for OrbModel {
         self.variant.conditioned
     }
 
+    fn charge_and_spin(&self, structure: &Structure) -> Option<(i32, i32)> {
+        let Condition { charge, spin } = self.condition(structure);
+        self.variant.conditioned.then_some((charge, spin))
+    }
+
     fn demand(&self, graph: &Graph) -> Demand {
         let (n_atoms, n_edges) = (graph.n_atoms(), graph.n_edges());
         Demand { n_atoms, n_edges, host_bytes: self.bytes(n_atoms, n_edges), ..Demand::default() }

@@ -47,10 +47,15 @@ impl Choice {
         format!("task={name} charge={charge} spin={spin}")
     }
 
-    /// With the charge and spin of the structure, or those chosen. A spin beyond all ranges stays beyond.
-    pub(super) fn composition(&self, router: &Router, structure: &Structure) -> Composition {
+    /// Those of the structure, or those chosen. A spin beyond all ranges stays beyond.
+    pub(super) fn charge_and_spin(&self, structure: &Structure) -> (i32, i32) {
         let spin = structure.spin().map_or(self.spin, |spin| i32::try_from(spin).unwrap_or(i32::MAX));
-        let charge = structure.charge().unwrap_or(self.charge);
+        (structure.charge().unwrap_or(self.charge), spin)
+    }
+
+    /// With the charge and spin that this structure is computed with.
+    pub(super) fn composition(&self, router: &Router, structure: &Structure) -> Composition {
+        let (charge, spin) = self.charge_and_spin(structure);
         router.composition(structure.species().iter().map(|species| species.atomic_number()), charge, spin)
     }
 }

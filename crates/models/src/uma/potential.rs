@@ -238,6 +238,10 @@ impl Model for UmaModel {
         true
     }
 
+    fn charge_and_spin(&self, structure: &Structure) -> Option<(i32, i32)> {
+        Some(self.choice.charge_and_spin(structure))
+    }
+
     /// It covered neither hyperparameters nor tasks.
     fn former_digest(&self) -> Option<&str> {
         Some(&self.former_digest)

@@ -133,14 +133,18 @@ impl CardModel for UmaCard {
         true
     }
 
+    fn charge_and_spin(&self, structure: &Structure) -> Option<(i32, i32)> {
+        Some(self.choice.charge_and_spin(structure))
+    }
+
     fn feature_width(&self) -> Option<usize> {
         Some(self.backbone.sphere_channels)
     }
 
     fn cost(&self, structure: &Structure) -> f64 {
         // Seconds of an edge, and of a composition's mixture (docs/gpu.md).
-        let edge = if self.products == Products::F32 { 1.0e-6 } else { 4.5e-7 };
-        edge * self.expected_edges(structure) + 3e-5
+        let edge = if self.products == Products::F32 { 1.0e-6 } else { 3.6e-7 };
+        edge * self.expected_edges(structure) + 4.6e-5
     }
 
     /// The experts are not among them: they are pages of the file that all processes of a host share.
