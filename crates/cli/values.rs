@@ -168,8 +168,13 @@ read_as_text!(Count, Workers, Seconds, Rate, Memory);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum PrecisionName {
+    /// Single precision
     F32,
+    /// Double precision
     F64,
+    /// As exact as single precision, with products in digits of eight bits on the matrix units (AMX) of Intel's Xeons from
+    /// Sapphire Rapids on; of ORB and UMA
+    Int8x6,
 }
 
 impl From<PrecisionName> for Precision {
@@ -177,6 +182,7 @@ impl From<PrecisionName> for Precision {
         match name {
             PrecisionName::F32 => Self::F32,
             PrecisionName::F64 => Self::F64,
+            PrecisionName::Int8x6 => Self::Int8x6,
         }
     }
 }

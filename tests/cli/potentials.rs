@@ -122,8 +122,45 @@ fn misspelt_potentials_options_and_values_are_answered_with_what_was_meant() {
     assert!(text.contains("mace has no option `hed`") && text.contains("did you mean head?"), "{text}");
     let text = refused(&["--model", "chgnet,precision=f16"], folder.path());
     assert!(text.contains("precision=f16 of chgnet: expected f32 or f64"), "{text}");
+    let text = refused(&["--model", "chgnet,precision=bf16x3"], folder.path());
+    assert!(text.contains("precision=bf16x3 of chgnet: expected f32 or f64 or int8x6"), "{text}");
     let text = refused(&["--model", "_:chgnet"], folder.path());
     assert!(text.contains("`_` cannot be a label: a letter or digit, then letters, digits, `_` and `-`"), "{text}");
+}
+
+/// Whether this processor has the matrix unit of `precision=int8x6`, as the system says.
+fn has_matrix_unit() -> bool {
+    std::fs::read_to_string("/proc/cpuinfo").is_ok_and(|text| text.contains(" amx_int8"))
+}
+
+#[test]
+fn products_on_a_matrix_unit_are_refused_where_there_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    crystals(folder.path(), 1, 1);
+    let text = refused(&["--model", "chgnet", "--precision", "int8x6"], folder.path());
+    assert!(text.contains("`precision=int8x6` of chgnet cannot be used: models computed so are orb-v3-"), "{text}");
+    let orb = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/models/tests/orb/orb_tiny_conservative.ckpt");
+    let model = format!("orb={orb},precision=int8x6");
+    let text = refused(&["--model", &format!("{model},device=cuda")], folder.path());
+    assert!(text.contains("`device=cuda` of orb cannot be used"), "{text}");
+    let text = refused(&["--model", &format!("{model},engine=candle")], folder.path());
+    assert!(text.contains("it needs engine=native"), "{text}");
+    let none = "`precision=int8x6` of orb cannot be used: this processor has no AMX matrix unit";
+    if has_matrix_unit() {
+        ends_well(&["run", "--cifs", "cifs", "--model", &model], folder.path());
+        return;
+    }
+    let text = refused(&["--model", &model], folder.path());
+    assert!(text.contains(none) && text.contains("say precision=f32"), "{text}");
+    // A run that was begun where there is one.
+    ends_well(&["run", "--cifs", "cifs", "--model", &format!("orb={orb}")], folder.path());
+    let settings = folder.path().join("RUN/run.toml");
+    let begun = std::fs::read_to_string(&settings).unwrap();
+    assert!(begun.contains("precision = \"f32\""), "{begun}");
+    std::fs::write(&settings, begun.replace("precision = \"f32\"", "precision = \"int8x6\"")).unwrap();
+    let output = run(&["resume", "RUN"], folder.path());
+    assert_ne!(output.status.code(), Some(0));
+    assert!(said(&output).contains(none), "{}", said(&output));
 }
 
 #[test]

@@ -14,6 +14,9 @@ pub enum Precision {
     F32,
     /// Double precision.
     F64,
+    /// Single precision, with products of weights in three digits of eight bits, of whose nine products six are summed,
+    /// by a matrix unit of the processor: as exact. Of models that say so; others are refused with it.
+    Int8x6,
 }
 
 impl fmt::Display for Precision {
@@ -21,6 +24,7 @@ impl fmt::Display for Precision {
         f.write_str(match self {
             Self::F32 => "f32",
             Self::F64 => "f64",
+            Self::Int8x6 => "int8x6",
         })
     }
 }

@@ -145,8 +145,9 @@ pub(crate) fn choose(
             }
             value => Ok(value),
         };
-        let precision = match take("precision", &["f32", "f64"])?.as_deref() {
+        let precision = match take("precision", &["f32", "f64", "int8x6"])?.as_deref() {
             Some("f64") => Precision::F64,
+            Some("int8x6") => Precision::Int8x6,
             Some(_) => Precision::F32,
             None => precision,
         };

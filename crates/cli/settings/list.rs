@@ -97,7 +97,8 @@ settings! {
         /// Potentials of a job file, as tables.
         #[arg(skip)]
         model: Vec<Named>,
-        /// Floating-point type of the evaluations, unless a potential says `precision=` [default: f32]
+        /// Numbers of the evaluations, unless a potential says `precision=`: floating-point types, or products on matrix
+        /// units [default: f32]
         #[arg(long, visible_alias = "dtype", value_enum, env = "MLIP_PRECISION")]
         #[serde(alias = "dtype")]
         precision: Option<PrecisionName>,

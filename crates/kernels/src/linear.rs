@@ -2,12 +2,13 @@
 
 use crate::simd::{InstructionSet, Kernel, Real, Vector, rows_lie_within};
 use crate::threads;
+use crate::tiles::{Arithmetic, Tiled};
 use std::ops::Range;
 
 /// A constant matrix `[depth, width]`, laid out for the tiles of one instruction set.
 ///
 /// Columns are cut into strips as wide as a tile; in a strip, row follows row. The last strip is
-/// filled up with zeros.
+/// filled up with zeros. For a matrix unit it lies in digits instead.
 #[derive(Debug, Clone)]
 pub struct Matrix<T> {
     depth: usize,
@@ -19,6 +20,8 @@ pub struct Matrix<T> {
     start: usize,
     /// Whether the first chunk too is summed before it is added to anything.
     apart: bool,
+    /// Where a matrix unit multiplies; then there are no strips.
+    tiled: Option<Tiled>,
 }
 
 struct StripWidth;
@@ -45,8 +48,18 @@ const CHUNK: usize = 128;
 
 impl<T: Real> Matrix<T> {
     /// Packs the matrix whose element in row `k`, column `c` is `element(k, c)`.
-    pub fn pack(depth: usize, width: usize, set: InstructionSet, element: impl Fn(usize, usize) -> T) -> Self {
+    pub fn pack(
+        depth: usize,
+        width: usize,
+        arithmetic: impl Into<Arithmetic>,
+        element: impl Fn(usize, usize) -> T,
+    ) -> Self {
+        let Arithmetic { set, tiles } = arithmetic.into();
         let strip = T::run(StripWidth, set);
+        if let (Some(unit), Some(_)) = (tiles, T::single(&[])) {
+            let tiled = Some(Tiled::pack(depth, width, unit, |k, c| element(k, c).wide() as f32));
+            return Self { depth, width, strip, set, strips: Vec::new(), start: 0, apart: false, tiled };
+        }
         let n_strips = width.div_ceil(strip);
         let n_numbers = n_strips.checked_mul(strip).and_then(|n| n.checked_mul(depth)).unwrap_or(usize::MAX);
         let mut strips = vec![T::default(); n_numbers.saturating_add(CACHE_LINE_BYTES / size_of::<T>())];
@@ -61,14 +74,14 @@ impl<T: Real> Matrix<T> {
                 }
             }
         }
-        Self { depth, width, strip, set, strips, start, apart: false }
+        Self { depth, width, strip, set, strips, start, apart: false, tiled: None }
     }
 
     /// From the weights `[width, depth]` of a linear layer, row-major, as PyTorch keeps them.
-    pub fn from_linear(weight: &[T], width: usize, depth: usize, set: InstructionSet) -> Self {
+    pub fn from_linear(weight: &[T], width: usize, depth: usize, arithmetic: impl Into<Arithmetic>) -> Self {
         let expected = width.checked_mul(depth);
         assert_eq!(Some(weight.len()), expected, "a linear layer of {depth} inputs and {width} outputs");
-        Self::pack(depth, width, set, |k, c| weight[c * depth + k])
+        Self::pack(depth, width, arithmetic, |k, c| weight[c * depth + k])
     }
 
     /// The same matrix, whose products are summed apart from what they are added to. That is then rounded once,
@@ -94,7 +107,7 @@ impl<T: Real> Matrix<T> {
 
     /// Bytes in memory.
     pub fn bytes(&self) -> u64 {
-        (self.strips.len() * size_of::<T>()) as u64
+        (self.strips.len() * size_of::<T>() + self.tiled.as_ref().map_or(0, Tiled::bytes)) as u64
     }
 
     #[inline(always)]
@@ -216,6 +229,12 @@ impl<T: Real> Matrix<T> {
             }
         }
         self.check_rows(left, stride, rows, out, out_stride);
+        if let (Some(tiled), Some(left)) = (&self.tiled, T::single(left)) {
+            if let Some(out) = T::single_mut(out) {
+                tiled.multiply_add(left, stride, rows, out, out_stride);
+            }
+            return;
+        }
         T::run(Run { matrix: self, left, stride, rows, out, out_stride }, self.set);
     }
 }

@@ -1,6 +1,6 @@
 //! Times a potential on one thread (or some), crystal by crystal: what `scripts/measure` compares with upstream.
 //!
-//! usage: time_potential NAME[=FILE] CRYSTALS.json SECONDS [THREADS]
+//! usage: time_potential NAME[=FILE] CRYSTALS.json SECONDS [THREADS [PRECISION]]
 //!
 //! CRYSTALS.json is a list of `{"name", "numbers", "cell", "positions"}` (Å, Cartesian). Each is evaluated once, then
 //! for this many seconds. Prints a JSON object: loading, milliseconds (first, least and median), peak memory.
@@ -44,17 +44,18 @@ fn peak_mb() -> f64 {
 
 fn main() {
     let arguments = std::env::args().skip(1).collect::<Vec<_>>();
-    let (model, crystals, seconds, threads) = match &arguments[..] {
-        [model, crystals, seconds] => (model, crystals, seconds, 1),
-        [model, crystals, seconds, threads] => (model, crystals, seconds, threads.parse().unwrap()),
-        _ => panic!("usage: time_potential NAME[=FILE] CRYSTALS.json SECONDS [THREADS]"),
+    let [model, crystals, seconds, rest @ ..] = &arguments[..] else {
+        panic!("usage: time_potential NAME[=FILE] CRYSTALS.json SECONDS [THREADS [PRECISION]]")
     };
+    let threads = rest.first().map_or(1, |threads| threads.parse().unwrap());
+    let precision = rest.get(1).map_or("f32", String::as_str);
     // One thread is this one, as in a run.
     let pool = (threads > 1).then(|| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap());
     let selection = match model.split_once('=') {
         Some((name, file)) => Selection::named(name).with_file(file),
         None => Selection::named(model),
     };
+    let selection = selection.with_precision(serde_json::from_value(precision.into()).unwrap());
     let seconds = seconds.parse::<f64>().unwrap();
     let start = Instant::now();
     let potential = registry::load(&selection).unwrap();

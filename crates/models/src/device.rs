@@ -65,8 +65,14 @@ impl Place {
                 "this program was built without CUDA; build it with `make build CUDA=1`, or say device=cpu",
             );
         }
-        if selection.precision == Precision::F64 {
-            return unusable("cards compute in f32; precision=f64 needs device=cpu");
+        match selection.precision {
+            Precision::F32 => {}
+            Precision::F64 => return unusable("cards compute in f32; precision=f64 needs device=cpu"),
+            Precision::Int8x6 => {
+                return unusable(
+                    "precision=int8x6 is for matrix units of processors; it needs device=cpu, cards have products=f16x3",
+                );
+            }
         }
         if selection.engine == EngineKind::Candle {
             return unusable("engine=candle computes on cores; it needs device=cpu");

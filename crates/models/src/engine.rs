@@ -1,6 +1,8 @@
 //! The routes to a model's numbers, and what the choice of one does to their identity.
 
 use mlip_atoms::{EngineKind, PotentialId, Precision};
+use mlip_kernels::simd::InstructionSet;
+use mlip_kernels::tiles::{Arithmetic, NoTiles, TileUnit};
 
 /// A network of one engine in one precision: the native one in single or double precision, or that of candle, which
 /// knows its precision itself.
@@ -33,7 +35,7 @@ impl<S, D, C> Route<S, D, C> {
         candle: impl FnOnce() -> Result<C, E>,
     ) -> Result<Self, E> {
         Ok(match (engine, precision) {
-            (EngineKind::Native, Precision::F32) => Self::Single(single()?),
+            (EngineKind::Native, Precision::F32 | Precision::Int8x6) => Self::Single(single()?),
             (EngineKind::Native, Precision::F64) => Self::Double(double()?),
             (EngineKind::Candle, _) => Self::Candle(candle()?),
         })
@@ -52,10 +54,22 @@ pub(crate) fn note(id: &mut PotentialId, engine: EngineKind) {
     id.settings.push_str(&format!("engine={engine}"));
 }
 
+/// What a network of this precision computes with on this processor.
+///
+/// # Errors
+/// When it needs a matrix unit that is not there.
+pub(crate) fn arithmetic(precision: Precision) -> Result<Arithmetic, NoTiles> {
+    let tiles = match precision {
+        Precision::F32 | Precision::F64 => None,
+        Precision::Int8x6 => Some(TileUnit::find()?),
+    };
+    Ok(Arithmetic { set: InstructionSet::detect(), tiles })
+}
+
 /// Bytes of a number.
 pub(crate) fn scalar_bytes(precision: Precision) -> u64 {
     match precision {
-        Precision::F32 => 4,
+        Precision::F32 | Precision::Int8x6 => 4,
         Precision::F64 => 8,
     }
 }

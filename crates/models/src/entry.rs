@@ -57,6 +57,12 @@ impl Selection {
 /// Why a model cannot be loaded, in its own words.
 pub type LoadCause = Box<dyn Error + Send + Sync>;
 
+/// Precisions of every model.
+pub const PLAIN: &[Precision] = &[Precision::F32, Precision::F64];
+
+/// Those of models whose products a matrix unit can compute.
+pub const WITH_MATRIX_UNIT: &[Precision] = &[Precision::F32, Precision::F64, Precision::Int8x6];
+
 /// A potential that this program can compute.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry {
@@ -66,6 +72,8 @@ pub struct Entry {
     pub aliases: &'static [&'static str],
     /// Options that it has.
     pub options: &'static [OptionInfo],
+    /// Precisions in which cores compute it.
+    pub precisions: &'static [Precision],
     /// What it is, in a sentence.
     pub about: &'static str,
     /// What weights it runs with when no file is named; `None` where a file is needed.

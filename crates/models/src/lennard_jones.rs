@@ -1,6 +1,6 @@
 //! Lennard-Jones for the registry; the potential itself needs no weights and lies in `atoms`.
 
-use crate::entry::{Entry, LoadCause, Selection};
+use crate::entry::{Entry, LoadCause, PLAIN, Selection};
 use crate::options::{self, OptionError};
 use mlip_atoms::lennard_jones::{LennardJones, LennardJonesParameters};
 use mlip_atoms::{EngineKind, Potential};
@@ -27,6 +27,7 @@ pub(crate) static ENTRIES: &[Entry] = &[Entry {
     aliases: &[],
     options: &[],
     about: "Lennard-Jones with argon's parameters for every element, f64; for smoke jobs and tests",
+    precisions: PLAIN,
     built_in: Some("epsilon 0.0104 eV, sigma 3.4 A, cutoff 6 A"),
     files: "none",
     endings: &[],

@@ -15,7 +15,7 @@ pub fn var_builder(weights: Arc<Weights>, precision: Precision, device: &Device)
 /// Candle's name of a precision.
 pub fn dtype(precision: Precision) -> DType {
     match precision {
-        Precision::F32 => DType::F32,
+        Precision::F32 | Precision::Int8x6 => DType::F32,
         Precision::F64 => DType::F64,
     }
 }

@@ -19,7 +19,7 @@ mod morse {
         Deadline, EngineKind, Potential, PotentialId, Precision, PredictError, Prediction, Request, Species, Structure,
     };
     use mlip_models::graph_potential::{GraphPotential, Model};
-    use mlip_models::registry::{Entry, LoadCause, OptionError, OptionInfo, Selection, parse_options};
+    use mlip_models::registry::{Entry, LoadCause, OptionError, OptionInfo, PLAIN, Selection, parse_options};
     use serde::Deserialize;
     use std::sync::Arc;
 
@@ -50,6 +50,7 @@ mod morse {
             OptionInfo { key: "distance", about: "of the bottom, Å", default: "2.866, of copper" },
         ],
         about: "Morse's potential with copper's parameters for every element",
+        precisions: PLAIN,
         built_in: Some("copper"),
         files: "none",
         endings: &[],

@@ -5,7 +5,7 @@ use crate::args::ModelsArgs;
 use crate::error::CommandError;
 use crate::exit_code::ExitCode;
 use mlip_models::dispersion;
-use mlip_models::registry::{self, Selection};
+use mlip_models::registry::{self, Entry, Selection};
 use mlip_models::released::{Places, releases};
 use serde_json::{Value, json};
 
@@ -34,6 +34,7 @@ pub(super) fn list(args: &ModelsArgs) -> Result<ExitCode, CommandError> {
             }
             None => text.push_str("    built in: nothing; name a file: --model NAME=FILE\n"),
         }
+        text.push_str(&format!("    precisions on cores: {}\n", precisions(entry).join(", ")));
         for option in entry.options {
             text.push_str(&format!("    option {}: {} (default: {})\n", option.key, option.about, option.default));
         }
@@ -47,6 +48,10 @@ pub(super) fn list(args: &ModelsArgs) -> Result<ExitCode, CommandError> {
     text.push_str(&published(&places));
     print(&text)?;
     Ok(ExitCode::Success)
+}
+
+fn precisions(entry: &Entry) -> Vec<String> {
+    entry.precisions.iter().map(ToString::to_string).collect()
 }
 
 /// A line a checkpoint: its name, as what it is computed, its licence, and where it is.
@@ -85,6 +90,7 @@ fn as_json(places: &Places) -> Result<Value, CommandError> {
             "about": entry.about,
             "built_in": entry.built_in,
             "digest": digest,
+            "precisions": precisions(entry),
             "options": entry.options.iter().map(option).collect::<Vec<_>>(),
             "files": entry.files,
             "licence": entry.licence,

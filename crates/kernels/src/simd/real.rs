@@ -27,7 +27,7 @@ pub fn launch<T: Real, K: Kernel<T>>(kernel: K) -> K::Output {
 }
 
 macro_rules! real {
-    ($type:ident, $rounding:expr, $exp_terms:expr, $sin_terms:expr, $limit:expr, $mask:expr, $negligible:expr) => {
+    ($type:ident, $rounding:expr, $exp_terms:expr, $sin_terms:expr, $limit:expr, $mask:expr, $negligible:expr, $single:expr) => {
         impl Real for $type {
             const ROUNDING: Self = $rounding;
             const NEGLIGIBLE: Self = $negligible;
@@ -50,6 +50,14 @@ macro_rules! real {
             #[inline(always)]
             fn wide(self) -> f64 {
                 f64::from(self)
+            }
+
+            fn single(numbers: &[Self]) -> Option<&[f32]> {
+                $single(numbers)
+            }
+
+            fn single_mut(numbers: &mut [Self]) -> Option<&mut [f32]> {
+                $single(numbers)
             }
 
             #[expect(unsafe_code, reason = "functions compiled for an instruction set are unsafe to call without it")]
@@ -78,5 +86,5 @@ macro_rules! real {
     };
 }
 
-real!(f32, 12_582_912.0, 8, 7, 87.0, 0xffff_f000, 1e-24);
-real!(f64, 6_755_399_441_055_744.0, 14, 12, 700.0, 0xffff_ffff_f800_0000, 1e-270);
+real!(f32, 12_582_912.0, 8, 7, 87.0, 0xffff_f000, 1e-24, Some);
+real!(f64, 6_755_399_441_055_744.0, 14, 12, 700.0, 0xffff_ffff_f800_0000, 1e-270, |_| None);

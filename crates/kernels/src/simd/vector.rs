@@ -109,6 +109,10 @@ pub trait Real:
     fn real(value: f64) -> Self;
     /// To `f64`, exactly.
     fn wide(self) -> f64;
+    /// The same numbers, if they are `f32`.
+    fn single(numbers: &[Self]) -> Option<&[f32]>;
+    /// The same numbers, if they are `f32`.
+    fn single_mut(numbers: &mut [Self]) -> Option<&mut [f32]>;
     /// Runs the kernel on the vectors of this instruction set.
     fn run<K: Kernel<Self>>(kernel: K, set: InstructionSet) -> K::Output;
     /// The contiguous numbers of a candle CPU tensor's storage.

@@ -6,7 +6,7 @@ use super::file::R2SCAN;
 use super::potential::Chgnet;
 use crate::device::{self, Place};
 use crate::energies::Energies;
-use crate::entry::{Entry, LoadCause, Selection};
+use crate::entry::{Entry, LoadCause, PLAIN, Selection};
 use crate::options::{self, OptionError, OptionInfo};
 use crate::released::{CHGNET_NAMES, NotHere, file_or_published, published_as};
 use mlip_atoms::Potential;
@@ -33,6 +33,7 @@ pub(crate) static ENTRIES: &[Entry] = &[
         aliases: &[],
         options: OPTIONS,
         about: "CHGNet 0.3.0: energy, forces, stress, magnetic moments; H to Pu, PBE(+U) of the Materials Project",
+        precisions: PLAIN,
         built_in: Some("chgnet-0.3.0"),
         files: "upstream's `.pth.tar` of 0.3.0 or 0.2.0 (in the PyPI package `chgnet`, chgnet/pretrained), the name of a published \
                 one, which `mlip-batch models get` fetches, or safetensors with `model_args`",
@@ -49,6 +50,7 @@ pub(crate) static ENTRIES: &[Entry] = &[
         aliases: &[],
         options: OPTIONS,
         about: "CHGNet with r2SCAN weights: energy, forces, stress, magnetic moments; H to Pu, r2SCAN of the Materials Project",
+        precisions: PLAIN,
         built_in: Some("chgnet-r2scan"),
         files: "none: other weights are files of chgnet",
         endings: &[],

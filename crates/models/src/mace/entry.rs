@@ -6,7 +6,7 @@ use super::options::{OPTIONS, Options};
 use super::potential::Mace;
 use super::released::trained_on;
 use crate::device::Place;
-use crate::entry::{Entry, LoadCause, Selection};
+use crate::entry::{Entry, LoadCause, PLAIN, Selection};
 use crate::options::{self, OptionError};
 use crate::released::{MACE_NAMES, file_or_published};
 use mlip_atoms::Potential;
@@ -19,6 +19,7 @@ pub(crate) static ENTRIES: &[Entry] = &[Entry {
     aliases: &[],
     options: OPTIONS,
     about: "MACE foundation models of the MACE-MP family, and any MACE with energies of the same blocks: energy, forces, stress",
+    precisions: PLAIN,
     built_in: None,
     files: "upstream's `.model`, or the name of a published model, which `mlip-batch models get` fetches: --model \
             mace=medium-mpa-0",

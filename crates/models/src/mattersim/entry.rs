@@ -2,7 +2,7 @@
 
 use super::potential::MatterSim;
 use crate::energies::Energies;
-use crate::entry::{Entry, LoadCause, Selection};
+use crate::entry::{Entry, LoadCause, PLAIN, Selection};
 use crate::options::{self, OptionError};
 use crate::released::{MATTERSIM, MATTERSIM_NAMES, file_or_published, published_as};
 use mlip_atoms::Potential;
@@ -17,6 +17,7 @@ pub(crate) static ENTRIES: &[Entry] = &[Entry {
     options: &[],
     about: "MatterSim v1: energy, forces, stress; H to Pu, PBE(+U) with the settings of the Materials Project at up to \
             5000 K and 1000 GPa",
+    precisions: PLAIN,
     built_in: None,
     files: "upstream's `.pth`, or the name of a published one, which `mlip-batch models get` fetches: --model \
             mattersim=mattersim-v1.0.0-1m",

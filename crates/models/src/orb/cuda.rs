@@ -152,7 +152,7 @@ impl CudaOrb {
             });
         }
         let shape = Shape::infer(tensors, variant)?;
-        let packer = Packer { tensors, shape, kind: variant.kind, set: InstructionSet::detect() };
+        let packer = Packer { tensors, shape, kind: variant.kind, arithmetic: InstructionSet::detect().into() };
         let scales = packer.scales()?;
         let weights = Reader { tensors, shape }.weights(packer.atoms()?, scales.energy.deviation)?;
         let id = PotentialId {

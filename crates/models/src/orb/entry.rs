@@ -7,7 +7,7 @@ use super::potential::Orb;
 use super::variant::Variant;
 use crate::device::{DEVICE, PRODUCTS, Place, ProductsName};
 use crate::energies::Energies;
-use crate::entry::{Entry, LoadCause, Selection};
+use crate::entry::{Entry, LoadCause, Selection, WITH_MATRIX_UNIT};
 use crate::options::{self, OptionError, OptionInfo};
 use crate::released::{self, on_this_machine};
 use mlip_atoms::Potential;
@@ -113,6 +113,7 @@ const fn orb_v3(name: &'static str, aliases: &'static [&'static str], about: &'s
         aliases,
         options: OPTIONS,
         about,
+        precisions: WITH_MATRIX_UNIT,
         built_in: None,
         files: "upstream's `.ckpt`, named like the model; without one, what `mlip-batch models get` fetched",
         endings: &[".ckpt"],

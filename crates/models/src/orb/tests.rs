@@ -34,7 +34,9 @@ fn network<T: Real>(name: &str, set: InstructionSet) -> (Network<T>, &'static Va
 fn scales(variant: &Variant) -> Scales {
     let tensors = file::read(&data(&format!("orb_tiny_{}.ckpt", variant.kind.name()))).unwrap();
     let shape = Shape::infer(&tensors, variant).unwrap();
-    Packer { tensors: &tensors, shape, kind: variant.kind, set: InstructionSet::Portable }.scales().unwrap()
+    Packer { tensors: &tensors, shape, kind: variant.kind, arithmetic: InstructionSet::Portable.into() }
+        .scales()
+        .unwrap()
 }
 
 fn goldens(set: &str) -> Vec<Value> {

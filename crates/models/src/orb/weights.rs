@@ -10,7 +10,8 @@ use crate::weights::Weights;
 use mlip_kernels::attended_messages::Attention;
 use mlip_kernels::linear::Matrix;
 use mlip_kernels::perceptron::{Activations, Perceptron, RmsNorm, Transposed, repeat};
-use mlip_kernels::simd::{InstructionSet, Real};
+use mlip_kernels::simd::Real;
+use mlip_kernels::tiles::Arithmetic;
 use std::borrow::Cow;
 
 /// A perceptron with the bias of its first layer, its norm and, for models with gradients, its transpose.
@@ -91,7 +92,7 @@ pub(crate) struct Packer<'a> {
     pub(crate) tensors: &'a Weights,
     pub(crate) shape: Shape,
     pub(crate) kind: Kind,
-    pub(crate) set: InstructionSet,
+    pub(crate) arithmetic: Arithmetic,
 }
 
 impl Packer<'_> {
@@ -110,7 +111,7 @@ impl Packer<'_> {
 
     /// `weight`: `[outputs, stride]`, of which the columns from `first` are the map.
     fn pack<T: Real>(&self, weight: &[f64], [outputs, stride]: [usize; 2], first: usize, inputs: usize) -> Matrix<T> {
-        Matrix::pack(inputs, outputs, self.set, |k, c| T::real(weight[c * stride + first + k]))
+        Matrix::pack(inputs, outputs, self.arithmetic, |k, c| T::real(weight[c * stride + first + k]))
     }
 
     fn pack_transposed<T: Real>(
@@ -120,7 +121,7 @@ impl Packer<'_> {
         first: usize,
         inputs: usize,
     ) -> Matrix<T> {
-        Matrix::pack(outputs, inputs, self.set, |k, c| T::real(weight[k * stride + first + c]))
+        Matrix::pack(outputs, inputs, self.arithmetic, |k, c| T::real(weight[k * stride + first + c]))
     }
 
     /// The three layers, of whose first only `own` columns act on own features, of `inputs` in all.
@@ -169,7 +170,7 @@ impl Packer<'_> {
         repeat(&encoder.first_bias, &mut z1);
         let activations = Activations { z1: &mut z1, z2: &mut z2, y: &mut y };
         encoder.perceptron.forward(&embedding, latent, n, activations, &mut scratch);
-        encoder.norm.add_rows(&y, &mut out, self.set);
+        encoder.norm.add_rows(&y, &mut out, self.arithmetic.set);
         Ok(narrow(&out))
     }
 
@@ -183,9 +184,9 @@ impl Packer<'_> {
             let (output, part) = (c % hidden, 1 + c / hidden);
             T::real(first[output * 3 * latent + part * latent + k])
         };
-        let project = Matrix::pack(latent, 2 * hidden, self.set, element);
+        let project = Matrix::pack(latent, 2 * hidden, self.arithmetic, element);
         let project_transposed =
-            (transpose && index > 0).then(|| Matrix::pack(2 * hidden, latent, self.set, |k, c| element(c, k)));
+            (transpose && index > 0).then(|| Matrix::pack(2 * hidden, latent, self.arithmetic, |k, c| element(c, k)));
         let mut project_bias = self.bias::<T>(&name("_edge_mlp.mlp.NN-0"), hidden)?;
         project_bias.resize(2 * hidden, T::default());
         let gate = |part: &str| {

@@ -4,7 +4,8 @@ use crate::entry::{Entry, LoadCause, Selection};
 use crate::options::{OptionError, most_similar};
 use crate::released::published_as;
 use crate::{chgnet, dispersion, lennard_jones, mace, mattersim, orb, sevennet, uma};
-use mlip_atoms::Potential;
+use mlip_atoms::{EngineKind, Potential, Precision};
+use mlip_kernels::tiles::TileUnit;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
@@ -93,6 +94,31 @@ impl Registry {
         most_similar(text, names).map(str::to_owned)
     }
 
+    /// Whether the model knows the precision, and this processor has what it takes.
+    fn check_precision(&self, entry: &Entry, selection: &Selection) -> Result<(), OptionError> {
+        let precision = selection.precision;
+        let refuse = |why: String| {
+            let (model, key, value) = (selection.name.clone(), "precision".into(), precision.to_string());
+            Err(OptionError::Unusable { model, key, value, why })
+        };
+        if !entry.precisions.contains(&precision) {
+            let able = self.entries().filter(|entry| entry.precisions.contains(&precision)).map(|entry| entry.name);
+            return refuse(format!("models computed so are {}", able.collect::<Vec<_>>().join(", ")));
+        }
+        if precision != Precision::Int8x6 {
+            return Ok(());
+        }
+        if selection.engine == EngineKind::Candle {
+            return refuse("engine=candle computes in f32 and f64; it needs engine=native".into());
+        }
+        match TileUnit::find() {
+            Ok(_) => Ok(()),
+            Err(none) => refuse(format!(
+                "{none} (Intel's Xeons have one from Sapphire Rapids on); say precision=f32, or run where all processors have one"
+            )),
+        }
+    }
+
     /// Loads a potential, from its file or with the weights in the program.
     ///
     /// # Errors
@@ -105,6 +131,7 @@ impl Registry {
         })?;
         let (dispersion, selection) = dispersion::choose(entry, selection)?;
         (entry.check)(&selection)?;
+        self.check_precision(entry, &selection)?;
         let loaded = (entry.load)(&selection);
         loaded.map(|potential| dispersion.apply(potential)).map_err(|cause| LoadError::Checkpoint {
             name: selection.name.clone(),

@@ -4,7 +4,7 @@ use super::options::{OPTIONS, Options};
 use super::potential::SevenNet;
 use super::released;
 use crate::energies::Energies;
-use crate::entry::{Entry, LoadCause, Selection};
+use crate::entry::{Entry, LoadCause, PLAIN, Selection};
 use crate::options::{self, OptionError};
 use crate::released::{SEVENNET_NAMES, file_or_published};
 use mlip_atoms::Potential;
@@ -18,6 +18,7 @@ pub(crate) static ENTRIES: &[Entry] = &[
         aliases: &["sevennet-0"],
         options: OPTIONS,
         about: "SevenNet-0 (11Jul2024): energy, forces, stress; 89 elements, PBE(+U) of the Materials Project",
+        precisions: PLAIN,
         built_in: Some("SevenNet-0 (11Jul2024)"),
         files: "upstream's `.pth`, instead of the weights in the program",
         endings: &[],
@@ -33,6 +34,7 @@ pub(crate) static ENTRIES: &[Entry] = &[
         aliases: &["7net"],
         options: OPTIONS,
         about: "SevenNet checkpoints: energy, forces, stress",
+        precisions: PLAIN,
         built_in: None,
         files: "upstream's `.pth`, or the name of a published checkpoint, which `mlip-batch models get` fetches: --model \
                 sevennet=7net-mf-0,modal=PBE",

@@ -8,6 +8,7 @@ use mlip_kernels::linear::Matrix;
 use mlip_kernels::rows::{activate, activate_backward};
 use mlip_kernels::simd::{InstructionSet, Real};
 use mlip_kernels::spherical::{GateBackward, GateForward};
+use mlip_kernels::tiles::Arithmetic;
 
 /// Linear maps, one for each degree; a bias for degree 0.
 #[derive(Debug)]
@@ -21,10 +22,10 @@ impl<T: Real> ByDegree<T> {
         weights: &Weights,
         name: &str,
         [lmax, out, inputs]: [usize; 3],
-        set: InstructionSet,
+        arithmetic: Arithmetic,
     ) -> Result<Self, WeightsError> {
         let all = narrow::<T>(&weights.get(&format!("{name}.weight"), &[lmax + 1, out, inputs])?);
-        let degrees = all.chunks_exact(out * inputs).map(|weight| both(weight, out, inputs, set)).collect();
+        let degrees = all.chunks_exact(out * inputs).map(|weight| both(weight, out, inputs, arithmetic)).collect();
         Ok(Self { degrees, bias: narrow(&weights.get(&format!("{name}.bias"), &[out])?) })
     }
 
@@ -79,17 +80,17 @@ impl<T: Real> Atomwise<T> {
         weights: &Weights,
         name: &str,
         [lmax, channels, hidden]: [usize; 3],
-        set: InstructionSet,
+        arithmetic: Arithmetic,
     ) -> Result<Self, WeightsError> {
         let gates = Linear::read(weights, &format!("{name}.scalar_mlp.0"), lmax * hidden, channels)?;
         Ok(Self {
             channels,
             hidden,
             degrees: (0..=lmax).flat_map(|l| vec![l; 2 * l + 1]).collect(),
-            gates: Affine::pack(&gates, set),
-            first: ByDegree::read(weights, &format!("{name}.so3_linear_1"), [lmax, hidden, channels], set)?,
-            second: ByDegree::read(weights, &format!("{name}.so3_linear_2"), [lmax, channels, hidden], set)?,
-            set,
+            gates: Affine::pack(&gates, arithmetic),
+            first: ByDegree::read(weights, &format!("{name}.so3_linear_1"), [lmax, hidden, channels], arithmetic)?,
+            second: ByDegree::read(weights, &format!("{name}.so3_linear_2"), [lmax, channels, hidden], arithmetic)?,
+            set: arithmetic.set,
         })
     }
 

@@ -6,8 +6,9 @@
 
 use super::packed::both;
 use mlip_kernels::gated_messages::Both;
-use mlip_kernels::simd::{InstructionSet, Kernel, Real, Vector};
+use mlip_kernels::simd::{Kernel, Real, Vector};
 use mlip_kernels::spherical::Layout;
+use mlip_kernels::tiles::Arithmetic;
 
 /// The complex matrix of one order.
 #[derive(Debug)]
@@ -58,13 +59,13 @@ impl<T: Real> Convolution<T> {
         shape: ConvolutionShape,
         layout: &Layout,
         bias: Vec<T>,
-        set: InstructionSet,
+        arithmetic: Arithmetic,
         mut weight: impl FnMut(usize, &mut Vec<T>) -> Result<(), E>,
     ) -> Result<Self, E> {
         let mut values = Vec::new();
         weight(0, &mut values)?;
         let [out, inputs] = shape.zero(layout);
-        let zero = both(&values, out, inputs, set);
+        let zero = both(&values, out, inputs, arithmetic);
         let mut orders = Vec::new();
         for order in layout.orders() {
             weight(order.m, &mut values)?;
@@ -74,9 +75,9 @@ impl<T: Real> Convolution<T> {
                 a.iter().zip(b).map(|(a, b)| T::real(f(a.wide(), b.wide()))).collect::<Vec<_>>()
             };
             orders.push(Complex {
-                sum: both(a, out / 2, inputs, set),
-                minus: both(&map(|a, b| -(a + b)), out / 2, inputs, set),
-                plus: both(&map(|a, b| b - a), out / 2, inputs, set),
+                sum: both(a, out / 2, inputs, arithmetic),
+                minus: both(&map(|a, b| -(a + b)), out / 2, inputs, arithmetic),
+                plus: both(&map(|a, b| b - a), out / 2, inputs, arithmetic),
             });
         }
         let ConvolutionShape { inputs, outputs, extra } = shape;

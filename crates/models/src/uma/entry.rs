@@ -7,7 +7,7 @@ use super::options::{OPTIONS, Options};
 use super::potential::Uma;
 use crate::device::{Place, ProductsName};
 use crate::energies::Energies;
-use crate::entry::{Entry, LoadCause, Selection};
+use crate::entry::{Entry, LoadCause, Selection, WITH_MATRIX_UNIT};
 use crate::options::{self, OptionError};
 use crate::released::{UMA, on_this_machine};
 use mlip_atoms::Potential;
@@ -40,6 +40,7 @@ const fn uma(name: &'static str, aliases: &'static [&'static str], about: &'stat
         aliases,
         options: OPTIONS,
         about,
+        precisions: WITH_MATRIX_UNIT,
         built_in: None,
         files: "upstream's `.pt`, named like the model; without one, what `mlip-batch models get` fetched",
         endings: &[".pt"],

@@ -9,6 +9,7 @@ use crate::weights::WeightsError;
 use mlip_atoms::{Deadline, DeviceError, PredictError};
 use mlip_kernels::simd::{InstructionSet, Real};
 use mlip_kernels::spherical::Layout;
+use mlip_kernels::tiles::Arithmetic;
 use mlip_kernels::weighted_sum::{NUMBER, weighted_sum};
 use std::sync::Arc;
 
@@ -117,14 +118,14 @@ impl Experts {
         &self,
         coefficients: &[f64],
         layout: &Layout,
-        set: InstructionSet,
+        arithmetic: Arithmetic,
         deadline: &Deadline,
     ) -> Result<Vec<[Convolution<T>; 2]>, PredictError> {
         self.file.read(|reading| {
             let convolution = |experts: &ConvolutionExperts| -> Result<Convolution<T>, PredictError> {
-                Convolution::pack(experts.shape, layout, narrow(&experts.bias), set, |m, values| {
+                Convolution::pack(experts.shape, layout, narrow(&experts.bias), arithmetic, |m, values| {
                     deadline.check()?;
-                    Self::mix(reading, &experts.tensors[m], coefficients, set, values)
+                    Self::mix(reading, &experts.tensors[m], coefficients, arithmetic.set, values)
                 })
             };
             self.layers.iter().map(|[first, second]| Ok([convolution(first)?, convolution(second)?])).collect()

@@ -19,6 +19,7 @@ use super::readout::{Readout, scalars, spread};
 use mlip_atoms::{Deadline, PredictError};
 use mlip_kernels::simd::{InstructionSet, Real};
 use mlip_kernels::spherical::{Frame, NormBackward, NormForward, SphericalNorm, Wigner, frame};
+use mlip_kernels::tiles::Arithmetic;
 
 /// Weights of a layer that no composition changes.
 #[derive(Debug)]
@@ -32,7 +33,9 @@ struct Block<T> {
 /// UMA in one precision, for one task.
 #[derive(Debug)]
 pub(super) struct Network<T> {
-    pub(super) set: InstructionSet,
+    /// What everything is packed for.
+    pub(super) arithmetic: Arithmetic,
+    set: InstructionSet,
     pub(super) rows: Rows<T>,
     scalar_rows: Rows<T>,
     wigner: Wigner,
@@ -66,14 +69,15 @@ impl<T: Real> Network<T> {
     pub(super) fn new(
         contents: &Contents,
         expert: Option<(usize, usize)>,
-        set: InstructionSet,
+        arithmetic: Arithmetic,
     ) -> Result<Self, LoadError> {
-        let (b, weights) = (&contents.config.backbone, &contents.weights);
+        let (b, weights, set) = (&contents.config.backbone, &contents.weights, arithmetic.set);
         let (channels, hidden, lmax) = (b.sphere_channels, b.hidden_channels, b.lmax);
         let (elements, gaussians) = (b.max_num_elements, b.num_distance_basis);
         let shape = RadialShape { elements, gaussians, hidden: b.edge_channels };
         let (rows, scalar_rows) = (Rows::new(lmax, b.mmax), Rows::new(lmax, 0));
-        let radial = |name: &str, width: usize| Radial::read(weights, &format!("backbone.{name}"), shape, width, set);
+        let radial =
+            |name: &str, width: usize| Radial::read(weights, &format!("backbone.{name}"), shape, width, arithmetic);
         let block = |layer: usize| -> Result<Block<T>, LoadError> {
             let name = format!("blocks.{layer}");
             let norm = |k: usize| spherical_norm(weights, &format!("backbone.{name}.norm_{k}"), lmax, channels);
@@ -85,12 +89,13 @@ impl<T: Real> Network<T> {
                     weights,
                     &format!("backbone.{name}.atom_wise"),
                     [lmax, channels, hidden],
-                    set,
+                    arithmetic,
                 )?,
             })
         };
         let blocks = (0..b.num_layers).map(block).collect::<Result<Vec<_>, LoadError>>()?;
         Ok(Self {
+            arithmetic,
             set,
             wigner: Wigner::new(&rows.layout),
             gaussians: Gaussians::new(gaussians, b.cutoff),

@@ -5,18 +5,19 @@ use crate::weights::{Weights, WeightsError};
 use mlip_kernels::gate::LayerNorm;
 use mlip_kernels::gated_messages::Both;
 use mlip_kernels::linear::Matrix;
-use mlip_kernels::simd::{InstructionSet, Real};
+use mlip_kernels::simd::Real;
 use mlip_kernels::spherical::SphericalNorm;
+use mlip_kernels::tiles::Arithmetic;
 
 pub(super) fn narrow<T: Real>(values: &[f64]) -> Vec<T> {
     values.iter().map(|value| T::real(*value)).collect()
 }
 
 /// A linear layer `[out, in]` and its transpose. Products are added to features that are large beside them.
-pub(super) fn both<T: Real>(weight: &[T], out: usize, inputs: usize, set: InstructionSet) -> Both<T> {
+pub(super) fn both<T: Real>(weight: &[T], out: usize, inputs: usize, arithmetic: Arithmetic) -> Both<T> {
     Both {
-        forward: Matrix::from_linear(weight, out, inputs, set).summed_apart(),
-        backward: Matrix::pack(out, inputs, set, |k, c| weight[k * inputs + c]).summed_apart(),
+        forward: Matrix::from_linear(weight, out, inputs, arithmetic).summed_apart(),
+        backward: Matrix::pack(out, inputs, arithmetic, |k, c| weight[k * inputs + c]).summed_apart(),
     }
 }
 
@@ -28,10 +29,10 @@ pub(super) struct Affine<T> {
 }
 
 impl<T: Real> Affine<T> {
-    pub(super) fn pack(layer: &Linear, set: InstructionSet) -> Self {
+    pub(super) fn pack(layer: &Linear, arithmetic: Arithmetic) -> Self {
         let out = layer.bias.len();
         let inputs = layer.weight.len() / out;
-        Self { matrix: both(&narrow::<T>(&layer.weight), out, inputs, set), bias: narrow(&layer.bias) }
+        Self { matrix: both(&narrow::<T>(&layer.weight), out, inputs, arithmetic), bias: narrow(&layer.bias) }
     }
 
     /// `rows · weight + bias` for contiguous rows.

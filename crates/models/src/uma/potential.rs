@@ -15,14 +15,15 @@ use super::options::Options;
 use super::packed::narrow;
 use super::routing::{Composition, Router};
 use super::tasks::Task;
-use crate::engine::{Route, note, on_route, scalar_bytes};
+use crate::engine::{Route, arithmetic, note, on_route, scalar_bytes};
 use crate::graph_potential::{GraphPotential, Model};
 use candle_core::{DType, Device};
 use mlip_atoms::engine::Demand;
 use mlip_atoms::{
     Deadline, EngineKind, PotentialId, Precision, PredictError, Prediction, Preparation, Request, Species, Structure,
 };
-use mlip_kernels::simd::{InstructionSet, Real};
+use mlip_kernels::simd::Real;
+use mlip_kernels::tiles::Arithmetic;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
@@ -115,14 +116,14 @@ impl UmaModel {
         let choice = Choice::new(contents, options)?;
         let (dataset, expert) = (&choice.dataset, choice.expert);
         let router = Router::new(&contents.weights, config, dataset)?;
-        let set = InstructionSet::detect();
+        let arithmetic = arithmetic(precision)?;
         let rows = mlip_kernels::spherical::Layout::new(b.lmax, b.mmax);
         let experts = Experts::new(contents, &rows)?;
         let network = Route::load(
             engine,
             precision,
-            || Native::new(contents, expert, set),
-            || Native::new(contents, expert, set),
+            || Native::new(contents, expert, arithmetic),
+            || Native::new(contents, expert, arithmetic),
             || {
                 let vars = contents.var_builder(DType::F64, &Device::Cpu)?;
                 let network = CandleNetwork::new(config, dataset, expert, precision, &vars);
@@ -198,7 +199,7 @@ impl UmaModel {
     ) -> Result<Merged<T>, PredictError> {
         let system = self.router.system(composition);
         let coefficients = self.router.coefficients(composition, &system);
-        let layers = self.experts.merge(&coefficients, &network.rows.layout, network.set, deadline)?;
+        let layers = self.experts.merge(&coefficients, &network.rows.layout, network.arithmetic, deadline)?;
         let balanced = self.backbone.balanced(composition.charge, composition.spin);
         Ok(Merged::new(layers, narrow(&system), balanced))
     }
@@ -212,8 +213,8 @@ impl UmaModel {
 }
 
 impl<T: Real> Native<T> {
-    fn new(contents: &Contents, expert: Option<(usize, usize)>, set: InstructionSet) -> Result<Self, LoadError> {
-        Ok(Self { network: Network::new(contents, expert, set)?, cache: Cache::new(CACHE_BYTES) })
+    fn new(contents: &Contents, expert: Option<(usize, usize)>, arithmetic: Arithmetic) -> Result<Self, LoadError> {
+        Ok(Self { network: Network::new(contents, expert, arithmetic)?, cache: Cache::new(CACHE_BYTES) })
     }
 
     fn bytes(&self) -> u64 {
@@ -257,8 +258,9 @@ impl Model for UmaModel {
     }
 
     fn cost(&self, structure: &Structure) -> f64 {
-        // Seconds on one core of a 2024 server in single precision.
-        let edge = 1.2e-11 * (self.sizes.layers * self.sizes.kept * self.channels) as f64 * 10.0;
+        // Seconds on one core of a 2024 server in single precision; matrix units take 0.6 of them.
+        let product = if self.id.precision == Precision::Int8x6 { 7e-12 } else { 1.2e-11 };
+        let edge = product * (self.sizes.layers * self.sizes.kept * self.channels) as f64 * 10.0;
         edge * self.expected_edges(structure)
     }
 

@@ -10,7 +10,8 @@ use crate::weights::{Weights, WeightsError};
 use mlip_kernels::gate::LayerNorm;
 use mlip_kernels::gated_messages::Both;
 use mlip_kernels::normal_rows::{NormalSilu, NormalSiluBackward};
-use mlip_kernels::simd::{InstructionSet, Real};
+use mlip_kernels::simd::Real;
+use mlip_kernels::tiles::Arithmetic;
 use std::ops::Range;
 
 /// Gaussians at even distances from 0 to the cutoff.
@@ -136,18 +137,18 @@ impl<T: Real> Radial<T> {
         name: &str,
         shape: RadialShape,
         out: usize,
-        set: InstructionSet,
+        arithmetic: Arithmetic,
     ) -> Result<Self, WeightsError> {
         let RadialShape { gaussians, hidden, .. } = shape;
         let FirstLayer { source, target, distance } = FirstLayer::read(weights, name, shape)?;
         Ok(Self {
             source: narrow(&source),
             target: narrow(&target),
-            distance: both(&narrow::<T>(&distance), hidden, gaussians, set),
+            distance: both(&narrow::<T>(&distance), hidden, gaussians, arithmetic),
             first_norm: layer_norm(weights, &format!("{name}.net.1"), hidden)?,
-            hidden: Affine::pack(&Linear::read(weights, &format!("{name}.net.3"), hidden, hidden)?, set),
+            hidden: Affine::pack(&Linear::read(weights, &format!("{name}.net.3"), hidden, hidden)?, arithmetic),
             second_norm: layer_norm(weights, &format!("{name}.net.4"), hidden)?,
-            out: Affine::pack(&Linear::read(weights, &format!("{name}.net.6"), out, hidden)?, set),
+            out: Affine::pack(&Linear::read(weights, &format!("{name}.net.6"), out, hidden)?, arithmetic),
         })
     }
 

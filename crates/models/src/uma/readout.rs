@@ -54,7 +54,7 @@ impl Readout {
         set: InstructionSet,
     ) -> Result<Self, WeightsError> {
         let layers = read_layers(weights, head, sizes, expert)?;
-        Ok(Self { layers: layers.map(|layer| Affine::pack(&layer, set)), set })
+        Ok(Self { layers: layers.map(|layer| Affine::pack(&layer, set.into())), set })
     }
 
     pub(super) fn bytes(&self) -> u64 {

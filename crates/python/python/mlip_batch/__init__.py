@@ -53,7 +53,8 @@ def calculator(
 
     Args:
         model: as ``--model`` takes it: ``chgnet``, ``mace=medium-mpa-0``, ``mace=FILE``, ``uma=FILE,task=omat``.
-        precision: ``f32`` (the default) or ``f64``, of the network; energies are summed in double precision either way.
+        precision: ``f32`` (the default) or ``f64``, of the network, or ``int8x6`` of ORB and UMA on Intel's matrix units;
+            energies are summed in double precision either way.
         engine: ``native`` (kernels, the default), or ``candle`` (plain layers, slower, independent of the kernels).
         device: ``cpu``, or ``cuda``, ``cuda:N`` where the model runs on cards and the package was built for them.
         threads: of one evaluation. More than one pays for cells of hundreds of atoms.

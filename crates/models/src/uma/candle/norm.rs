@@ -100,7 +100,7 @@ pub(super) fn gate(x: &Tensor, gates: &Tensor, degrees: &[usize]) -> Result<Tens
 /// The type that a precision computes in.
 pub(super) fn dtype(precision: mlip_atoms::Precision) -> DType {
     match precision {
-        mlip_atoms::Precision::F32 => DType::F32,
+        mlip_atoms::Precision::F32 | mlip_atoms::Precision::Int8x6 => DType::F32,
         mlip_atoms::Precision::F64 => DType::F64,
     }
 }

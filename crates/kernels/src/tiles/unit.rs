@@ -1,0 +1,114 @@
+//! Whether this process may use a matrix unit.
+
+use std::fmt;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What multiplies tiles. Whichever it is, products have the same bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TileUnit {
+    /// AMX with whole numbers of eight bits: Intel's Xeons from Sapphire Rapids on.
+    Amx,
+    /// Plain loops that do the same arithmetic, for tests.
+    Emulated,
+}
+
+/// Why there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoTiles {
+    /// The processor has none, or a virtual machine hides it.
+    Processor,
+    /// The operating system keeps its registers to itself.
+    System,
+}
+
+impl fmt::Display for NoTiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Processor => "this processor has no AMX matrix unit",
+            Self::System => "the operating system does not let this process use the AMX matrix unit of this processor",
+        })
+    }
+}
+
+impl std::error::Error for NoTiles {}
+
+static EMULATION: AtomicBool = AtomicBool::new(false);
+
+/// Lets processors without a matrix unit emulate one from here on, many times slower than plain products: for tests.
+pub fn allow_emulation() {
+    EMULATION.store(true, Ordering::Relaxed);
+}
+
+impl TileUnit {
+    /// The unit of this processor. The first call asks the operating system for it, for all threads of the process.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn find() -> Result<Self, NoTiles> {
+        match given() {
+            Err(_) if EMULATION.load(Ordering::Relaxed) => Ok(Self::Emulated),
+            Ok(()) => Ok(Self::Amx),
+            Err(none) => Err(none),
+        }
+    }
+
+    /// Whether this process can compute with it.
+    pub(super) fn is_given(self) -> bool {
+        self == Self::Emulated || given().is_ok()
+    }
+}
+
+/// Asks the operating system once.
+fn given() -> Result<(), NoTiles> {
+    static GIVEN: OnceLock<Result<(), NoTiles>> = OnceLock::new();
+    *GIVEN.get_or_init(system::request)
+}
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod system {
+    use super::NoTiles;
+    use std::arch::x86_64::{__cpuid_count, __get_cpuid_max, _xgetbv};
+
+    /// To ask for a state of the processor that is not given without asking.
+    const ARCH_REQ_XCOMP_PERM: libc::c_ulong = 0x1023;
+    /// Contents of tiles, as the register of enabled states numbers them; their configuration is the one before.
+    const TILE_DATA: libc::c_ulong = 18;
+
+    /// Asks for the tiles of this processor.
+    pub(super) fn request() -> Result<(), NoTiles> {
+        if !processor_has_tiles() {
+            return Err(NoTiles::Processor);
+        }
+        #[expect(unsafe_code, reason = "a system call")]
+        // SAFETY: it reads two numbers, and changes what this process may use, no memory.
+        let refused = unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, TILE_DATA) };
+        if refused == 0 { Ok(()) } else { Err(NoTiles::System) }
+    }
+
+    fn processor_has_tiles() -> bool {
+        const OSXSAVE: u32 = 1 << 27;
+        const AMX_TILE: u32 = 1 << 24;
+        const AMX_INT8: u32 = 1 << 25;
+        const TILE_STATES: u64 = 0b11 << 17;
+        // Whatever has tiles has these; the kernels around them need them.
+        let vectors = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw");
+        if !vectors || __get_cpuid_max(0).0 < 7 || __cpuid_count(1, 0).ecx & OSXSAVE == 0 {
+            return false;
+        }
+        let features = __cpuid_count(7, 0).edx;
+        #[expect(unsafe_code, reason = "an instruction that not all processors have")]
+        // SAFETY: a processor whose system has set OSXSAVE has the instruction.
+        let enabled = unsafe { _xgetbv(0) };
+        features & AMX_INT8 != 0 && features & AMX_TILE != 0 && enabled & TILE_STATES == TILE_STATES
+    }
+}
+
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+mod system {
+    use super::NoTiles;
+
+    pub(super) fn request() -> Result<(), NoTiles> {
+        Err(NoTiles::Processor)
+    }
+}
