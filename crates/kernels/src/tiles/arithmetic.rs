@@ -8,7 +8,7 @@ use crate::simd::InstructionSet;
 pub struct Arithmetic {
     /// Vectors.
     pub set: InstructionSet,
-    /// A matrix unit; products are those of two limbs of bf16 then.
+    /// A matrix unit; products are those of digits of eight bits then.
     pub tiles: Option<TileUnit>,
 }
 
