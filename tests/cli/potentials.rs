@@ -229,6 +229,21 @@ fn mattersim_runs_from_files_old_and_new_with_dispersion_and_without() {
 }
 
 #[test]
+fn esen_runs_by_layers_of_candle_beside_a_potential_of_kernels() {
+    let folder = tempfile::tempdir().unwrap();
+    crystals(folder.path(), 1, 1);
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/models/tests/esen/esen_tiny.pt");
+    let candle = format!("esen={file},engine=candle");
+    ends_well(&["run", "--cifs", "cifs", "--model", "chgnet", &candle, "--out", "A"], folder.path());
+    let energies = table(folder.path(), "A", "energies.csv");
+    for label in [",chgnet,", ",esen,"] {
+        assert!(energies.lines().any(|row| row.contains(label) && row.contains(",ok,")), "{energies}");
+    }
+    let text = refused(&["--model", &format!("esen={file}"), "--out", "RUN"], folder.path());
+    assert!(text.contains("layers of candle alone: say engine=candle"), "{text}");
+}
+
+#[test]
 fn dispersion_is_added_to_a_potential_and_is_another_computation() {
     let folder = tempfile::tempdir().unwrap();
     crystals(folder.path(), 1, 1);

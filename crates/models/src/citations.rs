@@ -11,7 +11,7 @@ pub struct Citation {
     pub bibtex: &'static str,
 }
 
-const CITATIONS: [Citation; 9] = [
+const CITATIONS: [Citation; 10] = [
     Citation {
         models: "chgnet",
         bibtex: "\
@@ -72,6 +72,18 @@ const CITATIONS: [Citation; 9] = [
   author = {Wood, Brandon M. and Dzamba, Misko and Fu, Xiang and others},
   year = {2025},
   eprint = {2506.23971},
+  archiveprefix = {arXiv}
+}
+",
+    },
+    Citation {
+        models: "esen",
+        bibtex: "\
+@misc{esen,
+  title = {Learning Smooth and Expressive Interatomic Potentials for Physical Property Prediction},
+  author = {Fu, Xiang and Wood, Brandon M. and Barroso-Luque, Luis and Levine, Daniel S. and Gao, Meng and Dzamba, Misko and Zitnick, C. Lawrence},
+  year = {2025},
+  eprint = {2502.12147},
   archiveprefix = {arXiv}
 }
 ",

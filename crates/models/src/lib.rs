@@ -1,7 +1,7 @@
 //! The potentials, ported to candle.
 //!
-//! Module order: `tensor`, `mapped`, `pickled`; `weights` ← `var_builder`; `engine`; `graph_potential`, `card`; `e3nn`, `pair_evaluation`; `options`, `energies` ← `entry` ← `dispersion`; `released` ←
-//! `device` ← `chgnet`, `mace`, `mattersim`, `orb`, `sevennet`, `uma`, `lennard_jones` ← `registry` ← `verify`, `citations`.
+//! Module order: `tensor`, `mapped`, `pickled`; `weights` ← `var_builder`; `engine`; `graph_potential`, `card`; `e3nn`, `escn`, `pair_evaluation`; `options`, `energies` ← `entry` ← `dispersion`; `released` ←
+//! `device` ← `chgnet`, `esen`, `mace`, `mattersim`, `orb`, `sevennet`, `uma`, `lennard_jones` ← `registry` ← `verify`, `citations`.
 
 #[cfg(feature = "cuda")]
 pub mod card;
@@ -13,6 +13,8 @@ mod e3nn;
 mod energies;
 mod engine;
 mod entry;
+mod escn;
+pub mod esen;
 pub mod graph_potential;
 mod lennard_jones;
 pub mod mace;

@@ -241,6 +241,7 @@ fn a_named_folder_is_filled_and_runs_find_it_there() {
         ("orb-v3-direct-20-mpa", "orb-v3-direct-20-mpa"),
         ("orb-v3-direct-omol", "orb-v3-direct-omol"),
         ("uma-s-1p1", "uma-s-1p1"),
+        ("esen-30m-oam", "esen"),
     ] {
         let text = run(name);
         assert!(text.contains(&format!("`{name}` is not on this machine")), "{text}");

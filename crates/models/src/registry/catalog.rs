@@ -3,7 +3,7 @@
 use crate::entry::{Entry, LoadCause, Selection};
 use crate::options::{OptionError, most_similar};
 use crate::released::published_as;
-use crate::{chgnet, dispersion, lennard_jones, mace, mattersim, orb, sevennet, uma};
+use crate::{chgnet, dispersion, esen, lennard_jones, mace, mattersim, orb, sevennet, uma};
 use mlip_atoms::{EngineKind, Potential, Precision};
 use mlip_kernels::tiles::TileUnit;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,7 @@ pub static REGISTRY: &[&[Entry]] = &[
     mattersim::ENTRIES,
     lennard_jones::ENTRIES,
     uma::ENTRIES,
+    esen::ENTRIES,
 ];
 
 /// Models by name: those in this program, and what is added to them.

@@ -9,5 +9,5 @@ mod table;
 pub(crate) use places::file_or_published;
 pub use places::{NotHere, Places, on_this_machine};
 pub use release::{Licence, Release, Source};
-pub use table::{CHGNET, MACE, MATTERSIM, ORB, SEVENNET, UMA, find, published_as, releases};
-pub(crate) use table::{CHGNET_NAMES, MACE_NAMES, MATTERSIM_NAMES, SEVENNET_NAMES};
+pub use table::{CHGNET, ESEN, MACE, MATTERSIM, ORB, SEVENNET, UMA, find, published_as, releases};
+pub(crate) use table::{CHGNET_NAMES, ESEN_NAMES, MACE_NAMES, MATTERSIM_NAMES, SEVENNET_NAMES};

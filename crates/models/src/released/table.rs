@@ -2,7 +2,7 @@
 //!
 //! Sources: chgnet 0.4.2 and its repository, `mace.calculators.foundations_models` of mace-torch 0.3.16, `orb_models.forcefield.pretrained` of orb-models
 //! 0.5.5, `sevenn._const` of sevenn 0.13.0 and its repository at the commit below, the repository of mattersim at the commit below,
-//! `pretrained_models.json` of fairchem-core 2.24.0 (`uma-s-1`: of 2.15.0, the last that lists it). Lengths and digests are those of files that were at hand, as they lie in the wheels of
+//! `pretrained_models.json` of fairchem-core 2.24.0 (`uma-s-1`: of 2.15.0, the last that lists it; eSEN: of 1.10.0). Lengths and digests are those of files that were at hand, as they lie in the wheels of
 //! chgnet 0.4.2 and sevenn 0.13.0 and, the same objects, in the repositories; of all others upstream says none.
 
 use super::release::{Licence, Release, Source};
@@ -52,6 +52,12 @@ static FAIR: Licence = Licence {
     name: "FAIR Chemistry License v1",
     summary: "with an acceptable use policy; to be agreed to on the page of the model by the owner of the token",
     url: "https://huggingface.co/facebook/UMA/blob/main/LICENSE",
+};
+
+static OMAT24: Licence = Licence {
+    name: "that of Meta's OMAT24",
+    summary: "to be read and agreed to on the page of the models by the owner of the token",
+    url: "https://huggingface.co/facebook/OMAT24/blob/main/LICENSE",
 };
 
 const fn names<const N: usize>(releases: &[Release; N]) -> [&'static str; N] {
@@ -264,9 +270,33 @@ pub static UMA: [Release; 5] = uma! {
     "uma-s-1";
 };
 
+macro_rules! esen {
+    ($($name:literal, $file:literal;)*) => {
+        [$(Release {
+            name: $name,
+            model: "esen",
+            file: $file,
+            source: Source::HuggingFace { repository: "facebook/OMAT24", path: $file },
+            n_bytes: None,
+            sha256: None,
+            licence: &OMAT24,
+        }),*]
+    };
+}
+
+/// eSEN.
+pub static ESEN: [Release; 3] = esen! {
+    "esen-30m-oam", "esen_30m_oam.pt";
+    "esen-30m-omat", "esen_30m_omat.pt";
+    "esen-30m-mp", "esen_30m_mptrj.pt";
+};
+
+/// Their names.
+pub(crate) static ESEN_NAMES: [&str; 3] = names(&ESEN);
+
 /// All of them.
 pub fn releases() -> impl Iterator<Item = &'static Release> + Clone {
-    CHGNET.iter().chain(&MACE).chain(&SEVENNET).chain(&MATTERSIM).chain(&ORB).chain(&UMA)
+    CHGNET.iter().chain(&MACE).chain(&SEVENNET).chain(&MATTERSIM).chain(&ORB).chain(&UMA).chain(&ESEN)
 }
 
 /// The one of this name.

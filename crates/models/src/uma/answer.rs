@@ -1,7 +1,7 @@
 //! From what the network gives for a structure to a prediction.
 
-use super::graph::Graph;
 use super::tasks::Task;
+use crate::escn::graph::Graph;
 use mlip_atoms::gradient::PairGradient;
 use mlip_atoms::prediction::AtomFeatures;
 use mlip_atoms::{Prediction, Request};

@@ -1,8 +1,8 @@
 //! Messages along edges, in blocks of edges whose numbers stay in the caches.
 
 use super::convolution::Convolution;
-use super::graph::Graph;
 use super::radial::{Radial, RadialScratch};
+use crate::escn::graph::Graph;
 use mlip_kernels::simd::{InstructionSet, Kernel, Real};
 use mlip_kernels::spherical::{
     GateBackward, GateForward, Generators, Layout, RotateBack, RotateInto, ScaleRows, ScaleRowsBackward, Torques,

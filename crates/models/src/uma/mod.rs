@@ -9,9 +9,9 @@
 //! a plain network of a tenth of its weights. The experts stay in the mapped file.
 //!
 //! Module order: `config`, `tasks` ← `error` ← `plain` ← `checkpoint` ← `routing`, `options` ← `choice`; `routing` ← `packed` ←
-//! `convolution` ← `experts`, `merged` ← `cache`; `graph` ← `answer`; `radial` ← `edgewise`, `degree`, `atomwise`, `readout` ←
+//! `convolution` ← `experts`, `merged` ← `cache`; `radial` ← `edgewise`, `degree`, `atomwise`, `readout`; these and `answer` ←
 //! `network` ← `potential`, `cuda` ← `entry`.
-//! `candle` (of `config`, `graph`) is the same network once more, as layers of candle.
+//! `candle` (of `config`) is the same network once more, as layers of candle.
 
 mod answer;
 mod atomwise;
@@ -28,7 +28,6 @@ mod edgewise;
 mod entry;
 mod error;
 mod experts;
-mod graph;
 mod merged;
 mod network;
 mod options;

@@ -3,9 +3,9 @@
 //! Its first layer acts on a concatenation of Gaussians and embeddings of the two elements. The parts of the elements
 //! are tabulated by element when the weights are loaded, so an edge adds two rows instead of multiplying them.
 
-use super::graph::Graph;
 use super::packed::{Affine, both, layer_norm, narrow};
 use super::routing::Linear;
+use crate::escn::graph::Graph;
 use crate::weights::{Weights, WeightsError};
 use mlip_kernels::gate::LayerNorm;
 use mlip_kernels::gated_messages::Both;

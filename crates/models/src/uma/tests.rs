@@ -61,7 +61,7 @@ fn intermediate_results_equal_upstreams_layer_by_layer() {
         same("expert_coefficients", &coefficients, &expected.get("expert_coefficients", &[1, 4]));
         let merged = uma.model().merge(network, &composition, &Deadline::NONE).unwrap();
 
-        let graph = super::graph::Graph::build(&structure, 6.0, 300, &Deadline::NONE).unwrap();
+        let graph = crate::escn::graph::Graph::build(&structure, 6.0, 300, &Deadline::NONE).unwrap();
         assert_eq!(graph.n_edges(), 226);
         let prepared = network.prepare(&graph);
         // Edges come in another order: sums over all of them compare the Gaussians.
@@ -112,7 +112,7 @@ fn what_is_computed_again_is_what_would_have_been_kept() {
         let structure = structure(goldens, "nio_8_strained");
         let composition = router.composition(structure.species().iter().map(|s| s.atomic_number()), 0, 0);
         let merged = uma.model().merge(network, &composition, &Deadline::NONE).unwrap();
-        let graph = super::graph::Graph::build(&structure, 6.0, 300, &Deadline::NONE).unwrap();
+        let graph = crate::escn::graph::Graph::build(&structure, 6.0, 300, &Deadline::NONE).unwrap();
         let [kept, again] =
             [true, false].map(|keep| network.evaluate(&graph, &merged, true, keep, &Deadline::NONE).unwrap());
         assert_eq!((kept.energy, kept.gradient), (again.energy, again.gradient));
@@ -166,8 +166,8 @@ fn atoms_with_too_many_neighbors_keep_the_nearest() {
     let lattice = Lattice::from_vectors([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]).unwrap();
     let species = vec![Species::from_atomic_number(1).unwrap()];
     let structure = Structure::new(lattice, species, vec![[0.0; 3]]).unwrap();
-    let all = super::graph::Graph::build(&structure, 6.0, 1000, &Deadline::NONE).unwrap();
-    let some = super::graph::Graph::build(&structure, 6.0, 300, &Deadline::NONE).unwrap();
+    let all = crate::escn::graph::Graph::build(&structure, 6.0, 1000, &Deadline::NONE).unwrap();
+    let some = crate::escn::graph::Graph::build(&structure, 6.0, 300, &Deadline::NONE).unwrap();
     assert_eq!(all.n_edges(), 924);
     // The 301st neighbor of a simple cubic lattice is in the shell of square 17, with all its mates.
     let shells = all.edges.iter().filter(|edge| edge.distance.powi(2) < 17.5).count();

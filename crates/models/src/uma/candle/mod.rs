@@ -7,20 +7,12 @@
 //!
 //! Tensors are found by upstream's module tree: `backbone.blocks.0.edge_wise.so2_conv_1.fc_m0.weights`.
 //!
-//! Module order: `orders` ← `harmonics` ← `frames` ← `edges`; `norm` ← `radial`; `experts` ← `convolution`;
-//! all of these ← `edgewise`, `atomwise`; `router`, `readout` ← `network`.
+//! Module order: `experts` ← `convolution`; `router`, `readout`, `convolution` ← `network`. The other layers are those of
+//! `escn::candle`.
 
-mod atomwise;
 mod convolution;
-mod edges;
-mod edgewise;
 mod experts;
-mod frames;
-mod harmonics;
 mod network;
-mod norm;
-mod orders;
-mod radial;
 mod readout;
 mod router;
 

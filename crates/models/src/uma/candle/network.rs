@@ -1,18 +1,17 @@
 //! The whole network: from a structure's graph to its energy and gradient.
 
-use super::atomwise::Atomwise;
-use super::convolution::Convolution;
-use super::edges::{EdgeEmbedding, Edges};
-use super::edgewise::{EdgeDegree, Edgewise};
-use super::frames::Frames;
-use super::norm::{SphericalNorm, add_to_scalars, dtype, scalars, with_scalars};
-use super::orders::Orders;
+use super::convolution::ConvolutionExperts;
 use super::readout::Readout;
 use super::router::Router;
+use crate::escn::candle::{
+    Atomwise, Convolution, EdgeDegree, EdgeEmbedding, Edges, Edgewise, Gaussians, Orders, Shape, SphericalNorm,
+    add_to_scalars, even_shares, scalars, with_scalars,
+};
+use crate::escn::graph::Graph;
 use crate::graph_potential::Stopped;
 use crate::uma::answer::Evaluation;
 use crate::uma::config::{Backbone, Config};
-use crate::uma::graph::Graph;
+use crate::var_builder::dtype;
 use candle_core::{DType, Device, Module, Result, Tensor, Var};
 use candle_nn::{Embedding, VarBuilder, embedding};
 use mlip_atoms::{Deadline, Precision};
@@ -23,20 +22,35 @@ use std::sync::{Arc, Mutex, PoisonError};
 struct Block {
     before_messages: SphericalNorm,
     edgewise: Edgewise,
+    convolutions: [ConvolutionExperts; 2],
     before_atoms: SphericalNorm,
     atomwise: Atomwise,
 }
 
 impl Block {
-    fn new(backbone: &Backbone, orders: &Orders, vb: &VarBuilder<'_>) -> Result<Self> {
-        let norm = |name: &str| SphericalNorm::new(backbone.lmax, backbone.sphere_channels, &vb.pp(name));
+    fn new(shape: &Shape, n_experts: usize, vb: &VarBuilder<'_>) -> Result<Self> {
+        let edgewise = vb.pp("edge_wise");
+        let [first, second] = shape.convolutions();
+        let convolution =
+            |name, channels| ConvolutionExperts::new(n_experts, channels, &shape.orders, &edgewise.pp(name));
         Ok(Self {
-            before_messages: norm("norm_1")?,
-            edgewise: Edgewise::new(backbone, orders, &vb.pp("edge_wise"))?,
-            before_atoms: norm("norm_2")?,
-            atomwise: Atomwise::new(backbone, &vb.pp("atom_wise"))?,
+            before_messages: norm(shape, &vb.pp("norm_1"))?,
+            edgewise: Edgewise::new(shape, &edgewise)?,
+            convolutions: [convolution("so2_conv_1", first)?, convolution("so2_conv_2", second)?],
+            before_atoms: norm(shape, &vb.pp("norm_2"))?,
+            atomwise: Atomwise::new(shape, &vb.pp("atom_wise"))?,
         })
     }
+
+    /// Its two convolutions with these coefficients, `[1, experts]`.
+    fn mix(&self, coefficients: &Tensor) -> Result<[Convolution; 2]> {
+        let [first, second] = &self.convolutions;
+        Ok([first.mix(coefficients)?, second.mix(coefficients)?])
+    }
+}
+
+fn norm(shape: &Shape, vb: &VarBuilder<'_>) -> Result<SphericalNorm> {
+    SphericalNorm::new(shape.orders.lmax, shape.channels, even_shares(shape.orders.lmax), vb)
 }
 
 /// Elements of the atoms, charge and spin, and the convolutions that they give: two a layer.
@@ -75,17 +89,24 @@ impl CandleNetwork {
         let dtype = dtype(precision);
         let vb = vb.to_dtype(dtype);
         let b = &config.backbone;
-        let orders = Orders { lmax: b.lmax, mmax: b.mmax };
+        let shape = Shape {
+            orders: Orders { lmax: b.lmax, mmax: b.mmax },
+            channels: b.sphere_channels,
+            hidden: b.hidden_channels,
+            edge_channels: b.edge_channels,
+            gaussians: b.num_distance_basis,
+            elements: b.max_num_elements,
+        };
         let backbone = vb.pp("backbone");
-        let frames = Frames::new(&orders, vb.device())?;
-        let block = |layer: usize| Block::new(b, &orders, &backbone.pp("blocks").pp(layer));
+        let gaussians = Gaussians::even(b.num_distance_basis, b.cutoff);
+        let block = |layer: usize| Block::new(&shape, b.num_experts, &backbone.pp("blocks").pp(layer));
         Ok(Self {
             router: Router::new(config, dataset, &backbone)?,
             elements: embedding(b.max_num_elements, b.sphere_channels, backbone.pp("sphere_embedding"))?,
-            edges: EdgeEmbedding::new(b, frames, &backbone)?,
-            degree: EdgeDegree::new(b, &backbone.pp("edge_degree_embedding"))?,
+            edges: EdgeEmbedding::new(&shape, gaussians, Some(b.cutoff), &backbone)?,
+            degree: EdgeDegree::new(&shape, &backbone.pp("edge_degree_embedding"))?,
             blocks: (0..b.num_layers).map(block).collect::<Result<_>>()?,
-            norm: SphericalNorm::new(b.lmax, b.sphere_channels, &backbone.pp("norm"))?,
+            norm: norm(&shape, &backbone.pp("norm"))?,
             readout: Readout::new(config, expert, &vb)?,
             backbone: b.clone(),
             dtype,
@@ -96,7 +117,7 @@ impl CandleNetwork {
 
     /// Bytes of experts, which are nearly all of its weights.
     pub(in crate::uma) fn bytes(&self) -> u64 {
-        self.blocks.iter().map(|block| block.edgewise.bytes()).sum()
+        self.blocks.iter().flat_map(|block| &block.convolutions).map(ConvolutionExperts::bytes).sum()
     }
 
     /// Energy of a structure of this charge and spin multiplicity in the network's units, and the gradient where
@@ -162,7 +183,7 @@ impl CandleNetwork {
         // Before the next one is made, so that two are never in memory.
         *last = None;
         let coefficients = self.router.coefficients(elements, system)?;
-        let mixed = self.blocks.iter().map(|block| block.edgewise.mix(&coefficients)).collect::<Result<Vec<_>>>()?;
+        let mixed = self.blocks.iter().map(|block| block.mix(&coefficients)).collect::<Result<Vec<_>>>()?;
         let mixed = Arc::new(mixed);
         *last = Some((key, mixed.clone()));
         Ok(mixed)

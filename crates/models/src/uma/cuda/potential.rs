@@ -2,12 +2,12 @@
 
 use super::weights::read;
 use crate::card::{CardEngine, CardModel, CardPotential};
+use crate::escn::graph::Graph;
 use crate::uma::answer::Evaluation;
 use crate::uma::checkpoint::{self, Contents};
 use crate::uma::choice::{Choice, check_generation};
 use crate::uma::config::Backbone;
 use crate::uma::error::LoadError;
-use crate::uma::graph::Graph;
 use crate::uma::options::Options;
 use crate::uma::routing::{Composition, Router};
 use mlip_atoms::{Deadline, PotentialId, Precision, PredictError, Prediction, Request, Species, Structure};

@@ -9,34 +9,34 @@ const DEGENERACY: f64 = 0.01;
 
 /// Directed edges, from a source to a target atom, by target.
 #[derive(Debug)]
-pub(super) struct Graph {
+pub(crate) struct Graph {
     /// `[n_atoms]` atomic numbers.
-    pub(super) elements: Vec<u32>,
-    pub(super) pairs: Vec<Pair>,
+    pub(crate) elements: Vec<u32>,
+    pub(crate) pairs: Vec<Pair>,
     /// `[n_edges]` each.
-    pub(super) source: Vec<u32>,
-    pub(super) target: Vec<u32>,
-    pub(super) edges: Vec<Edge>,
+    pub(crate) source: Vec<u32>,
+    pub(crate) target: Vec<u32>,
+    pub(crate) edges: Vec<Edge>,
     /// Å^3
-    pub(super) volume: f64,
+    pub(crate) volume: f64,
 }
 
 /// Geometry of an edge.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Edge {
+pub(crate) struct Edge {
     /// Index of its pair.
-    pub(super) pair: u32,
+    pub(crate) pair: u32,
     /// 1 where the pair's vector leads from target to source as the edge's does, -1 otherwise.
-    pub(super) sign: f64,
+    pub(crate) sign: f64,
     /// From target to source, a unit vector.
-    pub(super) direction: [f64; 3],
+    pub(crate) direction: [f64; 3],
     /// Å
-    pub(super) distance: f64,
+    pub(crate) distance: f64,
 }
 
 impl Graph {
     /// All edges within the cutoff; of an atom with more than `max_neighbors` the nearest.
-    pub(super) fn build(
+    pub(crate) fn build(
         structure: &Structure,
         cutoff: f64,
         max_neighbors: usize,
@@ -77,11 +77,11 @@ impl Graph {
         })
     }
 
-    pub(super) fn n_atoms(&self) -> usize {
+    pub(crate) fn n_atoms(&self) -> usize {
         self.elements.len()
     }
 
-    pub(super) fn n_edges(&self) -> usize {
+    pub(crate) fn n_edges(&self) -> usize {
         self.edges.len()
     }
 }

@@ -6,7 +6,7 @@ use candle_nn::{Linear, VarBuilder, linear};
 
 /// `rad_func`: three linear maps, with norm and SiLU behind the first two.
 #[derive(Debug)]
-pub(super) struct RadialNetwork {
+pub(crate) struct RadialNetwork {
     first: Linear,
     first_norm: LayerNorm,
     second: Linear,
@@ -15,7 +15,7 @@ pub(super) struct RadialNetwork {
 }
 
 impl RadialNetwork {
-    pub(super) fn new([inputs, hidden, outputs]: [usize; 3], vb: &VarBuilder<'_>) -> Result<Self> {
+    pub(crate) fn new([inputs, hidden, outputs]: [usize; 3], vb: &VarBuilder<'_>) -> Result<Self> {
         let net = vb.pp("net");
         Ok(Self {
             first: linear(inputs, hidden, net.pp(0))?,

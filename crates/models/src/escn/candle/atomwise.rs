@@ -1,7 +1,7 @@
 //! What atoms do with themselves.
 
 use super::norm::{add_to_scalars, degrees, gate, scalars};
-use crate::uma::config::Backbone;
+use super::shape::Shape;
 use candle_core::{Module, Result, Tensor};
 use candle_nn::{Linear, VarBuilder, linear};
 
@@ -36,7 +36,7 @@ impl Module for DegreeLinear {
 
 /// `atom_wise` of a block: a gated perceptron by degree.
 #[derive(Debug)]
-pub(super) struct Atomwise {
+pub(crate) struct Atomwise {
     gates: Linear,
     first: DegreeLinear,
     second: DegreeLinear,
@@ -44,8 +44,8 @@ pub(super) struct Atomwise {
 }
 
 impl Atomwise {
-    pub(super) fn new(backbone: &Backbone, vb: &VarBuilder<'_>) -> Result<Self> {
-        let (lmax, channels, hidden) = (backbone.lmax, backbone.sphere_channels, backbone.hidden_channels);
+    pub(crate) fn new(shape: &Shape, vb: &VarBuilder<'_>) -> Result<Self> {
+        let (lmax, channels, hidden) = (shape.orders.lmax, shape.channels, shape.hidden);
         Ok(Self {
             gates: linear(channels, lmax * hidden, vb.pp("scalar_mlp").pp(0))?,
             first: DegreeLinear::new(lmax, channels, hidden, &vb.pp("so3_linear_1"))?,

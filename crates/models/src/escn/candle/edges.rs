@@ -1,63 +1,77 @@
 //! Edges: lengths, elements, frames.
 
 use super::frames::Frames;
-use crate::uma::config::Backbone;
-use crate::uma::graph::Graph;
+use super::shape::Shape;
+use crate::escn::graph::Graph;
 use candle_core::{DType, Device, Module, Result, Tensor};
 use candle_nn::{Embedding, VarBuilder, embedding};
 
 /// The edges of a structure.
-pub(super) struct Edges {
+pub(crate) struct Edges {
     /// `[edges]`
-    pub(super) source: Tensor,
+    pub(crate) source: Tensor,
     /// `[edges]`
-    pub(super) target: Tensor,
-    /// `[edges, 1, 1]`
-    pub(super) envelope: Tensor,
+    pub(crate) target: Tensor,
+    /// `[edges, 1, 1]`: what a message is multiplied by.
+    pub(crate) envelope: Tensor,
     /// `[edges, Gaussians + two embeddings]`
-    pub(super) scalars: Tensor,
+    pub(crate) scalars: Tensor,
     /// `[edges, rows, components]`
-    pub(super) rotations: Tensor,
+    pub(crate) rotations: Tensor,
     /// Their transposes, `[edges, components, rows]`.
-    pub(super) back: Tensor,
+    pub(crate) back: Tensor,
 }
 
 /// Describes edges.
 #[derive(Debug)]
-pub(super) struct EdgeEmbedding {
+pub(crate) struct EdgeEmbedding {
     source: Embedding,
     target: Embedding,
     /// `[1, Gaussians]` at even distances from 0 to the cutoff, Å.
     centers: Tensor,
     /// Of the square in the exponents, 1/Å^2.
     coefficient: f64,
-    /// Å
-    cutoff: f64,
+    /// Å; none where messages end abruptly.
+    envelope: Option<f64>,
     frames: Frames,
     dtype: DType,
 }
 
+/// Functions of distances: `exp(coefficient (d - center)²)`.
+#[derive(Debug, Clone)]
+pub(crate) struct Gaussians {
+    /// Å
+    pub(crate) centers: Vec<f64>,
+    /// 1/Å^2
+    pub(crate) coefficient: f64,
+}
+
+impl Gaussians {
+    /// At even distances from 0 to the cutoff, twice as wide as far apart.
+    pub(crate) fn even(n: usize, cutoff: f64) -> Self {
+        let step = cutoff / (n - 1) as f64;
+        Self { centers: (0..n).map(|k| k as f64 * step).collect(), coefficient: -0.5 / (2.0 * step).powi(2) }
+    }
+}
+
 impl EdgeEmbedding {
-    /// `vb`: of the backbone.
-    pub(super) fn new(backbone: &Backbone, frames: Frames, vb: &VarBuilder<'_>) -> Result<Self> {
-        let n = backbone.num_distance_basis;
-        let step = backbone.cutoff / (n - 1) as f64;
-        let centers = (0..n).map(|k| k as f64 * step).collect::<Vec<_>>();
-        let table = |name: &str| embedding(backbone.max_num_elements, backbone.edge_channels, vb.pp(name));
+    /// `envelope`: the distance where it ends, Å. `vb`: of the backbone.
+    pub(crate) fn new(shape: &Shape, gaussians: Gaussians, envelope: Option<f64>, vb: &VarBuilder<'_>) -> Result<Self> {
+        let Gaussians { centers, coefficient } = gaussians;
+        let table = |name: &str| embedding(shape.elements, shape.edge_channels, vb.pp(name));
         Ok(Self {
             source: table("source_embedding")?,
             target: table("target_embedding")?,
-            centers: Tensor::from_vec(centers, (1, n), &Device::Cpu)?.to_device(vb.device())?,
-            // Gaussians are twice as wide as far apart.
-            coefficient: -0.5 / (2.0 * step).powi(2),
-            cutoff: backbone.cutoff,
-            frames,
+            centers: Tensor::from_vec(centers, (1, shape.gaussians), &Device::Cpu)?.to_device(vb.device())?,
+            coefficient,
+            envelope,
+            frames: Frames::new(&shape.orders, vb.device())?,
             dtype: vb.dtype(),
         })
     }
 
     /// `vectors`: `[edges, 3]` from target to source, Å, in double precision. `elements`: of the atoms.
-    pub(super) fn forward(&self, graph: &Graph, vectors: &Tensor, elements: &Tensor) -> Result<Edges> {
+    pub(crate) fn forward(&self, graph: &Graph, vectors: &Tensor, elements: &Tensor) -> Result<Edges> {
         let index = |atoms: &[u32]| Tensor::from_slice(atoms, atoms.len(), vectors.device());
         let (source, target) = (index(&graph.source)?, index(&graph.target)?);
         let distance = vectors.sqr()?.sum_keepdim(1)?.sqrt()?;
@@ -75,9 +89,10 @@ impl EdgeEmbedding {
         })
     }
 
-    /// `1 - 21 u^5 + 35 u^6 - 15 u^7` for `u = d / cutoff`; no edge is longer.
+    /// `1 - 21 u^5 + 35 u^6 - 15 u^7` for `u = d / cutoff`; no edge is longer. Without an envelope, 1.
     fn envelope(&self, distance: &Tensor) -> Result<Tensor> {
-        let u = (distance / self.cutoff)?;
+        let Some(cutoff) = self.envelope else { return distance.ones_like() };
+        let u = (distance / cutoff)?;
         let polynomial = ((&u * -15.0)?.affine(1.0, 35.0)? * &u)?.affine(1.0, -21.0)?;
         (polynomial * u.powf(5.0)?)?.affine(1.0, 1.0)
     }

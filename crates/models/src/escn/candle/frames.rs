@@ -11,7 +11,7 @@ use candle_core::{DType, Device, Result, Tensor};
 
 /// Makes rotations of degrees 0 to `lmax`, in double precision.
 #[derive(Debug)]
-pub(super) struct Frames {
+pub(crate) struct Frames {
     orders: Orders,
     /// `[3, points]`
     points: Tensor,
@@ -23,7 +23,7 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    pub(super) fn new(orders: &Orders, device: &Device) -> Result<Self> {
+    pub(crate) fn new(orders: &Orders, device: &Device) -> Result<Self> {
         let all = quadrature(orders.lmax);
         let n = all.len();
         let row =
@@ -44,7 +44,7 @@ impl Frames {
     }
 
     /// `[edges, rows, components]` from `[edges, 3]` unit vectors.
-    pub(super) fn rotations(&self, direction: &Tensor) -> Result<Tensor> {
+    pub(crate) fn rotations(&self, direction: &Tensor) -> Result<Tensor> {
         let n = direction.dim(0)?;
         let turned = self.turned_points(direction)?;
         let n_points = self.points.dim(1)?;

@@ -11,7 +11,7 @@ fn norm(l: usize, m: usize) -> f64 {
 /// Harmonics of the degrees 0 to `lmax`, from -l to l each, of unit vectors whose components are tensors of one shape.
 ///
 /// `Y_lm = n_lm Π_lm(y) · Re or Im (z + i x)^m`: polynomials, so they have slopes everywhere.
-pub(super) fn harmonics([x, y, z]: [&Tensor; 3], lmax: usize) -> Result<Vec<Vec<Tensor>>> {
+pub(crate) fn harmonics([x, y, z]: [&Tensor; 3], lmax: usize) -> Result<Vec<Vec<Tensor>>> {
     // (z + i x)^m
     let mut powers = vec![(y.ones_like()?, y.zeros_like()?)];
     for m in 0..lmax {
@@ -48,13 +48,13 @@ pub(super) fn harmonics([x, y, z]: [&Tensor; 3], lmax: usize) -> Result<Vec<Vec<
 
 /// A point of a quadrature on the unit sphere.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Point {
-    pub(super) place: [f64; 3],
-    pub(super) weight: f64,
+pub(crate) struct Point {
+    pub(crate) place: [f64; 3],
+    pub(crate) weight: f64,
 }
 
 /// Points whose weights sum to 1: exact for polynomials up to degree `2 lmax`.
-pub(super) fn quadrature(lmax: usize) -> Vec<Point> {
+pub(crate) fn quadrature(lmax: usize) -> Vec<Point> {
     let (n_polar, n_around) = (lmax + 1, 2 * lmax + 1);
     let mut points = Vec::new();
     for (y, weight) in gauss_legendre(n_polar) {

@@ -2,24 +2,24 @@
 
 /// Rows by order: degrees of order 0; then for each order m the degrees of +m and those of -m.
 #[derive(Debug, Clone)]
-pub(super) struct Orders {
-    pub(super) lmax: usize,
-    pub(super) mmax: usize,
+pub(crate) struct Orders {
+    pub(crate) lmax: usize,
+    pub(crate) mmax: usize,
 }
 
 impl Orders {
     /// Components of all degrees.
-    pub(super) fn n_components(&self) -> usize {
+    pub(crate) fn n_components(&self) -> usize {
         (self.lmax + 1) * (self.lmax + 1)
     }
 
     /// Degrees that have this order.
-    pub(super) fn n_degrees(&self, m: usize) -> usize {
+    pub(crate) fn n_degrees(&self, m: usize) -> usize {
         self.lmax + 1 - m
     }
 
     /// Degree and order of each row.
-    pub(super) fn rows(&self) -> Vec<(usize, isize)> {
+    pub(crate) fn rows(&self) -> Vec<(usize, isize)> {
         let mut rows = (0..=self.lmax).map(|l| (l, 0)).collect::<Vec<_>>();
         for m in 1..=self.mmax {
             for sign in [1, -1] {
@@ -30,22 +30,22 @@ impl Orders {
     }
 
     /// Component of each row among all degrees, which go from -l to l.
-    pub(super) fn components(&self) -> Vec<u32> {
+    pub(crate) fn components(&self) -> Vec<u32> {
         self.rows().into_iter().map(|(l, m)| (l * l + l).wrapping_add_signed(m) as u32).collect()
     }
 
     /// Degree of each row.
-    pub(super) fn degrees(&self) -> Vec<usize> {
+    pub(crate) fn degrees(&self) -> Vec<usize> {
         self.rows().into_iter().map(|(l, _)| l).collect()
     }
 
     /// Factors of a radial network: +m and -m share theirs.
-    pub(super) fn n_factors(&self) -> usize {
+    pub(crate) fn n_factors(&self) -> usize {
         (0..=self.mmax).map(|m| self.n_degrees(m)).sum()
     }
 
     /// Factor of each row.
-    pub(super) fn factors(&self) -> Vec<u32> {
+    pub(crate) fn factors(&self) -> Vec<u32> {
         let mut first = 0;
         let mut factors = Vec::new();
         for m in 0..=self.mmax {
