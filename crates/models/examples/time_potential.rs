@@ -1,6 +1,6 @@
 //! Times a potential on one thread (or some), crystal by crystal: what `scripts/measure` compares with upstream.
 //!
-//! usage: time_potential NAME[=FILE] CRYSTALS.json SECONDS [THREADS [PRECISION]]
+//! usage: time_potential NAME[=FILE][,engine=candle] CRYSTALS.json SECONDS [THREADS [PRECISION]]
 //!
 //! CRYSTALS.json is a list of `{"name", "numbers", "cell", "positions"}` (Å, Cartesian). Each is evaluated once, then
 //! for this many seconds. Prints a JSON object: loading, milliseconds (first, least and median), milliseconds of CPU time in
@@ -12,7 +12,7 @@
     reason = "a measurement that cannot go on fails; its output is data"
 )]
 
-use mlip_atoms::{Deadline, Lattice, Request, Species, Structure};
+use mlip_atoms::{Deadline, EngineKind, Lattice, Request, Species, Structure};
 use mlip_models::registry::{self, Selection};
 use std::time::Instant;
 
@@ -54,17 +54,21 @@ fn user_ms() -> f64 {
 fn main() {
     let arguments = std::env::args().skip(1).collect::<Vec<_>>();
     let [model, crystals, seconds, rest @ ..] = &arguments[..] else {
-        panic!("usage: time_potential NAME[=FILE] CRYSTALS.json SECONDS [THREADS [PRECISION]]")
+        panic!("usage: time_potential NAME[=FILE][,engine=candle] CRYSTALS.json SECONDS [THREADS [PRECISION]]")
     };
     let threads = rest.first().map_or(1, |threads| threads.parse().unwrap());
     let precision = rest.get(1).map_or("f32", String::as_str);
     // One thread is this one, as in a run.
     let pool = (threads > 1).then(|| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap());
+    let (model, engine) = match model.strip_suffix(",engine=candle") {
+        Some(model) => (model, EngineKind::Candle),
+        None => (model.as_str(), EngineKind::Native),
+    };
     let selection = match model.split_once('=') {
         Some((name, file)) => Selection::named(name).with_file(file),
         None => Selection::named(model),
     };
-    let selection = selection.with_precision(serde_json::from_value(precision.into()).unwrap());
+    let selection = selection.with_engine(engine).with_precision(serde_json::from_value(precision.into()).unwrap());
     let seconds = seconds.parse::<f64>().unwrap();
     let start = Instant::now();
     let potential = registry::load(&selection).unwrap();

@@ -2,7 +2,7 @@
 
 use super::potential::Esen;
 use crate::energies::Energies;
-use crate::entry::{Entry, LoadCause, Selection};
+use crate::entry::{Entry, LoadCause, PLAIN, Selection};
 use crate::options::{self, OptionError};
 use crate::released::{ESEN_NAMES, file_or_published, published_as};
 use mlip_atoms::Potential;
@@ -17,6 +17,7 @@ pub(crate) static ENTRIES: &[Entry] = &[Entry {
     options: &[],
     about: "eSEN: energy, forces, stress; of OMat24, sAlex and MPtrj, in layers of candle alone: --model \
             esen=FILE,engine=candle",
+    precisions: PLAIN,
     built_in: None,
     files: "upstream's `.pt`, or the name of a published one, which `mlip-batch models get` fetches with the token of a user \
             who has agreed to its licence: --model esen=esen-30m-oam,engine=candle",

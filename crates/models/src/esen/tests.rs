@@ -57,13 +57,13 @@ fn one_wrong_sign_of_an_imaginary_part_is_seen() {
     }
 }
 
-/// No tensor is read past: each changes the energy, or is known not to.
+/// No tensor is read past: each changes the energy.
 #[test]
 fn every_tensor_of_a_file_counts() {
     let contents = file::read(&folder().join("esen_tiny.pt")).unwrap();
     let expected = skewed().1;
     for name in contents.weights.names() {
-        let altered = energy(&contents, name, |_, x| 1.01 * x + 0.003);
+        let altered = energy(&contents, name, |_, x| 1.3 * x + 0.1);
         assert!((altered - expected).abs() > 1e-9 * expected.abs(), "{name}: {altered}");
     }
 }
