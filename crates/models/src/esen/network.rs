@@ -1,6 +1,7 @@
 //! From a graph to energies and their gradient, in layers of candle.
 //!
-//! Tensors are found by upstream's module tree: `backbone.blocks.0.edge_wise.so2_conv_1.fc_m0.weight`.
+//! Tensors are found by upstream's module tree: `backbone.blocks.0.edge_wise.so2_conv_1.fc_m0.weight`. Features of atoms and their
+//! norms are in double precision: atoms are few beside edges, and what ten layers add up keeps its digits.
 
 use super::config::{Backbone, Config};
 use super::error::LoadError;
@@ -47,16 +48,17 @@ struct Block {
 
 impl Block {
     fn new(shape: &Shape, vb: &VarBuilder<'_>) -> Result<Self> {
+        let wide = vb.to_dtype(DType::F64);
         let edgewise = vb.pp("edge_wise");
         let [first, second] = shape.convolutions();
         Ok(Self {
-            before_messages: norm(shape, &vb.pp("norm_1"))?,
+            before_messages: norm(shape, &wide.pp("norm_1"))?,
             edgewise: Edgewise::new(shape, &edgewise)?,
             convolutions: [
                 convolution(first, &shape.orders, &edgewise.pp("so2_conv_1"))?,
                 convolution(second, &shape.orders, &edgewise.pp("so2_conv_2"))?,
             ],
-            before_atoms: norm(shape, &vb.pp("norm_2"))?,
+            before_atoms: norm(shape, &wide.pp("norm_2"))?,
             atomwise: Atomwise::new(shape, &vb.pp("atom_wise"))?,
         })
     }
@@ -65,7 +67,7 @@ impl Block {
 /// What each component counts stands in the file, in single precision.
 fn norm(shape: &Shape, vb: &VarBuilder<'_>) -> Result<SphericalNorm> {
     let Orders { lmax, .. } = shape.orders;
-    let shares = vb.to_dtype(DType::F64).get(((lmax + 1) * (lmax + 1), 1), "balance_degree_weight")?;
+    let shares = vb.get(((lmax + 1) * (lmax + 1), 1), "balance_degree_weight")?;
     SphericalNorm::new(lmax, shape.channels, shares.flatten_all()?.to_vec1()?, vb)
 }
 
@@ -122,7 +124,7 @@ impl Network {
             )?,
             degree: EdgeDegree::new(&shape, &vb.pp("edge_degree_embedding"))?,
             blocks: (0..b.num_layers).map(|k| Block::new(&shape, &vb.pp("blocks").pp(k))).collect::<Result<_>>()?,
-            norm: norm(&shape, &vb.pp("norm"))?,
+            norm: norm(&shape, &wide.pp("backbone").pp("norm"))?,
             readout: [layer(0, channels, hidden)?, layer(2, hidden, hidden)?, layer(4, hidden, 1)?],
             scales: scales.clone(),
             backbone: b.clone(),
@@ -182,7 +184,9 @@ impl Network {
         let elements = Tensor::from_slice(&graph.elements, graph.n_atoms(), &self.device)?;
         let zeros = (graph.n_atoms(), (lmax + 1) * (lmax + 1) - 1, sphere_channels);
         let zeros = Tensor::zeros(zeros, self.dtype, &self.device)?;
-        let mut x = Tensor::cat(&[&self.elements.forward(&elements)?.unsqueeze(1)?, &zeros], 1)?;
+        let first = Tensor::cat(&[&self.elements.forward(&elements)?.unsqueeze(1)?, &zeros], 1)?;
+        let none = first.zeros_like()?;
+        let mut x = first.to_dtype(DType::F64)?;
         // Upstream's layers are left out as a whole where no atom has a neighbor.
         if let Some(vectors) = vectors {
             let pairs = graph.edges.iter().map(|edge| edge.pair).collect::<Vec<_>>();
@@ -191,14 +195,16 @@ impl Network {
             let of_edges = vectors.index_select(&Tensor::from_vec(pairs, n_edges, &self.device)?, 0)?;
             let of_edges = of_edges.broadcast_mul(&Tensor::from_vec(signs, (n_edges, 1), &self.device)?)?;
             let edges = self.edges.forward(graph, &of_edges, &elements)?;
-            x = self.degree.add(&x, &edges)?;
+            let wide = |more: Tensor| more.to_dtype(DType::F64);
+            x = (x + wide(self.degree.add(&none, &edges)?)?)?;
             for block in &self.blocks {
                 deadline.check()?;
-                let y = block.before_messages.forward(&x)?;
-                x = block.edgewise.add(&x, &y, &edges, &block.convolutions)?;
-                x = (&x + block.atomwise.forward(&block.before_atoms.forward(&x)?)?)?;
+                let y = block.before_messages.forward(&x)?.to_dtype(self.dtype)?;
+                x = (x + wide(block.edgewise.add(&none, &y, &edges, &block.convolutions)?)?)?;
+                let y = block.before_atoms.forward(&x)?.to_dtype(self.dtype)?;
+                x = (x + wide(block.atomwise.forward(&y)?)?)?;
             }
         }
-        Ok(scalars(&self.norm.forward(&x)?)?.to_dtype(DType::F64)?)
+        Ok(scalars(&self.norm.forward(&x)?)?)
     }
 }
