@@ -161,12 +161,6 @@ fn the_released_shape_equals_upstreams() {
             exact[k] = exact[k].max(relative(&found[k], &expected[k], FLOOR));
             ours[k] = ours[k].max(relative(&rounded[k], &expected[k], 1.0));
             theirs[k] = theirs[k].max(relative(&upstream[k], &expected[k], 1.0));
-            eprintln!(
-                "{} [{k}] {:e} {:e}",
-                golden.name,
-                relative(&rounded[k], &expected[k], 1.0),
-                relative(&upstream[k], &expected[k], 1.0)
-            );
         }
     }
     eprintln!("double {exact:?}; single {ours:?}, upstream {theirs:?}");
