@@ -50,13 +50,13 @@ impl<T: Real> Kernel<T> for SineBasis<'_, T> {
     }
 }
 
-/// Evaluates `[1/√2, sin(f_k θ) …, cos(f_k θ) …] / √π` at many angles.
+/// Evaluates `[sin(f_k θ) …, cos(f_k θ) …] / √π` at many angles.
 pub struct FourierBasis<'a, T> {
     /// `[n_frequencies]`
     pub frequencies: &'a [T],
     /// `[rows]`, radians.
     pub angles: &'a [T],
-    /// `[rows, 1 + 2 n_frequencies]`
+    /// `[rows, 2 n_frequencies]`
     pub values: &'a mut [T],
 }
 
@@ -67,15 +67,13 @@ impl<T: Real> Kernel<T> for FourierBasis<'_, T> {
     fn run<V: Vector<Scalar = T>>(self) {
         let Self { frequencies, angles, values } = self;
         let n = frequencies.len();
-        let scale = std::f64::consts::PI.sqrt().recip();
-        let scale_lanes = V::splat(T::real(scale));
-        for (angle, row) in angles.iter().zip(values.chunks_exact_mut(1 + 2 * n)) {
-            row[0] = T::real(std::f64::consts::FRAC_1_SQRT_2 * scale);
-            let (sines, cosines) = row[1..].split_at_mut(n);
+        let scale = V::splat(T::real(std::f64::consts::PI.sqrt().recip()));
+        for (angle, row) in angles.iter().zip(values.chunks_exact_mut(2 * n)) {
+            let (sines, cosines) = row.split_at_mut(n);
             for at in (0..n).step_by(V::LANES) {
                 let phase = V::load_padded(frequencies, at, T::default()).mul(V::splat(*angle));
-                math::sin(phase).mul(scale_lanes).store_padded(sines, at);
-                math::cos(phase).mul(scale_lanes).store_padded(cosines, at);
+                math::sin(phase).mul(scale).store_padded(sines, at);
+                math::cos(phase).mul(scale).store_padded(cosines, at);
             }
         }
     }
@@ -84,12 +82,12 @@ impl<T: Real> Kernel<T> for FourierBasis<'_, T> {
 /// `∂E/∂θ` of each row from the values of the [`FourierBasis`] and `∂E/∂values`.
 pub fn fourier_backward<T: Real>(frequencies: &[T], values: &[T], gradient: &[T]) -> Vec<f64> {
     let n = frequencies.len();
-    let rows = values.chunks_exact(1 + 2 * n).zip(gradient.chunks_exact(1 + 2 * n));
+    let rows = values.chunks_exact(2 * n).zip(gradient.chunks_exact(2 * n));
     rows.map(|(value, gradient)| {
         let mut sum = 0.0;
         for (k, frequency) in frequencies.iter().enumerate() {
-            let (sine, cosine) = (value[1 + k].wide(), value[1 + n + k].wide());
-            sum += frequency.wide() * (gradient[1 + k].wide() * cosine - gradient[1 + n + k].wide() * sine);
+            let (sine, cosine) = (value[k].wide(), value[n + k].wide());
+            sum += frequency.wide() * (gradient[k].wide() * cosine - gradient[n + k].wide() * sine);
         }
         sum
     })

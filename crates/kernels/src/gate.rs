@@ -1,6 +1,4 @@
-//! The gate of a gated MLP: `silu(norm(core)) · sigmoid(norm(gate))`, with layer norms or without.
-//!
-//! Source: CHGNet (Deng et al., Nat. Mach. Intell. 5, 1031 (2023)), as in M3GNet.
+//! Layer norms and activations of rows.
 //!
 //! A row is held in `N` vectors. Where its width is not a multiple of the lanes, lanes beyond its
 //! end are zero, and a [`Mask`] keeps them out of the moments.
@@ -174,110 +172,6 @@ impl<T: Real> LayerNorm<T> {
         mask: &Mask<V, N>,
     ) -> [V; N] {
         normalise_backward(multiply(gradient, load(&self.scale)), normalise(row, mask), mask)
-    }
-}
-
-/// The two norms of a gate; where one is missing, the row is taken as it is.
-#[derive(Debug, Clone)]
-pub struct Gate<T> {
-    /// Before the silu.
-    pub core: Option<LayerNorm<T>>,
-    /// Before the sigmoid.
-    pub gate: Option<LayerNorm<T>>,
-}
-
-/// A gate's value, and the derivatives by its two rows.
-pub struct GateSlopes<V, const N: usize> {
-    /// Forward value.
-    pub value: [V; N],
-    /// `∂E/∂core row`
-    pub core: [V; N],
-    /// `∂E/∂gate row`
-    pub gate: [V; N],
-}
-
-impl<T: Real> Gate<T> {
-    /// `silu(norm(core)) · sigmoid(norm(gate))`
-    #[inline(always)]
-    pub fn forward<V: Vector<Scalar = T>, const N: usize>(
-        &self,
-        core: [V; N],
-        gate: [V; N],
-        mask: &Mask<V, N>,
-    ) -> [V; N] {
-        let (mut value, gate) = (forward_of(&self.core, core, mask), forward_of(&self.gate, gate, mask));
-        // c · s(c) · s(g) with one division. An overflow of the product gives 0, which is right to rounding.
-        for k in 0..N {
-            let product = one_plus_exp_minus(value[k]).mul(one_plus_exp_minus(gate[k]));
-            value[k] = math::flush_tiny(value[k].div(product));
-        }
-        value
-    }
-
-    /// Value and gradient of [`forward`](Self::forward) for `gradient = ∂E/∂value`.
-    #[inline(always)]
-    pub fn backward<V: Vector<Scalar = T>, const N: usize>(
-        &self,
-        core: [V; N],
-        gate: [V; N],
-        gradient: [V; N],
-        mask: &Mask<V, N>,
-    ) -> GateSlopes<V, N> {
-        let one = V::splat(T::real(1.0));
-        let (c, g) = (forward_of(&self.core, core, mask), forward_of(&self.gate, gate, mask));
-        let mut value = c;
-        let (mut by_core, mut by_gate) = (c, c);
-        for k in 0..N {
-            let (a, b) = (one_plus_exp_minus(c[k]), one_plus_exp_minus(g[k]));
-            let inverse = one.div(a.mul(b));
-            let (core_sigmoid, gate_sigmoid) = (inverse.mul(b), inverse.mul(a));
-            value[k] = math::flush_tiny(c[k].mul(inverse));
-            // silu' = s (1 + x (1 - s)), sigmoid' = s (1 - s)
-            let silu_slope = c[k].mul_add(one.sub(core_sigmoid), one);
-            by_core[k] = gradient[k].mul(math::flush_tiny(inverse)).mul(silu_slope);
-            by_gate[k] = gradient[k].mul(value[k]).mul(one.sub(gate_sigmoid));
-        }
-        GateSlopes {
-            value,
-            core: backward_of(&self.core, core, by_core, mask),
-            gate: backward_of(&self.gate, gate, by_gate, mask),
-        }
-    }
-}
-
-/// The row behind its norm, where there is one.
-#[inline(always)]
-fn forward_of<V: Vector, const N: usize>(
-    norm: &Option<LayerNorm<V::Scalar>>,
-    row: [V; N],
-    mask: &Mask<V, N>,
-) -> [V; N] {
-    match norm {
-        Some(norm) => norm.forward(row, mask),
-        None => row,
-    }
-}
-
-/// `∂E/∂row` from the gradient by the row behind its norm, where there is one.
-#[inline(always)]
-fn backward_of<V: Vector, const N: usize>(
-    norm: &Option<LayerNorm<V::Scalar>>,
-    row: [V; N],
-    mut gradient: [V; N],
-    mask: &Mask<V, N>,
-) -> [V; N] {
-    if let Some(norm) = norm {
-        let scale: [V; N] = load(&norm.scale);
-        for k in 0..N {
-            gradient[k] = gradient[k].mul(scale[k]);
-        }
-    }
-    for k in 0..N {
-        gradient[k] = math::flush_tiny(gradient[k]);
-    }
-    match norm {
-        Some(_) => normalise_backward(gradient, normalise(row, mask), mask),
-        None => gradient,
     }
 }
 

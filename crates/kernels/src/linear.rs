@@ -128,7 +128,9 @@ impl<T: Real> Matrix<T> {
             if column >= self.width {
                 break;
             }
-            if column + self.strip <= self.width {
+            if self.width - column == self.strip / 2 {
+                self.half_strip::<V>(left, stride, rows, strip, &mut out[column..], out_stride);
+            } else if column + self.strip <= self.width {
                 for first in (0..self.depth).step_by(CHUNK) {
                     let depth = CHUNK.min(self.depth - first);
                     let (left, strip) = (&left[first..], &strip[first * self.strip..]);
@@ -140,6 +142,40 @@ impl<T: Real> Matrix<T> {
                 }
             } else {
                 self.last_strip::<V>(left, stride, rows, strip, column, out, out_stride);
+            }
+        }
+    }
+
+    /// The last half of a strip.
+    #[inline(always)]
+    fn half_strip<V: Vector<Scalar = T>>(
+        &self,
+        left: &[T],
+        stride: usize,
+        rows: usize,
+        strip: &[T],
+        out: &mut [T],
+        out_stride: usize,
+    ) {
+        for first in (0..self.depth).step_by(CHUNK) {
+            let (depth, strip) = (CHUNK.min(self.depth - first), &strip[first * self.strip..]);
+            let (apart, mut row) = (self.apart || first > 0, 0);
+            while row < rows {
+                let (left, out) = (&left[row * stride + first..], &mut out[row * out_stride..]);
+                match rows - row {
+                    12.. if V::ROWS == 6 => {
+                        V::half_tile::<12>(depth, apart, left, stride, strip, out, out_stride);
+                        row += 12;
+                    }
+                    6.. => {
+                        V::half_tile::<6>(depth, apart, left, stride, strip, out, out_stride);
+                        row += 6;
+                    }
+                    _ => {
+                        V::half_tile::<1>(depth, apart, left, stride, strip, out, out_stride);
+                        row += 1;
+                    }
+                }
             }
         }
     }
@@ -295,9 +331,18 @@ mod tests {
     }
 
     fn check<T: Real>(tolerance: f64) {
-        for (rows, depth, width) in
-            [(1, 1, 1), (7, 31, 128), (13, 64, 64), (6, 8, 16), (5, 7, 9), (23, 128, 200), (7, 300, 70)]
-        {
+        for (rows, depth, width) in [
+            (1, 1, 1),
+            (7, 31, 128),
+            (13, 64, 64),
+            (6, 8, 16),
+            (5, 7, 9),
+            (23, 128, 200),
+            (7, 300, 70),
+            (32, 130, 32),
+            (19, 64, 96),
+            (9, 5, 8),
+        ] {
             let (left, right) = (noise(rows * depth, 1), noise(width * depth, 2));
             let narrow = |values: &[f64]| values.iter().map(|x| T::real(*x)).collect::<Vec<T>>();
             for set in InstructionSet::available() {

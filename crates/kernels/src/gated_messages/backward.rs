@@ -1,10 +1,11 @@
 //! Gradients.
 
 use super::forward::{first_layer, second_layer};
-use super::layer::{BLOCK, GatedMessages, Recalled, Rows, Saved};
-use super::sums::{Later, Place, Sums};
-use crate::gate::{Mask, add, load, multiply, silu_slope, store, with_vectors};
-use crate::simd::{Kernel, Real, Vector, math};
+use super::gate::{PerRow, message_slopes, norm_factors, norm_slopes, silu_slopes_all};
+use super::layer::{BLOCK, GatedMessages, Gather, MAX_WEIGHTS, Recalled, Rows, Saved};
+use super::sums::{Later, Place, Run, Sums};
+use crate::gate::{add, load, store, with_vectors};
+use crate::simd::{Kernel, Real, Vector};
 
 /// From `∂E/∂out` to the gradients of the tables and of the own features. Weights are constant and get none.
 pub struct Backward<'a, 'b, T> {
@@ -16,8 +17,10 @@ pub struct Backward<'a, 'b, T> {
     pub gradient: &'a [T],
     /// What the forward pass kept; made again, to the same bits, where it kept nothing.
     pub saved: Option<&'a Saved<T>>,
-    /// One a table, of its shape: gradients are added.
+    /// One a table, of its shape: gradients are added; empty where the table is constant.
     pub tables: &'a mut [&'b mut [T]],
+    /// Tables whose gradients are not wanted.
+    pub constant: &'a [usize],
     /// `[rows, depth]`: gradients of the own features are added.
     pub own: &'a mut [T],
 }
@@ -29,6 +32,7 @@ pub(super) struct Serial<'a, 'b, T> {
     pub(super) gradient: &'a [T],
     pub(super) saved: Option<Recalled<'a, T>>,
     pub(super) sums: &'a mut [Sums<'b, T>],
+    pub(super) constant: &'a [usize],
     pub(super) later: &'a mut Later<T>,
     pub(super) own: &'a mut [T],
 }
@@ -55,59 +59,70 @@ impl<T: Real> Kernel<T> for Serial<'_, '_, T> {
 
 #[inline(always)]
 fn run<V: Vector, const N: usize>(backward: Serial<'_, '_, V::Scalar>) {
-    let Serial { layer, rows, gradient, saved, sums, later, own } = backward;
+    if backward.layer.width == N * V::LANES {
+        blocks::<V, N, true>(backward);
+    } else {
+        blocks::<V, N, false>(backward);
+    }
+}
+
+#[inline(always)]
+fn blocks<V: Vector, const N: usize, const WHOLE: bool>(backward: Serial<'_, '_, V::Scalar>) {
+    let Serial { layer, rows, gradient, saved, sums, constant, later, own } = backward;
     let (w, zero) = (layer.width, V::Scalar::default());
-    let mask = Mask::<V, N>::new(w);
-    let block = vec![zero; BLOCK * 2 * w];
+    let block = vec![zero; BLOCK.min(rows.count) * 2 * w];
     let mut scratch =
         Scratch { z: block.clone(), hidden: block.clone(), y: block.clone(), dy: block.clone(), dz: block };
-    for first in (0..rows.count).step_by(BLOCK) {
+    for (block, first) in (0..rows.count).step_by(BLOCK).enumerate() {
         let n = BLOCK.min(rows.count - first);
-        recall::<V, N>(layer, &rows, saved, first, n, &mut scratch);
-        let Scratch { z, y, dy, dz, .. } = &mut scratch;
-        let y = match saved {
-            Some(saved) => &saved.y[first * 2 * w..],
-            None => &y[..],
+        let numbers = n * 2 * w;
+        let kept = match saved {
+            Some(saved) => Some(BlockKept { z: saved.z.get(block), y: &saved.y[block] }),
+            None => None,
         };
-        let z = match saved {
-            Some(saved) if layer.keeps_z() => &saved.z[first * 2 * w..],
-            _ => &z[..],
+        recall::<V, N>(layer, &rows, &kept, first, n, &mut scratch);
+        let Scratch { z, y, dy, dz, .. } = &mut scratch;
+        let (y, z) = match &kept {
+            Some(BlockKept { y, z: Some(kept_z) }) => (&y[..], &kept_z[..]),
+            Some(BlockKept { y, z: None }) => (&y[..], &z[..numbers]),
+            None => (&y[..numbers], &z[..numbers]),
         };
         // Without a hidden layer y is z.
+        let (dy, dz) = (&mut dy[..numbers], &mut dz[..numbers]);
         let into = if layer.hidden.is_some() { &mut *dy } else { &mut *dz };
-        for (r, (y, dy)) in (first..first + n).zip(y.chunks_exact(2 * w).zip(into.chunks_exact_mut(2 * w))) {
-            message_row::<V, N>(layer, &rows, gradient, (&mut *sums, &mut *later), r, y, dy, &mask);
-        }
+        let factors = norm_factors::<V, N, WHOLE>(&layer.gate, w, y);
+        let mut products = [zero; 2 * BLOCK];
+        message_rows::<V, N, WHOLE>(
+            (layer, &rows, gradient),
+            (&mut *sums, &mut *later),
+            first,
+            (y, &factors),
+            into,
+            &mut products,
+        );
+        norm_slopes::<V, N, WHOLE>(&layer.gate, w, y, &factors, products, into);
         if let Some(hidden) = &layer.hidden {
-            dz[..n * 2 * w].fill(zero);
+            dz.fill(zero);
             hidden.core.backward.multiply_add_strided(dy, 2 * w, n, dz, 2 * w);
             hidden.gate.backward.multiply_add_strided(&dy[w..], 2 * w, n, &mut dz[w..], 2 * w);
-            for (z, dz) in z.chunks_exact(w).zip(dz.chunks_exact_mut(w)).take(2 * n) {
-                let (z, mut lanes): ([V; N], [V; N]) = (load(z), load(dz));
-                for k in 0..N {
-                    lanes[k] = math::flush_tiny(lanes[k].mul(silu_slope(z[k])));
-                }
-                store(lanes, dz);
-            }
+            silu_slopes_all::<V>(z, dz);
         }
         if let Some(matrix) = &layer.own {
             let depth = matrix.forward.depth();
             matrix.backward.multiply_add_strided(dz, 2 * w, n, &mut own[first * depth..], depth);
         }
         for source in rows.sources {
-            for (r, dz) in (first..first + n).zip(dz.chunks_exact(2 * w)) {
-                let (row, column) = (source.index[r] as usize, source.offset);
-                match sums[source.table].row(row, column, 2 * w) {
-                    Some(to) => {
-                        for (to, dz) in to.chunks_exact_mut(w).zip(dz.chunks_exact(w)) {
-                            store(add::<V, N>(load(to), load(dz)), to);
-                        }
-                    }
-                    None => later.room(Place { table: source.table, row, column, width: 2 * w }).copy_from_slice(dz),
-                }
+            if !constant.contains(&source.table) {
+                add_rows::<V, N>(source, first, w, dz, &mut sums[source.table], later);
             }
         }
     }
+}
+
+/// What was kept of a block.
+struct BlockKept<'a, T> {
+    z: Option<&'a Vec<T>>,
+    y: &'a Vec<T>,
 }
 
 /// Makes again what was not kept: y, and z where the hidden layer's slope needs it.
@@ -115,60 +130,83 @@ fn run<V: Vector, const N: usize>(backward: Serial<'_, '_, V::Scalar>) {
 fn recall<V: Vector, const N: usize>(
     layer: &GatedMessages<V::Scalar>,
     rows: &Rows<'_, V::Scalar>,
-    saved: Option<Recalled<'_, V::Scalar>>,
+    kept: &Option<BlockKept<'_, V::Scalar>>,
     first: usize,
     n: usize,
     scratch: &mut Scratch<V::Scalar>,
 ) {
     let Scratch { z, hidden, y, .. } = scratch;
-    let n_block = n * 2 * layer.width;
-    match (saved, &layer.hidden) {
-        (Some(_), None) => {}
-        (Some(_), Some(_)) if layer.keeps_z() => {}
+    let numbers = n * 2 * layer.width;
+    match (kept, &layer.hidden) {
+        (Some(_), None) | (Some(BlockKept { z: Some(_), .. }), Some(_)) => {}
         (Some(_), Some(_)) => first_layer::<V, N>(layer, rows, first, n, z),
         (None, None) => first_layer::<V, N>(layer, rows, first, n, y),
         (None, Some(_)) => {
             first_layer::<V, N>(layer, rows, first, n, z);
-            hidden[..n_block].copy_from_slice(&z[..n_block]);
-            second_layer::<V, N>(layer, n, hidden, y);
+            hidden[..numbers].copy_from_slice(&z[..numbers]);
+            second_layer::<V>(layer, n, hidden, y);
         }
     }
 }
 
-/// `∂E/∂y` of one row into `dy`, and the gradients of its weights.
+/// What a layer is, reads, and is given from above.
+type Given<'a, 'b, T> = (&'a GatedMessages<T>, &'a Rows<'b, T>, &'a [T]);
+
+/// `∂E/∂(y behind its norm)` of the rows from `first` into `dy`, its products with y, and the gradients of weights.
 #[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "one row of everything")]
-fn message_row<V: Vector, const N: usize>(
-    layer: &GatedMessages<V::Scalar>,
-    rows: &Rows<'_, V::Scalar>,
-    gradient: &[V::Scalar],
+fn message_rows<V: Vector, const N: usize, const WHOLE: bool>(
+    (layer, rows, gradient): Given<'_, '_, V::Scalar>,
     (sums, later): (&mut [Sums<'_, V::Scalar>], &mut Later<V::Scalar>),
-    r: usize,
-    y: &[V::Scalar],
+    first: usize,
+    (y, factors): (&[V::Scalar], &PerRow<V::Scalar>),
     dy: &mut [V::Scalar],
-    mask: &Mask<V, N>,
+    products: &mut PerRow<V::Scalar>,
 ) {
     let w = layer.width;
-    let gradient: [V; N] = load(&gradient[rows.target(r) * w..][..w]);
-    let mut upstream = gradient;
-    for weight in rows.weights {
-        upstream = multiply(upstream, load(rows.pick(weight, r, w)));
-    }
-    let slopes = layer.gate.backward(load(&y[..w]), load(&y[w..]), upstream, mask);
-    let (core, gate) = dy.split_at_mut(w);
-    store(slopes.core, core);
-    store(slopes.gate, gate);
-    for (k, weight) in rows.weights.iter().enumerate() {
-        let mut product = multiply(slopes.value, gradient);
-        for (other, factor) in rows.weights.iter().enumerate() {
-            if other != k {
-                product = multiply(product, load(rows.pick(factor, r, w)));
+    let each = y.chunks_exact(2 * w).zip(dy.chunks_exact_mut(2 * w));
+    let each = each.zip(factors.chunks_exact(2).zip(products.chunks_exact_mut(2)));
+    for (r, ((y, dy), (factors, products))) in (first..).zip(each) {
+        let weights = rows.weights_of(r, w);
+        let weights = &weights[..rows.weights.len()];
+        let gradient = &gradient[rows.target(r) * w..][..w];
+        let mut of_weights = [[V::splat(V::Scalar::default()); N]; MAX_WEIGHTS];
+        let found = message_slopes::<V, N, WHOLE>(&layer.gate, w, y, factors, gradient, weights, dy, &mut of_weights);
+        products.copy_from_slice(&found);
+        for (weight, slopes) in rows.weights.iter().zip(of_weights) {
+            let (table, row, column) = (weight.table, weight.index[r] as usize, weight.offset);
+            match sums[table].row(row, column, w) {
+                Some(to) => store(add(slopes, load(to)), to),
+                None => store(slopes, later.room(Place { table, row, column, width: w })),
             }
         }
-        let (table, row, column) = (weight.table, weight.index[r] as usize, weight.offset);
-        match sums[table].row(row, column, w) {
-            Some(to) => store(add(product, load(to)), to),
-            None => store(product, later.room(Place { table, row, column, width: w })),
+    }
+}
+
+/// Adds rows of `dz` to the gradient of the table that they came from.
+#[inline(always)]
+fn add_rows<V: Vector, const N: usize>(
+    source: &Gather<'_>,
+    first: usize,
+    w: usize,
+    dz: &[V::Scalar],
+    sums: &mut Sums<'_, V::Scalar>,
+    later: &mut Later<V::Scalar>,
+) {
+    let column = source.offset;
+    let (mut core, mut gate) = (Run::<V, N>::default(), Run::<V, N>::default());
+    for (row, dz) in source.index[first..].iter().zip(dz.chunks_exact(2 * w)) {
+        let row = *row as usize;
+        if !core.is_of(row) {
+            sums.end(&core, column, w);
+            sums.end(&gate, column + w, w);
+            core = sums.begin(row, column, w);
+            gate = sums.begin(row, column + w, w);
+        }
+        let (of_core, of_gate) = dz.split_at(w);
+        if !(core.add(load(of_core)) && gate.add(load(of_gate))) {
+            later.room(Place { table: source.table, row, column, width: 2 * w }).copy_from_slice(dz);
         }
     }
+    sums.end(&core, column, w);
+    sums.end(&gate, column + w, w);
 }

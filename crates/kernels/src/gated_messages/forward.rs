@@ -1,8 +1,9 @@
 //! Values.
 
+use super::gate::{message, norm_factors, silu_all};
 use super::layer::{BLOCK, GatedMessages, Room, Rows, Saved};
-use super::sums::{Later, Place, Sums};
-use crate::gate::{Mask, add, load, multiply, silu, store, with_vectors};
+use super::sums::{Later, Place, Run, Sums};
+use crate::gate::{add, load, store, with_vectors};
 use crate::simd::{Kernel, Real, Vector};
 
 /// Adds the messages of all rows to `out`.
@@ -37,41 +38,52 @@ impl<T: Real> Kernel<T> for Serial<'_, T> {
 
 #[inline(always)]
 fn run<V: Vector, const N: usize>(forward: Serial<'_, V::Scalar>) {
+    if forward.layer.width == N * V::LANES {
+        blocks::<V, N, true>(forward);
+    } else {
+        blocks::<V, N, false>(forward);
+    }
+}
+
+#[inline(always)]
+fn blocks<V: Vector, const N: usize, const WHOLE: bool>(forward: Serial<'_, V::Scalar>) {
     let Serial { layer, rows, mut out, later, mut saved } = forward;
-    let (w, zero) = (layer.width, V::Scalar::default());
-    let mask = Mask::<V, N>::new(w);
-    let mut z_block = vec![zero; BLOCK * 2 * w];
-    let mut y_block = vec![zero; BLOCK * 2 * w];
-    for first in (0..rows.count).step_by(BLOCK) {
+    let w = layer.width;
+    let mut z_block = vec![V::Scalar::default(); BLOCK.min(rows.count) * 2 * w];
+    let mut y_block = z_block.clone();
+    for (block, first) in (0..rows.count).step_by(BLOCK).enumerate() {
         let n = BLOCK.min(rows.count - first);
-        let block = first * 2 * w..(first + n) * 2 * w;
-        first_layer::<V, N>(layer, &rows, first, n, &mut z_block);
+        let (z, y) = (&mut z_block[..n * 2 * w], &mut y_block[..n * 2 * w]);
+        first_layer::<V, N>(layer, &rows, first, n, z);
         if layer.keeps_z()
             && let Some(saved) = &mut saved
         {
-            saved.z[block.clone()].copy_from_slice(&z_block[..n * 2 * w]);
+            saved.z[block] = z.to_vec();
         }
-        // y goes where it is kept, or into the buffer.
-        let y = match &mut saved {
-            Some(saved) => &mut saved.y[block],
-            None => &mut y_block[..n * 2 * w],
-        };
-        if layer.hidden.is_some() {
-            second_layer::<V, N>(layer, n, &mut z_block, y);
+        let y = if layer.hidden.is_some() {
+            second_layer::<V>(layer, n, z, y);
+            y
         } else {
-            y.copy_from_slice(&z_block[..n * 2 * w]);
+            z
+        };
+        if let Some(saved) = &mut saved {
+            saved.y[block] = y.to_vec();
         }
-        for (r, y) in (first..).zip(y.chunks_exact(2 * w)) {
-            let mut message: [V; N] = layer.gate.forward(load(&y[..w]), load(&y[w..]), &mask);
-            for weight in rows.weights {
-                message = multiply(message, load(rows.pick(weight, r, w)));
-            }
+        let factors = norm_factors::<V, N, WHOLE>(&layer.gate, w, y);
+        let mut sum = Run::<V, N>::default();
+        for ((r, y), factors) in (first..).zip(y.chunks_exact(2 * w)).zip(factors.chunks_exact(2)) {
+            let weights = rows.weights_of(r, w);
+            let message = message::<V, N, WHOLE>(&layer.gate, w, y, factors, &weights[..rows.weights.len()]);
             let row = rows.target(r);
-            match out.row(row, 0, w) {
-                Some(out) => store(add(message, load(out)), out),
-                None => store(message, later.room(Place { table: 0, row, column: 0, width: w })),
+            if !sum.is_of(row) {
+                out.end(&sum, 0, w);
+                sum = out.begin(row, 0, w);
+            }
+            if !sum.add(message) {
+                store(message, later.room(Place { table: 0, row, column: 0, width: w }));
             }
         }
+        out.end(&sum, 0, w);
     }
 }
 
@@ -105,7 +117,7 @@ pub(super) fn first_layer<V: Vector, const N: usize>(
 
 /// `y = silu(z) · W_hidden + b_hidden`; `z` becomes `silu(z)`. Nothing without hidden layers.
 #[inline(always)]
-pub(super) fn second_layer<V: Vector, const N: usize>(
+pub(super) fn second_layer<V: Vector>(
     layer: &GatedMessages<V::Scalar>,
     n: usize,
     z: &mut [V::Scalar],
@@ -113,13 +125,7 @@ pub(super) fn second_layer<V: Vector, const N: usize>(
 ) {
     let Some(hidden) = &layer.hidden else { return };
     let w = layer.width;
-    for z in z.chunks_exact_mut(w).take(2 * n) {
-        let mut lanes: [V; N] = load(z);
-        for lanes in &mut lanes {
-            *lanes = silu(*lanes);
-        }
-        store(lanes, z);
-    }
+    silu_all::<V>(&mut z[..n * 2 * w]);
     for y in y.chunks_exact_mut(2 * w).take(n) {
         y.copy_from_slice(&hidden.bias);
     }

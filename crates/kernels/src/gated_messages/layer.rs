@@ -1,10 +1,12 @@
 //! Weights of a layer, the rows that it reads, and what it keeps of them.
 
-use crate::gate::Gate;
+use super::gate::Gate;
 use crate::linear::Matrix;
 
 /// Rows in flight at once: a multiple of every tile's height; 48 × 128 numbers fit into the second-level cache.
 pub(super) const BLOCK: usize = 48;
+/// Factors that a message has at most.
+pub(super) const MAX_WEIGHTS: usize = 2;
 
 /// Constant weights of a layer.
 #[derive(Debug, Clone)]
@@ -76,27 +78,27 @@ pub struct Rows<'a, T> {
     pub target: Option<&'a [u32]>,
 }
 
-/// What the forward pass keeps for the backward pass.
+/// What the forward pass keeps for the backward pass, block by block.
 #[derive(Debug, Clone, Default)]
 pub struct Saved<T> {
     /// z, where making it again costs a matrix product.
-    pub(super) z: Vec<T>,
+    pub(super) z: Vec<Vec<T>>,
     /// y
-    pub(super) y: Vec<T>,
+    pub(super) y: Vec<Vec<T>>,
 }
 
 /// The same of some rows, while it is made.
 #[derive(Debug)]
 pub(super) struct Room<'a, T> {
-    pub(super) z: &'a mut [T],
-    pub(super) y: &'a mut [T],
+    pub(super) z: &'a mut [Vec<T>],
+    pub(super) y: &'a mut [Vec<T>],
 }
 
 /// The same of some rows, as it was made.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Recalled<'a, T> {
-    pub(super) z: &'a [T],
-    pub(super) y: &'a [T],
+    pub(super) z: &'a [Vec<T>],
+    pub(super) y: &'a [Vec<T>],
 }
 
 impl<T> GatedMessages<T> {
@@ -117,6 +119,16 @@ impl<'a, T> Rows<'a, T> {
     pub(super) fn pick(&self, gather: &Gather<'a>, r: usize, columns: usize) -> &'a [T] {
         let table = &self.tables[gather.table];
         &table.values[gather.index[r] as usize * table.stride + gather.offset..][..columns]
+    }
+
+    /// The weights of row r, `width` numbers each; there are `self.weights.len()`.
+    #[inline(always)]
+    pub(super) fn weights_of(&self, r: usize, width: usize) -> [&'a [T]; MAX_WEIGHTS] {
+        let mut rows: [&'a [T]; MAX_WEIGHTS] = [&[]; MAX_WEIGHTS];
+        for (row, weight) in rows.iter_mut().zip(self.weights) {
+            *row = self.pick(weight, r, width);
+        }
+        rows
     }
 
     #[inline(always)]

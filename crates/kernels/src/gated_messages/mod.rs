@@ -17,6 +17,7 @@
 
 mod backward;
 mod forward;
+mod gate;
 mod layer;
 mod spread;
 mod sums;
@@ -25,4 +26,5 @@ mod tests;
 
 pub use backward::Backward;
 pub use forward::Forward;
+pub use gate::{Gate, centered};
 pub use layer::{Both, GatedMessages, Gather, Hidden, Rows, Saved, Table};

@@ -4,7 +4,7 @@
 
 use super::backward::{self, Backward};
 use super::forward::{self, Forward};
-use super::layer::{BLOCK, Gather, Recalled, Room, Rows, Saved};
+use super::layer::{BLOCK, Gather, MAX_WEIGHTS, Recalled, Room, Rows, Saved};
 use super::sums::{Later, Sums, add_later, ends, of_table};
 use crate::simd::{InstructionSet, Real};
 use crate::threads;
@@ -61,14 +61,15 @@ impl<T: Real> Forward<'_, T> {
     /// Runs it.
     pub fn run(self, set: InstructionSet) {
         let Self { layer, rows, mut out, saved } = self;
+        assert!(rows.weights.len() <= MAX_WEIGHTS, "a message has at most {MAX_WEIGHTS} weights");
         let w = layer.width;
         let mut unused = Saved::default();
         let keeps = saved.is_some();
         let saved = saved.unwrap_or(&mut unused);
         if keeps {
-            let numbers = rows.count * 2 * w;
-            saved.y = vec![T::default(); numbers];
-            saved.z = vec![T::default(); if layer.keeps_z() { numbers } else { 0 }];
+            let n_blocks = rows.count.div_ceil(BLOCK);
+            saved.y = vec![Vec::new(); n_blocks];
+            saved.z = vec![Vec::new(); if layer.keeps_z() { n_blocks } else { 0 }];
         }
         let mut rest = Room { z: &mut saved.z, y: &mut saved.y };
         let mut later = Vec::new();
@@ -79,7 +80,7 @@ impl<T: Real> Forward<'_, T> {
         let run = |Part { out, later, range, saved }: Part<'_, '_, T>| {
             rows.part(range, |rows| T::run(forward::Serial { layer, rows, out, later, saved }, set));
         };
-        let mut room = |range: &Range<usize>| keeps.then(|| rest.take(range.len() * 2 * w));
+        let mut room = |range: &Range<usize>| keeps.then(|| rest.take(range.len().div_ceil(BLOCK)));
         for ranges in waves(rows.count) {
             let later = aside(ranges.len(), &mut later);
             let Some(target) = rows.target else {
@@ -107,7 +108,8 @@ impl<T: Real> Forward<'_, T> {
 impl<T: Real> Backward<'_, '_, T> {
     /// Runs it.
     pub fn run(self, set: InstructionSet) {
-        let Self { layer, rows, gradient, saved, tables, own } = self;
+        let Self { layer, rows, gradient, saved, tables, constant, own } = self;
+        assert!(rows.weights.len() <= MAX_WEIGHTS, "a message has at most {MAX_WEIGHTS} weights");
         let w = layer.width;
         let strides = rows.tables.iter().map(|table| table.stride);
         let recalled = saved.map(|saved| Recalled { z: &saved.z, y: &saved.y });
@@ -115,12 +117,19 @@ impl<T: Real> Backward<'_, '_, T> {
             let sums =
                 &mut tables.iter_mut().zip(strides).map(|(table, stride)| Sums::all(table, stride)).collect::<Vec<_>>();
             let later = &mut Later::new();
-            return T::run(backward::Serial { layer, rows, gradient, saved: recalled, sums, later, own }, set);
+            return T::run(
+                backward::Serial { layer, rows, gradient, saved: recalled, sums, constant, later, own },
+                set,
+            );
         }
         let depth = layer.own.as_ref().map_or(0, |own| own.forward.depth());
         let mut tables =
             tables.iter_mut().zip(strides).map(|(table, stride)| (&mut **table, stride)).collect::<Vec<_>>();
-        let gathers = (0..tables.len()).map(|table| of_table(table, [rows.sources, rows.weights])).collect::<Vec<_>>();
+        let of_table = |table| match constant.contains(&table) {
+            true => Vec::new(),
+            false => of_table(table, [rows.sources, rows.weights]),
+        };
+        let gathers = (0..tables.len()).map(of_table).collect::<Vec<_>>();
         let mut own = &mut own[..rows.count * depth];
         let mut later = Vec::new();
         for ranges in waves(rows.count) {
@@ -136,12 +145,12 @@ impl<T: Real> Backward<'_, '_, T> {
                 (sums, later, range, own)
             });
             threads::for_each(parts.collect(), |(mut sums, later, range, own): (Vec<_>, _, Range<usize>, &mut [T])| {
-                let saved = recalled.map(|kept| kept.part(&range, 2 * w));
+                let saved = recalled.map(|kept| kept.part(&range));
                 // A row of the gradient belongs to a target, or to the row itself.
                 let gradient = if rows.target.is_some() { gradient } else { &gradient[range.start * w..] };
                 rows.part(range, |rows| {
                     let sums = &mut sums[..];
-                    T::run(backward::Serial { layer, rows, gradient, saved, sums, later, own }, set);
+                    T::run(backward::Serial { layer, rows, gradient, saved, sums, constant, later, own }, set);
                 });
             });
             add_later(&mut tables, later, set);
@@ -150,16 +159,17 @@ impl<T: Real> Backward<'_, '_, T> {
 }
 
 impl<T> Room<'_, T> {
-    /// Splits off this many numbers of each.
-    fn take(&mut self, numbers: usize) -> Self {
-        let [z, y] = [&mut self.z, &mut self.y].map(|rest| rest.split_off_mut(..numbers).unwrap_or_default());
+    /// Splits off this many blocks of each.
+    fn take(&mut self, blocks: usize) -> Self {
+        let [z, y] = [&mut self.z, &mut self.y].map(|rest| rest.split_off_mut(..blocks).unwrap_or_default());
         Self { z, y }
     }
 }
 
 impl<'a, T> Recalled<'a, T> {
-    fn part(&self, range: &Range<usize>, width: usize) -> Self {
-        let cut = |rows: &'a [T]| rows.get(range.start * width..range.end * width).unwrap_or_default();
+    /// Of these rows, from the beginning of a block.
+    fn part(&self, range: &Range<usize>) -> Self {
+        let cut = |blocks: &'a [Vec<T>]| blocks.get(range.start / BLOCK..range.end.div_ceil(BLOCK)).unwrap_or_default();
         Self { z: cut(self.z), y: cut(self.y) }
     }
 }

@@ -5,6 +5,7 @@
 //! first of their atoms, that is what crosses the border between two parts.
 
 use super::layer::Gather;
+use crate::gate::{add, load, store};
 use crate::simd::{InstructionSet, Kernel, Real, Vector};
 use crate::threads::{self, Share};
 use std::ops::Range;
@@ -17,7 +18,7 @@ pub(super) struct Sums<'a, T> {
     rows: Range<usize>,
 }
 
-impl<'a, T> Sums<'a, T> {
+impl<'a, T: Real> Sums<'a, T> {
     /// A whole table.
     pub(super) fn all(values: &'a mut [T], stride: usize) -> Self {
         let rows = 0..values.len() / stride.max(1);
@@ -44,6 +45,62 @@ impl<'a, T> Sums<'a, T> {
         }
         let at = (row - self.rows.start) * self.stride + column;
         Some(&mut self.values[at..at + width])
+    }
+
+    /// Begins a sum with what is in a row.
+    #[inline(always)]
+    pub(super) fn begin<V: Vector<Scalar = T>, const N: usize>(
+        &mut self,
+        row: usize,
+        column: usize,
+        width: usize,
+    ) -> Run<V, N> {
+        match self.row(row, column, width) {
+            Some(to) => Run { row, sum: Some(load(to)) },
+            None => Run { row, sum: None },
+        }
+    }
+
+    /// Writes a sum to its row.
+    #[inline(always)]
+    pub(super) fn end<V: Vector<Scalar = T>, const N: usize>(&mut self, run: &Run<V, N>, column: usize, width: usize) {
+        if let Some(sum) = run.sum
+            && let Some(to) = self.row(run.row, column, width)
+        {
+            store(sum, to);
+        }
+    }
+}
+
+/// The sum over rows in a row that go to the same place, while it is in registers. Terms are added in the order of the
+/// rows to what is there, as if each were added in memory.
+pub(super) struct Run<V, const N: usize> {
+    row: usize,
+    /// None where the row is another part's.
+    sum: Option<[V; N]>,
+}
+
+impl<V: Vector, const N: usize> Run<V, N> {
+    #[inline(always)]
+    pub(super) fn is_of(&self, row: usize) -> bool {
+        self.row == row
+    }
+
+    /// Adds a term, if the row is this part's.
+    #[inline(always)]
+    pub(super) fn add(&mut self, term: [V; N]) -> bool {
+        if let Some(sum) = &mut self.sum {
+            *sum = add(*sum, term);
+        }
+        self.sum.is_some()
+    }
+}
+
+impl<V, const N: usize> Default for Run<V, N> {
+    /// Of no row.
+    #[inline(always)]
+    fn default() -> Self {
+        Self { row: usize::MAX, sum: None }
     }
 }
 

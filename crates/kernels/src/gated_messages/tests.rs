@@ -1,5 +1,4 @@
 use super::*;
-use crate::gate::Gate;
 use crate::gate::LayerNorm;
 use crate::linear::Matrix;
 use crate::simd::InstructionSet;
@@ -16,8 +15,25 @@ fn noise(n: usize, seed: u64) -> Vec<f64> {
         .collect()
 }
 
-fn both(depth: usize, width: usize, seed: u64, set: InstructionSet) -> Both<f64> {
-    let weight = noise(depth * width, seed);
+/// Weights `[width, depth]`, less the mean over each `w` outputs.
+fn weights(depth: usize, width: usize, w: usize, seed: u64) -> Vec<f64> {
+    let mut weight = noise(depth * width, seed);
+    for part in weight.chunks_mut(w * depth) {
+        for k in 0..depth {
+            let column = part[k..].iter().step_by(depth).copied().collect::<Vec<_>>();
+            part[k..].iter_mut().step_by(depth).zip(centered(&column)).for_each(|(to, from)| *to = from);
+        }
+    }
+    weight
+}
+
+/// Rows of noise, less the mean of each `w` numbers.
+fn rows_of_noise(n: usize, w: usize, seed: u64) -> Vec<f64> {
+    noise(n, seed).chunks(w).flat_map(|part| centered(part).collect::<Vec<_>>()).collect()
+}
+
+fn both(depth: usize, width: usize, w: usize, seed: u64, set: InstructionSet) -> Both<f64> {
+    let weight = weights(depth, width, w, seed);
     Both {
         forward: Matrix::pack(depth, width, set, |k, c| weight[c * depth + k]),
         backward: Matrix::pack(width, depth, set, |c, k| weight[c * depth + k]),
@@ -41,9 +57,13 @@ fn case(w: usize, rows: usize, own: bool, hidden: bool, set: InstructionSet) -> 
     let norm = |seed| LayerNorm { scale: noise(w, seed).iter().map(|x| x + 1.0).collect(), offset: noise(w, seed + 1) };
     let layer = GatedMessages {
         width: w,
-        own: own.then(|| both(w, 2 * w, 10, set)),
-        hidden: hidden.then(|| Hidden { core: both(w, w, 11, set), gate: both(w, w, 12, set), bias: noise(2 * w, 13) }),
-        gate: Gate { core: own.then(|| norm(14)), gate: own.then(|| norm(16)) },
+        own: own.then(|| both(w, 2 * w, w, 10, set)),
+        hidden: hidden.then(|| Hidden {
+            core: both(w, w, w, 11, set),
+            gate: both(w, w, w, 12, set),
+            bias: rows_of_noise(2 * w, w, 13),
+        }),
+        gate: Gate::new(w, own.then(|| norm(14)), own.then(|| norm(16))),
     };
     let pick = |seed| noise(rows, seed).iter().map(|x| ((x + 0.5) * NODES as f64) as u32).collect::<Vec<_>>();
     Case {
@@ -51,7 +71,7 @@ fn case(w: usize, rows: usize, own: bool, hidden: bool, set: InstructionSet) -> 
         rows,
         index: [pick(20), pick(21), pick(22)],
         target: pick(23),
-        tables: vec![noise(NODES * 4 * w, 30), noise(NODES * 3 * w, 31)],
+        tables: vec![rows_of_noise(NODES * 4 * w, w, 30), rows_of_noise(NODES * 3 * w, w, 31)],
         own: noise(rows * w, 32),
         set,
     }
@@ -96,7 +116,7 @@ impl Case {
         let mut views = gradients.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>();
         self.with_rows(|rows| {
             let (layer, tables, own) = (&self.layer, &mut views[..], &mut own[..]);
-            Backward { layer, rows, gradient: direction, saved, tables, own }.run(self.set);
+            Backward { layer, rows, gradient: direction, saved, tables, constant: &[], own }.run(self.set);
         });
         (gradients, own)
     }
@@ -105,10 +125,16 @@ impl Case {
 /// The formula of the module's documentation, one number at a time.
 fn plain(case: &Case) -> Vec<f64> {
     let w = case.layer.width;
-    let [own, core_weight, gate_weight] = [10, 11, 12].map(|seed| noise(2 * w * w, seed));
+    let own = weights(w, 2 * w, w, 10);
+    let [core_weight, gate_weight] = [11, 12].map(|seed| weights(w, w, w, seed));
+    let norms = case.layer.own.is_some();
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
-    let norm = |row: &[f64], n: &Option<LayerNorm<f64>>| {
-        let Some(n) = n else { return row.to_vec() };
+    let norm = |row: &[f64], seed| {
+        if !norms {
+            return row.to_vec();
+        }
+        let n =
+            LayerNorm::<f64> { scale: noise(w, seed).iter().map(|x| x + 1.0).collect(), offset: noise(w, seed + 1) };
         let mean = row.iter().sum::<f64>() / w as f64;
         let variance = row.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / w as f64;
         (0..w).map(|k| (row[k] - mean) / (variance + 1e-5).sqrt() * n.scale[k] + n.offset[k]).collect::<Vec<_>>()
@@ -133,7 +159,7 @@ fn plain(case: &Case) -> Vec<f64> {
                 z[w + c] = hidden.bias[w + c] + (0..w).map(|k| h[w + k] * gate_weight[c * w + k]).sum::<f64>();
             }
         }
-        let (core, gate) = (norm(&z[..w], &case.layer.gate.core), norm(&z[w..], &case.layer.gate.gate));
+        let (core, gate) = (norm(&z[..w], 14), norm(&z[w..], 16));
         for k in 0..w {
             let factor = case.tables[1][a * 3 * w + 2 * w + k] * case.tables[1][b * 3 * w + 2 * w + k];
             out[case.target[r] as usize * w + k] += core[k] * sigmoid(core[k]) * sigmoid(gate[k]) * factor;

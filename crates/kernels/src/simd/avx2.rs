@@ -20,14 +20,14 @@ vector!(
     F32 = 8 x f32 in __m256, tile 4 x 2,
     _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps _mm256_max_ps _mm256_min_ps
     _mm256_fmadd_ps _mm256_sqrt_ps sum_ps,
-    exponent _mm256_castsi256_ps _mm256_slli_epi32 _mm256_castps_si256 fraction 23 bias 127.0
+    exponent _mm256_castsi256_ps _mm256_slli_epi32 _mm256_castps_si256 fraction 23
 );
 
 vector!(
     F64 = 4 x f64 in __m256d, tile 4 x 2,
     _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd _mm256_max_pd _mm256_min_pd
     _mm256_fmadd_pd _mm256_sqrt_pd sum_pd,
-    exponent _mm256_castsi256_pd _mm256_slli_epi64 _mm256_castpd_si256 fraction 52 bias 1023.0
+    exponent _mm256_castsi256_pd _mm256_slli_epi64 _mm256_castpd_si256 fraction 52
 );
 
 /// Sum by halving.

@@ -21,7 +21,7 @@ pub(super) fn pairwise_sum<T: Copy + std::ops::AddAssign>(lanes: &mut [T]) -> T 
 }
 
 macro_rules! lanes {
-    ($type:ident, $fraction_bits:expr, $bias:expr) => {
+    ($type:ident, $fraction_bits:expr) => {
         impl Vector for Lanes<$type> {
             type Scalar = $type;
             const STRIP: usize = 16;
@@ -93,8 +93,12 @@ macro_rules! lanes {
 
             #[inline(always)]
             fn exp2_whole(self) -> Self {
-                let magic = <$type as Real>::ROUNDING + $bias;
-                Self(self.0.map(|n| $type::from_bits((n + magic).to_bits() << $fraction_bits)))
+                self.add(Self::splat(<$type as Real>::EXPONENT)).exp2_biased()
+            }
+
+            #[inline(always)]
+            fn exp2_biased(self) -> Self {
+                Self(self.0.map(|n| $type::from_bits(n.to_bits() << $fraction_bits)))
             }
 
             #[inline(always)]
@@ -125,9 +129,30 @@ macro_rules! lanes {
                     sums[1].store(&mut out[8..]);
                 }
             }
+
+            #[inline(always)]
+            fn half_tile<const ROWS: usize>(
+                depth: usize,
+                apart: bool,
+                left: &[$type],
+                stride: usize,
+                strip: &[$type],
+                out: &mut [$type],
+                out_stride: usize,
+            ) {
+                for row in 0..ROWS {
+                    let out = &mut out[row * out_stride..][..8];
+                    let before = Self::load(out);
+                    let mut sum = if apart { Self::splat(0.0) } else { before };
+                    for (factor, right) in left[row * stride..][..depth].iter().zip(strip.chunks_exact(16)) {
+                        sum = Self::splat(*factor).mul_add(Self::load(right), sum);
+                    }
+                    if apart { before.add(sum).store(out) } else { sum.store(out) }
+                }
+            }
         }
     };
 }
 
-lanes!(f32, 23, 127.0);
-lanes!(f64, 52, 1023.0);
+lanes!(f32, 23);
+lanes!(f64, 52);

@@ -17,6 +17,7 @@ impl<T: Real> Kernel<T> for Apply<'_, T> {
             let y = match self.function {
                 "exp" => math::exp(x),
                 "sigmoid" => math::sigmoid(x),
+                "gate" => V::splat(T::real(1.0)).div(math::one_plus_exp_minus(x)),
                 "sin" => math::sin(x),
                 "flush_tiny" => math::flush_tiny(x),
                 _ => math::cos(x),
@@ -49,6 +50,12 @@ fn elementary_functions_are_right_to_a_few_last_places() {
     assert!(worst::<f64>("exp", -600.0, 600.0, f64::exp, true) < 1e-15);
     assert!(worst::<f32>("sigmoid", -30.0, 30.0, sigmoid, true) < 4e-7);
     assert!(worst::<f64>("sigmoid", -30.0, 30.0, sigmoid, true) < 1e-15);
+    assert!(worst::<f32>("gate", -38.0, 38.0, sigmoid, true) < 3e-6);
+    assert!(worst::<f32>("gate", -8.0, 8.0, sigmoid, true) < 7e-7);
+    assert!(worst::<f32>("gate", -8.0, 200.0, sigmoid, false) < 2e-7);
+    assert!(worst::<f32>("gate", -200.0, -8.0, sigmoid, false) < 1e-9);
+    assert!(worst::<f64>("gate", -300.0, 30.0, sigmoid, true) < 1e-13);
+    assert!(worst::<f64>("gate", -2000.0, 2000.0, sigmoid, false) < 1e-15);
     for (name, exact) in [("sin", f64::sin as fn(f64) -> f64), ("cos", f64::cos)] {
         assert!(worst::<f32>(name, -120.0, 120.0, exact, false) < 3e-7, "{name}");
         assert!(worst::<f64>(name, -120.0, 120.0, exact, false) < 1e-15, "{name}");
@@ -59,8 +66,10 @@ fn elementary_functions_are_right_to_a_few_last_places() {
 fn far_arguments_neither_overflow_nor_become_nan() {
     let values = [-1e30f32, 1e30, f32::MAX, f32::MIN, 0.0, -0.0, 200.0, -200.0].repeat(2);
     for set in InstructionSet::available() {
-        let y = f32::run(Apply { values: &values, function: "sigmoid" }, set);
-        assert!(y.iter().all(|y| (0.0..=1.0).contains(y)));
+        for function in ["sigmoid", "gate"] {
+            let y = f32::run(Apply { values: &values, function }, set);
+            assert!(y.iter().all(|y| (0.0..=1.0).contains(y)), "{function}");
+        }
     }
 }
 

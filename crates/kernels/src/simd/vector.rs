@@ -65,12 +65,24 @@ pub trait Vector: Copy {
     fn sum(self) -> Self::Scalar;
     /// 2^n for lanes that hold whole numbers n within the exponent's range.
     fn exp2_whole(self) -> Self;
+    /// 2^n for lanes that hold n + [`Real::EXPONENT`].
+    fn exp2_biased(self) -> Self;
     /// Asks for these numbers to be brought near, where the processor can.
     fn prefetch(_numbers: &[Self::Scalar]) {}
     /// Matrix tile: adds `left[r · stride + k] · strip[k · STRIP + c]` over `k < depth` to
     /// `out[r · out_stride + c]`, for `r < ROWS` and `c < STRIP`. `apart`: the sum over k is made apart and added
     /// as a whole; otherwise terms are added to `out` one by one.
     fn tile<const ROWS: usize>(
+        depth: usize,
+        apart: bool,
+        left: &[Self::Scalar],
+        stride: usize,
+        strip: &[Self::Scalar],
+        out: &mut [Self::Scalar],
+        out_stride: usize,
+    );
+    /// The same of the first half of the strip's columns, in twice as many rows.
+    fn half_tile<const ROWS: usize>(
         depth: usize,
         apart: bool,
         left: &[Self::Scalar],
@@ -95,6 +107,14 @@ pub trait Real:
 {
     /// 1.5 · 2^(bits of the fraction): adding and subtracting it rounds to whole numbers.
     const ROUNDING: Self;
+    /// `ROUNDING` and the bias of the exponent: the sum of it and a number near a whole one has that whole number, as
+    /// an exponent, in its low bits.
+    const EXPONENT: Self;
+    /// Coefficients of a polynomial for 2^x on [-1/2, 1/2], right to this precision.
+    const EXP2: &'static [f64];
+    /// Sigmoids of gates take |x| as no larger than this times ln 2: beyond it they are 0 or 1 to rounding, and products
+    /// of two exponentials stay within the range of the type.
+    const GATE_LIMIT: f64;
     /// Terms of the power series after which nothing changes at this precision.
     const EXP_TERMS: usize;
     /// The same for the sine on [-π/2, π/2].

@@ -7,7 +7,7 @@ macro_rules! vector {
         $name:ident = $lanes:literal x $scalar:ident in $register:ident, tile $rows:literal x $columns:literal,
         $set1:ident $loadu:ident $storeu:ident $add:ident $sub:ident $mul:ident $div:ident $max:ident $min:ident
         $fmadd:ident $sqrt:ident $sum:ident,
-        exponent $from_bits:ident $shift:ident $to_bits:ident fraction $fraction:literal bias $bias:literal
+        exponent $from_bits:ident $shift:ident $to_bits:ident fraction $fraction:literal
     ) => {
         #[doc = concat!(stringify!($lanes), " × `", stringify!($scalar), "`.")]
         #[derive(Clone, Copy)]
@@ -87,9 +87,13 @@ macro_rules! vector {
 
             #[inline(always)]
             fn exp2_whole(self) -> Self {
+                self.add(Self::splat(<$scalar as super::vector::Real>::EXPONENT)).exp2_biased()
+            }
+
+            #[inline(always)]
+            fn exp2_biased(self) -> Self {
                 // n + bias + 1.5 · 2^fraction has n + bias in the low bits of its fraction: shifted, it is the exponent of 2^n.
-                let biased = self.add(Self::splat(<$scalar as super::vector::Real>::ROUNDING + $bias));
-                Self(unsafe { $from_bits($shift::<$fraction>($to_bits(biased.0))) })
+                Self(unsafe { $from_bits($shift::<$fraction>($to_bits(self.0))) })
             }
 
             #[inline(always)]
@@ -110,21 +114,52 @@ macro_rules! vector {
                 out: &mut [$scalar],
                 out_stride: usize,
             ) {
+                Self::tile_of::<ROWS, $columns>(depth, apart, left, stride, strip, out, out_stride);
+            }
+
+            #[inline(always)]
+            fn half_tile<const ROWS: usize>(
+                depth: usize,
+                apart: bool,
+                left: &[$scalar],
+                stride: usize,
+                strip: &[$scalar],
+                out: &mut [$scalar],
+                out_stride: usize,
+            ) {
+                Self::tile_of::<ROWS, { $columns / 2 }>(depth, apart, left, stride, strip, out, out_stride);
+            }
+        }
+
+        #[expect(unsafe_code, reason = "vector instructions")]
+        impl $name {
+            /// Of the first `COLUMNS` vectors of the strip.
+            #[inline(always)]
+            fn tile_of<const ROWS: usize, const COLUMNS: usize>(
+                depth: usize,
+                apart: bool,
+                left: &[$scalar],
+                stride: usize,
+                strip: &[$scalar],
+                out: &mut [$scalar],
+                out_stride: usize,
+            ) {
+                const { assert!(COLUMNS <= $columns) };
                 assert!(depth > 0 && rows_lie_within(ROWS, depth, stride, left.len()), "a tile beyond the left factor");
                 assert!(rows_lie_within(depth, Self::STRIP, Self::STRIP, strip.len()), "a tile beyond its strip");
-                let mut sums = [[Self::splat(0.0); $columns]; ROWS];
+                let mut sums = [[Self::splat(0.0); COLUMNS]; ROWS];
                 if !apart {
                     for (row, sums) in sums.iter_mut().enumerate() {
-                        let out = &out[row * out_stride..][..Self::STRIP];
+                        let out = &out[row * out_stride..][..COLUMNS * Self::LANES];
                         for (sum, out) in sums.iter_mut().zip(out.chunks_exact(Self::LANES)) {
                             *sum = Self::load(out);
                         }
                     }
                 }
                 for k in 0..depth {
-                    // SAFETY: k < depth and row < ROWS. The lengths were checked for these above, by products that cannot
+                    // SAFETY: k < depth, v < COLUMNS, which is no more than $columns, and row < ROWS. The lengths were checked for these above, by products that cannot
                     // wrap: so `row * stride + k` and the end of the strip's row are within.
-                    let mut right = [Self::splat(0.0).0; $columns];
+                    let mut right = [Self::splat(0.0).0; COLUMNS];
                     for (v, right) in right.iter_mut().enumerate() {
                         *right = unsafe { $loadu(strip.as_ptr().add((k * $columns + v) * Self::LANES)) };
                     }
@@ -136,7 +171,7 @@ macro_rules! vector {
                     }
                 }
                 for (row, sums) in sums.into_iter().enumerate() {
-                    let out = &mut out[row * out_stride..][..Self::STRIP];
+                    let out = &mut out[row * out_stride..][..COLUMNS * Self::LANES];
                     for (sum, out) in sums.into_iter().zip(out.chunks_exact_mut(Self::LANES)) {
                         if apart { Self::load(out).add(sum).store(out) } else { sum.store(out) }
                     }

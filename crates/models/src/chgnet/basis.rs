@@ -1,11 +1,11 @@
-//! From the vectors of pairs to the first features of bonds and angles.
+//! From the vectors of pairs to basis functions and weights of bonds and angles.
 
 use super::config::Config;
 use super::convolution::ROWS_PER_THREAD;
 use super::graph::Graph;
 use super::packed::BasisWeights;
 use mlip_kernels::basis::{FourierBasis, SineBasis, SinePoint, fourier_backward};
-use mlip_kernels::gated_messages::Both;
+use mlip_kernels::linear::Matrix;
 use mlip_kernels::simd::Real;
 use mlip_kernels::threads;
 use std::ops::Range;
@@ -13,7 +13,20 @@ use std::ops::Range;
 /// Bond angles are computed from cosines shrunk by this, so that their arc cosine has a slope everywhere.
 pub(super) const COSINE_SHRINK: f64 = 1.0 - 1e-6;
 
-/// `[n_pairs, 3] → [n_pairs, 3 d]`: bond features, weights of the atom graph, weights of the bond graph.
+/// What pairs and bonds are to the layers.
+#[derive(Debug, Clone, Default)]
+pub(super) struct BondInputs<T> {
+    /// `[n_pairs, n_radial]`: basis functions of the atom graph.
+    pub(super) radial: Vec<T>,
+    /// `[n_pairs, d]`: weights of the atom graph.
+    pub(super) weights: Vec<T>,
+    /// `[n_bonds, d]`: features before the first layer.
+    pub(super) bonds: Vec<T>,
+    /// `[n_bonds, d]`: weights of the bond graph.
+    pub(super) bond_weights: Vec<T>,
+}
+
+/// `[n_pairs, 3]` → [`BondInputs`]
 pub(super) struct BondBasis<'a, T> {
     pub(super) weights: &'a BasisWeights<T>,
     pub(super) graph: &'a Graph,
@@ -66,50 +79,44 @@ impl<T: Real> BondBasis<'_, T> {
         self.graph.bonds.iter().map(|pair| distances[*pair as usize]).collect()
     }
 
-    pub(super) fn values(&self, vectors: &[f64]) -> Vec<T> {
+    pub(super) fn values(&self, vectors: &[f64]) -> BondInputs<T> {
         let weights = &self.weights;
         let distances = lengths(vectors);
-        let width = weights.bond_graph.forward.width();
-        let mut out = vec![T::default(); distances.len() * 3 * width];
-        let (atom, _) = self.expand(&distances, &weights.atom_graph_frequencies, self.config.atom_graph_cutoff, false);
-        let depth = weights.atom_graph.forward.depth();
-        weights.atom_graph.forward.multiply_add_spread(&atom, depth, distances.len(), &mut out, 3 * width);
-        let short = self.bond_distances(&distances);
-        let (bond, _) = self.expand(&short, &weights.bond_graph_frequencies, self.config.bond_graph_cutoff, false);
-        let mut rows = vec![T::default(); short.len() * width];
-        weights.bond_graph.forward.multiply_add_all(&bond, &mut rows);
-        for (pair, row) in self.graph.bonds.iter().zip(rows.chunks_exact(width)) {
-            out[*pair as usize * 3 * width + 2 * width..][..width].copy_from_slice(row);
+        let cutoffs = [self.config.atom_graph_cutoff, self.config.bond_graph_cutoff];
+        let (radial, _) = self.expand(&distances, &weights.atom_graph_frequencies, cutoffs[0], false);
+        let short = rows_of(&self.graph.bonds, &radial, weights.embedding.forward.depth());
+        let distances = self.bond_distances(&distances);
+        let (of_bonds, _) = self.expand(&distances, &weights.bond_graph_frequencies, cutoffs[1], false);
+        BondInputs {
+            weights: product(&weights.atom_graph.forward, &radial),
+            bonds: product(&weights.embedding.forward, &short),
+            bond_weights: product(&weights.bond_graph.forward, &of_bonds),
+            radial,
         }
-        out
     }
 
-    /// `∂E/∂distance` through one basis from `∂E/∂projection`, rows of which begin every `stride` numbers.
-    fn slope(&self, matrix: &Both<T>, slopes: &[T], cutoff: f64, gradient: &[T], stride: usize) -> Vec<f64> {
-        let n_basis = matrix.forward.depth();
-        let rows = slopes.len() / n_basis;
-        let mut inner = vec![T::default(); slopes.len()];
-        matrix.backward.multiply_add_spread(gradient, stride, rows, &mut inner, n_basis);
-        let rows = inner.chunks_exact(n_basis).zip(slopes.chunks_exact(n_basis));
+    /// `∂E/∂distance` through one basis from the gradient by its functions.
+    fn slopes(&self, distances: &[f64], frequencies: &[T], cutoff: f64, gradient: &[T]) -> Vec<f64> {
+        let (_, slopes) = self.expand(distances, frequencies, cutoff, true);
+        let rows = gradient.chunks_exact(frequencies.len()).zip(slopes.chunks_exact(frequencies.len()));
         rows.map(|(g, s)| g.iter().zip(s).map(|(g, s)| g.wide() * s.wide()).sum::<f64>() / cutoff).collect()
     }
 
-    /// `∂E/∂vectors` from `∂E/∂values`, `[n_pairs, 3]`.
-    pub(super) fn gradient(&self, vectors: &[f64], gradient: &[T]) -> Vec<f64> {
+    /// `∂E/∂vectors`, `[n_pairs, 3]`, from the gradients by the inputs.
+    pub(super) fn gradient(&self, vectors: &[f64], mut gradient: BondInputs<T>) -> Vec<f64> {
         let weights = &self.weights;
         let distances = lengths(vectors);
-        let width = weights.bond_graph.forward.width();
-        let (_, slopes) = self.expand(&distances, &weights.atom_graph_frequencies, self.config.atom_graph_cutoff, true);
-        let mut by_distance =
-            self.slope(&weights.atom_graph, &slopes, self.config.atom_graph_cutoff, gradient, 3 * width);
-        let short = self.bond_distances(&distances);
-        let (_, slopes) = self.expand(&short, &weights.bond_graph_frequencies, self.config.bond_graph_cutoff, true);
-        let rows = self.graph.bonds.iter();
-        let compact = rows
-            .flat_map(|pair| &gradient[*pair as usize * 3 * width + 2 * width..][..width])
-            .copied()
-            .collect::<Vec<_>>();
-        let of_bonds = self.slope(&weights.bond_graph, &slopes, self.config.bond_graph_cutoff, &compact, width);
+        weights.atom_graph.backward.multiply_add_all(&gradient.weights, &mut gradient.radial);
+        let short = product(&weights.embedding.backward, &gradient.bonds);
+        add_rows(&mut gradient.radial, &self.graph.bonds, &short, weights.embedding.forward.depth());
+        let cutoffs = [self.config.atom_graph_cutoff, self.config.bond_graph_cutoff];
+        let mut by_distance = self.slopes(&distances, &weights.atom_graph_frequencies, cutoffs[0], &gradient.radial);
+        let of_bonds = self.slopes(
+            &self.bond_distances(&distances),
+            &weights.bond_graph_frequencies,
+            cutoffs[1],
+            &product(&weights.bond_graph.backward, &gradient.bond_weights),
+        );
         for (pair, slope) in self.graph.bonds.iter().zip(of_bonds) {
             by_distance[*pair as usize] += slope;
         }
@@ -118,11 +125,36 @@ impl<T: Real> BondBasis<'_, T> {
     }
 }
 
+/// `left · matrix`
+pub(super) fn product<T: Real>(matrix: &Matrix<T>, left: &[T]) -> Vec<T> {
+    let mut out = vec![T::default(); left.len() / matrix.depth() * matrix.width()];
+    matrix.multiply_add_all(left, &mut out);
+    out
+}
+
+/// The rows with these numbers, `width` numbers each.
+pub(super) fn rows_of<T: Real>(index: &[u32], rows: &[T], width: usize) -> Vec<T> {
+    let mut out = Vec::with_capacity(index.len() * width);
+    for row in index {
+        out.extend_from_slice(&rows[*row as usize * width..][..width]);
+    }
+    out
+}
+
+/// `to[index[r]] += rows[r]`
+pub(super) fn add_rows<T: Real>(to: &mut [T], index: &[u32], rows: &[T], width: usize) {
+    for (at, row) in index.iter().zip(rows.chunks_exact(width)) {
+        for (to, from) in to[*at as usize * width..][..width].iter_mut().zip(row) {
+            *to += *from;
+        }
+    }
+}
+
 fn lengths(vectors: &[f64]) -> Vec<f64> {
     vectors.chunks_exact(3).map(|v| (v[0] * v[0] + v[1] * v[1] + v[2] * v[2]).sqrt()).collect()
 }
 
-/// `[n_pairs, 3] → [n_angles, d]`
+/// `[n_pairs, 3] → [n_distinct, n_angular]`: basis functions of the distinct angles.
 pub(super) struct AngleBasis<'a, T> {
     pub(super) weights: &'a BasisWeights<T>,
     pub(super) graph: &'a Graph,
@@ -134,12 +166,15 @@ struct Angle {
     theta: f64,
     lengths: [f64; 2],
     vectors: [[f64; 3]; 2],
+    sign: f64,
 }
 
 impl<T: Real> AngleBasis<'_, T> {
+    /// Some of the distinct angles.
     fn angles<'a>(&'a self, vectors: &'a [f64], range: Range<usize>) -> impl Iterator<Item = Angle> + 'a {
         let angles = &self.graph.angles;
-        range.map(move |k| {
+        range.map(move |distinct| {
+            let k = angles.representative[distinct] as usize;
             let [a, b] = [0, 1].map(|side| {
                 let at = angles.pair[side][k] as usize * 3;
                 [vectors[at], vectors[at + 1], vectors[at + 2]]
@@ -148,14 +183,13 @@ impl<T: Real> AngleBasis<'_, T> {
             let lengths = [dot(a, a).sqrt(), dot(b, b).sqrt()];
             let cosine = angles.sign[k] * dot(a, b) / (lengths[0] * lengths[1]);
             let theta = (cosine * COSINE_SHRINK).clamp(-1.0, 1.0).acos();
-            Angle { cosine, theta, lengths, vectors: [a, b] }
+            Angle { cosine, theta, lengths, vectors: [a, b], sign: angles.sign[k] }
         })
     }
 
-    /// The Fourier basis, `[n_angles, n_angular]`.
-    fn basis(&self, vectors: &[f64]) -> Vec<T> {
+    pub(super) fn values(&self, vectors: &[f64]) -> Vec<T> {
         let (frequencies, matrix) = (&self.weights.angle_frequencies, &self.weights.angle.forward);
-        let mut values = vec![T::default(); self.graph.n_angles() * matrix.depth()];
+        let mut values = vec![T::default(); self.graph.angles.representative.len() * matrix.depth()];
         threads::for_each_rows(&mut values, matrix.depth(), ROWS_PER_THREAD, |first, values| {
             let range = first..first + values.len() / matrix.depth();
             let angles = self.angles(vectors, range).map(|angle| T::real(angle.theta)).collect::<Vec<_>>();
@@ -164,28 +198,18 @@ impl<T: Real> AngleBasis<'_, T> {
         values
     }
 
-    pub(super) fn values(&self, vectors: &[f64]) -> Vec<T> {
-        let matrix = &self.weights.angle.forward;
-        let mut values = vec![T::default(); self.graph.n_angles() * matrix.width()];
-        matrix.multiply_add_all(&self.basis(vectors), &mut values);
-        values
-    }
-
     /// Adds to `out`, `∂E/∂vectors` `[n_pairs, 3]`, what comes from `∂E/∂values`.
-    pub(super) fn add_gradient(&self, vectors: &[f64], gradient: &[T], out: &mut [f64]) {
-        let basis = self.basis(vectors);
-        let mut inner = vec![T::default(); basis.len()];
-        self.weights.angle.backward.multiply_add_all(gradient, &mut inner);
+    pub(super) fn add_gradient(&self, vectors: &[f64], values: &[T], gradient: &[T], out: &mut [f64]) {
         let angles = &self.graph.angles;
         let width = self.weights.angle.forward.depth();
         // `∂E/∂vector` of both bonds of each angle.
-        let mut slopes = vec![[[0.0; 3]; 2]; self.graph.n_angles()];
+        let mut slopes = vec![[[0.0; 3]; 2]; angles.representative.len()];
         threads::for_each_rows(&mut slopes, 1, ROWS_PER_THREAD, |first, slopes| {
             let range = first..first + slopes.len();
             let of_part = range.start * width..range.end * width;
-            let by_theta = fourier_backward(&self.weights.angle_frequencies, &basis[of_part.clone()], &inner[of_part]);
-            let rows = self.angles(vectors, range.clone()).zip(by_theta).zip(&angles.sign[range]);
-            for (((angle, by_theta), sign), slopes) in rows.zip(slopes) {
+            let frequencies = &self.weights.angle_frequencies;
+            let by_theta = fourier_backward(frequencies, &values[of_part.clone()], &gradient[of_part]);
+            for ((angle, by_theta), slopes) in self.angles(vectors, range).zip(by_theta).zip(slopes) {
                 let shrunk = angle.cosine * COSINE_SHRINK;
                 let by_cosine = -by_theta * COSINE_SHRINK / (1.0 - shrunk * shrunk).sqrt();
                 for (side, slopes) in slopes.iter_mut().enumerate() {
@@ -194,15 +218,15 @@ impl<T: Real> AngleBasis<'_, T> {
                     for (axis, slope) in slopes.iter_mut().enumerate() {
                         // ∂cos/∂a = (± b/|b| - cos · a/|a|) / |a|
                         let by_vector =
-                            (sign * other[axis] / other_length - angle.cosine * own[axis] / length) / length;
+                            (angle.sign * other[axis] / other_length - angle.cosine * own[axis] / length) / length;
                         *slope = by_cosine * by_vector;
                     }
                 }
             }
         });
-        for (k, slopes) in slopes.iter().enumerate() {
+        for (k, slopes) in angles.representative.iter().zip(&slopes) {
             for (side, slope) in slopes.iter().enumerate() {
-                let at = angles.pair[side][k] as usize * 3;
+                let at = angles.pair[side][*k as usize] as usize * 3;
                 out[at..at + 3].iter_mut().zip(slope).for_each(|(out, slope)| *out += slope);
             }
         }

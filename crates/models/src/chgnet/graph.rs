@@ -42,6 +42,10 @@ pub(crate) struct Angles {
     /// Whether the pairs' vectors point along or against the bonds as they leave the center:
     /// the product of the two signs.
     pub(crate) sign: Vec<f64>,
+    /// Which of the distinct angles each is: two bonds make one angle, in both orders.
+    pub(crate) distinct: Vec<u32>,
+    /// `[n_distinct]`: the first ordered pair of each.
+    pub(crate) representative: Vec<u32>,
 }
 
 /// Why there is no graph.
@@ -103,14 +107,21 @@ impl Graph {
                 edges.pair.push(edge.pair);
             }
             // Upstream takes a first bond of up to the cutoff, a second one below it.
-            let short = || around.iter().enumerate().filter(|(_, edge)| bond_of[edge.pair as usize] != u32::MAX);
-            for (first, from) in short() {
+            let short = around.iter().filter(|edge| bond_of[edge.pair as usize] != u32::MAX).collect::<Vec<_>>();
+            let mut distinct = vec![u32::MAX; short.len() * short.len()];
+            for (first, from) in short.iter().enumerate() {
                 // Angles are as many as the square of the bonds at an atom.
                 deadline.check()?;
-                for (second, to) in short() {
+                for (second, to) in short.iter().enumerate() {
                     if first == second || list.pairs()[to.pair as usize].distance >= config.bond_graph_cutoff {
                         continue;
                     }
+                    let known = &mut distinct[first.min(second) * short.len() + first.max(second)];
+                    if *known == u32::MAX {
+                        *known = angles.representative.len() as u32;
+                        angles.representative.push(angles.center.len() as u32);
+                    }
+                    angles.distinct.push(*known);
                     angles.center.push(center as u32);
                     angles.sign.push(if from.reversed == to.reversed { 1.0 } else { -1.0 });
                     for (side, edge) in [from, to].into_iter().enumerate() {

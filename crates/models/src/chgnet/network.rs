@@ -3,8 +3,8 @@
 //! To candle the whole network is one operation with a hand-written backward pass: features are
 //! updated in place in both directions, and weights, which are constant, get no gradient.
 
-use super::basis::{AngleBasis, BondBasis};
-use super::convolution::{Convolution, Features, Keep, Kept, Update};
+use super::basis::{AngleBasis, BondBasis, BondInputs};
+use super::convolution::{Convolution, Features, Inputs, Keep, Kept, Update};
 use super::graph::Graph;
 use super::packed::Packed;
 use super::parameters::Parameters;
@@ -25,6 +25,7 @@ pub(super) struct Pass<T> {
     pub(super) sites: Vec<T>,
     /// `[n_atoms, d]` before the last convolution: what upstream calls `atom_fea`.
     pub(super) features: Vec<T>,
+    inputs: Inputs<T>,
     /// After the last layer.
     last: Features<T>,
     kept: Vec<Option<Kept<T>>>,
@@ -46,12 +47,13 @@ impl<T: Real> Network<T> {
         let packed = &self.packed;
         let mut layers = Vec::new();
         for (t, atoms) in packed.atom_convolutions.iter().enumerate() {
-            layers.push(Convolution { update: Update::Atoms, layer: atoms, graph });
+            let basis = &packed.basis;
+            layers.push(Convolution { update: Update::Atoms, first: t == 0, layer: atoms, basis, graph });
             if graph.n_angles() > 0 {
                 let bonds = packed.bond_convolutions.get(t).map(|layer| (Update::Bonds, layer));
                 let angles = packed.angle_updates.get(t).map(|layer| (Update::Angles, layer));
                 let both = bonds.into_iter().chain(angles);
-                layers.extend(both.map(|(update, layer)| Convolution { update, layer, graph }));
+                layers.extend(both.map(|(update, layer)| Convolution { update, first: false, layer, basis, graph }));
             }
         }
         layers
@@ -77,11 +79,10 @@ impl<T: Real> Network<T> {
         keep: Keep,
         deadline: &Deadline,
     ) -> Result<Pass<T>, PredictError> {
-        let mut state = Features {
-            atoms: self.embedding(graph),
-            bonds: self.bond_basis(graph).values(vectors),
-            angles: self.angle_basis(graph).values(vectors),
-        };
+        let mut pairs = self.bond_basis(graph).values(vectors);
+        let bonds = std::mem::take(&mut pairs.bonds);
+        let inputs = Inputs { pairs, angles: self.angle_basis(graph).values(vectors) };
+        let mut state = Features { atoms: self.embedding(graph), bonds, angles: Vec::new(), shift: None };
         let layers = self.layers(graph);
         let mut features = Vec::new();
         let mut kept = Vec::with_capacity(layers.len());
@@ -90,9 +91,9 @@ impl<T: Real> Network<T> {
             if index + 1 == layers.len() {
                 features = state.atoms.clone();
             }
-            kept.push(layer.forward(&mut state, keep));
+            kept.push(layer.forward(&inputs, &mut state, keep));
         }
-        Ok(Pass { sites: self.readout().sites(&state.atoms), features, last: state, kept })
+        Ok(Pass { sites: self.readout().sites(&state.atoms), features, inputs, last: state, kept })
     }
 
     /// `∂E/∂vectors`, `[n_pairs, 3]` row-major, from `∂E/∂sites`.
@@ -104,20 +105,32 @@ impl<T: Real> Network<T> {
         sites: &[T],
         deadline: &Deadline,
     ) -> Result<Vec<f64>, PredictError> {
-        let Pass { mut last, kept, .. } = pass;
+        let Pass { inputs, mut last, kept, .. } = pass;
+        let zeros = |like: &[T]| vec![T::default(); like.len()];
         let mut gradients = Features {
             atoms: self.readout().gradient(&last.atoms, sites),
-            bonds: vec![T::default(); last.bonds.len()],
-            angles: vec![T::default(); last.angles.len()],
+            bonds: zeros(&last.bonds),
+            angles: zeros(&last.angles),
+            shift: None,
+        };
+        let mut of_inputs = Inputs {
+            pairs: BondInputs {
+                radial: zeros(&inputs.pairs.radial),
+                weights: zeros(&inputs.pairs.weights),
+                bonds: Vec::new(),
+                bond_weights: zeros(&inputs.pairs.bond_weights),
+            },
+            angles: zeros(&inputs.angles),
         };
         for (layer, kept) in self.layers(graph).iter().zip(kept).rev() {
             deadline.check()?;
             if let Some(kept) = kept {
-                layer.backward(kept, &last.bonds, &mut last.angles, &mut gradients);
+                layer.backward(kept, &inputs, &mut last.angles, &mut gradients, &mut of_inputs);
             }
         }
-        let mut out = self.bond_basis(graph).gradient(vectors, &gradients.bonds);
-        self.angle_basis(graph).add_gradient(vectors, &gradients.angles, &mut out);
+        of_inputs.pairs.bonds = gradients.bonds;
+        let mut out = self.bond_basis(graph).gradient(vectors, of_inputs.pairs);
+        self.angle_basis(graph).add_gradient(vectors, &inputs.angles, &of_inputs.angles, &mut out);
         Ok(out)
     }
 
