@@ -143,8 +143,7 @@ fn recall<V: Vector, const N: usize>(
         (None, None) => first_layer::<V, N>(layer, rows, first, n, y),
         (None, Some(_)) => {
             first_layer::<V, N>(layer, rows, first, n, z);
-            hidden[..numbers].copy_from_slice(&z[..numbers]);
-            second_layer::<V>(layer, n, hidden, y);
+            second_layer::<V>(layer, n, &z[..numbers], hidden, y);
         }
     }
 }

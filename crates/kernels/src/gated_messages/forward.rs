@@ -49,26 +49,25 @@ fn run<V: Vector, const N: usize>(forward: Serial<'_, V::Scalar>) {
 fn blocks<V: Vector, const N: usize, const WHOLE: bool>(forward: Serial<'_, V::Scalar>) {
     let Serial { layer, rows, mut out, later, mut saved } = forward;
     let w = layer.width;
-    let mut z_block = vec![V::Scalar::default(); BLOCK.min(rows.count) * 2 * w];
-    let mut y_block = z_block.clone();
+    let zero = V::Scalar::default();
+    // What is kept is made where it stays, the rest in these.
+    let mut z_scratch = vec![zero; BLOCK.min(rows.count) * 2 * w];
+    let mut hidden = z_scratch.clone();
+    let mut y_scratch = Vec::new();
     for (block, first) in (0..rows.count).step_by(BLOCK).enumerate() {
         let n = BLOCK.min(rows.count - first);
-        let (z, y) = (&mut z_block[..n * 2 * w], &mut y_block[..n * 2 * w]);
-        first_layer::<V, N>(layer, &rows, first, n, z);
-        if layer.keeps_z()
-            && let Some(saved) = &mut saved
-        {
-            saved.z[block] = z.to_vec();
-        }
-        let y = if layer.hidden.is_some() {
-            second_layer::<V>(layer, n, z, y);
+        let numbers = n * 2 * w;
+        let keeps_z = saved.is_some() && (layer.keeps_z() || layer.hidden.is_none());
+        let mut z = if keeps_z { vec![zero; numbers] } else { std::mem::take(&mut z_scratch) };
+        first_layer::<V, N>(layer, &rows, first, n, &mut z[..numbers]);
+        let y_block = if layer.hidden.is_some() {
+            let mut y = if saved.is_some() { Vec::with_capacity(numbers) } else { std::mem::take(&mut y_scratch) };
+            second_layer::<V>(layer, n, &z[..numbers], &mut hidden, &mut y);
             y
         } else {
-            z
+            std::mem::take(&mut z)
         };
-        if let Some(saved) = &mut saved {
-            saved.y[block] = y.to_vec();
-        }
+        let y = &y_block[..numbers];
         let factors = norm_factors::<V, N, WHOLE>(&layer.gate, w, y);
         let mut sum = Run::<V, N>::default();
         for ((r, y), factors) in (first..).zip(y.chunks_exact(2 * w)).zip(factors.chunks_exact(2)) {
@@ -84,6 +83,18 @@ fn blocks<V: Vector, const N: usize, const WHOLE: bool>(forward: Serial<'_, V::S
             }
         }
         out.end(&sum, 0, w);
+        match &mut saved {
+            Some(saved) => {
+                saved.y[block] = y_block;
+                if layer.keeps_z() {
+                    saved.z[block] = z;
+                } else if layer.hidden.is_some() {
+                    z_scratch = z;
+                }
+            }
+            None if layer.hidden.is_some() => (z_scratch, y_scratch) = (z, y_block),
+            None => z_scratch = y_block,
+        }
     }
 }
 
@@ -115,20 +126,22 @@ pub(super) fn first_layer<V: Vector, const N: usize>(
     }
 }
 
-/// `y = silu(z) · W_hidden + b_hidden`; `z` becomes `silu(z)`. Nothing without hidden layers.
+/// `y = silu(z) · W_hidden + b_hidden` for `n` rows; `hidden` becomes `silu(z)`. Nothing without hidden layers.
 #[inline(always)]
 pub(super) fn second_layer<V: Vector>(
     layer: &GatedMessages<V::Scalar>,
     n: usize,
-    z: &mut [V::Scalar],
-    y: &mut [V::Scalar],
+    z: &[V::Scalar],
+    hidden: &mut [V::Scalar],
+    y: &mut Vec<V::Scalar>,
 ) {
-    let Some(hidden) = &layer.hidden else { return };
+    let Some(weights) = &layer.hidden else { return };
     let w = layer.width;
-    silu_all::<V>(&mut z[..n * 2 * w]);
-    for y in y.chunks_exact_mut(2 * w).take(n) {
-        y.copy_from_slice(&hidden.bias);
+    silu_all::<V>(z, &mut hidden[..n * 2 * w]);
+    y.clear();
+    for _ in 0..n {
+        y.extend_from_slice(&weights.bias);
     }
-    hidden.core.forward.multiply_add_strided(z, 2 * w, n, y, 2 * w);
-    hidden.gate.forward.multiply_add_strided(&z[w..], 2 * w, n, &mut y[w..], 2 * w);
+    weights.core.forward.multiply_add_strided(hidden, 2 * w, n, y, 2 * w);
+    weights.gate.forward.multiply_add_strided(&hidden[w..], 2 * w, n, &mut y[w..], 2 * w);
 }

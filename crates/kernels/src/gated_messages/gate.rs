@@ -222,21 +222,22 @@ pub(super) fn norm_slopes<V: Vector, const N: usize, const WHOLE: bool>(
     }
 }
 
-/// `z = silu(z)`, of any length. Two vectors share a division.
+/// `out = silu(z)`, of any length. Two vectors share a division.
 #[inline(always)]
-pub(super) fn silu_all<V: Vector>(z: &mut [V::Scalar]) {
+pub(super) fn silu_all<V: Vector>(z: &[V::Scalar], out: &mut [V::Scalar]) {
     let one = V::splat(V::Scalar::real(1.0));
-    let mut pairs = z.chunks_exact_mut(2 * V::LANES);
-    for pair in &mut pairs {
-        let x = [V::load(pair), V::load(&pair[V::LANES..])];
+    let mut pairs = out.chunks_exact_mut(2 * V::LANES);
+    let mut z_pairs = z.chunks_exact(2 * V::LANES);
+    for (pair, z) in (&mut pairs).zip(&mut z_pairs) {
+        let x = [V::load(z), V::load(&z[V::LANES..])];
         let (a, b) = (math::one_plus_exp_minus(x[0]), math::one_plus_exp_minus(x[1]));
         let inverse = one.div(a.mul(b));
         x[0].mul(inverse.mul(b)).store(pair);
         x[1].mul(inverse.mul(a)).store(&mut pair[V::LANES..]);
     }
-    let rest = pairs.into_remainder();
+    let (rest, z) = (pairs.into_remainder(), z_pairs.remainder());
     for at in (0..rest.len()).step_by(V::LANES) {
-        let x = V::load_padded(rest, at, V::Scalar::default());
+        let x = V::load_padded(z, at, V::Scalar::default());
         x.mul(one.div(math::one_plus_exp_minus(x))).store_padded(rest, at);
     }
 }
