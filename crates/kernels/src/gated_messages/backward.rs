@@ -17,9 +17,9 @@ pub struct Backward<'a, 'b, T> {
     pub gradient: &'a [T],
     /// What the forward pass kept; made again, to the same bits, where it kept nothing.
     pub saved: Option<&'a Saved<T>>,
-    /// One a table, of its shape: gradients are added; empty where the table is constant.
+    /// One a table, of its shape: gradients are added.
     pub tables: &'a mut [&'b mut [T]],
-    /// Tables whose gradients are not wanted.
+    /// Tables that are constant: their gradients are left as they are.
     pub constant: &'a [usize],
     /// `[rows, depth]`: gradients of the own features are added.
     pub own: &'a mut [T],

@@ -111,12 +111,22 @@ impl Case {
     }
 
     fn backward(&self, direction: &[f64], saved: Option<&Saved<f64>>) -> (Vec<Vec<f64>>, Vec<f64>) {
+        self.backward_but(&[], direction, saved)
+    }
+
+    /// Without the gradients of these tables.
+    fn backward_but(
+        &self,
+        constant: &[usize],
+        direction: &[f64],
+        saved: Option<&Saved<f64>>,
+    ) -> (Vec<Vec<f64>>, Vec<f64>) {
         let mut gradients = self.tables.iter().map(|t| vec![0.0; t.len()]).collect::<Vec<_>>();
         let mut own = vec![0.0; self.own.len()];
         let mut views = gradients.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>();
         self.with_rows(|rows| {
             let (layer, tables, own) = (&self.layer, &mut views[..], &mut own[..]);
-            Backward { layer, rows, gradient: direction, saved, tables, constant: &[], own }.run(self.set);
+            Backward { layer, rows, gradient: direction, saved, tables, constant, own }.run(self.set);
         });
         (gradients, own)
     }
@@ -214,6 +224,19 @@ proptest! {
                 prop_assert!((own_gradient[k] - expected).abs() < 2e-7 * (1.0 + expected.abs()));
             }
         }
+    }
+}
+
+#[test]
+fn constant_tables_get_no_gradient_and_change_no_other() {
+    let case = case(16, 3001, true, true, InstructionSet::detect());
+    let direction = noise(NODES * 16, 40);
+    let (tables, own) = case.backward(&direction, None);
+    for threads in [1, 3] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let (without, own_without) = pool.install(|| case.backward_but(&[0], &direction, None));
+        assert!(without[0].iter().all(|x| *x == 0.0) && tables[0].iter().any(|x| *x != 0.0));
+        assert!(without[1] == tables[1] && own_without == own, "{threads} threads");
     }
 }
 
