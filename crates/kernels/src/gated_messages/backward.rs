@@ -1,8 +1,9 @@
 //! Gradients.
 
+use super::block::{BLOCK, MAX_WEIGHTS, PerRow};
 use super::forward::{first_layer, second_layer};
-use super::gate::{PerRow, message_slopes, norm_factors, norm_slopes, silu_slopes_all};
-use super::layer::{BLOCK, GatedMessages, Gather, MAX_WEIGHTS, Recalled, Rows, Saved};
+use super::gate::{message_slopes, norm_factors, norm_slopes, silu_slopes_all};
+use super::layer::{GatedMessages, Gather, Recalled, Rows, Saved};
 use super::sums::{Later, Place, Run, Sums};
 use crate::gate::{add, load, store, with_vectors};
 use crate::simd::{Kernel, Real, Vector};

@@ -1,7 +1,8 @@
 //! Values.
 
+use super::block::BLOCK;
 use super::gate::{message, norm_factors, silu_all};
-use super::layer::{BLOCK, GatedMessages, Room, Rows, Saved};
+use super::layer::{GatedMessages, Room, Rows, Saved};
 use super::sums::{Later, Place, Run, Sums};
 use crate::gate::{add, load, store, with_vectors};
 use crate::simd::{Kernel, Real, Vector};

@@ -4,7 +4,7 @@
 
 #![expect(clippy::needless_range_loop, reason = "one index runs through several arrays of vectors")]
 
-use super::layer::{BLOCK, MAX_WEIGHTS};
+use super::block::{BLOCK, MAX_WEIGHTS, PerRow};
 use crate::gate::LayerNorm;
 use crate::simd::{Real, Vector, math};
 
@@ -47,9 +47,6 @@ impl<T: Real> Gate<T> {
         Self { scale, offset, normal }
     }
 }
-
-/// Numbers of the rows of a block: core, gate, core, gate, and so on.
-pub(super) type PerRow<T> = [T; 2 * BLOCK];
 
 /// A vector of a row; `WHOLE` where the row fills its vectors.
 #[inline(always)]

@@ -1,12 +1,8 @@
 //! Weights of a layer, the rows that it reads, and what it keeps of them.
 
+use super::block::MAX_WEIGHTS;
 use super::gate::Gate;
 use crate::linear::Matrix;
-
-/// Rows in flight at once: a multiple of every tile's height; 48 × 128 numbers fit into the second-level cache.
-pub(super) const BLOCK: usize = 48;
-/// Factors that a message has at most.
-pub(super) const MAX_WEIGHTS: usize = 2;
 
 /// Constant weights of a layer.
 #[derive(Debug, Clone)]

@@ -16,6 +16,7 @@
 //! `rows × 2 w` is written unless the caller keeps it for the backward pass.
 
 mod backward;
+mod block;
 mod forward;
 mod gate;
 mod layer;

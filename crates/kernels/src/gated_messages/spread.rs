@@ -3,8 +3,9 @@
 //! Sums keep the order of the rows (see [`sums`](super::sums)), so that the bits of a result are those of one thread.
 
 use super::backward::{self, Backward};
+use super::block::{BLOCK, MAX_WEIGHTS};
 use super::forward::{self, Forward};
-use super::layer::{BLOCK, Gather, MAX_WEIGHTS, Recalled, Room, Rows, Saved};
+use super::layer::{Gather, Recalled, Room, Rows, Saved};
 use super::sums::{Later, Sums, add_later, ends, of_table};
 use crate::simd::{InstructionSet, Real};
 use crate::threads;

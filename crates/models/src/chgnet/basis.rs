@@ -1,7 +1,6 @@
 //! From the vectors of pairs to basis functions and weights of bonds and angles.
 
 use super::config::Config;
-use super::convolution::ROWS_PER_THREAD;
 use super::graph::Graph;
 use super::packed::BasisWeights;
 use mlip_kernels::basis::{FourierBasis, SineBasis, SinePoint, fourier_backward};
@@ -9,6 +8,9 @@ use mlip_kernels::linear::Matrix;
 use mlip_kernels::simd::Real;
 use mlip_kernels::threads;
 use std::ops::Range;
+
+/// A thread is given at least this many pairs or angles to measure: some 10 µs.
+const ROWS_PER_THREAD: usize = 1024;
 
 /// Bond angles are computed from cosines shrunk by this, so that their arc cosine has a slope everywhere.
 pub(super) const COSINE_SHRINK: f64 = 1.0 - 1e-6;

@@ -8,7 +8,6 @@ use super::graph::Graph;
 use super::packed::{BasisWeights, Layer};
 use mlip_kernels::gated_messages::{Backward, Both, Forward, Gather, Rows, Saved, Table};
 use mlip_kernels::simd::Real;
-use mlip_kernels::threads;
 
 /// What no layer changes, or gradients by it.
 #[derive(Debug, Clone, Default)]
@@ -76,9 +75,6 @@ struct Projections<T> {
     bonds: Vec<T>,
     angles: Vec<T>,
 }
-
-/// A thread is given at least this many rows to copy or this many angles to measure: some 10 µs.
-pub(super) const ROWS_PER_THREAD: usize = 1024;
 
 const NODES: usize = 0;
 const BONDS: usize = 1;
