@@ -70,6 +70,7 @@ pub(super) struct Kept<T> {
 
 /// First linear map of atoms, of bonds (of pairs in layers between atoms), and of distinct angles where it acts on
 /// basis functions.
+#[derive(Default)]
 struct Projections<T> {
     nodes: Vec<T>,
     bonds: Vec<T>,
@@ -212,6 +213,9 @@ impl<T: Real> Convolution<'_, T> {
             }
         }
         let messages = (keep == Keep::Messages).then_some(saved);
+        // Without second layers what is kept of messages is all that is read again.
+        let read_again = messages.is_none() || layer.messages.hidden.is_some();
+        let projections = if read_again { projections } else { Projections::default() };
         (keep != Keep::Nothing).then_some(Kept { projections, angles, messages })
     }
 
@@ -242,9 +246,11 @@ impl<T: Real> Convolution<'_, T> {
             self.basis.angle.backward.multiply_add_all(&first, &mut of_inputs.angles);
         }
         let of_atoms = self.update == Update::Atoms;
-        let mut nodes = zeros(kept.projections.nodes.len());
-        let mut others = zeros(if of_atoms { nodes.len() } else { kept.projections.angles.len() });
-        let mut projected = zeros(kept.projections.bonds.len());
+        let (n_bonds, n_distinct) = (graph.bonds.len(), graph.angles.representative.len());
+        let mut nodes = zeros(graph.n_atoms() * layer.nodes.forward.width());
+        let of_basis = if self.of_angle_basis().is_some() { n_distinct * 2 * d } else { 0 };
+        let mut others = zeros(if of_atoms { nodes.len() } else { of_basis });
+        let mut projected = zeros(if of_atoms { graph.pairs.len() } else { n_bonds } * layer.bonds.forward.width());
         let weights = if of_atoms { &mut of_inputs.pairs.weights } else { &mut of_inputs.pairs.bond_weights };
         self.with_rows(&kept.projections, &inputs.pairs, angles, |rows| {
             let backward = Backward {

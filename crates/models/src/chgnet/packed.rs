@@ -114,6 +114,8 @@ pub(crate) struct ReadoutWeights<T> {
     /// None in CHGNet 0.2.0.
     pub(crate) norm: Option<LayerNorm<T>>,
     pub(crate) layers: Vec<(Both<T>, Vec<T>)>,
+    /// Weights and bias of the last layer, which has one output, in double precision.
+    pub(crate) last: (Vec<f64>, f64),
 }
 
 fn narrow<T: Real>(values: &[f64]) -> Vec<T> {
@@ -230,6 +232,7 @@ impl<T: Real> Packed<T> {
             angle_updates: p.angle_updates.iter().enumerate().map(of_angles).collect(),
             readout: ReadoutWeights {
                 norm: norm(&p.readout_norm),
+                last: p.readout.last().map_or_else(Default::default, |layer| (layer.weight.clone(), layer.bias[0])),
                 layers: p
                     .readout
                     .iter()

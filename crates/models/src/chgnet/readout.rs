@@ -34,16 +34,24 @@ impl<T: Real> Readout<'_, T> {
         }
         let mut before = Vec::new();
         for (index, (matrix, bias)) in self.weights.layers.iter().enumerate() {
+            if index + 1 == self.weights.layers.len() {
+                return Layers { before, sites: self.last(&x) };
+            }
             let mut y = bias.repeat(n_atoms);
             matrix.forward.multiply_add_all(&x, &mut y);
-            if index + 1 == self.weights.layers.len() {
-                return Layers { before, sites: y };
-            }
             x = vec![T::default(); y.len()];
             self.each_row(RowMap::Silu, bias.len(), &y, &mut x);
             before.push(y);
         }
         Layers { before, sites: x }
+    }
+
+    /// The last layer, summed in double precision: site energies are of tens of eV, so that in single precision each
+    /// term would be rounded by as much as all layers before.
+    fn last(&self, x: &[T]) -> Vec<T> {
+        let (weight, bias) = &self.weights.last;
+        let site = |row: &[T]| T::real(bias + row.iter().zip(weight).map(|(x, w)| x.wide() * w).sum::<f64>());
+        x.chunks_exact(weight.len()).map(site).collect()
     }
 
     /// `∂E/∂h` from `∂E/∂sites`.
