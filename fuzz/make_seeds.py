@@ -2,6 +2,7 @@
 but Python. What is binary comes from Python's own writers and from runs that are kept for tests."""
 
 import bz2
+import collections
 import gzip
 import io
 import json
@@ -121,6 +122,75 @@ def checkpoints():
         put("pickle", f"protocol_{protocol}", pickle.dumps(value, protocol))
 
 
+def torch_file(path):
+    """What a file of torch.save holds, tensors as (shape, bytes) of little-endian float32: without torch."""
+    archive = zipfile.ZipFile(path)
+    member = lambda name: archive.read(next(one for one in archive.namelist() if one.endswith("/" + name)))
+
+    def tensor(storage, offset, shape, stride, *_):
+        kind, content = storage
+        if kind != "FloatStorage":
+            return None
+        n = 1
+        for length in shape:
+            n *= length
+        return shape, content[4 * offset : 4 * (offset + n)]
+
+    class Reader(pickle.Unpickler):
+        def find_class(self, module, name):
+            if name == "OrderedDict":
+                return collections.OrderedDict
+            return tensor if name == "_rebuild_tensor_v2" else type(name, (dict,), {"__new__": lambda cls, *_: dict.__new__(cls)})
+
+        def persistent_load(self, what):
+            return what[1].__name__, member(f"data/{what[2]}")
+
+    return Reader(io.BytesIO(member("data.pkl"))).load()
+
+
+def safetensors(tensors, metadata):
+    header, data = {"__metadata__": metadata}, b""
+    for name, found in tensors.items():
+        if found is None or not found[1]:
+            continue
+        shape, content = found
+        header[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [len(data), len(data) + len(content)]}
+        data += content
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def weights():
+    """Small models whose names and shapes are right: what is changed in them gets as far as their network."""
+    tests = ROOT / "crates" / "models" / "tests"
+    chgnet = torch_file(tests / "chgnet" / "chgnet_tiny.pth.tar")["model"]
+    put("safetensors", "chgnet", b"\x00" + safetensors(chgnet["state_dict"], {"model_args": json.dumps(chgnet["model_args"])}))
+    sevennet = torch_file(tests / "sevennet" / "tiny_modal_mf" / "tiny_modal_mf.pth")
+    config = json.dumps(sevennet["config"], default=str)
+    put("safetensors", "sevennet", b"\x01" + safetensors(sevennet["model_state_dict"], {"config": config}))
+
+
+def settings():
+    """Job files of the repository: the first byte chooses how they are named."""
+    for path in sorted((ROOT / "jobs").glob("*.toml")):
+        put("job", path.stem, b"\x00" + path.read_bytes())
+    for path in sorted((ROOT / "configs").glob("*.toml")):
+        put("job", "config_" + path.stem, b"\x02" + path.read_bytes())
+    yaml = """type: multi_mlip_stability
+use_ensemble: true
+mlip_names: [orb, mace, uma]
+preprocessor_config:
+  timeout: 60
+  mlip_configs:
+    mace: &mace {model_type: mp, device: cpu, checkpoint: weights/m.model}
+    uma:
+      task: omat
+"""
+    put("job", "yaml", b"\x01" + yaml.encode())
+    put("job", "model", b"\x00" + b"cifs = ['a', '-']\nwhere = 'n_atoms <= 20'\n[[model]]\nname = 'uma'\ncheckpoint = 'u.pt'\ntask = 'omat'\n")
+
+
 def stored():
     runs = ROOT / "tests" / "fixtures" / "runs"
     for number, path in enumerate(sorted(runs.glob("**/*.journal"))[:4]):
@@ -152,6 +222,8 @@ def main():
         if path.stat().st_size < 4096:
             put("cif", path.stem, path.read_bytes())
     put("xyz", "salt", XYZ)
+    for number in range(12):
+        put("evaluate", f"potential_{number:02}", bytes([number]) + XYZ.encode())
     put("xyz", "plain", "1\n\nH 0 0 0\n")
     put("xyz", "arrays", XYZ.replace("charge=-1", "a=[[1, 2], [3, 4]] b={1 2 3} _JSON"))
     put("poscar", "salt", POSCAR)
@@ -171,6 +243,8 @@ def main():
     put("parquet", "formulas", (ROOT / "crates" / "hull" / "tests" / "goldens" / "formulas.parquet").read_bytes())
     archives()
     checkpoints()
+    weights()
+    settings()
     stored()
 
 

@@ -8,7 +8,8 @@ use libmimalloc_sys::{mi_collect, mi_option_get, mi_option_set, mi_option_t};
 use mimalloc::MiMalloc;
 use std::ffi::c_long;
 
-#[global_allocator]
+// AddressSanitizer, with which fuzzers are built, watches the allocator of the system alone.
+#[cfg_attr(not(fuzzing), global_allocator)]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// `mi_option_purge_delay` of mimalloc 3: how long freed memory is kept before the kernel gets it back, ms.

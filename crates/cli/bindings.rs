@@ -6,6 +6,7 @@ use crate::args::{Args, Command};
 use crate::commands::{open_run, report_as, resume_run};
 use crate::error::CommandError;
 use crate::potentials::{Named, choose};
+use crate::settings::Settings;
 use crate::show::{counted, line};
 use mlip_atoms::{EngineKind, Potential, Precision};
 use mlip_calculations::CalculationConfig;
@@ -45,6 +46,17 @@ pub fn begin_run(words: impl IntoIterator<Item = OsString>) -> Result<BegunRun, 
         _ => return Err(CommandError::new("only `run` and `resume` begin a run").usage()),
     };
     Ok(BegunRun { run: run.returning_free(allocator::return_all_free), notes })
+}
+
+/// Decides what the words of `run` and its job file ask for, and begins nothing.
+///
+/// # Errors
+/// As on the command line.
+pub fn check_settings(words: impl IntoIterator<Item = OsString>) -> Result<(), CommandError> {
+    match command(words)? {
+        Command::Run(args) => Settings::of_run(&args)?.into_new_run().map(drop),
+        _ => Err(CommandError::new("only `run` has a job file").usage()),
+    }
 }
 
 /// Writes the report of a run (`report RUN --format extxyz`).

@@ -26,7 +26,9 @@ mod values;
 mod version;
 
 pub use allocator::keep_freed_memory;
-pub use bindings::{BegunRun, begin_run, choose_potential, load_potential, progress_line, write_report};
+pub use bindings::{
+    BegunRun, begin_run, check_settings, choose_potential, load_potential, progress_line, write_report,
+};
 pub use command_line::run_command_line;
 pub use error::CommandError;
 pub use program::start_again_as;

@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 /// `PF_EXITING` among the flags of a thread (`sched.h` of Linux): it has ended, and is joined, but is listed still.
 const EXITING: u64 = 4;
 
+/// Longer than a thread needs to end, shorter than the evaluations here.
+const MOMENT: Duration = Duration::from_millis(300);
+
 /// Names of the threads of a process, once they are the same before and after a look: a list that is read while one ends and
 /// another begins has both.
 fn threads(id: u32) -> Vec<String> {
@@ -51,18 +54,23 @@ fn no_potential_starts_threads_beyond_the_budget() {
         command.args(["--structure-workers", &workers.to_string(), "--oversubscribe"]);
         let mut child = command.current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let begin = Instant::now();
-        let mut most = Vec::new();
+        // The main thread, the workers, the one that syncs the journal.
+        let expected = 1 + workers + 1;
+        let (mut most, mut above) = (Vec::new(), None::<Instant>);
         while child.try_wait().unwrap().is_none() && begin.elapsed() < Duration::from_secs(4) {
             let now = threads(child.id());
-            if now.len() > most.len() {
+            // On a busy machine a thread that has done its work is listed while others begin, for a moment.
+            let is_more = now.len() > expected;
+            above = is_more.then(|| above.unwrap_or_else(Instant::now));
+            let lasts = above.is_none_or(|since| since.elapsed() > MOMENT);
+            if lasts && now.len() > most.len() {
                 most = now;
             }
             std::thread::sleep(Duration::from_millis(1));
         }
         let _ = child.kill();
         child.wait().unwrap();
-        // The main thread, the workers, the one that syncs the journal.
-        assert_eq!(most.len(), 1 + workers + 1, "{model}: {most:?}");
+        assert_eq!(most.len(), expected, "{model}: {most:?}");
     }
 }
 

@@ -71,10 +71,21 @@ pub(crate) fn slurm_bytes(ranks: u64, variable: impl Fn(&str) -> Option<String>)
 /// Memory of this machine that the process may use, bytes: what is there, or the limit of its
 /// cgroup. Without limit where the system does not tell.
 pub fn machine_bytes() -> u64 {
-    let Ok(mut system) = sysinfo::System::new() else { return cgroup_bytes() };
+    let Ok(mut system) = sysinfo::System::new() else { return installed_bytes().min(cgroup_bytes()) };
     system.refresh_memory();
     let limit = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
-    system.total_memory().min(limit).min(cgroup_bytes())
+    // Where `/proc` is not mounted it says zero.
+    let total = Some(system.total_memory()).filter(|bytes| *bytes > 0).unwrap_or_else(installed_bytes);
+    total.min(limit).min(cgroup_bytes())
+}
+
+/// Memory of this machine by a system call, which needs no `/proc`.
+fn installed_bytes() -> u64 {
+    let told = rustix::system::sysinfo();
+    // The type is that of a machine word.
+    #[allow(clippy::unnecessary_cast, clippy::useless_conversion, reason = "it is 64 bits wide on most machines")]
+    let bytes = (told.totalram as u64).saturating_mul(u64::from(told.mem_unit));
+    if bytes == 0 { u64::MAX } else { bytes }
 }
 
 /// A control group of this process that counts memory.
@@ -257,6 +268,10 @@ mod tests {
         assert!(resident.now_bytes > 100_000);
         assert!(resident.peak_bytes >= resident.now_bytes);
         assert!(machine_bytes() > resident.now_bytes);
+        // The same number by another way.
+        let mut system = sysinfo::System::new().unwrap();
+        system.refresh_memory();
+        assert_eq!(installed_bytes() / 1_000_000, system.total_memory() / 1_000_000);
         if let Some(sharing) = Sharing::sample() {
             assert!(sharing.private_bytes > 0 && sharing.proportional_bytes >= sharing.private_bytes);
         }

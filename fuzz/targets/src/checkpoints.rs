@@ -1,7 +1,8 @@
-//! Checkpoints of PyTorch.
+//! Checkpoints of PyTorch, and safetensors.
 
 use crate::folder::with_file;
 use mlip_checkpoint::{Checkpoint, Limits, Value, View, pickle as reader};
+use mlip_models::registry::{Selection, load};
 
 const ALLOWED: [&str; 2] = ["mace.modules.models.ScaleShiftMACE", "chgnet.model.model.CHGNet"];
 
@@ -48,5 +49,17 @@ pub(crate) fn checkpoint(bytes: &[u8]) {
             let _ = checkpoint.verify();
         }
         Err(error) => assert!(!error.to_string().is_empty()),
+    });
+}
+
+/// The first byte chooses whose file it is; it is loaded as far as its potential.
+pub(crate) fn safetensors(bytes: &[u8]) {
+    const NAMES: [&str; 2] = ["chgnet", "sevennet"];
+    let Some((first, rest)) = bytes.split_first() else { return };
+    let name = NAMES[usize::from(*first) % NAMES.len()];
+    with_file("x.safetensors", rest, |path| {
+        if let Err(error) = load(&Selection::named(name).with_file(path)) {
+            assert!(!error.to_string().is_empty());
+        }
     });
 }

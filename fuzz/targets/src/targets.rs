@@ -1,12 +1,12 @@
 //! All targets by name.
 
-use crate::{checkpoints, files, messages, stored, texts};
+use crate::{checkpoints, evaluations, files, messages, settings, stored, texts};
 
 /// Takes any bytes.
 pub type Target = fn(&[u8]);
 
 /// Name and function of each.
-pub const TARGETS: [(&str, Target); 20] = [
+pub const TARGETS: [(&str, Target); 23] = [
     ("cif", texts::cif),
     ("xyz", texts::xyz),
     ("poscar", texts::poscar),
@@ -24,6 +24,9 @@ pub const TARGETS: [(&str, Target); 20] = [
     ("run_file", stored::run_file),
     ("checkpoint", checkpoints::checkpoint),
     ("pickle", checkpoints::pickle),
+    ("safetensors", checkpoints::safetensors),
+    ("job", settings::job),
+    ("evaluate", evaluations::evaluate),
     ("hull_table", files::hull_table),
     ("parquet", files::parquet),
     ("message", messages::message),

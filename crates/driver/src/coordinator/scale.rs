@@ -2,7 +2,8 @@
 //!
 //! Ranks are models: they answer what they are given to read, take as long for each structure as was recorded, and report
 //! as real ones do. All that the root decides is real, and its time is that of the processor. `docs/scale.md` has the
-//! figures; `MLIP_SCALE=RANKS,STRUCTURES,SECONDS` (of a structure, on average) tries others.
+//! figures; `MLIP_SCALE=RANKS,STRUCTURES,SECONDS` (of a structure, on average) tries others, and a fourth number says for how
+//! many seconds this machine may simulate: what is not done by then is left, with neither resuming nor a report.
 
 use super::tests::{coordinator_of, digest_of, potential, random, recorded, seen};
 use super::{Coordinator, Known, LOW_WATER_S, report_every};
@@ -16,6 +17,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// The root looks for messages this often at least, seconds.
 const TURN_S: f64 = 1e-3;
@@ -96,9 +98,13 @@ struct Figures {
     most_processor_s: f64,
     /// Structures that waited on the root, at most.
     most_waiting: usize,
+    /// Structures that were computed: fewer than there are where the time for it was over.
+    done: u64,
 }
 
-fn simulate(coordinator: &mut Coordinator, n: u64, mean_s: f64) -> Figures {
+/// Goes on until all is computed, or for so long.
+fn simulate(coordinator: &mut Coordinator, n: u64, mean_s: f64, patience: Duration) -> Figures {
+    let begin = Instant::now();
     const RECORDED_MEAN_S: f64 = 0.0396;
     let cost = |entry: u64| (f64::from(recorded(entry)) * mean_s / RECORDED_MEAN_S) as f32;
     let real = |entry: u64| f64::from(cost(entry)) * (0.75 + 0.5 * random(entry));
@@ -131,6 +137,10 @@ fn simulate(coordinator: &mut Coordinator, n: u64, mean_s: f64) -> Figures {
     let mut now = 0.0;
     let mut inbox: Vec<(usize, Report)> = Vec::new();
     loop {
+        if begin.elapsed() > patience {
+            figures.length_s = now;
+            return figures;
+        }
         // What the root does in this turn.
         let before = processor.seconds();
         let n_received = inbox.len() as u64;
@@ -197,6 +207,15 @@ fn simulate(coordinator: &mut Coordinator, n: u64, mean_s: f64) -> Figures {
             model.queued_cost -= cost;
             model.tally.structures += 1;
             model.tally.cost += cost;
+            figures.done += 1;
+            if figures.done % 10_000_000 == 0 {
+                eprintln!(
+                    "  {} done: {now:.0} s of virtual time, {:.2} µs each, {} MB at most",
+                    figures.done,
+                    1e6 * figures.processor_s / figures.done as f64,
+                    peak_bytes() / 1_000_000
+                );
+            }
             let record = Record {
                 key: TaskKey::new(digest_of(entry), &potential(), "settings"),
                 potential: 0,
@@ -234,28 +253,35 @@ fn simulate(coordinator: &mut Coordinator, n: u64, mean_s: f64) -> Figures {
 }
 
 /// A run, the same resumed when it is complete, and what its report asks of the root.
-fn try_run(n_ranks: usize, n: u64, mean_s: f64) -> Figures {
+fn try_run(n_ranks: usize, n: u64, mean_s: f64, patience: Duration) -> Figures {
     let folder = tempfile::tempdir().unwrap();
     let processor = Processor::new();
     let at_start = peak_bytes();
     let mut coordinator = coordinator_of(n, &vec![1; n_ranks], Known::new(folder.path()), 1.0);
     let listed = processor.seconds();
-    let figures = simulate(&mut coordinator, n, mean_s);
+    eprintln!(
+        "{n_ranks} ranks, {n} structures of {mean_s} s\n  list: {:.2} µs an entry, {} MB more than before",
+        1e6 * listed / n as f64,
+        (peak_bytes() - at_start) / 1_000_000
+    );
+    let figures = simulate(&mut coordinator, n, mean_s, patience);
     let computed = peak_bytes();
-    eprintln!("{n_ranks} ranks, {n} structures of {mean_s} s");
-    eprintln!("  list: {:.2} µs an entry", 1e6 * listed / n as f64);
     eprintln!("  {figures:.2?}");
     eprintln!(
         "  root: {:.1} % of a core, {:.0} % in its busiest second; {:.2} µs a structure, {:.2} µs a message; {:.0} messages \
          a second come, {:.0} go; {} MB more than before",
         100.0 * figures.processor_s / figures.length_s,
         100.0 * figures.most_processor_s,
-        1e6 * figures.processor_s / n as f64,
+        1e6 * figures.processor_s / figures.done as f64,
         1e6 * figures.processor_s / figures.received as f64,
         figures.received as f64 / figures.length_s,
         figures.sent as f64 / figures.length_s,
         (computed - at_start) / 1_000_000,
     );
+    if figures.done < n {
+        eprintln!("  the time is over: {} were computed", figures.done);
+        return figures;
+    }
     let (entries, ledger) = coordinator.into_parts();
     let before = processor.seconds();
     let mut found = 0;
@@ -271,7 +297,7 @@ fn try_run(n_ranks: usize, n: u64, mean_s: f64) -> Figures {
     let known = Known { ledger, ..Known::new(Path::new("")) };
     let mut again = coordinator_of(n, &vec![1; n_ranks], known, 1.0);
     let before = processor.seconds();
-    let resumed = simulate(&mut again, n, mean_s);
+    let resumed = simulate(&mut again, n, mean_s, Duration::MAX);
     eprintln!(
         "  resumed when complete: {:.2} µs an entry, {:.1} s of virtual time; {} MB at most",
         1e6 * (processor.seconds() - before) / n as f64,
@@ -284,7 +310,7 @@ fn try_run(n_ranks: usize, n: u64, mean_s: f64) -> Figures {
 
 #[test]
 fn ten_thousand_ranks_do_not_drown_the_root_in_messages() {
-    let figures = try_run(10_000, 300_000, 1.0);
+    let figures = try_run(10_000, 300_000, 1.0, Duration::MAX);
     // Two seconds between two reports of a rank; at the end, where structures take milliseconds, one for each of them.
     assert!(figures.most_received < 200_000, "{figures:?}");
     assert!(figures.received < 3 * 300_000, "{figures:?}");
@@ -298,5 +324,6 @@ fn ten_thousand_ranks_do_not_drown_the_root_in_messages() {
 fn as_asked_for() {
     let asked = std::env::var("MLIP_SCALE").unwrap_or_else(|_| "10000,1000000,0.04".into());
     let numbers: Vec<f64> = asked.split(',').map(|number| number.parse().unwrap()).collect();
-    try_run(numbers[0] as usize, numbers[1] as u64, numbers[2]);
+    let patience = numbers.get(3).map_or(Duration::MAX, |seconds| Duration::from_secs_f64(*seconds));
+    try_run(numbers[0] as usize, numbers[1] as u64, numbers[2], patience);
 }

@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| mlip_fuzz_targets::target("evaluate").expect("a target")(bytes));
