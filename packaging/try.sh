@@ -6,7 +6,8 @@
 #   packaging/try.sh apptainer       the stages of apptainer.def, their commands run by `sh -e` under chroot
 #
 # The images that the recipes name are made by debootstrap and rustup. They, and what is built, lie in TRY (default target/try), some
-# GB. `docker` and `apptainer` share what cargo builds there.
+# GB. `docker` and `apptainer` share what cargo builds there. With TRY_PROGRAM=FILE cargo builds nothing and hands over that program,
+# which was linked with Debian 12's Open MPI: all other commands of a recipe are tried within minutes.
 set -eu
 # What is mounted here is mounted for this script alone.
 [ -n "${TRY_INSIDE:-}" ] || TRY_INSIDE=1 exec unshare --mount --propagation private "$0" "$@"
@@ -23,7 +24,18 @@ debian_root() {
 
 # rust:1-bookworm, nearly: a compiler of C, git, curl, and Rust where that image has it.
 rust_root() {
-    [ ! -d "$TRY/rust" ] || return 0
+    [ -d "$TRY/rust" ] || make_rust_root
+    rm -f "$TRY/rust/usr/local/cargo/bin/cargo" "$TRY/rust/usr/local/cargo/program"
+    if [ -n "${TRY_PROGRAM:-}" ]; then
+        cp "$TRY_PROGRAM" "$TRY/rust/usr/local/cargo/program"
+        printf '#!/bin/sh\ncase $1 in\nbuild) install -D /usr/local/cargo/program target/release/mlip-batch ;;\n*) exec rustup run stable cargo "$@" ;;\nesac\n' >"$TRY/rust/usr/local/cargo/bin/cargo"
+        chmod +x "$TRY/rust/usr/local/cargo/bin/cargo"
+    else
+        ln "$TRY/rust/usr/local/cargo/bin/rustup" "$TRY/rust/usr/local/cargo/bin/cargo"
+    fi
+}
+
+make_rust_root() {
     debian_root
     rm -rf "$TRY/rust.new"
     cp -a "$TRY/debian" "$TRY/rust.new"
@@ -80,7 +92,7 @@ try_docker() {
     export STORAGE_DRIVER=${STORAGE_DRIVER:-vfs} BUILDAH_ISOLATION=chroot
     rust_root
     for name in debian:bookworm-slim rust:1-bookworm; do
-        buildah inspect "docker.io/library/$name" >/dev/null 2>&1 && continue
+        buildah rmi -f "docker.io/library/$name" >/dev/null 2>&1 || true
         local base
         base=$(buildah from scratch)
         buildah add -q "$base" "$TRY/${name%%:*}" /
@@ -118,7 +130,7 @@ try_apptainer() {
     cp /etc/resolv.conf "$final/etc/"
     [ "$(section build files | tr -s ' ')" = " . /source" ] && [ "$(section final files | tr -s ' ')" = " /install/usr/* /usr/" ]
     mkdir -p "$build/source/target"
-    tar -c --exclude=./target . | tar -x -C "$build/source"
+    tar -c --exclude=./target --exclude=./fuzz/target . | tar -x -C "$build/source"
     mount --bind "$TRY/cargo" "$build/source/target"
     local code=0
     within "$build" "$(section build post)" || code=$?
@@ -134,5 +146,5 @@ try_apptainer() {
 
 case ${1:-} in
 static | docker | apptainer) "try_$1" "${@:2}" ;;
-*) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2 ;;
+*) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

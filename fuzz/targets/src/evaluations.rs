@@ -36,22 +36,41 @@ fn potentials() -> &'static [Arc<dyn Potential>] {
     })
 }
 
-/// The first byte chooses the potential; what follows is a structure in extended XYZ.
-pub(crate) fn evaluate(bytes: &[u8]) {
+/// The first byte chooses the potential; what follows is a structure in extended XYZ. Nothing where it is none, or too large.
+fn predicted(bytes: &[u8]) -> Option<Result<usize, String>> {
     const MOST_ATOMS: usize = 40;
     const MOST_BYTES: u64 = 1 << 28;
-    let Some((first, rest)) = bytes.split_first() else { return };
-    let Ok((structure, _)) = parse_xyz(rest).and_then(|parsed| check_matter(parsed, true)) else { return };
+    let (first, rest) = bytes.split_first()?;
+    let (structure, _) = parse_xyz(rest).and_then(|parsed| check_matter(parsed, true)).ok()?;
     let potentials = potentials();
     let potential = &potentials[usize::from(*first) % potentials.len()];
     if structure.n_atoms() > MOST_ATOMS || potential.working_bytes(&structure) > MOST_BYTES {
-        return;
+        return None;
     }
     let request = Request { forces: true, atom_features: true };
-    for result in potential.predict(&[&structure], request, &Deadline::after(Duration::from_secs(5))) {
-        match result {
-            Ok(prediction) => assert_eq!(prediction.forces.len(), structure.n_atoms()),
-            Err(error) => assert!(!error.to_string().is_empty()),
+    let result = potential.predict(&[&structure], request, &Deadline::after(Duration::from_secs(5))).pop()?;
+    if let Ok(prediction) = &result {
+        assert_eq!(prediction.forces.len(), structure.n_atoms());
+    }
+    Some(result.map(|prediction| prediction.forces.len()).map_err(|error| error.to_string()))
+}
+
+pub(crate) fn evaluate(bytes: &[u8]) {
+    if let Some(Err(message)) = predicted(bytes) {
+        assert!(!message.is_empty());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_potential_computes_its_seed() {
+        let seeds = crate::seeds("evaluate");
+        assert_eq!(seeds.len(), potentials().len());
+        for (path, bytes) in seeds {
+            assert_eq!(predicted(&bytes), Some(Ok(2)), "{}", path.display());
         }
     }
 }
