@@ -21,7 +21,7 @@ pub struct Matrix<T> {
     /// Whether the first chunk too is summed before it is added to anything.
     apart: bool,
     /// Where a matrix unit multiplies; then there are no strips.
-    tiled: Option<Tiled>,
+    tiled: Option<Box<Tiled>>,
 }
 
 struct StripWidth;
@@ -57,7 +57,7 @@ impl<T: Real> Matrix<T> {
         let Arithmetic { set, tiles } = arithmetic.into();
         let strip = T::run(StripWidth, set);
         if let (Some(unit), Some(_)) = (tiles, T::single(&[])) {
-            let tiled = Some(Tiled::pack(depth, width, unit, |k, c| element(k, c).wide() as f32));
+            let tiled = Some(Box::new(Tiled::pack(depth, width, unit, |k, c| element(k, c).wide() as f32)));
             return Self { depth, width, strip, set, strips: Vec::new(), start: 0, apart: false, tiled };
         }
         let n_strips = width.div_ceil(strip);
@@ -107,7 +107,7 @@ impl<T: Real> Matrix<T> {
 
     /// Bytes in memory.
     pub fn bytes(&self) -> u64 {
-        (self.strips.len() * size_of::<T>() + self.tiled.as_ref().map_or(0, Tiled::bytes)) as u64
+        (self.strips.len() * size_of::<T>() + self.tiled.as_ref().map_or(0, |tiled| tiled.bytes())) as u64
     }
 
     #[inline(always)]

@@ -239,7 +239,7 @@ fn full_size_models_agree_with_upstream() {
                 let prediction = predict(&potential, &found.1);
                 match precision {
                     Precision::F64 => compare(&what, &prediction, double, if exact_radial { &DOUBLE } else { &TABLE }),
-                    Precision::F32 => compare_single(&what, &prediction, double, &golden["float32"][structure]),
+                    _ => compare_single(&what, &prediction, double, &golden["float32"][structure]),
                 }
             }
         }

@@ -208,7 +208,7 @@ fn simulate(coordinator: &mut Coordinator, n: u64, mean_s: f64, patience: Durati
             model.tally.structures += 1;
             model.tally.cost += cost;
             figures.done += 1;
-            if figures.done % 10_000_000 == 0 {
+            if figures.done.is_multiple_of(10_000_000) {
                 eprintln!(
                     "  {} done: {now:.0} s of virtual time, {:.2} µs each, {} MB at most",
                     figures.done,

@@ -90,7 +90,9 @@ macro_rules! real {
 }
 
 real!(f32, 12_582_912.0, 8, 7, 87.0, 0xffff_f000, 1e-24, 127.0, &EXP2_SINGLE, 57.0, Some);
-real!(f64, 6_755_399_441_055_744.0, 14, 12, 700.0, 0xffff_ffff_f800_0000, 1e-270, 1023.0, &EXP2_DOUBLE, 490.0, |_| None);
+real!(f64, 6_755_399_441_055_744.0, 14, 12, 700.0, 0xffff_ffff_f800_0000, 1e-270, 1023.0, &EXP2_DOUBLE, 490.0, |_| {
+    None
+});
 
 /// Polynomial through 2^x at Chebyshev's points: off by less than 3e-9, relative.
 const EXP2_SINGLE: [f64; 7] = [

@@ -8,13 +8,14 @@
 //! Tiles have 16 rows of 64 bytes: 16 x 64 digits of a left factor, 64 x 16 of a right one (four by four along the
 //! depth), 16 x 16 sums.
 //!
-//! Module order: `unit` ← `arithmetic`; `digits` ← `amx`, `emulated` ← `product`.
+//! Module order: `unit` ← `arithmetic`; `digits` ← `amx`, `emulated` ← `product` ← `find`.
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
 mod arithmetic;
 mod digits;
 mod emulated;
+mod find;
 mod product;
 #[cfg(test)]
 mod tests;

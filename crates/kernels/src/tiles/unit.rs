@@ -20,6 +20,8 @@ pub enum NoTiles {
     Processor,
     /// The operating system keeps its registers to itself.
     System,
+    /// Its products are not those of plain loops.
+    Differs,
 }
 
 impl fmt::Display for NoTiles {
@@ -27,6 +29,9 @@ impl fmt::Display for NoTiles {
         f.write_str(match self {
             Self::Processor => "this processor has no AMX matrix unit",
             Self::System => "the operating system does not let this process use the AMX matrix unit of this processor",
+            Self::Differs => {
+                "the AMX matrix unit of this processor gives other products than plain loops do; please report this"
+            }
         })
     }
 }
@@ -40,19 +45,12 @@ pub fn allow_emulation() {
     EMULATION.store(true, Ordering::Relaxed);
 }
 
-impl TileUnit {
-    /// The unit of this processor. The first call asks the operating system for it, for all threads of the process.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub fn find() -> Result<Self, NoTiles> {
-        match given() {
-            Err(_) if EMULATION.load(Ordering::Relaxed) => Ok(Self::Emulated),
-            Ok(()) => Ok(Self::Amx),
-            Err(none) => Err(none),
-        }
-    }
+/// Whether it may be emulated.
+pub(super) fn may_be_emulated() -> bool {
+    EMULATION.load(Ordering::Relaxed)
+}
 
+impl TileUnit {
     /// Whether this process can compute with it.
     pub(super) fn is_given(self) -> bool {
         self == Self::Emulated || given().is_ok()
@@ -60,7 +58,7 @@ impl TileUnit {
 }
 
 /// Asks the operating system once.
-fn given() -> Result<(), NoTiles> {
+pub(super) fn given() -> Result<(), NoTiles> {
     static GIVEN: OnceLock<Result<(), NoTiles>> = OnceLock::new();
     *GIVEN.get_or_init(system::request)
 }

@@ -27,7 +27,7 @@ fn network<T: Real>(name: &str, set: InstructionSet) -> (Network<T>, &'static Va
     let variant = Variant::named(name).unwrap();
     let tensors = file::read(&data(&format!("orb_tiny_{}.ckpt", variant.kind.name()))).unwrap();
     let shape = Shape::infer(&tensors, variant).unwrap();
-    let weights = Packer { tensors: &tensors, shape, kind: variant.kind, set }.network().unwrap();
+    let weights = Packer { tensors: &tensors, shape, kind: variant.kind, arithmetic: set.into() }.network().unwrap();
     (Network { weights, shape }, variant)
 }
 
