@@ -81,17 +81,20 @@ pub fn sigmoid<V: Vector>(x: V) -> V {
     one.div(one.add(exp(constant::<V>(0.0).sub(x))))
 }
 
-/// 1 + e^-x, |x| being taken as no larger than [`Real::GATE_LIMIT`] ln 2: neither it nor the product of two of them
+/// 1 + e^-x, |x| being taken as no larger than [`Real::GATE_LIMIT`]: neither it nor the product of two of them
 /// overflows, nor do their reciprocals come near the end of the exponent's range.
 #[inline(always)]
 pub fn one_plus_exp_minus<V: Vector>(x: V) -> V {
     let limit = V::Scalar::GATE_LIMIT;
     // In this order NaN stays NaN.
-    let x = constant::<V>(limit).min(x.mul(constant(-std::f64::consts::LOG2_E)));
-    let x = constant::<V>(-limit).max(x);
+    let x = constant::<V>(-limit).max(constant::<V>(limit).min(x));
     let exponent = V::splat(V::Scalar::EXPONENT);
-    let biased = x.add(exponent);
-    let r = x.sub(biased.sub(exponent));
+    // -x log2(e) is a whole number and r; the factor has two parts, whose sum is right to more than this precision.
+    let high = V::Scalar::real(-std::f64::consts::LOG2_E);
+    let low = V::Scalar::real(-std::f64::consts::LOG2_E - high.wide());
+    let biased = x.mul_add(V::splat(high), exponent);
+    let r = x.mul_add(V::splat(high), exponent.sub(biased));
+    let r = x.mul_add(V::splat(low), r);
     let terms = V::Scalar::EXP2;
     let mut sum = constant::<V>(terms[terms.len() - 1]);
     for k in (0..terms.len() - 1).rev() {

@@ -112,7 +112,7 @@ pub trait Real:
     const EXPONENT: Self;
     /// Coefficients of a polynomial for 2^x on [-1/2, 1/2], right to this precision.
     const EXP2: &'static [f64];
-    /// Sigmoids of gates take |x| as no larger than this times ln 2: beyond it they are 0 or 1 to rounding, and products
+    /// Sigmoids of gates take |x| as no larger than this: beyond it they are 0 or 1 to rounding, and products
     /// of two exponentials stay within the range of the type.
     const GATE_LIMIT: f64;
     /// Terms of the power series after which nothing changes at this precision.

@@ -30,7 +30,7 @@ struct Shared<T> {
 /// What a prediction is made of.
 pub(super) struct Evaluation<T> {
     /// `[n_atoms]`, eV, without the reference energies of atoms.
-    pub(super) sites: Vec<T>,
+    pub(super) sites: Vec<f64>,
     /// `[n_atoms, d]` before the last convolution.
     pub(super) features: Vec<T>,
     /// `∂E/∂vectors`, `[n_pairs, 3]` row-major, eV/Å; empty where it was not asked for.
@@ -71,8 +71,9 @@ impl<T: Real> CustomOp1 for SiteEnergies<T> {
             candle_core::bail!("the backward pass needs its forward pass, once");
         };
         let out = with_values::<f64, _>(vectors, |vectors| {
-            with_values::<T, _>(gradient, |sites| {
-                self.note(self.network.backward(&self.graph, vectors, pass, sites, &self.deadline))
+            with_values::<f64, _>(gradient, |sites| {
+                let sites = sites.iter().map(|slope| T::real(*slope)).collect::<Vec<_>>();
+                self.note(self.network.backward(&self.graph, vectors, pass, &sites, &self.deadline))
             })
         })???;
         output(out, vectors.shape()).map(Some)

@@ -46,7 +46,7 @@ impl<T: Real> Native<T> {
             true => Keep::Messages,
         };
         let evaluation = evaluate(&self.network, graph, keep, deadline)?;
-        let sites = evaluation.sites.iter().map(|energy| energy.wide()).sum::<f64>();
+        let sites = evaluation.sites.iter().sum::<f64>();
         let references = graph.element.iter().map(|element| p.atom_reference[*element as usize]).sum::<f64>();
         let moment = |row: &[T]| {
             let sum = row.iter().zip(&p.site_wise.weight).map(|(x, w)| x.wide() * w).sum::<f64>();

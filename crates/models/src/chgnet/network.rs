@@ -22,7 +22,7 @@ pub(super) struct Network<T> {
 /// A forward pass, and what its backward pass needs.
 pub(super) struct Pass<T> {
     /// `[n_atoms]`, eV, without the reference energies of atoms.
-    pub(super) sites: Vec<T>,
+    pub(super) sites: Vec<f64>,
     /// `[n_atoms, d]` before the last convolution: what upstream calls `atom_fea`.
     pub(super) features: Vec<T>,
     inputs: Inputs<T>,

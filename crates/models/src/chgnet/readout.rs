@@ -13,7 +13,7 @@ pub(super) struct Readout<'a, T> {
 /// Values before each activation, and the site energies.
 struct Layers<T> {
     before: Vec<Vec<T>>,
-    sites: Vec<T>,
+    sites: Vec<f64>,
 }
 
 impl<T: Real> Readout<'_, T> {
@@ -22,7 +22,7 @@ impl<T: Real> Readout<'_, T> {
     }
 
     /// Site energies `[n_atoms]`.
-    pub(super) fn sites(&self, h: &[T]) -> Vec<T> {
+    pub(super) fn sites(&self, h: &[T]) -> Vec<f64> {
         self.layers(h).sites
     }
 
@@ -43,14 +43,14 @@ impl<T: Real> Readout<'_, T> {
             self.each_row(RowMap::Silu, bias.len(), &y, &mut x);
             before.push(y);
         }
-        Layers { before, sites: x }
+        Layers { before, sites: Vec::new() }
     }
 
-    /// The last layer, summed in double precision: site energies are of tens of eV, so that in single precision each
+    /// The last layer, in double precision: site energies are of tens of eV, so that in single precision each
     /// term would be rounded by as much as all layers before.
-    fn last(&self, x: &[T]) -> Vec<T> {
+    fn last(&self, x: &[T]) -> Vec<f64> {
         let (weight, bias) = &self.weights.last;
-        let site = |row: &[T]| T::real(bias + row.iter().zip(weight).map(|(x, w)| x.wide() * w).sum::<f64>());
+        let site = |row: &[T]| bias + row.iter().zip(weight).map(|(x, w)| x.wide() * w).sum::<f64>();
         x.chunks_exact(weight.len()).map(site).collect()
     }
 
