@@ -63,6 +63,36 @@ fn has_the_older_tables(run_dir: &Path) {
     assert!(TABLES.iter().all(|name| folder.join(name).is_file()));
 }
 
+/// The tables of a run are those that the older version wrote of the same structures, but for what single precision rounds:
+/// kernels of versions differ by that, as those of instruction sets do. Gives how many rows of energies are the same to the
+/// last digit.
+fn has_nearly_the_older_tables(run_dir: &Path) -> usize {
+    let folder = fixtures().join("runs").join(VERSION).join("finished/report");
+    let mut n_same = 0;
+    for (name, found) in tables(run_dir) {
+        let expected = fs::read_to_string(folder.join(name)).unwrap();
+        let found = of_columns(&expected, &found);
+        assert_eq!(found.lines().count(), expected.lines().count(), "{name}");
+        let header = expected.lines().next().unwrap_or_default().split(',').collect::<Vec<_>>();
+        for (found, expected) in found.lines().zip(expected.lines()).skip(1) {
+            n_same += usize::from(name == "energies.csv" && found == expected);
+            if found == expected {
+                continue;
+            }
+            for ((found, expected), column) in found.split(',').zip(expected.split(',')).zip(&header) {
+                let rounding = match *column {
+                    "energy_per_atom_ev" => 2e-6,
+                    column if column.contains("energy") => 2e-5,
+                    _ => 1e-4,
+                };
+                let is_near = || (found.parse::<f64>().unwrap() - expected.parse::<f64>().unwrap()).abs() <= rounding;
+                assert!(found == expected || is_near(), "{name}, {column}: {found} instead of {expected}");
+            }
+        }
+    }
+    n_same
+}
+
 #[test]
 fn a_finished_run_of_an_older_version_is_reported_byte_for_byte() {
     let folder = older("finished");
@@ -83,7 +113,7 @@ fn a_run_of_an_older_version_goes_on_where_it_was() {
     assert_eq!(before, 2);
     let output = run(&["resume", "RUN"], folder.path());
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    has_the_older_tables(&run_dir);
+    assert!(has_nearly_the_older_tables(&run_dir) >= before, "what was computed before stays as it was");
     let history = history(&run_dir);
     // Two were recorded under the keys that this version gives them too, and were not computed again.
     assert_eq!(history.tasks.len(), 7);
