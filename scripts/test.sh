@@ -31,11 +31,11 @@ step() { # NAME COMMAND...
 
 step "build" scripts/cargo.sh test --workspace --features mpi --no-run
 step "cargo test" scripts/cargo.sh test --workspace --features mpi --no-fail-fast -- --show-output
-# Every job file and preset that comes with the program must be one that it understands.
+# Every job file and preset that comes with the program must be one that it understands. Lennard-Jones has one engine.
 presets() {
     local file
     for file in jobs/*.toml configs/*/*.toml; do
-        "$target/debug/mlip-batch" plan "$file" --cifs tests/fixtures/cifs --model lennard-jones >/dev/null || {
+        "$target/debug/mlip-batch" plan "$file" --cifs tests/fixtures/cifs --model lennard-jones --engine native >/dev/null || {
             echo "$file is refused"
             return 1
         }
@@ -68,6 +68,7 @@ excused() { # a line that says what was skipped
     *"MLIP_REFERENCE_DIR or MLIP_MACE_MODELS"*) [ -z "${MLIP_REFERENCE_DIR:-}" ] || [ -z "${MLIP_MACE_MODELS:-}" ] ;;
     *MLIP_CIF_DIR*) [ -z "${MLIP_CIF_DIR:-}" ] ;;
     *MLIP_REFERENCE_DIR*) [ -z "${MLIP_REFERENCE_DIR:-}" ] ;;
+    *MLIP_ESEN_REAL*) [ -z "${MLIP_ESEN_REAL:-}" ] ;;
     *MLIP_CHECKPOINTS*) [ -z "${MLIP_CHECKPOINTS:-}" ] ;;
     *"no Python with "*)
         local modules=${1#*no Python with }
