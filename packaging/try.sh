@@ -62,7 +62,7 @@ within() {
     return $code
 }
 
-# What each of them must be able to do, in a folder `work` of the root.
+# What each of them computes.
 crystals() {
     mkdir -p "$1"
     cp tests/fixtures/cifs/*.cif "$1/"
@@ -105,8 +105,8 @@ try_docker() {
     crystals "$TRY/docker/cifs"
     local made
     made=$(buildah from --pull-never localhost/mlip-batch)
-    buildah run -v "$TRY/docker:/work" "$made" -- mlip-batch --version
-    buildah run -v "$TRY/docker:/work" "$made" -- mpirun -n 2 mlip-batch run --cifs cifs --out RUN
+    buildah run -v "$TRY/docker:/data" "$made" -- mlip-batch --version
+    buildah run -v "$TRY/docker:/data" "$made" -- mpirun -n 2 mlip-batch run --cifs cifs --out RUN
     computed "$TRY/docker/RUN"
     buildah rm "$made" >/dev/null
     buildah images
@@ -117,8 +117,15 @@ section() {
     awk -v stage="$1" -v name="$2" '
         $1 == "Stage:" { now = $2 }
         /^Bootstrap:/ { inside = 0 }
-        /^%/ { inside = ($1 == "%" name); rest = $0; sub(/^%[a-z]+ */, "", rest); from = rest; next }
+        /^%/ { inside = ($1 == "%" name); next }
         inside && now == stage && NF && $1 !~ /^#/ { print }' packaging/apptainer.def
+}
+
+# What `%files` of a stage copies must be what is copied below.
+copies() {
+    local found
+    found=$(section "$1" files | tr -s ' ' | sed 's/^ //')
+    [ "$found" = "$2" ] || { echo "the stage $1 of apptainer.def copies '$found', this script '$2'" >&2; return 1; }
 }
 
 try_apptainer() {
@@ -128,7 +135,8 @@ try_apptainer() {
     cp -a "$TRY/rust" "$build"
     cp -a "$TRY/debian" "$final"
     cp /etc/resolv.conf "$final/etc/"
-    [ "$(section build files | tr -s ' ')" = " . /source" ] && [ "$(section final files | tr -s ' ')" = " /install/usr/* /usr/" ]
+    copies build ". /source"
+    copies final "/install/usr/* /usr/"
     mkdir -p "$build/source/target"
     tar -c --exclude=./target --exclude=./fuzz/target . | tar -x -C "$build/source"
     mount --bind "$TRY/cargo" "$build/source/target"
@@ -139,12 +147,12 @@ try_apptainer() {
     # What Apptainer does: each path that the pattern names goes into the folder, and joins what is there under its name.
     cp -fr "$build"/install/usr/* "$final/usr/"
     within "$final" "$(section final post)"
-    crystals "$final/work/cifs"
-    within "$final" "cd /work; mlip-batch --version; OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -n 2 mlip-batch run --cifs cifs --out RUN"
-    computed "$final/work/RUN"
+    crystals "$final/data/cifs"
+    within "$final" "cd /data; mlip-batch --version; OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -n 2 mlip-batch run --cifs cifs --out RUN"
+    computed "$final/data/RUN"
 }
 
 case ${1:-} in
 static | docker | apptainer) "try_$1" "${@:2}" ;;
-*) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 2 ;;
+*) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

@@ -6,7 +6,8 @@ on to the compilers and the MPI of this host, and `cargo build` hands over a pro
     PATH=V/bin:$PATH V/bin/python packaging/try_conda.py target/release/mlip-batch
 
 It shows that the recipe is understood, that its script runs with the variables of a build and finds what it needs by the packages
-that it names, and that the package holds what it should and passes its own tests; not that conda-forge's compilers build it.
+that it names, and that the package holds what it should and passes its own tests; not that conda-forge's compilers build it. What is
+built lies in TRY (default target/try) meanwhile.
 """
 
 import os
@@ -51,8 +52,17 @@ def stand_in(name, program, folder):
 
 
 def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
     program = Path(sys.argv[1]).resolve()
-    folder = Path(tempfile.mkdtemp(prefix="try-conda-"))
+    # As `try.sh` has it. A folder of its own in there, which goes with the script however that ends.
+    home = Path(os.environ.get("TRY", HERE.parent / "target" / "try")).resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="conda-", dir=home) as folder:
+        build(program, Path(folder))
+
+
+def build(program, folder):
     channel = folder / "channel"
     quiet = rattler.ToolConfiguration(test_strategy="skip")
     for name in PROGRAMS:
@@ -72,7 +82,6 @@ def main():
             missing = [name for name in ("bin/mlip-batch", "share/man/man1/mlip-batch.1", "share/doc/mlip-batch/LICENSE.chgnet") if name not in files]
             if missing:
                 sys.exit(f"the package has no {missing}")
-    shutil.rmtree(folder)
 
 
 if __name__ == "__main__":
