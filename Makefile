@@ -20,7 +20,7 @@ help:
 	@echo 'make test-kernels  CHGNet and UMA as cards compute them, their kernels run by the cores of this host: no card is needed'
 	@echo 'make lint    formatting and clippy'
 	@echo 'make bench   benchmarks'
-	@echo 'make fuzz SECONDS=600  libFuzzer on every reader (fuzz/README.md); without cargo-fuzz or nightly, random mutants'
+	@echo 'make fuzz FUZZ_SECONDS=600  libFuzzer on every reader (fuzz/README.md); without cargo-fuzz or nightly, random mutants'
 	@echo 'make storm ROUNDS=20   kills ranks and jobs of real runs at random, and compares their tables (docs/reliability.md)'
 	@echo 'make deny    licenses and doubles among dependencies (cargo-deny)'
 	@echo 'make clean   what was built and computed here'
@@ -78,9 +78,9 @@ lint:
 bench: setup
 	@scripts/cargo.sh bench --workspace --features mpi
 
-SECONDS ?= 600
+FUZZ_SECONDS ?= 600
 fuzz:
-	@scripts/fuzz.sh $(SECONDS)
+	@scripts/fuzz.sh $(FUZZ_SECONDS)
 
 ROUNDS ?= 20
 storm:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# fuzz.sh SECONDS [TARGET…]: libFuzzer on every target of fuzz/, or on these, one after the other. What was found before is
-# replayed by `make test`; the corpus grows in fuzz/corpus, findings lie in fuzz/artifacts/TARGET. The last lines say how
-# much was tried. Without cargo-fuzz or a nightly compiler random mutants are tried instead.
+# fuzz.sh TIME [TARGET…]: libFuzzer on every target of fuzz/, or on these, one after the other, TIME seconds in all. What was
+# found before is replayed by `make test`; the corpus grows in fuzz/corpus, findings lie in fuzz/artifacts/TARGET. The last
+# lines say how much was tried. Without cargo-fuzz or a nightly compiler random mutants are tried instead.
 set -eu
 cd "$(dirname "$0")/.."
 seconds=${1:-600}
