@@ -172,8 +172,8 @@ pub(crate) enum PrecisionName {
     F32,
     /// Double precision
     F64,
-    /// As exact as single precision, with products in digits of eight bits on the matrix units (AMX) of Intel's Xeons from
-    /// Sapphire Rapids on; of ORB and UMA
+    /// Products in digits of eight bits on the matrix units (AMX) of Intel's Xeons from Sapphire Rapids on; of ORB, with errors
+    /// like those of f32, and of UMA, with about three times those
     Int8x6,
 }
 

@@ -15,7 +15,8 @@ pub enum Precision {
     /// Double precision.
     F64,
     /// Single precision, with products of weights in three digits of eight bits, of whose nine products six are summed,
-    /// by a matrix unit of the processor: as exact. Of models that say so; others are refused with it.
+    /// by a matrix unit of the processor. Its errors are like those of single precision for ORB, and about three times those
+    /// for UMA (docs/performance.md, "Matrix units"). Of models that say so; others are refused with it.
     Int8x6,
 }
 

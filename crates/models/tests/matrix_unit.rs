@@ -1,4 +1,4 @@
-//! ORB and UMA in `int8x6`, whose products a matrix unit computes: as exact as single precision, with the same bits alone,
+//! ORB and UMA in `int8x6`, whose products a matrix unit computes: with errors like those of single precision, with the same bits alone,
 //! in batches and on threads. Where there is no unit it is emulated, to the same bits.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
