@@ -8,21 +8,24 @@ use mpi::topology::{Communicator as _, SimpleCommunicator};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Longer messages travel in pieces: MPI counts with 32 bits, and a piece is what a receiver must
-/// allocate at once.
+/// Longer messages travel in pieces: MPI counts with 32 bits, and a piece is what a receiver must allocate at once. Chosen, not
+/// measured: hundreds of times the buffers of MPI, so that what each piece costs besides does not count, and little memory.
 const PIECE_BYTES: usize = 4 << 20;
 
 /// Between ranks of a host that may not read each other's memory (containers often forbid it) a message goes through a
-/// buffer of some ten kilobytes, which is filled again only when the sender looks: so it looks often.
+/// buffer of some ten kilobytes, which is filled again only when the sender looks: so it looks often. The number was not
+/// measured: more of them keep a core from workers for longer, fewer let a message wait for [`BETWEEN_LOOKS`] sooner.
 const SHORT_LOOKS: usize = 64;
 
-/// After those others may want the core. With up to 8 ms, four ranks of 16 threads took 7 s for tables that take them 3.5 s so.
+/// After those others may want the core. Longer is less of it, and a longer wait for each part of a message: tables of 320,000
+/// crystals took four ranks of 16 threads 3.5 s so, and twice that with sleeps of up to 8 ms (docs/gpu.md, "Four cards").
 const BETWEEN_LOOKS: Duration = Duration::from_micros(100);
 
-/// From then on the receiver is busy with something else, and a hundred senders may wait for it.
+/// From then on the receiver is busy with something else, and a hundred senders may wait for it. Not measured: longer than a
+/// receiver needs that looks for messages between two of its own pauses ([`crate::Pause::LONGEST`]).
 const BUSY_AFTER: Duration = Duration::from_millis(20);
 
-/// Between looks then.
+/// Between looks then. Not measured: a tenth of the looks, and a message begins to move at most so much later.
 const BETWEEN_LATE_LOOKS: Duration = Duration::from_millis(1);
 
 /// Exit code of a job that ends because a rank panicked.
