@@ -1,8 +1,8 @@
 //! The allocator, and how long it keeps what evaluations free.
 //!
 //! Evaluations allocate and free the same large buffers over and over. glibc hands such memory back to the kernel
-//! each time, mimalloc after a second by default: what comes anew is cleared page by page, and in CHGNet that takes
-//! 15 to 25 % of the time of a core, more while several cores ask at once.
+//! each time, mimalloc after a second by default: what comes anew is cleared page by page. 600 CIFs with CHGNet took 6.1 s
+//! so instead of 5.0 on one core of a Zen 5, and 4.2 instead of 3.0 on two (docs/performance.md).
 
 use libmimalloc_sys::{mi_collect, mi_option_get, mi_option_set, mi_option_t};
 use mimalloc::MiMalloc;
@@ -23,8 +23,8 @@ const DEFAULT_MS: c_long = 1000;
 /// does not stay taken for the rest of the run.
 const KEEP_MS: c_long = 60_000;
 
-/// Where evaluations allocate little: 100,000 crystals with Lennard-Jones have their peak at 64 MB instead of 97 (docs/performance.md),
-/// in the same time.
+/// Where evaluations allocate little: 100,000 crystals with Lennard-Jones have their peak at 60 to 68 MB instead of 94 to 100, seven
+/// runs each on a Zen 4 (docs/performance.md).
 const SPARE_MS: c_long = 100;
 
 /// Lets freed memory stay with the process for a minute. What the environment asks for goes first.

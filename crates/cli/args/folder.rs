@@ -40,7 +40,7 @@ pub(crate) struct ReportArgs {
     /// Write tables as .csv.zst
     #[arg(long)]
     pub(crate) csv_zst: bool,
-    /// Search for the space groups of the structures as they were read: 0.3 ms for 8 atoms, 20 ms for 200
+    /// Search for the space groups of the structures as they were read: it takes as long as a fast potential
     #[arg(long)]
     pub(crate) space_groups: bool,
     /// Reference energies of the elements for formation energies, eV/atom: a CSV or JSON file, genbench, or a run over

@@ -286,8 +286,8 @@ settings! {
         #[arg(long, value_name = "FORMAT[,FORMAT…]", value_delimiter = ',', env = "MLIP_FORMAT")]
         #[serde(deserialize_with = "one_or_several")]
         format: Vec<FormatName>,
-        /// Space groups of the structures as they were read, in energies.csv and structures.csv: the search takes 0.3 ms for 8
-        /// atoms, 20 ms for 200 [default: false]
+        /// Space groups of the structures as they were read, in energies.csv and structures.csv: the search takes as long
+        /// as a fast potential [default: false]
         #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, env = "MLIP_SPACE_GROUPS")]
         space_groups: Option<bool>,
         /// Stop when a larger part of the entries cannot be read, or of the evaluations fails, 0 to 1: as soon as it is more than

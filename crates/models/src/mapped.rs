@@ -4,8 +4,8 @@
 //! and after whether it is still the file that was loaded: the same file at the same path, with the same length and
 //! times. Where the times differ, or cannot tell (a file that was written within [`YOUNG`] of being loaded could have
 //! been written once more within one tick of the clock that stamps it), what is read is compared with the checksums
-//! that were taken when it was loaded. Checksums at 16 GB/s would make each mixture of experts take two thirds longer
-//! (a rotating sum inside the kernel a fifth), so they are left out where times can tell.
+//! that were taken when it was loaded. Checksums of all that is read would make each mixture of experts take a good
+//! deal longer, so they are left out where times can tell.
 
 use memmap2::Mmap;
 use std::fs::{File, Metadata};

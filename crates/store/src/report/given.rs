@@ -4,7 +4,7 @@ use mlip_atoms::Structure;
 use mlip_calculations::{SYMPREC, SpaceGroup, space_group};
 use std::sync::Arc;
 
-/// Larger cells are not searched: 512 atoms of rock salt take 25 to 45 ms.
+/// Larger cells are not searched: the time grows faster than the number of atoms (docs/relaxation.md).
 const MOST_ATOMS: usize = 1000;
 
 /// g/cm³ of one unit of mass in an Å³.
