@@ -1,6 +1,6 @@
 //! What is ready for a card, and waits for a batch.
 
-use crate::memory::MemoryPermit;
+use crate::memory_gate::MemoryPermit;
 use crate::queue::Queue;
 use crate::underway::RunningTask;
 use mlip_atoms::engine::{BatchSum, Demand, Prepared, Preparer};

@@ -2,7 +2,7 @@
 
 use crate::error::with_causes;
 use crate::journal::SharedJournal;
-use crate::memory::MemoryGate;
+use crate::memory_gate::MemoryGate;
 use crate::protocol::{Times, Treatment, Work};
 use crate::results::SharedResults;
 use crate::underway::Ended;

@@ -1,11 +1,12 @@
 //! The thread that keeps a card busy: forms batches of what workers have made ready, has two of them under way, and gives
 //! the answers to the workers.
 
-use crate::batch::{Batches, Member, Timed, hand_over, lost, panicked};
+use crate::answers::{Member, Timed, hand_over, lost, panicked, timed, unanswered};
+use crate::batch::Batches;
 use crate::batcher::Answered;
 use crate::card::{Card, ReadyForCard};
 use crate::fatal;
-use crate::memory::MemoryPermit;
+use crate::memory_gate::MemoryPermit;
 use crate::shared::{Shared, WorkError};
 use mlip_atoms::DeviceError;
 use mlip_atoms::engine::{Answer, BatchError, JobId, Prepared, Ticket};
@@ -179,7 +180,7 @@ impl Feeder<'_> {
         members: &HashMap<JobId, Member>,
         wall_s: f64,
     ) -> Result<Vec<(JobId, Timed)>, WorkError> {
-        crate::batch::timed(self.shared, self.card.potential(), answers, members, wall_s)
+        timed(self.shared, self.card.potential(), answers, members, wall_s)
     }
 
     /// Gives answers to the workers; memory is free for others at once.
@@ -198,7 +199,7 @@ impl Feeder<'_> {
             }
         }
         for Member { task, ask, .. } in members.into_values() {
-            let error = crate::batch::unanswered(self.shared, self.card.potential());
+            let error = unanswered(self.shared, self.card.potential());
             answered.push(Answered { task, ask, answer: Err(error), wall_s: 0.0 });
         }
         let mut chunks = Vec::with_capacity(answered.len().div_ceil(ANSWERS));

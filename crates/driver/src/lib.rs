@@ -1,19 +1,21 @@
 //! One rank's life: plan, compute, journal, gather.
 //!
 //! Module order, each using only those before it:
-//! `source`, `potential_config` ← `config`, `budget`, `typical`, `plan`, `memory` ← `memory_watch`, `fatal`, `signals` ← `protocol` ← `error` ← `journal`, `results`, `cache`
-//! ← `threads`, `evaluation_threads` ← `evaluator` ← `underway` ← `batcher` ← `queue` ← `card` ← `shared` ← `batch` ← `worker`, `feeder` ← `pool` ← `calculator`; `pool` ← `coordinator` ← `progress`, `monitor` ← `events` ← `rank`, `root` ← `setup` ← `gather`
+//! `source`, `potential_config` ← `config`, `budget`, `typical`, `plan`, `memory`, `memory_gate`, `charge_warnings` ← `memory_watch`, `fatal`, `signals` ← `protocol` ← `error` ← `journal`, `results`, `cache`
+//! ← `threads`, `evaluation_threads` ← `evaluator` ← `underway` ← `batcher` ← `queue` ← `card` ← `shared` ← `answers` ← `batch` ← `worker`, `feeder` ← `pool` ← `calculator`; `pool` ← `coordinator` ← `progress`, `monitor` ← `events` ← `rank`, `root` ← `setup` ← `gather`
 //! ← `run` ← `estimate`, `sample` ← `forecast`.
 //!
 //! Every rank has one main thread, which talks to the others and decides, and workers, which read
 //! and compute. The root is a rank like the others whose main thread also coordinates.
 
+mod answers;
 mod batch;
 mod batcher;
 mod budget;
 mod cache;
 mod calculator;
 mod card;
+mod charge_warnings;
 mod config;
 mod coordinator;
 mod error;
@@ -27,6 +29,7 @@ mod forecast;
 mod gather;
 mod journal;
 mod memory;
+mod memory_gate;
 mod memory_watch;
 mod monitor;
 mod plan;

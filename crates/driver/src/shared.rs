@@ -4,6 +4,7 @@
 use crate::batcher::Waiting;
 use crate::cache::{Digested, StructureCache};
 use crate::card::Card;
+use crate::charge_warnings::charge_warnings;
 use crate::error::with_causes;
 use crate::evaluator::{Evaluator, crashed};
 use crate::protocol::{Answer, Assignment, Predicted, Seen, Tally, ToRead, Treatment, Work};
@@ -15,8 +16,7 @@ use mlip_calculations::Outcome;
 use mlip_inputs::Locator;
 use mlip_store::journal::{KeptEntries, KeptEntry, KeptStructure, read_answers};
 use mlip_store::{
-    Answers, CHARGE_UNUSED, EntryState, Frame, SPIN_IMPOSSIBLE, StoreError, SurveyedEntry, SurveyedStructure,
-    SurveyedStructures, TaskKey,
+    Answers, EntryState, Frame, StoreError, SurveyedEntry, SurveyedStructure, SurveyedStructures, TaskKey,
 };
 use std::any::Any;
 use std::collections::HashMap;
@@ -148,8 +148,7 @@ impl Shared {
             }
             let loaded = read_before.map(Ok).unwrap_or_else(|| {
                 let (digested, mut warnings) = self.load(&locator)?;
-                warnings.extend(self.unused_charge(&digested.structure));
-                warnings.extend(self.impossible_spin(&digested.structure));
+                warnings.extend(charge_warnings(&digested.structure, &self.labels, &self.evaluator.potentials));
                 Ok((digested, warnings))
             });
             let (structure, state) = match loaded {
@@ -183,43 +182,6 @@ impl Shared {
             Some(surveyed) => self.evaluator.journal.append(&Frame::Structures(surveyed)).map(|_| ()),
             None => Ok(()),
         }
-    }
-
-    /// Which potentials leave aside the charge or spin of a structure.
-    fn unused_charge(&self, structure: &Structure) -> Option<(String, String)> {
-        let said = [("charge", structure.charge().map(i64::from)), ("spin", structure.spin().map(i64::from))];
-        let said: Vec<String> =
-            said.into_iter().filter_map(|(what, value)| Some(format!("{what} {}", value?))).collect();
-        let potentials = self.labels.iter().zip(&self.evaluator.potentials);
-        let unused: Vec<&str> =
-            potentials.filter(|(_, potential)| !potential.uses_charge()).map(|(label, _)| label.as_str()).collect();
-        let is_worth_saying = !said.is_empty() && !unused.is_empty();
-        is_worth_saying.then(|| {
-            let sentence = format!("the structure carries {}, unused by {}", said.join(" and "), unused.join(", "));
-            (CHARGE_UNUSED.to_owned(), sentence)
-        })
-    }
-
-    /// Which potentials compute the structure with a number of electrons that cannot have the spin; where it names its charge
-    /// or spin itself, and the other was chosen for all or is a default.
-    fn impossible_spin(&self, structure: &Structure) -> Option<(String, String)> {
-        structure.charge().map(|_| ()).or(structure.spin().map(|_| ()))?;
-        let electrons = |charge: i32| {
-            structure.species().iter().map(|species| i64::from(species.atomic_number())).sum::<i64>()
-                - i64::from(charge)
-        };
-        let potentials = self.labels.iter().zip(&self.evaluator.potentials);
-        potentials
-            .filter_map(|(label, potential)| Some((label, potential.charge_and_spin(structure)?)))
-            .find(|(_, (charge, spin))| *spin > 0 && (electrons(*charge) + i64::from(*spin)) % 2 == 0)
-            .map(|(label, (charge, spin))| {
-                let sentence = format!(
-                    "{label} computes it with charge {charge} and spin multiplicity {spin}, which {} electrons cannot have; \
-                     name both with the structure",
-                    electrons(charge)
-                );
-                (SPIN_IMPOSSIBLE.to_owned(), sentence)
-            })
     }
 
     /// A reader that panics costs its entry only.

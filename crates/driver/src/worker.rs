@@ -1,6 +1,7 @@
 //! What a worker does: reads entries, begins structures, evaluates what their workflows ask for.
 
-use crate::batch::{Batches, hand_over};
+use crate::answers::hand_over;
+use crate::batch::Batches;
 use crate::error::with_causes;
 use crate::queue::NextWork;
 use crate::shared::{Event, Shared, WorkError, panic_message};
