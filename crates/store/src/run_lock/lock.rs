@@ -6,7 +6,8 @@ use mlip_disk::{self as fs, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
 use std::time::{Duration, Instant, SystemTime};
 
 /// How often the holder should call [`RunLock::refresh`].
@@ -117,6 +118,30 @@ impl RunLock {
             .write_all_at(self.content.as_bytes(), 0)
             .and_then(|()| self.file.sync_all())
             .map_err(StoreError::io("refresh", &self.path))
+    }
+
+    /// Shows signs of life while something is done that shows none itself: at once, then in these intervals, and once it is
+    /// done. `work` is given what says whether one of them failed, so that it can end before its time.
+    ///
+    /// # Errors
+    /// As [`RunLock::refresh`]; `work` has come to its end by then.
+    pub fn refresh_during<T>(&self, every: Duration, work: impl FnOnce(&AtomicBool) -> T) -> Result<T, StoreError> {
+        let has_failed = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let (done, is_done) = mpsc::channel::<()>();
+            let has_failed = &has_failed;
+            let signs = scope.spawn(move || -> Result<(), StoreError> {
+                loop {
+                    self.refresh().inspect_err(|_| has_failed.store(true, Ordering::Relaxed))?;
+                    if is_done.recv_timeout(every) != Err(mpsc::RecvTimeoutError::Timeout) {
+                        return self.refresh();
+                    }
+                }
+            });
+            let result = work(has_failed);
+            drop(done);
+            signs.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).map(|()| result)
+        })
     }
 }
 

@@ -4,7 +4,8 @@ use crate::StoreError;
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 const NOW: LockOptions = LockOptions { force: false, wait: Duration::ZERO };
 
@@ -106,6 +107,55 @@ fn who_loses_the_lock_by_force_learns_it_and_leaves_it_alone() {
     drop(first);
     second.refresh().unwrap();
     assert!(RunLock::acquire(run.path(), NOW).is_err());
+}
+
+#[test]
+fn what_shows_no_signs_of_life_itself_keeps_the_lock_fresh_meanwhile() {
+    let run = tempfile::tempdir().unwrap();
+    let lock = RunLock::acquire(run.path(), NOW).unwrap();
+    let path = lock_path(run.path());
+    let silence = || fs::metadata(&path).unwrap().modified().unwrap().elapsed().unwrap_or_default();
+    let long_silent = || age(&path, STALE_AFTER * 2);
+    let becomes_fresh = || {
+        let until = Instant::now() + Duration::from_secs(20);
+        while silence() > STALE_AFTER && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        silence() < STALE_AFTER
+    };
+    long_silent();
+    let result = lock.refresh_during(Duration::from_millis(5), |has_failed| {
+        let at_once = becomes_fresh();
+        long_silent();
+        (at_once, becomes_fresh(), has_failed.load(Ordering::Relaxed))
+    });
+    assert_eq!(result.unwrap(), (true, true, false));
+    // What takes less than an interval has two.
+    lock.refresh_during(Duration::from_secs(3600), |_| {
+        assert!(becomes_fresh());
+        long_silent();
+    })
+    .unwrap();
+    assert!(silence() < STALE_AFTER);
+}
+
+#[test]
+fn who_loses_the_lock_while_something_is_done_learns_it_meanwhile_and_at_its_end() {
+    let run = tempfile::tempdir().unwrap();
+    let first = RunLock::acquire(run.path(), NOW).unwrap();
+    let mut second = None;
+    let result = first.refresh_during(Duration::from_millis(5), |has_failed| {
+        second = Some(RunLock::acquire(run.path(), LockOptions { force: true, wait: Duration::ZERO }).unwrap());
+        let until = Instant::now() + Duration::from_secs(20);
+        while !has_failed.load(Ordering::Relaxed) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(has_failed.load(Ordering::Relaxed));
+    });
+    assert!(matches!(result, Err(StoreError::LockLost { .. })), "{result:?}");
+    let result = first.refresh_during(Duration::from_secs(3600), |_| ());
+    assert!(matches!(result, Err(StoreError::LockLost { .. })), "{result:?}");
+    second.unwrap().refresh().unwrap();
 }
 
 #[test]
