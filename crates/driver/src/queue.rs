@@ -343,3 +343,55 @@ impl State {
         Some(assignment)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{Predicted, Treatment, Work};
+    use crate::underway::{Ended, RunningStructure, RunningTask};
+    use mlip_atoms::lennard_jones::{LennardJones, LennardJonesParameters};
+    use mlip_atoms::{Deadline, Frame, Lattice, Potential, Species, Structure};
+    use mlip_calculations::{CalculationConfig, Embeddings};
+    use mlip_store::{StructureDigest, TaskKey};
+    use std::sync::Arc;
+
+    /// The question of a single point.
+    fn question() -> Waiting {
+        let lattice = Lattice::from_parameters([5.0; 3], [90.0; 3], Frame::Pymatgen).unwrap();
+        let species = vec![Species::from_symbol("Ar").unwrap()];
+        let structure = Arc::new(Structure::new(lattice, species, vec![[0.0; 3]]).unwrap());
+        let digest = StructureDigest::of(&structure);
+        let key = TaskKey::new(digest, LennardJones::new(LennardJonesParameters::default()).id(), "");
+        let treatment = Treatment::Evaluate { ended_before: 0 };
+        let work = Work { potential: 0, treatment, predicted: Predicted::default(), answers: Vec::new() };
+        let workflow = CalculationConfig::SinglePoint.build(true, Embeddings::None).start(structure.clone());
+        let running =
+            RunningStructure::new(structure, digest, false, Deadline::NONE, 1.0, Vec::new(), Ended::default());
+        let task = Arc::new(RunningTask::new(Arc::new(running), work, key, workflow, Vec::new()));
+        let ask = task.advance().questions.remove(0);
+        Waiting { task, ask, prepared: None }
+    }
+
+    #[test]
+    fn questions_go_before_entries_until_these_have_waited_long() {
+        let queue = Queue::new(1, 2);
+        let next = || match queue.next() {
+            Some(NextWork::Read(_)) => "read",
+            Some(NextWork::Evaluate { .. }) => "evaluate",
+            other => panic!("{other:?}"),
+        };
+        let wait = |waited: Duration| {
+            let mut state = queue.lock();
+            let since = &mut state.read.front_mut().unwrap().0;
+            *since = since.checked_sub(waited).unwrap();
+        };
+        queue.ask([(0, question()), (0, question()), (0, question())]);
+        queue.push_read(Vec::new());
+        queue.push_read(Vec::new());
+        wait(LONGEST_WAIT / 10);
+        assert_eq!(next(), "evaluate", "they have come lately");
+        wait(LONGEST_WAIT);
+        // Each has a time of its own: the second has come lately still.
+        assert_eq!([next(), next(), next(), next()], ["read", "evaluate", "evaluate", "read"]);
+    }
+}
