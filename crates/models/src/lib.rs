@@ -1,6 +1,6 @@
 //! The potentials, ported to candle.
 //!
-//! Module order: `tensor`, `mapped`, `pickled`; `weights` ← `var_builder`; `engine`; `graph_potential`, `card`; `e3nn`, `escn`, `pair_evaluation`; `options`, `energies` ← `entry` ← `dispersion`; `released` ←
+//! Module order: `tensor`, `pair_vectors`, `mapped`, `pickled`; `engine`, `weights` ← `var_builder`; `graph_potential`, `card`; `e3nn`, `escn`, `pair_evaluation`; `options`, `energies` ← `entry` ← `dispersion`; `released` ←
 //! `device` ← `chgnet`, `esen`, `mace`, `mattersim`, `orb`, `sevennet`, `uma`, `lennard_jones` ← `registry` ← `verify`, `citations`.
 
 #[cfg(feature = "cuda")]
@@ -23,6 +23,7 @@ pub mod mattersim;
 mod options;
 pub mod orb;
 mod pair_evaluation;
+mod pair_vectors;
 mod pickled;
 pub mod registry;
 pub mod released;

@@ -4,8 +4,9 @@ use super::convolution::Keep;
 use super::graph::Graph;
 use super::network::{Network, Pass};
 use crate::graph_potential::Stopped;
+use crate::pair_vectors::PairVectors;
 use crate::tensor::{contiguous, output, storage, with_values};
-use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor, Var};
+use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor};
 use mlip_atoms::{Deadline, PredictError};
 use mlip_kernels::simd::Real;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,8 +34,8 @@ pub(super) struct Evaluation<T> {
     pub(super) sites: Vec<f64>,
     /// `[n_atoms, d]` before the last convolution.
     pub(super) features: Vec<T>,
-    /// `∂E/∂vectors`, `[n_pairs, 3]` row-major, eV/Å; empty where it was not asked for.
-    pub(super) gradient: Vec<f64>,
+    /// `∂E/∂vectors`, `[n_pairs]`, eV/Å; empty where it was not asked for.
+    pub(super) gradient: Vec<[f64; 3]>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -91,17 +92,11 @@ pub(super) fn evaluate<T: Real>(
     let (network, graph, deadline) = (network.clone(), graph.clone(), *deadline);
     let operation = SiteEnergies { network, graph: graph.clone(), keep, deadline, shared: shared.clone() };
     let run = || -> Result<Evaluation<T>> {
-        let values = graph.pairs.iter().flat_map(|pair| pair.vector).collect::<Vec<_>>();
-        let vectors = Var::from_tensor(&Tensor::from_vec(values, (graph.pairs.len(), 3), &Device::Cpu)?)?;
-        let sites = vectors.apply_op1(operation)?;
+        let vectors = graph.pairs.iter().map(|pair| pair.vector);
+        let vectors = PairVectors::new(vectors, keep != Keep::Nothing, &Device::Cpu)?;
+        let sites = vectors.tensor().apply_op1(operation)?;
         let features = lock(&shared.pass).as_mut().map(|pass| std::mem::take(&mut pass.features)).unwrap_or_default();
-        let mut gradient = Vec::new();
-        if keep != Keep::Nothing {
-            let gradients = sites.sum_all()?.backward()?;
-            if let Some(by_vectors) = gradients.get(&vectors) {
-                gradient = by_vectors.flatten_all()?.to_vec1()?;
-            }
-        }
+        let gradient = vectors.gradient(&sites.sum_all()?)?;
         Ok(Evaluation { sites: sites.to_vec1()?, features, gradient })
     };
     run().map_err(|error| match lock(&shared.stopped).take() {

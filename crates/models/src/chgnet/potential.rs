@@ -129,8 +129,7 @@ impl ChgnetModel {
             ..Prediction::default()
         };
         if request.forces {
-            let slopes = readings.gradient.chunks_exact(3).map(|g| [g[0], g[1], g[2]]);
-            let gradient = PairGradient::of(graph.n_atoms(), graph.pairs.iter().zip(slopes));
+            let gradient = PairGradient::of(graph.n_atoms(), graph.pairs.iter().zip(readings.gradient));
             prediction.stress = Some(gradient.stress(graph.volume));
             prediction.forces = gradient.forces;
         }

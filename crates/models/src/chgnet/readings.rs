@@ -9,6 +9,6 @@ pub(super) struct Readings {
     pub(super) moments: Vec<f64>,
     /// `[n_atoms, d]` before the last convolution.
     pub(super) features: Vec<f64>,
-    /// `∂E/∂vectors`, `[n_pairs, 3]` row-major, eV/Å; empty where it was not asked for.
-    pub(super) gradient: Vec<f64>,
+    /// `∂E/∂vectors`, `[n_pairs]`, eV/Å; empty where it was not asked for.
+    pub(super) gradient: Vec<[f64; 3]>,
 }

@@ -13,9 +13,10 @@ use crate::escn::candle::{
 use crate::escn::graph::Graph;
 use crate::graph_potential::Stopped;
 use crate::pair_evaluation::{Evaluation, Wanted};
+use crate::pair_vectors::PairVectors;
 use crate::var_builder::{dtype, var_builder};
 use crate::weights::Weights;
-use candle_core::{DType, Device, Module, Result, Tensor, Var};
+use candle_core::{DType, Device, Module, Result, Tensor};
 use candle_nn::{Embedding, Linear, VarBuilder, embedding, linear, linear_no_bias};
 use mlip_atoms::{Deadline, Precision};
 use std::sync::Arc;
@@ -149,21 +150,13 @@ impl Network {
         wanted: Wanted,
         deadline: &Deadline,
     ) -> std::result::Result<Evaluation, Stopped> {
-        let (n_pairs, n_edges) = (graph.pairs.len(), graph.n_edges());
-        let vectors = graph.pairs.iter().flat_map(|pair| pair.vector).collect::<Vec<_>>();
-        let vectors =
-            Var::from_tensor(&Tensor::from_vec(vectors, (n_pairs, 3), &Device::Cpu)?.to_device(&self.device)?)?;
-        let last = self.features(graph, (n_edges > 0).then_some(vectors.as_tensor()), deadline)?;
+        let vectors = graph.pairs.iter().map(|pair| pair.vector);
+        let vectors = PairVectors::new(vectors, wanted.gradient, &self.device)?;
+        let last = self.features(graph, vectors.some(), deadline)?;
         deadline.check()?;
         let [first, second, third] = &self.readout;
         let energies = third.forward(&second.forward(&first.forward(&last)?.silu()?)?.silu()?)?;
-        let mut gradient = vec![[0.0; 3]; if wanted.gradient { n_pairs } else { 0 }];
-        if wanted.gradient && n_edges > 0 {
-            let gradients = (energies.sum_all()? * self.scales.energy)?.backward()?;
-            if let Some(slopes) = gradients.get(&vectors) {
-                gradient = slopes.flatten_all()?.to_vec1::<f64>()?.as_chunks().0.to_vec();
-            }
-        }
+        let gradient = vectors.gradient(&(energies.sum_all()? * self.scales.energy)?)?;
         let references = graph.elements.iter().map(|z| self.scales.reference(*z).unwrap_or_default());
         let energies = energies.flatten_all()?.to_vec1::<f64>()?.into_iter().zip(references);
         Ok(Evaluation {

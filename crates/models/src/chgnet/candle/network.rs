@@ -7,9 +7,10 @@ use crate::chgnet::graph::Graph;
 use crate::chgnet::parameters::N_ELEMENTS;
 use crate::chgnet::readings::Readings;
 use crate::graph_potential::Stopped;
+use crate::pair_vectors::PairVectors;
 use crate::var_builder::var_builder;
 use crate::weights::Weights;
-use candle_core::{DType, Device, Result, Tensor, Var};
+use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{Embedding, Linear, Module};
 use mlip_atoms::{Deadline, Precision};
 use std::sync::Arc;
@@ -176,21 +177,13 @@ impl CandleNetwork {
         with_gradient: bool,
         deadline: &Deadline,
     ) -> std::result::Result<Readings, Stopped> {
-        let values = graph.pairs.iter().flat_map(|pair| pair.vector).collect::<Vec<_>>();
-        let vectors = Tensor::from_vec(values, (graph.pairs.len(), 3), &self.device)?;
+        let vectors = graph.pairs.iter().map(|pair| pair.vector);
+        let vectors = PairVectors::new(vectors, with_gradient, &self.device)?;
         let inputs = Inputs::new(graph, &self.device)?;
         let numbers = |tensor: &Tensor| tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>();
-        let (sites, features, gradient) = if with_gradient {
-            let vectors = Var::from_tensor(&vectors)?;
-            let [sites, features] = self.forward(graph, &inputs, &vectors, deadline)?;
-            deadline.check()?;
-            let gradients = sites.sum_all()?.backward()?;
-            let gradient = gradients.get(&vectors).map(numbers).transpose()?.unwrap_or_default();
-            (sites, features, gradient)
-        } else {
-            let [sites, features] = self.forward(graph, &inputs, &vectors, deadline)?;
-            (sites, features, Vec::new())
-        };
+        let [sites, features] = self.forward(graph, &inputs, vectors.tensor(), deadline)?;
+        deadline.check()?;
+        let gradient = vectors.gradient(&sites.sum_all()?)?;
         let references = self.references.index_select(&inputs.elements, 0)?;
         let energy = (sites.to_dtype(DType::F64)?.sum_all()? + references.sum_all()?)?.to_scalar()?;
         let moments = numbers(&self.site_wise.forward(&features)?.abs()?)?;

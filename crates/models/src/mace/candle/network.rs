@@ -8,8 +8,9 @@ use crate::graph_potential::Stopped;
 use crate::mace::file::ModelFile;
 use crate::mace::graph::Graph;
 use crate::mace::network::{Descriptors, Evaluation, Wanted};
+use crate::pair_vectors::PairVectors;
 use crate::var_builder::{dtype, var_builder};
-use candle_core::{DType, Device, Result, Tensor, Var};
+use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{Embedding, Module};
 use mlip_atoms::{Deadline, Precision};
 use std::cell::Cell;
@@ -139,22 +140,11 @@ impl CandleNetwork {
         wanted: Wanted,
         deadline: &Deadline,
     ) -> std::result::Result<Evaluation, Stopped> {
-        let values = graph.pairs.iter().flat_map(|pair| pair.vector).collect::<Vec<_>>();
-        // An atom alone has no edges, and tensors of no rows are not for every operation.
-        let vectors = match graph.pairs.len() {
-            0 => None,
-            n => Some(Var::from_tensor(&Tensor::from_vec(values, (n, 3), &self.device)?)?),
-        };
-        let tracked = vectors.as_ref().filter(|_| wanted.gradient).map(|vectors| vectors.as_tensor().clone());
-        let plain = vectors.as_ref().map(|vectors| vectors.as_tensor().detach());
-        let (sites, features) = self.forward(graph, tracked.as_ref().or(plain.as_ref()), deadline)?;
-        let mut gradient = Vec::new();
-        if let Some(vectors) = &tracked {
-            deadline.check()?;
-            if let Some(slopes) = sites.sum_all()?.backward()?.get(vectors) {
-                gradient = slopes.to_vec2::<f64>()?.iter().map(|g| [g[0], g[1], g[2]]).collect();
-            }
-        }
+        let vectors = graph.pairs.iter().map(|pair| pair.vector);
+        let vectors = PairVectors::new(vectors, wanted.gradient, &self.device)?;
+        let (sites, features) = self.forward(graph, vectors.some(), deadline)?;
+        deadline.check()?;
+        let gradient = vectors.gradient(&sites.sum_all()?)?;
         let descriptors = self.descriptors(&features, wanted.descriptors)?;
         Ok(Evaluation { sites: sites.to_vec1()?, gradient, descriptors })
     }

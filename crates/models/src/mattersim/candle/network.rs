@@ -8,9 +8,10 @@ use crate::mattersim::config::Config;
 use crate::mattersim::error::LoadError;
 use crate::mattersim::graph::Graph;
 use crate::pair_evaluation::{Evaluation, Wanted};
+use crate::pair_vectors::PairVectors;
 use crate::var_builder::{dtype, var_builder};
 use crate::weights::Weights;
-use candle_core::{DType, Device, Result, Tensor, Var};
+use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{Linear, Module, VarBuilder};
 use mlip_atoms::{Deadline, Precision, PredictError};
 use std::sync::Arc;
@@ -223,23 +224,11 @@ impl CandleNetwork {
         wanted: Wanted,
         deadline: &Deadline,
     ) -> std::result::Result<Evaluation, Stopped> {
-        let vectors = match graph.pairs.len() {
-            0 => None,
-            n => {
-                let values = graph.pairs.iter().flat_map(|pair| pair.vector).collect::<Vec<_>>();
-                Some(Tensor::from_vec(values, (n, 3), &self.device)?)
-            }
-        };
-        let tracked = vectors.as_ref().filter(|_| wanted.gradient).map(Var::from_tensor).transpose()?;
-        let vectors = tracked.as_ref().map(Var::as_tensor).or(vectors.as_ref());
-        let [sites, features] = self.forward(graph, vectors, deadline)?;
-        let mut gradient = Vec::new();
-        if let Some(vectors) = &tracked {
-            deadline.check()?;
-            if let Some(slopes) = sites.sum_all()?.backward()?.get(vectors) {
-                gradient = slopes.to_vec2::<f64>()?.iter().map(|g| [g[0], g[1], g[2]]).collect();
-            }
-        }
+        let vectors = graph.pairs.iter().map(|pair| pair.vector);
+        let vectors = PairVectors::new(vectors, wanted.gradient, &self.device)?;
+        let [sites, features] = self.forward(graph, vectors.some(), deadline)?;
+        deadline.check()?;
+        let gradient = vectors.gradient(&sites.sum_all()?)?;
         let features = match wanted.features {
             true => features.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?,
             false => Vec::new(),

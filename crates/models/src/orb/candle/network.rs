@@ -11,7 +11,8 @@ use crate::orb::evaluation::Description;
 use crate::orb::graph::{Cell, Graph};
 use crate::orb::kind::Kind;
 use crate::orb::shape::Shape;
-use candle_core::{DType, Device, Module, Result, Tensor, Var};
+use crate::pair_vectors::PairVectors;
+use candle_core::{DType, Device, Module, Result, Tensor};
 use candle_nn::VarBuilder;
 use mlip_atoms::gradient::PairGradient;
 use mlip_atoms::prediction::AtomFeatures;
@@ -77,10 +78,9 @@ impl CandleNetwork {
         self.index(&graph.elements.iter().map(|z| u32::from(*z)).collect::<Vec<_>>())
     }
 
-    /// `[n_edges, 3]`, Å, in double precision.
-    fn vectors(&self, graph: &Graph) -> Result<Var> {
-        let values = graph.pairs.iter().flat_map(|pair| pair.vector).collect::<Vec<_>>();
-        Var::from_tensor(&Tensor::from_vec(values, (graph.n_edges(), 3), &Device::Cpu)?.to_device(&self.device)?)
+    /// Of the edges. `followed`: whether a gradient by them is wanted.
+    fn vectors(&self, graph: &Graph, followed: bool) -> Result<PairVectors> {
+        PairVectors::new(graph.pairs.iter().map(|pair| pair.vector), followed, &self.device)
     }
 
     /// `[n_atoms, latent]`: charge and spin of the structure of each atom.
@@ -139,9 +139,9 @@ impl CandleNetwork {
         request: Request,
         deadline: &Deadline,
     ) -> std::result::Result<Vec<Prediction>, Stopped> {
-        let (vectors, elements) = (self.vectors(graph)?, self.elements(graph)?);
-        let atoms = self.atoms(graph, &elements, &vectors, deadline)?;
-        let repulsion = self.repulsion(graph, &vectors)?;
+        let (vectors, elements) = (self.vectors(graph, request.forces)?, self.elements(graph)?);
+        let atoms = self.atoms(graph, &elements, vectors.tensor(), deadline)?;
+        let repulsion = self.repulsion(graph, vectors.tensor())?;
         let mut predictions = Vec::with_capacity(graph.cells.len());
         // What forces and stresses are slopes of: of direct models the repulsion alone.
         let mut total = Tensor::zeros((), DType::F64, &self.device)?;
@@ -181,10 +181,7 @@ impl CandleNetwork {
         }
         if request.forces {
             deadline.check()?;
-            let slopes = match graph.n_edges() {
-                0 => Vec::new(),
-                _ => total.backward()?.get(&vectors).map(triples).transpose()?.unwrap_or_default(),
-            };
+            let slopes = vectors.gradient(&total)?;
             for (cell, prediction) in graph.cells.iter().zip(&mut predictions) {
                 add_slopes(graph, cell, &slopes, prediction);
                 if self.direct.as_ref().is_some_and(|heads| !heads.has_stress()) {
@@ -197,8 +194,8 @@ impl CandleNetwork {
 
     /// Features of atoms and what the confidence head makes of them.
     pub(crate) fn describe(&self, graph: &Graph, deadline: &Deadline) -> std::result::Result<Description, Stopped> {
-        let (vectors, elements) = (self.vectors(graph)?, self.elements(graph)?);
-        let atoms = self.atoms(graph, &elements, &vectors, deadline)?;
+        let (vectors, elements) = (self.vectors(graph, false)?, self.elements(graph)?);
+        let atoms = self.atoms(graph, &elements, vectors.tensor(), deadline)?;
         let confidence = self.confidence.as_ref().map(|(head, width)| {
             Ok::<_, candle_core::Error>(AtomFeatures { width: *width, values: numbers(&head.forward(&atoms)?)? })
         });
@@ -210,10 +207,8 @@ impl CandleNetwork {
 /// Adds forces and stress from `∂E/∂vector` of the edges of a structure.
 fn add_slopes(graph: &Graph, cell: &Cell, slopes: &[[f64; 3]], prediction: &mut Prediction) {
     let mut gradient = PairGradient::new(cell.atoms.len());
-    if let Some(slopes) = slopes.get(cell.edges.clone()) {
-        for (pair, slope) in graph.pairs[cell.edges.clone()].iter().zip(slopes) {
-            gradient.add(pair, *slope);
-        }
+    for (pair, slope) in graph.pairs[cell.edges.clone()].iter().zip(&slopes[cell.edges.clone()]) {
+        gradient.add(pair, *slope);
     }
     if prediction.forces.is_empty() {
         prediction.forces = vec![[0.0; 3]; cell.atoms.len()];

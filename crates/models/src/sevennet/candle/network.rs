@@ -5,13 +5,14 @@ use super::edges::Geometry;
 use super::maps::{ByBlock, Loader};
 use crate::graph_potential::Stopped;
 use crate::pair_evaluation::{Evaluation, Wanted};
+use crate::pair_vectors::PairVectors;
 use crate::sevennet::config::Config;
 use crate::sevennet::graph::Graph;
 use crate::sevennet::irreps::Irreps;
 use crate::sevennet::layers::Layer;
 use crate::var_builder::{dtype, var_builder};
 use crate::weights::Weights;
-use candle_core::{DType, Device, Result, Tensor, Var};
+use candle_core::{DType, Device, Result, Tensor};
 use mlip_atoms::{Deadline, Precision};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -129,22 +130,11 @@ impl CandleNetwork {
         wanted: Wanted,
         deadline: &Deadline,
     ) -> std::result::Result<Evaluation, Stopped> {
-        let values = graph.pairs.iter().flat_map(|pair| pair.vector).collect::<Vec<_>>();
-        // An atom alone has no edges, and tensors of no rows are not for every operation.
-        let vectors = match graph.pairs.len() {
-            0 => None,
-            n => Some(Var::from_tensor(&Tensor::from_vec(values, (n, 3), &self.device)?)?),
-        };
-        let tracked = vectors.as_ref().filter(|_| wanted.gradient).map(|vectors| vectors.as_tensor().clone());
-        let plain = vectors.as_ref().map(|vectors| vectors.as_tensor().detach());
-        let (sites, features) = self.forward(graph, tracked.as_ref().or(plain.as_ref()), deadline)?;
-        let mut gradient = Vec::new();
-        if let Some(vectors) = &tracked {
-            deadline.check()?;
-            if let Some(slopes) = sites.sum_all()?.backward()?.get(vectors) {
-                gradient = slopes.to_vec2::<f64>()?.iter().map(|g| [g[0], g[1], g[2]]).collect();
-            }
-        }
+        let vectors = graph.pairs.iter().map(|pair| pair.vector);
+        let vectors = PairVectors::new(vectors, wanted.gradient, &self.device)?;
+        let (sites, features) = self.forward(graph, vectors.some(), deadline)?;
+        deadline.check()?;
+        let gradient = vectors.gradient(&sites.sum_all()?)?;
         let features = match wanted.features {
             true => features.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?,
             false => Vec::new(),

@@ -9,10 +9,11 @@ use crate::escn::candle::{
 };
 use crate::escn::graph::Graph;
 use crate::graph_potential::Stopped;
+use crate::pair_vectors::PairVectors;
 use crate::uma::answer::Evaluation;
 use crate::uma::config::{Backbone, Config};
 use crate::var_builder::dtype;
-use candle_core::{DType, Device, Module, Result, Tensor, Var};
+use candle_core::{DType, Device, Module, Result, Tensor};
 use candle_nn::{Embedding, VarBuilder, embedding};
 use mlip_atoms::{Deadline, Precision};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -132,16 +133,13 @@ impl CandleNetwork {
         gradient: bool,
         deadline: &Deadline,
     ) -> std::result::Result<Evaluation, Stopped> {
-        let n_edges = graph.n_edges();
         let elements = Tensor::from_slice(&graph.elements, graph.n_atoms(), &self.device)?;
         let system = self.router.system(charge, spin)?;
         let mixture = self.mixture(graph, &elements, [charge, spin], &system)?;
         let system = system.to_dtype(self.dtype)?;
-        let vectors = graph.edges.iter().flat_map(|edge| edge.direction.map(|x| x * edge.distance));
-        let vectors = Tensor::from_vec(vectors.collect::<Vec<_>>(), (n_edges, 3), &Device::Cpu)?;
-        let vectors = Var::from_tensor(&vectors.to_device(&self.device)?)?;
-        // Operations on tensors without elements have no gradient, and none is needed.
-        let edges = (n_edges > 0).then(|| self.edges.forward(graph, &vectors, &elements)).transpose()?;
+        let vectors = graph.edges.iter().map(|edge| edge.direction.map(|x| x * edge.distance));
+        let vectors = PairVectors::new(vectors, gradient, &self.device)?;
+        let edges = vectors.some().map(|vectors| self.edges.forward(graph, vectors, &elements)).transpose()?;
         let mut x = self.first_features(&elements, &system, edges.as_ref())?;
         for (block, mixed) in self.blocks.iter().zip(&*mixture) {
             deadline.check()?;
@@ -155,14 +153,9 @@ impl CandleNetwork {
         deadline.check()?;
         let last = scalars(&self.norm.forward(&x)?)?.to_dtype(DType::F64)?;
         let energy = self.readout.forward(&last)?.sum_all()?;
-        let mut by_vectors = Vec::new();
-        if gradient && n_edges > 0 {
-            let gradients = energy.backward()?;
-            let found = gradients.get(&vectors).map(|g| g.flatten_all()?.to_vec1::<f64>()).transpose()?;
-            by_vectors = found.unwrap_or_default().as_chunks().0.to_vec();
-        }
+        let gradient = vectors.gradient(&energy)?;
         let features = last.flatten_all()?.to_vec1()?;
-        Ok(Evaluation { energy: energy.to_scalar()?, features, gradient: by_vectors })
+        Ok(Evaluation { energy: energy.to_scalar()?, features, gradient })
     }
 
     /// The convolutions of all layers.
