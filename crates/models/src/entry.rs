@@ -1,6 +1,7 @@
 //! What a model says of itself to the registry.
 
 use crate::energies::Energies;
+pub use crate::engine::{PLAIN, WITH_MATRIX_UNIT};
 use crate::options::{OptionError, OptionInfo, Options};
 use mlip_atoms::{EngineKind, Potential, Precision};
 use std::error::Error;
@@ -56,12 +57,6 @@ impl Selection {
 
 /// Why a model cannot be loaded, in its own words.
 pub type LoadCause = Box<dyn Error + Send + Sync>;
-
-/// Precisions of every model.
-pub const PLAIN: &[Precision] = &[Precision::F32, Precision::F64];
-
-/// Those of models whose products a matrix unit can compute.
-pub const WITH_MATRIX_UNIT: &[Precision] = &[Precision::F32, Precision::F64, Precision::Int8x6];
 
 /// A potential that this program can compute.
 #[derive(Debug, Clone, Copy)]

@@ -8,7 +8,13 @@ mod uma_golden;
 
 use mlip_atoms::{Deadline, EngineKind, Potential, Precision, Prediction, Request, Structure};
 use mlip_kernels::tiles::allow_emulation;
+use mlip_models::chgnet::Chgnet;
+use mlip_models::esen::Esen;
+use mlip_models::mace::Mace;
+use mlip_models::mattersim::MatterSim;
+use mlip_models::orb::Orb;
 use mlip_models::registry::{self, Selection};
+use mlip_models::sevennet::SevenNet;
 use mlip_models::uma::{Options, Uma};
 use orb_support::{goldens, tiny, tiny_file};
 use std::path::Path;
@@ -129,4 +135,37 @@ fn who_cannot_compute_so_says_who_can() {
     }
     let candle = refusal(in_digits("orb").with_engine(EngineKind::Candle).with_file("none.ckpt"));
     assert!(candle.contains("it needs engine=native"), "{candle}");
+}
+
+/// Who loads a model without the registry.
+#[test]
+fn a_library_caller_is_refused_what_a_model_or_an_engine_does_not_compute_so() {
+    allow_emulation();
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let digits = Precision::Int8x6;
+    let [native, candle] = [EngineKind::Native, EngineKind::Candle];
+    let said = |error: &dyn std::error::Error| error.to_string();
+    for engine in [native, candle] {
+        let [mace, sevennet] = ["mace/tiny_mp0/tiny_mp0.model", "sevennet/tiny_so3_l3/tiny_so3_l3.pth"];
+        let mace = Mace::from_file(&tests.join(mace), "mace", &Default::default(), digits, engine);
+        let sevennet = SevenNet::from_file(&tests.join(sevennet), "7net", &Default::default(), digits, engine);
+        let mattersim = MatterSim::from_file(&tests.join("mattersim/tiny.pth"), "mattersim", digits, engine);
+        let refusals = [
+            said(&Chgnet::built_in(digits, engine).err().unwrap()),
+            said(&mace.err().unwrap()),
+            said(&sevennet.err().unwrap()),
+            said(&mattersim.err().unwrap()),
+        ];
+        for said in refusals {
+            assert_eq!(said, "precision=int8x6 cannot be computed: this model is computed in f32 and f64");
+        }
+    }
+    let esen = Esen::from_file(&tests.join("esen/esen_tiny.pt"), "esen", digits, candle);
+    assert!(said(&esen.err().unwrap()).ends_with("this model is computed in f32 and f64"));
+    let name = "orb-v3-conservative-inf-omat";
+    let orb = Orb::from_file(name, &tiny_file(name), digits, candle);
+    let uma = Uma::from_file("uma", &tests.join("uma/uma_tiny_s1p1.pt"), &Options::default(), digits, candle);
+    for said in [said(&orb.err().unwrap()), said(&uma.err().unwrap())] {
+        assert!(said.contains("engine=candle computes in f32 and f64; it needs engine=native"), "{said}");
+    }
 }

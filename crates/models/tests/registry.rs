@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use mlip_atoms::Precision;
 use mlip_models::registry::{IdentifyError, OptionError, Options, Selection, entries, identify, load, parse_options};
 use serde::Deserialize;
 
@@ -26,6 +27,18 @@ fn each_option_that_is_described_to_users_is_one_that_the_model_reads() {
         let unknown = (entry.check)(&Selection::named(entry.name).with_option("no_such_option", "1"));
         let Err(OptionError::Unknown { known, .. }) = unknown else { panic!("{}: {unknown:?}", entry.name) };
         assert_eq!(known, entry.options.iter().map(|option| option.key).collect::<Vec<_>>(), "{}", entry.name);
+    }
+}
+
+/// A precision that the model does not have would be in the way as well.
+#[test]
+fn a_device_that_cannot_be_had_is_what_is_said_first() {
+    for entry in entries().filter(|entry| entry.options.iter().any(|option| option.key == "device")) {
+        let selection = Selection::named(entry.name).with_precision(Precision::Int8x6).with_option("device", "gpu");
+        let error = load(&selection).err().unwrap().to_string();
+        assert!(error.contains("`device=gpu`"), "{}: {error}", entry.name);
+        let error = load(&selection.with_option("device", "cuda")).err().unwrap().to_string();
+        assert!(error.contains("option `device=cuda` of"), "{}: {error}", entry.name);
     }
 }
 

@@ -3,6 +3,7 @@
 #[cfg(feature = "cuda")]
 use super::config::NotForCards;
 use super::config::UnsupportedConfig;
+use crate::engine::PrecisionError;
 use crate::weights::WeightsError;
 use mlip_checkpoint::CheckpointError;
 use thiserror::Error;
@@ -30,6 +31,9 @@ pub enum LoadError {
     /// The hyperparameters cannot be read.
     #[error("the hyperparameters (`model_args`) cannot be read: {0}")]
     Arguments(String),
+    /// The model, the engine or this processor does not have the precision.
+    #[error(transparent)]
+    Precision(#[from] PrecisionError),
     /// Candle cannot take the weights: one is missing, or there is no room.
     #[error("candle cannot take the weights: {0}")]
     Candle(#[source] candle_core::Error),

@@ -23,9 +23,9 @@ pub(super) struct Native<T> {
 }
 
 impl<T: Real> Native<T> {
-    pub(super) fn new(parameters: Parameters) -> Self {
+    pub(super) fn new(parameters: Parameters, set: InstructionSet) -> Self {
         let parameters = Arc::new(parameters);
-        Self { network: Arc::new(Network::new(parameters.clone(), InstructionSet::detect())), parameters }
+        Self { network: Arc::new(Network::new(parameters.clone(), set)), parameters }
     }
 
     /// Bytes of weights.

@@ -7,7 +7,7 @@ use super::file::{self, Contents, Named};
 use super::graph::Graph;
 use super::native::{KEPT_BYTES, Native};
 use super::parameters::{N_ELEMENTS, Parameters};
-use crate::engine::{Route, note, on_route, scalar_bytes};
+use crate::engine::{PLAIN, Route, note, on_route, scalar_bytes};
 use crate::graph_potential::{GraphPotential, Model};
 use crate::weights::Weights;
 use candle_core::Device;
@@ -90,9 +90,9 @@ impl Chgnet {
         let parameters = || Ok::<_, LoadError>(Parameters::from_weights(config.clone(), weights)?);
         let network = Route::load(
             engine,
-            precision,
-            || parameters().map(Native::new),
-            || parameters().map(Native::new),
+            (precision, PLAIN),
+            |with| Ok(Native::new(parameters()?, with.set)),
+            |with| Ok(Native::new(parameters()?, with.set)),
             || CandleNetwork::load(config, weights, precision, &Device::Cpu).map_err(LoadError::Candle),
         )?;
         Ok(Self::around(ChgnetModel { id, former_digest, config: config.clone(), network }))

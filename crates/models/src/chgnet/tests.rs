@@ -108,7 +108,7 @@ fn the_native_network_and_its_gradient_equal_the_layers_of_candle() {
             |precision| CandleNetwork::load(&contents.config, &contents.weights, precision, &Device::Cpu).unwrap();
         let (double, single) = (candle(Precision::F64), candle(Precision::F32));
         let parameters = parameters(bytes);
-        let native = Native::<f64>::new(Parameters::clone(&parameters));
+        let native = Native::<f64>::new(Parameters::clone(&parameters), InstructionSet::detect());
         for name in names {
             let graph = graph(&golden::named(json, name), &parameters);
             let expected = double.evaluate(&graph, true, &Deadline::NONE).unwrap();

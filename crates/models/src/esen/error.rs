@@ -2,6 +2,7 @@
 
 use super::config::UnsupportedConfig;
 use super::scales::{ScaleError, Unreadable};
+use crate::engine::PrecisionError;
 use crate::weights::WeightsError;
 use mlip_checkpoint::CheckpointError;
 use thiserror::Error;
@@ -31,6 +32,9 @@ pub enum LoadError {
     /// Kernels were asked for.
     #[error("eSEN is computed by layers of candle alone: say engine=candle, as in --model esen=FILE,engine=candle")]
     Engine,
+    /// The model, the engine or this processor does not have the precision.
+    #[error(transparent)]
+    Precision(#[from] PrecisionError),
     /// Candle cannot take the weights.
     #[error("candle cannot take the weights: {0}")]
     Candle(#[source] candle_core::Error),

@@ -14,7 +14,7 @@ use crate::escn::graph::Graph;
 use crate::graph_potential::Stopped;
 use crate::pair_evaluation::{Evaluation, Wanted};
 use crate::pair_vectors::PairVectors;
-use crate::var_builder::{dtype, var_builder};
+use crate::var_builder::var_builder;
 use crate::weights::Weights;
 use candle_core::{DType, Device, Module, Result, Tensor};
 use candle_nn::{Embedding, Linear, VarBuilder, embedding, linear, linear_no_bias};
@@ -108,8 +108,8 @@ impl Network {
     ) -> Result<Self> {
         let Config { backbone: b, head } = config;
         let shape = b.shape();
-        let vb = var_builder(weights.clone(), precision, device).pp("backbone");
-        let wide = var_builder(weights.clone(), Precision::F64, device);
+        let vb = var_builder(weights.clone(), precision, device)?.pp("backbone");
+        let wide = var_builder(weights.clone(), Precision::F64, device)?;
         let (channels, hidden) = (b.sphere_channels, b.hidden_channels);
         let layer = |k: usize, inputs: usize, outputs: usize| {
             linear(inputs, outputs, wide.pp("output_heads").pp(head).pp("energy_block").pp(k))
@@ -129,9 +129,9 @@ impl Network {
             readout: [layer(0, channels, hidden)?, layer(2, hidden, hidden)?, layer(4, hidden, 1)?],
             scales: scales.clone(),
             backbone: b.clone(),
-            dtype: dtype(precision),
+            dtype: vb.dtype(),
             device: device.clone(),
-            bytes: (n_numbers * dtype(precision).size_in_bytes()) as u64,
+            bytes: (n_numbers * vb.dtype().size_in_bytes()) as u64,
         })
     }
 

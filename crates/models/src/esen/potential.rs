@@ -5,7 +5,7 @@ use super::error::LoadError;
 use super::file::{self, Contents};
 use super::network::Network;
 use super::scales::Scales;
-use crate::engine::{note, scalar_bytes};
+use crate::engine::{PLAIN, arithmetic, note, scalar_bytes};
 use crate::escn::graph::Graph;
 use crate::graph_potential::{GraphPotential, Model};
 use candle_core::Device;
@@ -51,6 +51,7 @@ impl Esen {
         if engine != EngineKind::Candle {
             return Err(LoadError::Engine);
         }
+        arithmetic(precision, engine, PLAIN)?;
         let checkpoint = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let Contents { config, scales, weights, digest } = file::read(path)?;
         let network = Network::load(&config, &scales, &weights, precision, &Device::Cpu)?;

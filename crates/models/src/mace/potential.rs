@@ -5,14 +5,13 @@ use super::file::{FileError, ModelFile};
 use super::graph::Graph;
 use super::network::{Descriptors, Evaluation, Network, Wanted};
 use super::options::Options;
-use crate::engine::{Route, note, on_route, scalar_bytes};
+use crate::engine::{PLAIN, PrecisionError, Route, note, on_route, scalar_bytes};
 use crate::graph_potential::{GraphPotential, Model, Stopped};
 use candle_core::Device;
 use mlip_atoms::engine::Demand;
 use mlip_atoms::gradient::PairGradient;
 use mlip_atoms::prediction::AtomFeatures;
 use mlip_atoms::{Deadline, EngineKind, PotentialId, Precision, PredictError, Prediction, Request, Species, Structure};
-use mlip_kernels::simd::InstructionSet;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -64,6 +63,9 @@ pub enum LoadError {
         /// What there is.
         heads: Vec<String>,
     },
+    /// The model, the engine or this processor does not have the precision.
+    #[error(transparent)]
+    Precision(#[from] PrecisionError),
     /// Candle cannot take the weights: one is missing, or there is no room.
     #[error("candle cannot take the weights: {0}")]
     Candle(#[source] candle_core::Error),
@@ -88,13 +90,12 @@ impl Mace {
         hasher.update_reader(std::fs::File::open(path).map_err(io)?).map_err(io)?;
         let file = ModelFile::open(path)?;
         let head = choose_head(&file.config.heads, options.head.as_deref())?;
-        let set = InstructionSet::detect();
         let exact = options.exact_radial;
         let network = Route::load(
             engine,
-            precision,
-            || Network::read(&file, head, exact, set).map_err(LoadError::File),
-            || Network::read(&file, head, exact, set).map_err(LoadError::File),
+            (precision, PLAIN),
+            |with| Network::read(&file, head, exact, with.set).map_err(LoadError::File),
+            |with| Network::read(&file, head, exact, with.set).map_err(LoadError::File),
             || CandleNetwork::read(&file, head, precision, &Device::Cpu).map_err(LoadError::Candle),
         )?;
         let mut settings = Vec::new();

@@ -1,6 +1,7 @@
 //! Why MatterSim cannot be loaded.
 
 use super::config::Unsupported;
+use crate::engine::PrecisionError;
 use crate::weights::WeightsError;
 use mlip_checkpoint::CheckpointError;
 use thiserror::Error;
@@ -38,6 +39,9 @@ pub enum LoadError {
     /// A model of another kind.
     #[error("`model_name` is {0}, but MatterSim v1 is an `m3gnet`")]
     Kind(String),
+    /// The model, the engine or this processor does not have the precision.
+    #[error(transparent)]
+    Precision(#[from] PrecisionError),
     /// Candle cannot take the weights.
     #[error("candle cannot take the weights: {0}")]
     Candle(#[source] candle_core::Error),

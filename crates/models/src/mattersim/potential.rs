@@ -6,14 +6,13 @@ use super::error::LoadError;
 use super::file::{Contents, from_torch};
 use super::graph::Graph;
 use super::native::Network;
-use crate::engine::{Route, note, on_route};
+use crate::engine::{PLAIN, Route, note, on_route};
 use crate::graph_potential::{GraphPotential, Model};
 use crate::pair_evaluation::{Evaluation, Wanted};
 use crate::weights::Weights;
 use candle_core::Device;
 use mlip_atoms::engine::Demand;
 use mlip_atoms::{Deadline, EngineKind, PotentialId, Precision, PredictError, Prediction, Request, Species, Structure};
-use mlip_kernels::simd::InstructionSet;
 use std::path::Path;
 
 /// MatterSim with its weights, as a potential.
@@ -35,12 +34,11 @@ impl MatterSim {
         let checkpoint = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let Contents { config, weights } = from_torch(path)?;
         config.validate()?;
-        let set = InstructionSet::detect();
         let network = Route::load(
             engine,
-            precision,
-            || Network::read(&config, &weights, set).map_err(LoadError::Weights),
-            || Network::read(&config, &weights, set).map_err(LoadError::Weights),
+            (precision, PLAIN),
+            |with| Network::read(&config, &weights, with.set).map_err(LoadError::Weights),
+            |with| Network::read(&config, &weights, with.set).map_err(LoadError::Weights),
             || CandleNetwork::load(&config, &weights, precision, &Device::Cpu),
         )?;
         let mut id = PotentialId {

@@ -1,9 +1,9 @@
 //! Why ORB cannot be loaded.
 
 use super::kind::Kind;
+use crate::engine::PrecisionError;
 use crate::weights::WeightsError;
 use mlip_checkpoint::CheckpointError;
-use mlip_kernels::tiles::NoTiles;
 use thiserror::Error;
 
 /// Why ORB cannot be loaded.
@@ -21,9 +21,9 @@ pub enum LoadError {
         "there is no model `{0}`; upstream's names are orb-v3-(conservative|direct)-(inf|20)-(omat|mpa) and orb-v3-(conservative|direct)-omol"
     )]
     Name(String),
-    /// The precision needs a matrix unit.
-    #[error("precision=int8x6 cannot be computed here: {0}")]
-    NoTiles(#[from] NoTiles),
+    /// The model, the engine or this processor does not have the precision.
+    #[error(transparent)]
+    Precision(#[from] PrecisionError),
     /// The device has no room for the weights, or is not there.
     #[error("the weights cannot be put onto the device: {0}")]
     Device(#[source] candle_core::Error),

@@ -11,14 +11,14 @@ use super::network::Network;
 use super::shape::{CUTOFF, N_HARMONICS, Shape};
 use super::variant::Variant;
 use super::weights::Packer;
-use crate::engine::{Route, arithmetic, note, scalar_bytes};
+use crate::engine::{Route, WITH_MATRIX_UNIT, note, scalar_bytes};
 use crate::graph_potential::{GraphPotential, Model};
 use crate::var_builder::var_builder;
 use crate::weights::Weights;
 use candle_core::Device;
 use mlip_atoms::engine::{BatchSum, Demand};
 use mlip_atoms::{Deadline, EngineKind, PotentialId, Precision, PredictError, Prediction, Request, Species, Structure};
-use mlip_kernels::simd::Real;
+use mlip_kernels::simd::{InstructionSet, Real};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -70,15 +70,15 @@ impl Orb {
     ) -> Result<Self, LoadError> {
         let variant = Variant::named(name).ok_or_else(|| LoadError::Name(name.into()))?;
         let (shape, kind) = (Shape::infer(weights, variant)?, variant.kind);
-        let packer = Packer { tensors: weights, shape, kind, arithmetic: arithmetic(precision)? };
+        let packer = |arithmetic| Packer { tensors: weights, shape, kind, arithmetic };
         let network = Route::load(
             engine,
-            precision,
-            || Ok::<_, LoadError>(Network { weights: packer.network()?, shape }),
-            || Ok(Network { weights: packer.network()?, shape }),
+            (precision, WITH_MATRIX_UNIT),
+            |with| Ok::<_, LoadError>(Network { weights: packer(with).network()?, shape }),
+            |with| Ok(Network { weights: packer(with).network()?, shape }),
             || {
                 let vars = var_builder(weights.clone(), precision, &Device::Cpu);
-                CandleNetwork::new(&shape, kind, &vars).map_err(LoadError::Device)
+                vars.and_then(|vars| CandleNetwork::new(&shape, kind, &vars)).map_err(LoadError::Device)
             },
         )?;
         let id = PotentialId {
@@ -96,7 +96,7 @@ impl Orb {
                 numbers as u64 * scalar_bytes(precision)
             }
         };
-        let scales = packer.scales()?;
+        let scales = packer(InstructionSet::detect().into()).scales()?;
         // A singlet without charge, which of all is what most molecules are.
         let condition = Condition { charge: 0, spin: 1 };
         let kept_bytes = KEPT_BYTES;

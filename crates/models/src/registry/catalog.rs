@@ -1,11 +1,11 @@
 //! All potentials, and how one is loaded.
 
+use crate::engine::{PrecisionError, PrecisionObstacle, arithmetic};
 use crate::entry::{Entry, LoadCause, Selection};
 use crate::options::{OptionError, most_similar};
 use crate::released::published_as;
 use crate::{chgnet, dispersion, esen, lennard_jones, mace, mattersim, orb, sevennet, uma};
-use mlip_atoms::{EngineKind, Potential, Precision};
-use mlip_kernels::tiles::TileUnit;
+use mlip_atoms::Potential;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
@@ -95,29 +95,19 @@ impl Registry {
         most_similar(text, names).map(str::to_owned)
     }
 
-    /// Whether the model knows the precision, and this processor has what it takes.
+    /// Whether the precision can be had, before any file is read. Here models that have it can be named.
     fn check_precision(&self, entry: &Entry, selection: &Selection) -> Result<(), OptionError> {
-        let precision = selection.precision;
-        let refuse = |why: String| {
-            let (model, key, value) = (selection.name.clone(), "precision".into(), precision.to_string());
-            Err(OptionError::Unusable { model, key, value, why })
+        let refused = arithmetic(selection.precision, selection.engine, entry.precisions).err();
+        let Some(PrecisionError { precision, why }) = refused else { return Ok(()) };
+        let why = match why {
+            PrecisionObstacle::Model(_) => {
+                let able = self.entries().filter(|entry| entry.precisions.contains(&precision)).map(|entry| entry.name);
+                format!("models computed so are {}", able.collect::<Vec<_>>().join(", "))
+            }
+            other => other.to_string(),
         };
-        if !entry.precisions.contains(&precision) {
-            let able = self.entries().filter(|entry| entry.precisions.contains(&precision)).map(|entry| entry.name);
-            return refuse(format!("models computed so are {}", able.collect::<Vec<_>>().join(", ")));
-        }
-        if precision != Precision::Int8x6 {
-            return Ok(());
-        }
-        if selection.engine == EngineKind::Candle {
-            return refuse("engine=candle computes in f32 and f64; it needs engine=native".into());
-        }
-        match TileUnit::find() {
-            Ok(_) => Ok(()),
-            Err(none) => refuse(format!(
-                "{none} (Intel's Xeons have one from Sapphire Rapids on); say precision=f32, or run where all processors have one"
-            )),
-        }
+        let (model, key, value) = (selection.name.clone(), "precision".into(), precision.to_string());
+        Err(OptionError::Unusable { model, key, value, why })
     }
 
     /// Loads a potential, from its file or with the weights in the program.
@@ -131,6 +121,7 @@ impl Registry {
             known: self.entries().map(|entry| entry.name).collect(),
         })?;
         let (dispersion, selection) = dispersion::choose(entry, selection)?;
+        // The device first: whoever wants a card is not helped by the precisions of cores.
         (entry.check)(&selection)?;
         self.check_precision(entry, &selection)?;
         let loaded = (entry.load)(&selection);

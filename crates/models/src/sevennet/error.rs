@@ -1,6 +1,7 @@
 //! Why SevenNet cannot be loaded.
 
 use super::config::Unsupported;
+use crate::engine::PrecisionError;
 use crate::weights::WeightsError;
 use mlip_checkpoint::CheckpointError;
 use thiserror::Error;
@@ -30,6 +31,9 @@ pub enum LoadError {
         /// What is wrong, and what can be chosen.
         problem: String,
     },
+    /// The model, the engine or this processor does not have the precision.
+    #[error(transparent)]
+    Precision(#[from] PrecisionError),
     /// Candle cannot take the weights.
     #[error("candle cannot take the weights: {0}")]
     Candle(#[source] candle_core::Error),

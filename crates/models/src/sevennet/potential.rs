@@ -7,13 +7,12 @@ use super::graph::Graph;
 use super::layers::layers;
 use super::native::Network;
 use super::options::Options;
-use crate::engine::{Route, note, on_route};
+use crate::engine::{PLAIN, Route, note, on_route};
 use crate::graph_potential::{GraphPotential, Model};
 use crate::pair_evaluation::{Evaluation, Wanted};
 use candle_core::Device;
 use mlip_atoms::engine::Demand;
 use mlip_atoms::{Deadline, EngineKind, PotentialId, Precision, PredictError, Prediction, Request, Species, Structure};
-use mlip_kernels::simd::InstructionSet;
 use std::path::Path;
 
 /// The weights in the program: those of `checkpoint_sevennet_0.pth` (11Jul2024) of sevenn 0.13.0 as safetensors.
@@ -79,12 +78,11 @@ impl SevenNet {
         let Contents { config, text, weights } = contents;
         let modal = choose_modal(&config.modals, options.modal.as_deref())?;
         let plan = layers(&config);
-        let set = InstructionSet::detect();
         let network = Route::load(
             engine,
-            precision,
-            || Network::read(&config, &plan, &weights, modal, set).map_err(LoadError::Weights),
-            || Network::read(&config, &plan, &weights, modal, set).map_err(LoadError::Weights),
+            (precision, PLAIN),
+            |with| Network::read(&config, &plan, &weights, modal, with.set).map_err(LoadError::Weights),
+            |with| Network::read(&config, &plan, &weights, modal, with.set).map_err(LoadError::Weights),
             || {
                 let network = CandleNetwork::read(&config, &plan, &weights, modal, precision, &Device::Cpu);
                 network.map_err(LoadError::Candle)

@@ -2,9 +2,9 @@
 
 use super::config::UnsupportedConfig;
 use super::tasks::TaskError;
+use crate::engine::PrecisionError;
 use crate::weights::WeightsError;
 use mlip_checkpoint::CheckpointError;
-use mlip_kernels::tiles::NoTiles;
 use thiserror::Error;
 
 /// Why UMA cannot be loaded.
@@ -41,9 +41,9 @@ pub enum LoadError {
     /// The weights do not fit.
     #[error(transparent)]
     Weights(#[from] WeightsError),
-    /// The precision needs a matrix unit.
-    #[error("precision=int8x6 cannot be computed here: {0}")]
-    NoTiles(#[from] NoTiles),
+    /// The model, the engine or this processor does not have the precision.
+    #[error(transparent)]
+    Precision(#[from] PrecisionError),
     /// The device has no room for the weights, or is not there.
     #[error("the weights cannot be put onto the device: {0}")]
     Device(#[source] candle_core::Error),

@@ -14,7 +14,7 @@ use super::options::Options;
 use super::packed::narrow;
 use super::routing::{Composition, Router};
 use super::tasks::Task;
-use crate::engine::{Route, arithmetic, note, on_route, scalar_bytes};
+use crate::engine::{Route, WITH_MATRIX_UNIT, note, on_route, scalar_bytes};
 use crate::escn::graph::Graph;
 use crate::graph_potential::{GraphPotential, Model};
 use candle_core::{DType, Device};
@@ -116,14 +116,13 @@ impl UmaModel {
         let choice = Choice::new(contents, options)?;
         let (dataset, expert) = (&choice.dataset, choice.expert);
         let router = Router::new(&contents.weights, config, dataset)?;
-        let arithmetic = arithmetic(precision)?;
         let rows = mlip_kernels::spherical::Layout::new(b.lmax, b.mmax);
         let experts = Experts::new(contents, &rows)?;
         let network = Route::load(
             engine,
-            precision,
-            || Native::new(contents, expert, arithmetic),
-            || Native::new(contents, expert, arithmetic),
+            (precision, WITH_MATRIX_UNIT),
+            |with| Native::new(contents, expert, with),
+            |with| Native::new(contents, expert, with),
             || {
                 let vars = contents.var_builder(DType::F64, &Device::Cpu)?;
                 let network = CandleNetwork::new(config, dataset, expert, precision, &vars);

@@ -76,7 +76,7 @@ impl CandleNetwork {
         precision: Precision,
         device: &Device,
     ) -> Result<Self> {
-        let vars = var_builder(weights.clone(), precision, device);
+        let vars = var_builder(weights.clone(), precision, device)?;
         let (d, n_conv) = (config.width(), config.n_conv);
         let linear = |name: &str, inputs: usize| candle_nn::linear_no_bias(inputs, d, vars.pp(name));
         let convolutions = |name: &str, mlp: &str, parts: usize, n: usize| {
@@ -86,8 +86,8 @@ impl CandleNetwork {
         // The last angle update of a file is never read.
         let updates =
             (0..n_conv - 2).map(|t| Gated::update("twoBody_bond", 4, config, &vars.pp(format!("angle_layers.{t}"))));
-        let references =
-            var_builder(weights.clone(), Precision::F64, device).get((1, N_ELEMENTS), "composition_model.fc.weight")?;
+        let wide = var_builder(weights.clone(), Precision::F64, device)?;
+        let references = wide.get((1, N_ELEMENTS), "composition_model.fc.weight")?;
         let n_numbers = weights.shapes().map(|(_, shape)| shape.iter().product::<usize>()).sum::<usize>();
         Ok(Self {
             device: device.clone(),

@@ -49,11 +49,11 @@ struct Layer {
 impl CandleNetwork {
     pub(in crate::mace) fn read(file: &ModelFile, head: usize, precision: Precision, device: &Device) -> Result<Self> {
         let load = Loader {
-            vars: var_builder(file.weights.clone(), Precision::F64, &Device::Cpu),
+            vars: var_builder(file.weights.clone(), Precision::F64, &Device::Cpu)?,
             config: &file.config,
             single: file.is_single(),
             device,
-            dtype: dtype(precision),
+            dtype: dtype(precision)?,
             bytes: Cell::new(0),
         };
         let config = &file.config;

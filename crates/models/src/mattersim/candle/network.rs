@@ -9,7 +9,7 @@ use crate::mattersim::error::LoadError;
 use crate::mattersim::graph::Graph;
 use crate::pair_evaluation::{Evaluation, Wanted};
 use crate::pair_vectors::PairVectors;
-use crate::var_builder::{dtype, var_builder};
+use crate::var_builder::var_builder;
 use crate::weights::Weights;
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{Linear, Module, VarBuilder};
@@ -132,8 +132,8 @@ impl CandleNetwork {
         precision: Precision,
         device: &Device,
     ) -> Result<Self> {
-        let vars = var_builder(weights.clone(), precision, device);
-        let wide = var_builder(weights.clone(), Precision::F64, device);
+        let vars = var_builder(weights.clone(), precision, device)?;
+        let wide = var_builder(weights.clone(), Precision::F64, device)?;
         let (units, n_elements) = (config.units, config.max_z + 1);
         let blocks = (0..config.num_blocks).map(|t| Block::load(config, &vars.pp("graph_conv").pp(t)));
         let n_numbers = weights.shapes().map(|(_, shape)| shape.iter().product::<usize>()).sum::<usize>();
@@ -147,7 +147,7 @@ impl CandleNetwork {
             readout: Gated::load(&[units, units, units, 1], Activation::None, true, &vars.pp("final"))?,
             scale: wide.get(n_elements, "normalizer.scale")?,
             shift: wide.get(n_elements, "normalizer.shift")?,
-            dtype: dtype(precision),
+            dtype: vars.dtype(),
             bytes: (n_numbers * vars.dtype().size_in_bytes()) as u64,
             config: config.clone(),
         })

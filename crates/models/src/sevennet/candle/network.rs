@@ -53,9 +53,9 @@ impl CandleNetwork {
         device: &Device,
     ) -> Result<Self> {
         let load = Loader {
-            vars: var_builder(weights.clone(), Precision::F64, &Device::Cpu),
+            vars: var_builder(weights.clone(), Precision::F64, &Device::Cpu)?,
             device,
-            dtype: dtype(precision),
+            dtype: dtype(precision)?,
             modal: modal.map(|modal| (modal, config.modals.len())),
             bytes: Cell::new(0),
         };

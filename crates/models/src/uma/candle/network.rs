@@ -87,7 +87,7 @@ impl CandleNetwork {
         precision: Precision,
         vb: &VarBuilder<'_>,
     ) -> Result<Self> {
-        let dtype = dtype(precision);
+        let dtype = dtype(precision)?;
         let vb = vb.to_dtype(dtype);
         let b = &config.backbone;
         let shape = Shape {
