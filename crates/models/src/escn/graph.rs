@@ -7,6 +7,16 @@ use mlip_atoms::{Deadline, PredictError, Structure};
 /// distance are kept or dropped together.
 const DEGENERACY: f64 = 0.01;
 
+/// Directed edges to expect from the density of a structure. `max_neighbors`: of an atom; 0 is no limit, as in
+/// [`Graph::build`].
+pub(crate) fn expected_edges(structure: &Structure, cutoff: f64, max_neighbors: usize) -> f64 {
+    let n_atoms = structure.n_atoms() as f64;
+    let sphere = 4.0 / 3.0 * std::f64::consts::PI * cutoff.powi(3);
+    let around = n_atoms / structure.lattice().volume() * sphere;
+    let limit = if max_neighbors == 0 { f64::INFINITY } else { max_neighbors as f64 };
+    n_atoms * around.min(limit)
+}
+
 /// Directed edges, from a source to a target atom, by target.
 #[derive(Debug)]
 pub(crate) struct Graph {
@@ -35,7 +45,7 @@ pub(crate) struct Edge {
 }
 
 impl Graph {
-    /// All edges within the cutoff; of an atom with more than `max_neighbors` the nearest.
+    /// All edges within the cutoff; of an atom with more than `max_neighbors` the nearest, unless that is 0.
     pub(crate) fn build(
         structure: &Structure,
         cutoff: f64,
@@ -83,5 +93,32 @@ impl Graph {
 
     pub(crate) fn n_edges(&self) -> usize {
         self.edges.len()
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "clippy recognizes tests, but not their helper functions")]
+mod tests {
+    use super::*;
+    use mlip_atoms::{Lattice, Species};
+
+    fn perovskite() -> Structure {
+        let lattice = Lattice::from_vectors([[3.9, 0.0, 0.0], [0.0, 3.9, 0.0], [0.0, 0.0, 3.9]]).unwrap();
+        let species = [38, 22, 8, 8, 8].map(|z| Species::from_atomic_number(z).unwrap()).to_vec();
+        let fractional = vec![[0.0, 0.0, 0.0], [0.5, 0.5, 0.5], [0.5, 0.5, 0.0], [0.5, 0.0, 0.5], [0.0, 0.5, 0.5]];
+        Structure::new(lattice, species, fractional).unwrap()
+    }
+
+    #[test]
+    fn as_many_edges_are_expected_as_there_are_also_without_a_limit() {
+        let structure = perovskite();
+        for (cutoff, max_neighbors) in [(6.0, 0), (6.0, 300), (6.0, 30), (4.0, 0)] {
+            let found = Graph::build(&structure, cutoff, max_neighbors, &Deadline::NONE).unwrap().n_edges() as f64;
+            let expected = expected_edges(&structure, cutoff, max_neighbors);
+            // Atoms at one distance are kept together, and a sphere cuts through shells.
+            assert!((0.7..1.4).contains(&(expected / found)), "{cutoff} {max_neighbors}: {expected}, found {found}");
+        }
+        let limited = [300, 30].map(|limit| expected_edges(&structure, 6.0, limit));
+        assert!(limited[1] < limited[0] && limited[0] == expected_edges(&structure, 6.0, 0), "{limited:?}");
     }
 }

@@ -6,7 +6,7 @@ use super::file::{self, Contents};
 use super::network::Network;
 use super::scales::Scales;
 use crate::engine::{PLAIN, arithmetic, note, scalar_bytes};
-use crate::escn::graph::Graph;
+use crate::escn::graph::{Graph, expected_edges};
 use crate::graph_potential::{GraphPotential, Model};
 use candle_core::Device;
 use mlip_atoms::engine::Demand;
@@ -64,9 +64,7 @@ impl Esen {
 impl EsenModel {
     /// Edges to expect from the density of the structure.
     fn expected_edges(&self, structure: &Structure) -> f64 {
-        let n_atoms = structure.n_atoms() as f64;
-        let sphere = 4.0 / 3.0 * std::f64::consts::PI * self.backbone.cutoff.powi(3);
-        n_atoms * (n_atoms / structure.lattice().volume() * sphere).min(self.backbone.max_neighbors as f64)
+        expected_edges(structure, self.backbone.cutoff, self.backbone.max_neighbors)
     }
 
     /// Numbers of an edge in a layer.

@@ -15,7 +15,7 @@ use super::packed::narrow;
 use super::routing::{Composition, Router};
 use super::tasks::Task;
 use crate::engine::{Route, WITH_MATRIX_UNIT, note, on_route, scalar_bytes};
-use crate::escn::graph::Graph;
+use crate::escn::graph::{Graph, expected_edges};
 use crate::graph_potential::{GraphPotential, Model};
 use candle_core::{DType, Device};
 use mlip_atoms::engine::Demand;
@@ -205,9 +205,7 @@ impl UmaModel {
 
     /// Edges to expect from the density of the structure.
     fn expected_edges(&self, structure: &Structure) -> f64 {
-        let n_atoms = structure.n_atoms() as f64;
-        let around = n_atoms / structure.lattice().volume() * 4.0 / 3.0 * std::f64::consts::PI * self.cutoff.powi(3);
-        n_atoms * around.min(self.max_neighbors as f64)
+        expected_edges(structure, self.cutoff, self.max_neighbors)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::weights::read;
 use crate::card::{CardEngine, CardModel, CardPotential};
-use crate::escn::graph::Graph;
+use crate::escn::graph::{Graph, expected_edges};
 use crate::uma::answer::Evaluation;
 use crate::uma::checkpoint::{self, Contents};
 use crate::uma::choice::{Choice, check_generation};
@@ -106,9 +106,7 @@ impl UmaCard {
 
     /// Edges to expect from the density of the structure.
     fn expected_edges(&self, structure: &Structure) -> f64 {
-        let n_atoms = structure.n_atoms() as f64;
-        let volume = 4.0 / 3.0 * std::f64::consts::PI * self.backbone.cutoff.powi(3);
-        n_atoms * (n_atoms / structure.lattice().volume() * volume).min(self.backbone.max_neighbors as f64)
+        expected_edges(structure, self.backbone.cutoff, self.backbone.max_neighbors)
     }
 }
 
