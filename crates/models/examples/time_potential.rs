@@ -12,29 +12,15 @@
     reason = "a measurement that cannot go on fails; its output is data"
 )]
 
-use mlip_atoms::{Deadline, EngineKind, Lattice, Request, Species, Structure};
-use mlip_models::registry::{self, Selection};
+mod crystals;
+
+use crystals::{read, selection};
+use mlip_atoms::{Deadline, EngineKind, Request};
+use mlip_models::registry;
 use std::time::Instant;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-#[derive(serde::Deserialize)]
-struct Crystal {
-    name: String,
-    numbers: Vec<u8>,
-    cell: [[f64; 3]; 3],
-    positions: Vec<[f64; 3]>,
-}
-
-impl Crystal {
-    fn structure(&self) -> Structure {
-        let lattice = Lattice::from_vectors(self.cell).unwrap();
-        let species = self.numbers.iter().map(|z| Species::from_atomic_number(*z).unwrap()).collect();
-        let fractional = self.positions.iter().map(|x| lattice.fractional(*x)).collect();
-        Structure::new(lattice, species, fractional).unwrap()
-    }
-}
 
 /// Largest resident size of this process so far, MB.
 fn peak_mb() -> f64 {
@@ -64,17 +50,13 @@ fn main() {
         Some(model) => (model, EngineKind::Candle),
         None => (model.as_str(), EngineKind::Native),
     };
-    let selection = match model.split_once('=') {
-        Some((name, file)) => Selection::named(name).with_file(file),
-        None => Selection::named(model),
-    };
-    let selection = selection.with_engine(engine).with_precision(serde_json::from_value(precision.into()).unwrap());
+    let selection =
+        selection(model).with_engine(engine).with_precision(serde_json::from_value(precision.into()).unwrap());
     let seconds = seconds.parse::<f64>().unwrap();
     let start = Instant::now();
     let potential = registry::load(&selection).unwrap();
     let mut out = serde_json::json!({ "load_s": start.elapsed().as_secs_f64(), "loaded_mb": peak_mb() });
-    let crystals: Vec<Crystal> = serde_json::from_slice(&std::fs::read(crystals).unwrap()).unwrap();
-    for crystal in &crystals {
+    for crystal in &read(crystals) {
         let structure = crystal.structure();
         let mut times = Vec::new();
         let (begin, mut user) = (Instant::now(), user_ms());
@@ -96,7 +78,7 @@ fn main() {
         let user = (user_ms() - user) / counted.len() as f64;
         counted.sort_by(f64::total_cmp);
         out[&crystal.name] = serde_json::json!({
-            "n_atoms": crystal.numbers.len(), "n": counted.len(), "first_ms": first,
+            "n_atoms": structure.n_atoms(), "n": counted.len(), "first_ms": first,
             "least_ms": counted[0], "median_ms": counted[counted.len() / 2],
             "user_ms": user, "peak_mb": peak_mb(),
         });

@@ -35,7 +35,7 @@ struct Limits {
 fn worst(found: &[f64], expected: &[f64]) -> f64 {
     assert_eq!(found.len(), expected.len());
     let scale = expected.iter().fold(1.0_f64, |scale, x| scale.max(x.abs()));
-    found.iter().zip(expected).fold(0.0, |worst: f64, (a, b)| worst.max((a - b).abs() / scale))
+    found.iter().zip(expected).map(|(a, b)| (a - b).abs() / scale).inspect(|x| assert!(!x.is_nan())).fold(0.0, f64::max)
 }
 
 fn compare(what: &str, prediction: &Prediction, golden: &Value, limits: &Limits) {

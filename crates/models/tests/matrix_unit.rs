@@ -72,8 +72,10 @@ fn orb_equals_upstream_to_single_precision() {
         let found = check_bits(&potential, &all.iter().map(|golden| golden.structure()).collect::<Vec<_>>());
         for (golden, found) in all.iter().zip(&found) {
             let largest = |a: &[f64], b: &[f64]| {
+                assert_eq!(a.len(), b.len(), "{set} {}", golden.name);
                 let scale = b.iter().fold(1.0, |scale: f64, x| scale.max(x.abs()));
-                a.iter().zip(b).fold(0.0, |most: f64, (a, b)| most.max((a - b).abs() / scale))
+                let differences = a.iter().zip(b).map(|(a, b)| (a - b).abs() / scale);
+                differences.inspect(|x| assert!(!x.is_nan(), "{set} {}", golden.name)).fold(0.0, f64::max)
             };
             let expected = &golden.f64;
             let deviation = [
