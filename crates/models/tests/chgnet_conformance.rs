@@ -5,6 +5,7 @@
 mod conformance;
 mod golden;
 
+use conformance::checks;
 use mlip_atoms::{Deadline, EngineKind, Precision, Request, Structure};
 use mlip_models::chgnet::Chgnet;
 
@@ -27,13 +28,10 @@ fn bare() -> Chgnet {
     Chgnet::from_safetensors(BARE_WEIGHTS, "bare", Precision::F64, EngineKind::Native).unwrap()
 }
 
-/// Runs a check on all sets of weights.
-fn check(names: &[&str], check: impl Fn(&Chgnet, &Structure)) {
-    for (potential, json) in [(real(), REAL), (tiny(), TINY), (bare(), BARE)] {
-        for name in names {
-            check(&potential, &golden::named(json, name).structure());
-        }
-    }
+/// All sets of weights, each with the structures of these names.
+fn cases(names: &[&str]) -> Vec<(Chgnet, Vec<Structure>)> {
+    let structures = |json| names.iter().map(|name| golden::named(json, name).structure()).collect();
+    vec![(real(), structures(REAL)), (tiny(), structures(TINY)), (bare(), structures(BARE))]
 }
 
 /// Off their symmetric places; cells of one atom to a molecule in a box.
@@ -41,46 +39,20 @@ const SLOPES: &[&str] = &["srtio3_rattled", "triclinic_skewed", "diamond_rattled
 const SYMMETRIES: &[&str] =
     &["srtio3_rattled", "triclinic_skewed", "tio2_outside_cell", "cu_fcc_1atom", "mg_hcp", "h2o_box"];
 
-#[test]
-fn forces_are_slopes_of_the_energy() {
-    check(SLOPES, |potential, structure| conformance::forces_are_slopes_of_the_energy(potential, structure));
+checks! {
+    cases(SLOPES) =>
+    forces_are_slopes_of_the_energy,
+    stress_is_the_slope_of_the_energy,
 }
 
-#[test]
-fn stress_is_the_slope_of_the_energy() {
-    check(SLOPES, |potential, structure| conformance::stress_is_the_slope_of_the_energy(potential, structure));
-}
-
-#[test]
-fn a_rotation_turns_forces_and_stress() {
-    check(SYMMETRIES, |potential, structure| conformance::a_rotation_turns_forces_and_stress(potential, structure));
-}
-
-#[test]
-fn an_inversion_turns_forces_round() {
-    check(SYMMETRIES, |potential, structure| conformance::an_inversion_turns_forces_round(potential, structure));
-}
-
-#[test]
-fn translations_change_nothing() {
-    check(SYMMETRIES, |potential, structure| conformance::translations_change_nothing(potential, structure));
-}
-
-#[test]
-fn a_permutation_permutes_the_results() {
-    check(SYMMETRIES, |potential, structure| conformance::a_permutation_permutes_the_results(potential, structure));
-}
-
-#[test]
-fn a_supercell_is_its_cell_twice() {
-    check(SYMMETRIES, |potential, structure| conformance::a_supercell_is_its_cell_twice(potential, structure));
-}
-
-#[test]
-fn the_choice_of_lattice_vectors_changes_nothing() {
-    check(SYMMETRIES, |potential, structure| {
-        conformance::the_choice_of_lattice_vectors_changes_nothing(potential, structure);
-    });
+checks! {
+    cases(SYMMETRIES) =>
+    a_rotation_turns_forces_and_stress,
+    an_inversion_turns_forces_round,
+    translations_change_nothing,
+    a_permutation_permutes_the_results,
+    a_supercell_is_its_cell_twice,
+    the_choice_of_lattice_vectors_changes_nothing,
 }
 
 fn tiny_by(engine: EngineKind) -> Chgnet {

@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy recognizes tests, but not their helper functions")]
 
-#[allow(dead_code, reason = "each test binary uses a part of it")]
 mod conformance;
 
 use mlip_atoms::{

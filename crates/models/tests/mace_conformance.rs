@@ -2,12 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy recognizes tests, but not their helper functions")]
 
-#[allow(dead_code, reason = "each test binary uses a part of it")]
 mod conformance;
 
+use conformance::{checks, on_the_crystal};
 use mlip_atoms::{
-    Deadline, DeviceError, Engine, EngineKind, EngineResources, Lattice, Potential, PotentialId, Precision,
-    PredictError, Prediction, Request, Species, Structure,
+    Deadline, DeviceError, Engine, EngineKind, EngineResources, Potential, PotentialId, Precision, PredictError,
+    Prediction, Request, Species, Structure,
 };
 use mlip_models::mace::{Descriptors, Mace, Options};
 use std::path::{Path, PathBuf};
@@ -57,7 +57,7 @@ impl Potential for Scalars {
 }
 
 /// Every block, in double precision: models of the repository, and the larger ones where they are at hand.
-fn potentials() -> Vec<Mace> {
+fn potentials() -> Vec<Scalars> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mace");
     let mut models = Vec::new();
     for (name, head) in [
@@ -81,32 +81,13 @@ fn potentials() -> Vec<Mace> {
     let load = |(path, head): (PathBuf, Option<&str>)| {
         let head = head.map(str::to_owned);
         let options = Options { head, ..Options::default() };
-        Mace::from_file(&path, "mace", &options, Precision::F64, EngineKind::Native).unwrap()
+        Scalars(Mace::from_file(&path, "mace", &options, Precision::F64, EngineKind::Native).unwrap())
     };
     models.into_iter().map(load).collect()
 }
 
-/// Strontium titanate without any symmetry left, in a skewed cell.
-fn crystal() -> Structure {
-    let lattice = Lattice::from_vectors([[3.9, 0.1, -0.2], [0.3, 4.0, 0.15], [-0.1, 0.25, 3.8]]).unwrap();
-    let species = [38, 22, 8, 8, 8].map(|z| Species::from_atomic_number(z).unwrap()).to_vec();
-    let fractional =
-        vec![[0.01, -0.02, 0.03], [0.52, 0.49, 0.47], [0.5, 0.53, 0.02], [0.48, 0.01, 0.51], [-0.03, 0.5, 0.46]];
-    Structure::new(lattice, species, fractional).unwrap()
-}
-
-macro_rules! checks {
-    ($($name:ident),* $(,)?) => {$(
-        #[test]
-        fn $name() {
-            for potential in potentials() {
-                conformance::$name(&Scalars(potential), &crystal());
-            }
-        }
-    )*};
-}
-
 checks! {
+    on_the_crystal(potentials()) =>
     forces_are_slopes_of_the_energy,
     stress_is_the_slope_of_the_energy,
     a_rotation_turns_forces_and_stress,

@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy recognizes tests, but not their helper functions")]
 
-#[allow(dead_code, reason = "each test binary uses a part of it")]
 mod conformance;
 
-use mlip_atoms::{Deadline, EngineKind, Lattice, Potential, Precision, Request, Species, Structure};
+use conformance::{checks, crystal, on_the_crystal};
+use mlip_atoms::{Deadline, EngineKind, Potential, Precision, Request};
 use mlip_models::mattersim::MatterSim;
 use std::path::Path;
 
@@ -20,28 +20,8 @@ fn potentials() -> Vec<MatterSim> {
     ["tiny", "tiny_old", "tiny_few"].into_iter().flat_map(both).collect()
 }
 
-/// Strontium titanate without any symmetry left, in a skewed cell. No angle of it is nearly straight: where upstream holds a
-/// cosine at its limit, the energy has no slope in it.
-fn crystal() -> Structure {
-    let lattice = Lattice::from_vectors([[3.9, 0.1, -0.2], [0.3, 4.0, 0.15], [-0.1, 0.25, 3.8]]).unwrap();
-    let species = [38, 22, 8, 8, 8].map(|z| Species::from_atomic_number(z).unwrap()).to_vec();
-    let fractional =
-        vec![[0.01, -0.02, 0.03], [0.52, 0.49, 0.47], [0.5, 0.53, 0.02], [0.48, 0.01, 0.51], [-0.03, 0.5, 0.46]];
-    Structure::new(lattice, species, fractional).unwrap()
-}
-
-macro_rules! checks {
-    ($($name:ident),* $(,)?) => {$(
-        #[test]
-        fn $name() {
-            for potential in potentials() {
-                conformance::$name(&potential, &crystal());
-            }
-        }
-    )*};
-}
-
 checks! {
+    on_the_crystal(potentials()) =>
     forces_are_slopes_of_the_energy,
     stress_is_the_slope_of_the_energy,
     a_rotation_turns_forces_and_stress,

@@ -1,11 +1,11 @@
 //! ORB's forces, stress and symmetries. It is not rotation invariant, so rotations are not among them.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-#![allow(dead_code, reason = "the harness has checks that ORB does not pass")]
 
 mod conformance;
 mod orb_support;
 
+use conformance::checks;
 use mlip_atoms::{Deadline, Potential, Precision, Request, Structure};
 use mlip_models::orb::Orb;
 use orb_support::{golden, real, tiny, tiny_candle};
@@ -33,29 +33,41 @@ fn structure(name: &str) -> Structure {
     golden("tiny_conservative_inf", name).structure()
 }
 
-fn check(models: &[&str], names: &[&str], check: impl Fn(&Orb, &Structure)) {
-    for model in models {
-        let potential = tiny(model, Precision::F64);
-        for name in names {
-            check(&potential, &structure(name));
-        }
-    }
+type Cases = Vec<(Orb, Vec<Structure>)>;
+
+/// These models, each with the structures of these names.
+fn cases(models: &[&str], names: &[&str]) -> Cases {
+    let structures = || names.iter().map(|name| structure(name)).collect();
+    models.iter().map(|model| (tiny(model, Precision::F64), structures())).collect()
 }
 
-#[test]
-fn forces_are_slopes_of_the_energy() {
-    check(&[INF], SLOPES, |potential, structure| conformance::forces_are_slopes_of_the_energy(potential, structure));
-    check(&[TWENTY], &["srtio3_rattled", "diamond_rattled"], |potential, structure| {
-        conformance::forces_are_slopes_of_the_energy(potential, structure);
-    });
+fn slopes() -> Cases {
+    [cases(&[INF], SLOPES), cases(&[TWENTY], &["srtio3_rattled", "diamond_rattled"])].into_iter().flatten().collect()
 }
 
-#[test]
-fn stress_is_the_slope_of_the_energy() {
-    check(&[INF], SLOPES, |potential, structure| conformance::stress_is_the_slope_of_the_energy(potential, structure));
-    check(&[TWENTY], &["srtio3_rattled", "diamond_rattled"], |potential, structure| {
-        conformance::stress_is_the_slope_of_the_energy(potential, structure);
-    });
+fn supercells() -> Cases {
+    let without_repulsion = &["cu_fcc_1atom", "mg_hcp", "nacl_prim", "ar_isolated"];
+    [cases(&[INF, TWENTY], without_repulsion), cases(&[DIRECT], SYMMETRIES)].into_iter().flatten().collect()
+}
+
+checks! {
+    slopes() =>
+    forces_are_slopes_of_the_energy,
+    stress_is_the_slope_of_the_energy,
+}
+
+checks! {
+    cases(&[INF, TWENTY, DIRECT], SYMMETRIES) =>
+    translations_change_nothing,
+    a_permutation_permutes_the_results,
+    the_choice_of_lattice_vectors_changes_nothing,
+}
+
+checks! {
+    supercells() =>
+    /// A conservative model adds the mean of the repulsion over atoms, not its sum, as upstream does: where atoms are so
+    /// near that there is repulsion, two cells have less than twice the energy.
+    a_supercell_is_its_cell_twice,
 }
 
 #[test]
@@ -63,40 +75,6 @@ fn the_real_models_forces_are_slopes_of_its_energy() {
     let potential = real(INF, Precision::F64);
     conformance::forces_are_slopes_of_the_energy(&potential, &structure("h2o_box"));
     conformance::stress_is_the_slope_of_the_energy(&potential, &structure("h2o_box"));
-}
-
-#[test]
-fn translations_change_nothing() {
-    check(&[INF, TWENTY, DIRECT], SYMMETRIES, |potential, structure| {
-        conformance::translations_change_nothing(potential, structure);
-    });
-}
-
-#[test]
-fn a_permutation_permutes_the_results() {
-    check(&[INF, TWENTY, DIRECT], SYMMETRIES, |potential, structure| {
-        conformance::a_permutation_permutes_the_results(potential, structure);
-    });
-}
-
-/// A conservative model adds the mean of the repulsion over atoms, not its sum, as upstream does: where atoms are so
-/// near that there is repulsion, two cells have less than twice the energy.
-#[test]
-fn a_supercell_is_its_cell_twice() {
-    let without_repulsion = &["cu_fcc_1atom", "mg_hcp", "nacl_prim", "ar_isolated"];
-    check(&[INF, TWENTY], without_repulsion, |potential, structure| {
-        conformance::a_supercell_is_its_cell_twice(potential, structure);
-    });
-    check(&[DIRECT], SYMMETRIES, |potential, structure| {
-        conformance::a_supercell_is_its_cell_twice(potential, structure);
-    });
-}
-
-#[test]
-fn the_choice_of_lattice_vectors_changes_nothing() {
-    check(&[INF, TWENTY, DIRECT], SYMMETRIES, |potential, structure| {
-        conformance::the_choice_of_lattice_vectors_changes_nothing(potential, structure);
-    });
 }
 
 /// What the documentation says: the energy depends on how the crystal is turned.

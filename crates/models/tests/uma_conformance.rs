@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-#[allow(dead_code, reason = "the harness has a check that UMA does not pass: inversion")]
 mod conformance;
 mod uma_golden;
 
+use conformance::checks;
 use mlip_atoms::{Deadline, EngineKind, Lattice, Potential, Precision, PredictError, Request, Species, Structure};
 use mlip_models::uma::{Options, Uma};
 use std::path::{Path, PathBuf};
@@ -27,12 +27,10 @@ fn potentials() -> Vec<Uma> {
         .into()
 }
 
-fn check(names: &[&str], check: impl Fn(&Uma, &Structure)) {
-    for potential in potentials() {
-        for name in names {
-            check(&potential, &uma_golden::named(GOLDENS, name).structure());
-        }
-    }
+/// All of them, each with the structures of these names.
+fn cases(names: &[&str]) -> Vec<(Uma, Vec<Structure>)> {
+    let structures = || names.iter().map(|name| uma_golden::named(GOLDENS, name).structure()).collect();
+    potentials().into_iter().map(|potential| (potential, structures())).collect()
 }
 
 /// Off their symmetric places; cells of one atom to a molecule in a box.
@@ -40,14 +38,19 @@ const SLOPES: &[&str] = &["srtio3_rattled", "triclinic_skewed", "diamond_rattled
 const SYMMETRIES: &[&str] =
     &["srtio3_rattled", "triclinic_skewed", "tio2_outside_cell", "cu_fcc_1atom", "mg_hcp", "h2o_box"];
 
-#[test]
-fn forces_are_slopes_of_the_energy() {
-    check(SLOPES, |potential, structure| conformance::forces_are_slopes_of_the_energy(potential, structure));
+checks! {
+    cases(SLOPES) =>
+    forces_are_slopes_of_the_energy,
+    stress_is_the_slope_of_the_energy,
 }
 
-#[test]
-fn stress_is_the_slope_of_the_energy() {
-    check(SLOPES, |potential, structure| conformance::stress_is_the_slope_of_the_energy(potential, structure));
+checks! {
+    cases(SYMMETRIES) =>
+    a_rotation_turns_forces_and_stress,
+    translations_change_nothing,
+    a_permutation_permutes_the_results,
+    a_supercell_is_its_cell_twice,
+    the_choice_of_lattice_vectors_changes_nothing,
 }
 
 /// Edges exactly along the polar axis, up and down: a cell vector along y, and a pair along y.
@@ -65,11 +68,6 @@ fn edges_along_the_polar_axis_have_exact_slopes() {
     }
 }
 
-#[test]
-fn a_rotation_turns_forces_and_stress() {
-    check(SYMMETRIES, |potential, structure| conformance::a_rotation_turns_forces_and_stress(potential, structure));
-}
-
 /// The convolutions turn as crystals do, but they are not mirrored: orders m and -m mix. What upstream's algorithm gives
 /// for two inverted crystals was computed by an independent implementation of it in numpy.
 #[test]
@@ -84,28 +82,6 @@ fn an_inverted_crystal_is_another_one_as_it_is_upstream() {
         conformance::assert_close("energy", &[energy], &[expected], 1e-12);
         assert!((energy - golden.f64.energy).abs() > 1e-4);
     }
-}
-
-#[test]
-fn translations_change_nothing() {
-    check(SYMMETRIES, |potential, structure| conformance::translations_change_nothing(potential, structure));
-}
-
-#[test]
-fn a_permutation_permutes_the_results() {
-    check(SYMMETRIES, |potential, structure| conformance::a_permutation_permutes_the_results(potential, structure));
-}
-
-#[test]
-fn a_supercell_is_its_cell_twice() {
-    check(SYMMETRIES, |potential, structure| conformance::a_supercell_is_its_cell_twice(potential, structure));
-}
-
-#[test]
-fn the_choice_of_lattice_vectors_changes_nothing() {
-    check(SYMMETRIES, |potential, structure| {
-        conformance::the_choice_of_lattice_vectors_changes_nothing(potential, structure);
-    });
 }
 
 /// Two implementations that share no arithmetic.
