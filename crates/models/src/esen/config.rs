@@ -1,7 +1,6 @@
 //! Hyperparameters.
 
-use crate::escn::candle::{Orders, Shape};
-use mlip_kernels::spherical::MAX_DEGREE;
+use crate::escn::config::{NotCovered, Sizes, check_choices, only_head};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use thiserror::Error;
@@ -87,15 +86,8 @@ pub enum UnsupportedConfig {
     #[error("`config` is not eSEN's: {0}")]
     Form(String),
     /// A hyperparameter that this port does not cover.
-    #[error("hyperparameter `{name}` is {found}; this port computes {expected}")]
-    Value {
-        /// Upstream's name.
-        name: &'static str,
-        /// What the file says.
-        found: String,
-        /// What is covered.
-        expected: &'static str,
-    },
+    #[error(transparent)]
+    Value(#[from] NotCovered),
 }
 
 impl Config {
@@ -111,14 +103,11 @@ impl Config {
         }
         let backbone: Backbone =
             serde_json::from_value(backbone.clone()).map_err(|error| form(&format!("backbone: {error}")))?;
-        let heads = model.get("heads").and_then(Json::as_object).ok_or_else(|| form("its `model` has no `heads`"))?;
-        let [(head, settings)] = heads.iter().collect::<Vec<_>>()[..] else {
-            return Err(form(&format!("it has {} heads, one was expected", heads.len())));
-        };
+        let (head, settings) = only_head(model).map_err(UnsupportedConfig::Form)?;
         let module = settings.get("module").and_then(Json::as_str).unwrap_or_default();
         if module != "esen_mlp_efs_head" && !module.ends_with("esen.MLP_EFS_Head") {
             let expected = "esen_mlp_efs_head, whose forces are slopes of the energy";
-            return Err(UnsupportedConfig::Value { name: "heads.module", found: module.into(), expected });
+            return Err(NotCovered { name: "heads.module", found: module.into(), expected }.into());
         }
         backbone.validate()?;
         Ok(Self { head: head.clone(), backbone })
@@ -127,49 +116,27 @@ impl Config {
 
 impl Backbone {
     fn validate(&self) -> Result<(), UnsupportedConfig> {
-        let known = [
+        check_choices([
             ("distance_function", self.distance_function.clone(), "gaussian"),
             ("norm_type", self.norm_type.clone(), "rms_norm_sh"),
             ("act_type", self.act_type.clone(), "gate"),
             ("mlp_type", self.mlp_type.clone(), "spectral"),
             ("use_pbc", self.use_pbc.to_string(), "true"),
-        ];
-        for (name, found, expected) in known {
-            if found != expected {
-                return Err(UnsupportedConfig::Value { name, found, expected });
-            }
-        }
-        let width = |n: usize| (1..=4096).contains(&n);
-        let counts = [
-            ("lmax", self.lmax, (1..=MAX_DEGREE).contains(&self.lmax), "degrees from 1 to 6"),
-            ("mmax", self.mmax, (1..=self.lmax).contains(&self.mmax), "orders from 1 to lmax"),
-            ("num_layers", self.num_layers, (1..=64).contains(&self.num_layers), "1 to 64 layers"),
-            ("sphere_channels", self.sphere_channels, width(self.sphere_channels), "1 to 4096 channels"),
-            ("hidden_channels", self.hidden_channels, width(self.hidden_channels), "1 to 4096 channels"),
-            ("edge_channels", self.edge_channels, width(self.edge_channels), "1 to 4096 channels"),
-            ("num_distance_basis", self.num_distance_basis, (2..=4096).contains(&self.num_distance_basis), "2 to 4096"),
-            ("max_num_elements", self.max_num_elements, width(self.max_num_elements), "1 to 4096 elements"),
-        ];
-        for (name, found, fits, expected) in counts {
-            if !fits {
-                return Err(UnsupportedConfig::Value { name, found: found.to_string(), expected });
-            }
-        }
-        if !(self.cutoff > 0.0 && self.cutoff <= 20.0) {
-            let found = self.cutoff.to_string();
-            return Err(UnsupportedConfig::Value { name: "cutoff", found, expected: "cutoffs up to 20 Å" });
-        }
-        Ok(())
+        ])?;
+        Ok(self.sizes().check()?)
     }
 
-    pub(super) fn shape(&self) -> Shape {
-        Shape {
-            orders: Orders { lmax: self.lmax, mmax: self.mmax },
-            channels: self.sphere_channels,
-            hidden: self.hidden_channels,
+    pub(super) fn sizes(&self) -> Sizes {
+        Sizes {
+            lmax: self.lmax,
+            mmax: self.mmax,
+            num_layers: self.num_layers,
+            sphere_channels: self.sphere_channels,
+            hidden_channels: self.hidden_channels,
             edge_channels: self.edge_channels,
-            gaussians: self.num_distance_basis,
-            elements: self.max_num_elements,
+            num_distance_basis: self.num_distance_basis,
+            max_num_elements: self.max_num_elements,
+            cutoff: self.cutoff,
         }
     }
 }

@@ -16,6 +16,7 @@ mod scales;
 #[cfg(test)]
 mod tests;
 
+pub use crate::escn::config::NotCovered;
 pub use config::UnsupportedConfig;
 pub(crate) use entry::ENTRIES;
 pub use error::LoadError;

@@ -107,7 +107,7 @@ impl Network {
         device: &Device,
     ) -> Result<Self> {
         let Config { backbone: b, head } = config;
-        let shape = b.shape();
+        let shape = b.sizes().shape();
         let vb = var_builder(weights.clone(), precision, device)?.pp("backbone");
         let wide = var_builder(weights.clone(), Precision::F64, device)?;
         let (channels, hidden) = (b.sphere_channels, b.hidden_channels);

@@ -1,6 +1,6 @@
 //! Hyperparameters.
 
-use mlip_kernels::spherical::MAX_DEGREE;
+use crate::escn::config::{NotCovered, Sizes, check_choices, only_head};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -173,15 +173,8 @@ pub enum UnsupportedConfig {
     #[error("its backbone `{0}` with {1} experts is not UMA's (eSCNMDMoeBackbone with at least one)")]
     OtherModel(String, usize),
     /// A hyperparameter that this port does not cover.
-    #[error("hyperparameter `{name}` is {found}; this port computes {expected}")]
-    Value {
-        /// Upstream's name.
-        name: &'static str,
-        /// What the file says.
-        found: String,
-        /// What is covered.
-        expected: &'static str,
-    },
+    #[error(transparent)]
+    Value(#[from] NotCovered),
 }
 
 impl Config {
@@ -196,12 +189,9 @@ impl Config {
         {
             return Err(UnsupportedConfig::OtherModel(backbone.model.clone(), backbone.num_experts));
         }
-        let heads = fields.get("heads").and_then(Json::as_object).ok_or_else(|| form("it has no `heads`"))?;
-        let [(head, settings)] = heads.iter().collect::<Vec<_>>()[..] else {
-            return Err(form(&format!("it has {} heads, one was expected", heads.len())));
-        };
+        let (head, settings) = only_head(&config).map_err(UnsupportedConfig::Form)?;
         check_head(settings)?;
-        let generation = match fields.get("model_id").and_then(Json::as_str) {
+        let generation = match config.get("model_id").and_then(Json::as_str) {
             Some(id) if !id.trim().is_empty() => Generation(id.into()),
             _ => untagged(&backbone, settings)?,
         };
@@ -240,7 +230,7 @@ fn check_head(settings: &Json) -> Result<(), UnsupportedConfig> {
     let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
     let class = last(text("head_cls"));
     if !matches!(class.as_str(), "MLP_EFS_Head" | "mlp_efs_head") {
-        return Err(UnsupportedConfig::Value { name: "head_cls", found: class, expected: "MLP_EFS_Head" });
+        return Err(NotCovered { name: "head_cls", found: class, expected: "MLP_EFS_Head" }.into());
     }
     let module = last(text("module"));
     let known = [
@@ -251,7 +241,7 @@ fn check_head(settings: &Json) -> Result<(), UnsupportedConfig> {
     ];
     if !known.contains(&module.as_str()) {
         let expected = "DatasetSpecificSingleHeadWrapper or DatasetSpecificMoEWrapper";
-        return Err(UnsupportedConfig::Value { name: "heads.module", found: module, expected });
+        return Err(NotCovered { name: "heads.module", found: module, expected }.into());
     }
     Ok(())
 }
@@ -259,7 +249,7 @@ fn check_head(settings: &Json) -> Result<(), UnsupportedConfig> {
 impl Backbone {
     fn validate(&self) -> Result<(), UnsupportedConfig> {
         let null = |value: &Json| if value.is_null() { "null".to_owned() } else { value.to_string() };
-        let known = [
+        check_choices([
             ("distance_function", self.distance_function.clone(), "gaussian"),
             ("direct_forces", self.direct_forces.to_string(), "false"),
             ("direct_stress", self.direct_stress.to_string(), "false"),
@@ -274,39 +264,35 @@ impl Backbone {
             ("layers_moe", null(&self.layers_moe), "null"),
             ("moe_single", self.moe_single.to_string(), "false"),
             ("moe_type", self.moe_type.clone(), "so2"),
-        ];
-        for (name, found, expected) in known {
-            if found != expected {
-                return Err(UnsupportedConfig::Value { name, found, expected });
-            }
+        ])?;
+        let experts = self.num_experts;
+        if !(1..=4096).contains(&experts) {
+            let found = experts.to_string();
+            return Err(NotCovered { name: "num_experts", found, expected: "1 to 4096 experts" }.into());
         }
-        let counts = [
-            ("lmax", self.lmax, (1..=MAX_DEGREE).contains(&self.lmax), "degrees from 1 to 6"),
-            ("mmax", self.mmax, (1..=self.lmax).contains(&self.mmax), "orders from 1 to lmax"),
-            ("num_layers", self.num_layers, (1..=64).contains(&self.num_layers), "1 to 64 layers"),
-            ("sphere_channels", self.sphere_channels, (1..=4096).contains(&self.sphere_channels), "1 to 4096 channels"),
-            ("hidden_channels", self.hidden_channels, (1..=4096).contains(&self.hidden_channels), "1 to 4096 channels"),
-            ("edge_channels", self.edge_channels, (1..=4096).contains(&self.edge_channels), "1 to 4096 channels"),
-            ("num_distance_basis", self.num_distance_basis, (2..=4096).contains(&self.num_distance_basis), "2 to 4096"),
-            ("num_experts", self.num_experts, (1..=4096).contains(&self.num_experts), "1 to 4096 experts"),
-        ];
-        for (name, found, fits, expected) in counts {
-            if !fits {
-                return Err(UnsupportedConfig::Value { name, found: found.to_string(), expected });
-            }
-        }
-        if !(self.cutoff > 0.0 && self.cutoff <= 20.0) {
-            let found = self.cutoff.to_string();
-            return Err(UnsupportedConfig::Value { name: "cutoff", found, expected: "cutoffs up to 20 Å" });
-        }
+        self.sizes().check()?;
         let balanced = [&self.charge_balanced_channels, &self.spin_balanced_channels];
         for (channels, name) in balanced.into_iter().zip(["charge_balanced_channels", "spin_balanced_channels"]) {
             if channels.iter().flatten().any(|channel| *channel >= self.sphere_channels) {
                 let found = format!("{channels:?}");
-                return Err(UnsupportedConfig::Value { name, found, expected: "channels below sphere_channels" });
+                return Err(NotCovered { name, found, expected: "channels below sphere_channels" }.into());
             }
         }
         self.datasets().map(|_| ())
+    }
+
+    pub(super) fn sizes(&self) -> Sizes {
+        Sizes {
+            lmax: self.lmax,
+            mmax: self.mmax,
+            num_layers: self.num_layers,
+            sphere_channels: self.sphere_channels,
+            hidden_channels: self.hidden_channels,
+            edge_channels: self.edge_channels,
+            num_distance_basis: self.num_distance_basis,
+            max_num_elements: self.max_num_elements,
+            cutoff: self.cutoff,
+        }
     }
 
     /// From the names of tasks to those of their embeddings and heads.

@@ -41,6 +41,7 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 
+pub use crate::escn::config::NotCovered;
 pub use config::{Generation, UnsupportedConfig};
 #[cfg(feature = "cuda")]
 pub use cuda::{CudaUma, CudaUmaEngine};

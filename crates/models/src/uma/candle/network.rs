@@ -4,8 +4,8 @@ use super::convolution::ConvolutionExperts;
 use super::readout::Readout;
 use super::router::Router;
 use crate::escn::candle::{
-    Atomwise, Convolution, EdgeDegree, EdgeEmbedding, Edges, Edgewise, Gaussians, Orders, Shape, SphericalNorm,
-    add_to_scalars, even_shares, scalars, with_scalars,
+    Atomwise, Convolution, EdgeDegree, EdgeEmbedding, Edges, Edgewise, Gaussians, Shape, SphericalNorm, add_to_scalars,
+    even_shares, scalars, with_scalars,
 };
 use crate::escn::graph::Graph;
 use crate::graph_potential::Stopped;
@@ -90,14 +90,7 @@ impl CandleNetwork {
         let dtype = dtype(precision)?;
         let vb = vb.to_dtype(dtype);
         let b = &config.backbone;
-        let shape = Shape {
-            orders: Orders { lmax: b.lmax, mmax: b.mmax },
-            channels: b.sphere_channels,
-            hidden: b.hidden_channels,
-            edge_channels: b.edge_channels,
-            gaussians: b.num_distance_basis,
-            elements: b.max_num_elements,
-        };
+        let shape = b.sizes().shape();
         let backbone = vb.pp("backbone");
         let gaussians = Gaussians::even(b.num_distance_basis, b.cutoff);
         let block = |layer: usize| Block::new(&shape, b.num_experts, &backbone.pp("blocks").pp(layer));

@@ -1,5 +1,6 @@
 //! Weights of a file as the device wants them.
 
+use crate::escn::config::NotCovered;
 use crate::mapped::Changed;
 use crate::uma::checkpoint::Contents;
 use crate::uma::config::{Config, UnsupportedConfig};
@@ -32,7 +33,7 @@ pub(super) fn check(config: &Config) -> Result<(), UnsupportedConfig> {
         ("num_experts", b.num_experts, b.num_experts <= 128, "up to 128, on a GPU: device=cpu computes this file"),
     ];
     match known.into_iter().find(|(_, _, fits, _)| !fits) {
-        Some((name, found, _, expected)) => Err(UnsupportedConfig::Value { name, found: found.to_string(), expected }),
+        Some((name, found, _, expected)) => Err(NotCovered { name, found: found.to_string(), expected }.into()),
         None => Ok(()),
     }
 }
