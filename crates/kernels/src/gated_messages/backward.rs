@@ -20,7 +20,8 @@ pub struct Backward<'a, 'b, T> {
     pub saved: Option<&'a Saved<T>>,
     /// One a table, of its shape: gradients are added.
     pub tables: &'a mut [&'b mut [T]],
-    /// Tables that are constant: their gradients are left as they are.
+    /// Tables that are constant: their gradients are left as they are. Of sources only: a table that weights are picked
+    /// from is never among them.
     pub constant: &'a [usize],
     /// `[rows, depth]`: gradients of the own features are added.
     pub own: &'a mut [T],

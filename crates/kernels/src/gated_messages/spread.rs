@@ -108,9 +108,14 @@ impl<T: Real> Forward<'_, T> {
 
 impl<T: Real> Backward<'_, '_, T> {
     /// Runs it.
+    ///
+    /// # Panics
+    /// When a table of weights is among the constant ones, for gradients by weights are always added.
     pub fn run(self, set: InstructionSet) {
         let Self { layer, rows, gradient, saved, tables, constant, own } = self;
         assert!(rows.weights.len() <= MAX_WEIGHTS, "a message has at most {MAX_WEIGHTS} weights");
+        let of_weights = rows.weights.iter().map(|weight| weight.table).find(|table| constant.contains(table));
+        assert!(of_weights.is_none(), "table {of_weights:?} is constant, and weights are picked from it");
         let w = layer.width;
         let strides = rows.tables.iter().map(|table| table.stride);
         let recalled = saved.map(|saved| Recalled { z: &saved.z, y: &saved.y });
@@ -172,5 +177,32 @@ impl<'a, T> Recalled<'a, T> {
     fn part(&self, range: &Range<usize>) -> Self {
         let cut = |blocks: &'a [Vec<T>]| blocks.get(range.start / BLOCK..range.end.div_ceil(BLOCK)).unwrap_or_default();
         Self { z: cut(self.z), y: cut(self.y) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Gate, GatedMessages, Table};
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "table Some(1) is constant, and weights are picked from it")]
+    fn a_table_of_weights_is_not_taken_for_constant() {
+        let layer = GatedMessages { width: 2, own: None, hidden: None, gate: Gate::new(2, None, None) };
+        let (sources, weights) = ([1.0; 4], [1.0; 2]);
+        let gather = |table| Gather { table, offset: 0, index: &[0] };
+        let rows = Rows {
+            count: 1,
+            tables: &[Table { values: &sources, stride: 4 }, Table { values: &weights, stride: 2 }],
+            sources: &[gather(0)],
+            own: &[],
+            weights: &[gather(1)],
+            target: None,
+        };
+        let (mut of_sources, mut of_weights) = ([0.0; 4], [0.0; 2]);
+        let tables = &mut [&mut of_sources[..], &mut of_weights[..]];
+        let backward =
+            Backward { layer: &layer, rows, gradient: &[1.0; 2], saved: None, tables, constant: &[1], own: &mut [] };
+        backward.run(InstructionSet::detect());
     }
 }
