@@ -18,7 +18,7 @@ impl TileUnit {
         });
         match tried {
             Ok(()) => Ok(Self::Amx),
-            Err(NoTiles::Processor | NoTiles::System) if may_be_emulated() => Ok(Self::Emulated),
+            Err(NoTiles::Processor | NoTiles::System { .. }) if may_be_emulated() => Ok(Self::Emulated),
             Err(none) => Err(*none),
         }
     }

@@ -19,20 +19,30 @@ pub enum NoTiles {
     /// The processor has none, or a virtual machine hides it.
     Processor,
     /// The operating system keeps its registers to itself.
-    System,
+    System {
+        /// Number of the error of the system call that asked for them.
+        errno: i32,
+    },
     /// Its products are not those of plain loops.
     Differs,
 }
 
 impl fmt::Display for NoTiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Processor => "this processor has no AMX matrix unit",
-            Self::System => "the operating system does not let this process use the AMX matrix unit of this processor",
-            Self::Differs => {
-                "the AMX matrix unit of this processor gives other products than plain loops do; please report this"
+        match self {
+            Self::Processor => f.write_str("this processor has no AMX matrix unit"),
+            Self::System { errno } => {
+                let error = std::io::Error::from_raw_os_error(*errno);
+                write!(
+                    f,
+                    "the operating system does not let this process use the AMX matrix unit of this processor: \
+                     arch_prctl(ARCH_REQ_XCOMP_PERM) failed with {error}"
+                )
             }
-        })
+            Self::Differs => f.write_str(
+                "the AMX matrix unit of this processor gives other products than plain loops do; please report this",
+            ),
+        }
     }
 }
 
@@ -81,7 +91,10 @@ mod system {
         #[expect(unsafe_code, reason = "a system call")]
         // SAFETY: it reads two numbers, and changes what this process may use, no memory.
         let refused = unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, TILE_DATA) };
-        if refused == 0 { Ok(()) } else { Err(NoTiles::System) }
+        if refused == 0 {
+            return Ok(());
+        }
+        Err(NoTiles::System { errno: std::io::Error::last_os_error().raw_os_error().unwrap_or(0) })
     }
 
     fn processor_has_tiles() -> bool {
@@ -108,5 +121,16 @@ mod system {
 
     pub(super) fn request() -> Result<(), NoTiles> {
         Err(NoTiles::Processor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_operating_system_said_is_passed_on() {
+        let said = NoTiles::System { errno: libc::EINVAL }.to_string();
+        assert!(said.contains("arch_prctl(ARCH_REQ_XCOMP_PERM) failed with Invalid argument (os error 22)"), "{said}");
     }
 }
