@@ -99,18 +99,19 @@ impl<T: Real> SplineTable<T> {
 
     /// All functions at a place.
     pub fn values(&self, place: &Place, out: &mut [T], set: InstructionSet) {
-        T::run(Sum { rows: self.six(place), factors: place.values, width: self.width, out }, set);
+        T::run(Sums { rows: self.six(place), factors: [place.values], width: self.width, outs: [out] }, set);
     }
 
     /// All functions and their derivatives at a place.
     pub fn values_and_slopes(&self, place: &Place, values: &mut [T], slopes: &mut [T], set: InstructionSet) {
         let (rows, width) = (self.six(place), self.width);
         if self.differences.is_empty() {
-            return T::run(Both { rows, factors: [place.values, place.slopes], width, values, slopes }, set);
+            let factors = [place.values, place.slopes];
+            return T::run(Sums { rows, factors, width, outs: [values, slopes] }, set);
         }
         let differences = &self.differences[place.row * width..][..5 * width];
-        T::run(Sum { rows, factors: place.values, width, out: values }, set);
-        T::run(Sum { rows: differences, factors: place.differences, width, out: slopes }, set);
+        T::run(Sums { rows, factors: [place.values], width, outs: [values] }, set);
+        T::run(Sums { rows: differences, factors: [place.differences], width, outs: [slopes] }, set);
     }
 
     fn six(&self, place: &Place) -> &[T] {
@@ -118,92 +119,60 @@ impl<T: Real> SplineTable<T> {
     }
 }
 
-/// The sum of some rows, each with its factor.
-struct Sum<'a, T, const N: usize> {
+/// `M` sums of the same `N` rows, each row with a factor in each sum.
+struct Sums<'a, T, const N: usize, const M: usize> {
+    /// `[N, width]`
     rows: &'a [T],
-    factors: [f64; N],
+    factors: [[f64; N]; M],
     width: usize,
-    out: &'a mut [T],
+    /// `[width]` each.
+    outs: [&'a mut [T]; M],
 }
 
-impl<T: Real, const N: usize> Kernel<T> for Sum<'_, T, N> {
+impl<T: Real, const N: usize, const M: usize> Kernel<T> for Sums<'_, T, N, M> {
     type Output = ();
     #[inline(always)]
     fn run<V: Vector<Scalar = T>>(self) {
-        let Self { rows, factors, width, out } = self;
+        let Self { rows, factors, width, outs } = self;
+        let mut outs = outs.map(|out| &mut out[..width]);
         let zero = V::splat(T::default());
-        let mut factor = [zero; N];
+        let mut factor = [[zero; N]; M];
         let mut row: [&[T]; N] = [&[]; N];
         for k in 0..N {
-            factor[k] = V::splat(T::real(factors[k]));
+            for m in 0..M {
+                factor[m][k] = V::splat(T::real(factors[m][k]));
+            }
             row[k] = &rows[k * width..][..width];
         }
-        let out = &mut out[..width];
-        let (mut at, mut end) = (0, V::LANES);
-        while end <= width {
-            let mut sum = zero;
-            for k in 0..N {
-                sum = V::load(&row[k][at..end]).mul_add(factor[k], sum);
-            }
-            sum.store(&mut out[at..end]);
-            (at, end) = (end, end + V::LANES);
+        let mut at = 0;
+        while at + V::LANES <= width {
+            sum_lanes::<V, N, M, true>(&row, &factor, &mut outs, at);
+            at += V::LANES;
         }
         if at < width {
-            let mut sum = zero;
-            for k in 0..N {
-                sum = V::load_padded(row[k], at, T::default()).mul_add(factor[k], sum);
-            }
-            sum.store_padded(out, at);
+            sum_lanes::<V, N, M, false>(&row, &factor, &mut outs, at);
         }
     }
 }
 
-/// Two sums of the same six rows at once.
-struct Both<'a, T> {
-    rows: &'a [T],
-    /// For values, for slopes.
-    factors: [[f64; 6]; 2],
-    width: usize,
-    values: &'a mut [T],
-    slopes: &'a mut [T],
-}
-
-impl<T: Real> Kernel<T> for Both<'_, T> {
-    type Output = ();
-    #[inline(always)]
-    fn run<V: Vector<Scalar = T>>(self) {
-        let Self { rows, factors, width, values, slopes } = self;
-        let zero = V::splat(T::default());
-        let mut factor = [[zero; 6]; 2];
-        let mut row: [&[T]; 6] = [&[]; 6];
-        for k in 0..6 {
-            factor[0][k] = V::splat(T::real(factors[0][k]));
-            factor[1][k] = V::splat(T::real(factors[1][k]));
-            row[k] = &rows[k * width..][..width];
+/// The sums of some columns, from `at`; `WHOLE` where they fill a vector.
+#[inline(always)]
+fn sum_lanes<V: Vector, const N: usize, const M: usize, const WHOLE: bool>(
+    row: &[&[V::Scalar]; N],
+    factor: &[[V; N]; M],
+    outs: &mut [&mut [V::Scalar]; M],
+    at: usize,
+) {
+    let zero = V::Scalar::default();
+    let mut sums = [V::splat(zero); M];
+    for k in 0..N {
+        let lanes = if WHOLE { V::load(&row[k][at..at + V::LANES]) } else { V::load_padded(row[k], at, zero) };
+        for m in 0..M {
+            sums[m] = lanes.mul_add(factor[m][k], sums[m]);
         }
-        let (values, slopes) = (&mut values[..width], &mut slopes[..width]);
-        let (mut at, mut end) = (0, V::LANES);
-        while end <= width {
-            let (mut value, mut slope) = (zero, zero);
-            for k in 0..6 {
-                let lanes = V::load(&row[k][at..end]);
-                value = lanes.mul_add(factor[0][k], value);
-                slope = lanes.mul_add(factor[1][k], slope);
-            }
-            value.store(&mut values[at..end]);
-            slope.store(&mut slopes[at..end]);
-            (at, end) = (end, end + V::LANES);
-        }
-        if at < width {
-            let (mut value, mut slope) = (zero, zero);
-            for k in 0..6 {
-                let lanes = V::load_padded(row[k], at, T::default());
-                value = lanes.mul_add(factor[0][k], value);
-                slope = lanes.mul_add(factor[1][k], slope);
-            }
-            value.store_padded(values, at);
-            slope.store_padded(slopes, at);
-        }
+    }
+    for m in 0..M {
+        if WHOLE { sums[m].store(&mut outs[m][at..at + V::LANES]) } else { sums[m].store_padded(outs[m], at) }
     }
 }
 

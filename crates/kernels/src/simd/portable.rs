@@ -111,23 +111,7 @@ macro_rules! lanes {
                 out: &mut [$type],
                 out_stride: usize,
             ) {
-                for row in 0..ROWS {
-                    let out = &mut out[row * out_stride..][..Self::STRIP];
-                    let before = [Self::load(out), Self::load(&out[8..])];
-                    let mut sums = if apart { [Self::splat(0.0); 2] } else { before };
-                    for (factor, right) in left[row * stride..][..depth].iter().zip(strip.chunks_exact(16)) {
-                        let factor = Self::splat(*factor);
-                        sums = [
-                            factor.mul_add(Self::load(right), sums[0]),
-                            factor.mul_add(Self::load(&right[8..]), sums[1]),
-                        ];
-                    }
-                    if apart {
-                        sums = [before[0].add(sums[0]), before[1].add(sums[1])];
-                    }
-                    sums[0].store(out);
-                    sums[1].store(&mut out[8..]);
-                }
+                Self::tile_of::<ROWS, 2>(depth, apart, left, stride, strip, out, out_stride);
             }
 
             #[inline(always)]
@@ -140,14 +124,38 @@ macro_rules! lanes {
                 out: &mut [$type],
                 out_stride: usize,
             ) {
+                Self::tile_of::<ROWS, 1>(depth, apart, left, stride, strip, out, out_stride);
+            }
+        }
+
+        impl Lanes<$type> {
+            /// Of the first `COLUMNS` vectors of the strip.
+            #[inline(always)]
+            fn tile_of<const ROWS: usize, const COLUMNS: usize>(
+                depth: usize,
+                apart: bool,
+                left: &[$type],
+                stride: usize,
+                strip: &[$type],
+                out: &mut [$type],
+                out_stride: usize,
+            ) {
                 for row in 0..ROWS {
-                    let out = &mut out[row * out_stride..][..8];
-                    let before = Self::load(out);
-                    let mut sum = if apart { Self::splat(0.0) } else { before };
-                    for (factor, right) in left[row * stride..][..depth].iter().zip(strip.chunks_exact(16)) {
-                        sum = Self::splat(*factor).mul_add(Self::load(right), sum);
+                    let out = &mut out[row * out_stride..][..COLUMNS * Self::LANES];
+                    let mut before = [Self::splat(0.0); COLUMNS];
+                    for (before, out) in before.iter_mut().zip(out.chunks_exact(Self::LANES)) {
+                        *before = Self::load(out);
                     }
-                    if apart { before.add(sum).store(out) } else { sum.store(out) }
+                    let mut sums = if apart { [Self::splat(0.0); COLUMNS] } else { before };
+                    for (factor, right) in left[row * stride..][..depth].iter().zip(strip.chunks_exact(Self::STRIP)) {
+                        let factor = Self::splat(*factor);
+                        for (sum, right) in sums.iter_mut().zip(right.chunks_exact(Self::LANES)) {
+                            *sum = factor.mul_add(Self::load(right), *sum);
+                        }
+                    }
+                    for ((sum, before), out) in sums.into_iter().zip(before).zip(out.chunks_exact_mut(Self::LANES)) {
+                        if apart { before.add(sum).store(out) } else { sum.store(out) }
+                    }
                 }
             }
         }
