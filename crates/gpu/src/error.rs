@@ -32,8 +32,11 @@ pub enum GpuError {
         /// How many there are.
         count: usize,
     },
-    /// The card has no bf16 matrix units.
-    #[error("{name} has compute capability {major}.{minor}; at least 8.0 (A100 and later) is needed")]
+    /// No kernel in the program is for this card. They are compiled for 8.0 and later: earlier cards have neither the
+    /// asynchronous copies into shared memory (`cp.async`) nor the f16 matrix product (`mma.m16n8k16`) of their products.
+    #[error(
+        "{name} has compute capability {major}.{minor}; the kernels copy and multiply with instructions that cards have from 8.0 (A100) on: run on such a card, or say device=cpu"
+    )]
     CardTooOld {
         /// The card.
         name: String,
