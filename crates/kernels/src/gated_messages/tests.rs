@@ -1,7 +1,7 @@
 use super::*;
 use crate::gate::LayerNorm;
 use crate::linear::Matrix;
-use crate::simd::InstructionSet;
+use crate::simd::{InstructionSet, Kernel, Real, Vector};
 use proptest::prelude::*;
 
 /// Numbers in (-1/2, 1/2) from a seed.
@@ -258,4 +258,42 @@ fn threads_change_no_bit() {
             assert!(pool.install(run) == alone, "{threads} threads");
         }
     }
+}
+
+/// Features of real crystals reach 1000, where one less a sigmoid must not be a rounding error.
+#[test]
+fn slopes_of_silu_are_right_for_large_arguments() {
+    struct Slopes<'a, T> {
+        z: &'a [T],
+        gradient: &'a mut [T],
+    }
+    impl<T: Real> Kernel<T> for Slopes<'_, T> {
+        type Output = ();
+        #[inline(always)]
+        fn run<V: Vector<Scalar = T>>(self) {
+            super::gate::silu_slopes_all::<V>(self.z, self.gradient);
+        }
+    }
+    fn check<T: Real>(tolerance: f64) {
+        // Two vectors share a division: each large argument stands opposite to small ones of either sign.
+        let small = [-40.0, -3.0, -0.5, 0.0, 0.7, 3.0, 16.5, 17.0];
+        let z: Vec<f64> = (-200..=200).flat_map(|k| [vec![f64::from(k) * 10.0; 8], small.to_vec()].concat()).collect();
+        let z: Vec<T> = z.into_iter().map(T::real).collect();
+        for set in InstructionSet::available() {
+            for shift in 0..set.lanes::<T>() {
+                let z = &z[shift..];
+                let mut gradient = vec![T::real(1.0); z.len()];
+                T::run(Slopes { z, gradient: &mut gradient }, set);
+                for (x, slope) in z.iter().zip(gradient) {
+                    let x = x.wide();
+                    let (s, rest) = (1.0 / (1.0 + (-x).exp()), 1.0 / (1.0 + x.exp()));
+                    // Far below zero the slope is nearly nothing, and less exact.
+                    let difference = (slope.wide() - s * (1.0 + x * rest)).abs();
+                    assert!(difference < tolerance, "{set:?}: {x}: off by {difference:e}");
+                }
+            }
+        }
+    }
+    check::<f32>(4e-7);
+    check::<f64>(1e-15);
 }

@@ -50,7 +50,8 @@ const fn alternating_inverse_factorials() -> [f64; 12] {
 #[inline(always)]
 pub fn exp<V: Vector>(x: V) -> V {
     let limit = V::Scalar::EXP_LIMIT;
-    let x = x.min(constant(limit)).max(constant(-limit));
+    // In this order NaN stays NaN.
+    let x = constant::<V>(-limit).max(constant::<V>(limit).min(x));
     let n = round(x.mul(constant(std::f64::consts::LOG2_E)));
     let minus_n = constant::<V>(0.0).sub(n);
     let [high, low] = V::Scalar::split(std::f64::consts::LN_2, LN_2_TAIL);
@@ -85,6 +86,21 @@ pub fn sigmoid<V: Vector>(x: V) -> V {
 /// overflows, nor do their reciprocals come near the end of the exponent's range.
 #[inline(always)]
 pub fn one_plus_exp_minus<V: Vector>(x: V) -> V {
+    let [significand, power] = exp_minus_parts(x);
+    significand.mul_add(power, constant(1.0))
+}
+
+/// e^-x, |x| being taken as no larger than [`Real::GATE_LIMIT`]. One and it make [`one_plus_exp_minus`] to the bit,
+/// and with the sigmoid s of x, 1 - s is s · e^-x: right to the last places where s is nearly one.
+#[inline(always)]
+pub fn exp_minus<V: Vector>(x: V) -> V {
+    let [significand, power] = exp_minus_parts(x);
+    significand.mul(power)
+}
+
+/// Two factors of e^-x, the second a power of two.
+#[inline(always)]
+fn exp_minus_parts<V: Vector>(x: V) -> [V; 2] {
     let limit = V::Scalar::GATE_LIMIT;
     // In this order NaN stays NaN.
     let x = constant::<V>(-limit).max(constant::<V>(limit).min(x));
@@ -100,7 +116,7 @@ pub fn one_plus_exp_minus<V: Vector>(x: V) -> V {
     for k in (0..terms.len() - 1).rev() {
         sum = sum.mul_add(r, constant(terms[k]));
     }
-    sum.mul_add(biased.exp2_biased(), constant(1.0))
+    [sum, biased.exp2_biased()]
 }
 
 /// sin(x) for |x| below about 1000.
