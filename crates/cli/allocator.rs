@@ -7,6 +7,7 @@
 use libmimalloc_sys::{mi_collect, mi_option_get, mi_option_set, mi_option_t};
 use mimalloc::MiMalloc;
 use std::ffi::c_long;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 // AddressSanitizer, with which fuzzers are built, watches the allocator of the system alone.
 #[cfg_attr(not(fuzzing), global_allocator)]
@@ -23,25 +24,30 @@ const DEFAULT_MS: c_long = 1000;
 /// does not stay taken for the rest of the run.
 const KEEP_MS: c_long = 60_000;
 
-/// Where evaluations allocate little: 100,000 crystals with Lennard-Jones have their peak at 60 to 68 MB instead of 94 to 100, seven
-/// runs each on a Zen 4 (docs/performance.md).
+/// While nothing is evaluated, or by potentials without weights, which allocate little.
 const SPARE_MS: c_long = 100;
+
+/// What the delay was set to here: where it is another, the environment chose it.
+static CHOSEN_MS: AtomicI64 = AtomicI64::new(DEFAULT_MS);
+
+/// Gives back soon what is freed. What the environment asks for goes first.
+///
+/// Once memory waits to be returned, another delay does not change when: so this comes first, and what loading and
+/// reading leave behind is gone before evaluations begin.
+///
+/// To be called before other threads use this program's allocator: first thing in `main`.
+pub fn return_freed_memory() {
+    set_delay(SPARE_MS);
+}
 
 /// Lets freed memory stay with the process for a minute. What the environment asks for goes first.
 ///
-/// To be called before other threads use this program's allocator: first thing in `main`, or when a library is loaded.
+/// To be called before threads of evaluations are started, or when a library is loaded.
 pub fn keep_freed_memory() {
-    set_delay(DEFAULT_MS, KEEP_MS);
+    set_delay(KEEP_MS);
 }
 
-/// Gives back soon what is freed, after [`keep_freed_memory`]. What the environment asks for goes first.
-///
-/// To be called before threads of evaluations and readers are started.
-pub(crate) fn return_freed_memory() {
-    set_delay(KEEP_MS, SPARE_MS);
-}
-
-/// Gives back all that is free now.
+/// Gives back what is free now: to this thread, and to none.
 pub(crate) fn return_all_free() {
     #[expect(unsafe_code, reason = "the binding has no other way to ask for it")]
     // SAFETY: may be called by any thread at any time; frees nothing that is in use.
@@ -50,13 +56,14 @@ pub(crate) fn return_all_free() {
     }
 }
 
-fn set_delay(from: c_long, to: c_long) {
+fn set_delay(to: c_long) {
     // SAFETY: options are plain numbers that other threads may read while they change; by what callers promise there are
-    // none yet that do.
+    // none yet that allocate much.
     #[expect(unsafe_code, reason = "the binding has no other way to set an option")]
     unsafe {
-        if mi_option_get(PURGE_DELAY) == from {
+        if mi_option_get(PURGE_DELAY) == CHOSEN_MS.load(Ordering::Relaxed) {
             mi_option_set(PURGE_DELAY, to);
+            CHOSEN_MS.store(to, Ordering::Relaxed);
         }
     }
 }
@@ -65,21 +72,24 @@ fn set_delay(from: c_long, to: c_long) {
 mod tests {
     use super::*;
 
+    fn read() -> c_long {
+        #[expect(unsafe_code, reason = "the binding has no other way to read an option")]
+        // SAFETY: reads a number.
+        unsafe {
+            mi_option_get(PURGE_DELAY)
+        }
+    }
+
     #[test]
-    fn the_option_is_the_one_that_is_meant() {
-        let read = || {
-            #[expect(unsafe_code, reason = "the binding has no other way to read an option")]
-            // SAFETY: reads a number.
-            unsafe {
-                mi_option_get(PURGE_DELAY)
-            }
-        };
+    fn the_option_is_the_one_that_is_meant_and_the_environment_goes_first() {
         assert_eq!(read(), DEFAULT_MS);
-        keep_freed_memory();
-        assert_eq!(read(), KEEP_MS);
         return_freed_memory();
         assert_eq!(read(), SPARE_MS);
         keep_freed_memory();
-        assert_eq!(read(), SPARE_MS);
+        assert_eq!(read(), KEEP_MS);
+        // As if it had been set from outside.
+        CHOSEN_MS.store(DEFAULT_MS, Ordering::Relaxed);
+        return_freed_memory();
+        assert_eq!(read(), KEEP_MS);
     }
 }

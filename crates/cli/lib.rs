@@ -25,7 +25,7 @@ mod upstream;
 mod values;
 mod version;
 
-pub use allocator::keep_freed_memory;
+pub use allocator::{keep_freed_memory, return_freed_memory};
 pub use bindings::{
     BegunRun, begin_run, check_settings, choose_potential, load_potential, progress_line, write_report,
 };

@@ -8,6 +8,6 @@ fn main() -> std::process::ExitCode {
     unsafe {
         std::env::set_var("RAYON_NUM_THREADS", "1");
     }
-    mlip_batch::keep_freed_memory();
+    mlip_batch::return_freed_memory();
     mlip_batch::run_command_line(std::env::args_os()).into()
 }

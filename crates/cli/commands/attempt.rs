@@ -99,10 +99,10 @@ fn attempt_on(
     messages: &mut Messages,
 ) -> Result<ExitCode, Ending> {
     if !ranks.is_root() {
-        return Ok(exit_code(&take_part(ranks, signals, spare_memory, allocator::return_all_free)?, false, None));
+        return Ok(exit_code(&take_part(ranks, signals, keep_memory, allocator::return_all_free)?, false, None));
     }
     let (run, options) = open(messages)?;
-    spare_memory(run.potentials());
+    keep_memory(run.potentials());
     let run_dir = run.run_dir().to_owned();
     let most = run.config().resources.max_failure_rate;
     let counted = counted(&run.config().physics.calculation);
@@ -112,10 +112,10 @@ fn attempt_on(
     Ok(exit_code(&finish, options.strict, most))
 }
 
-/// Potentials without weights allocate little in evaluations: for them nothing that is free needs to be kept.
-fn spare_memory(potentials: &[Arc<dyn Potential>]) {
-    if !potentials.is_empty() && potentials.iter().all(|potential| potential.weight_bytes() == 0) {
-        allocator::return_freed_memory();
+/// Evaluations allocate the same memory over and over; those of potentials without weights need little.
+fn keep_memory(potentials: &[Arc<dyn Potential>]) {
+    if potentials.iter().any(|potential| potential.weight_bytes() > 0) {
+        allocator::keep_freed_memory();
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<ExitCode, CommandError> {
     let ranks = args.ranks.map_or(1, |ranks| ranks.0.get());
     let sample = args.measure.map(|count| count.0.get());
     if let Some(count) = sample {
+        crate::allocator::keep_freed_memory();
         say!(
             "note: up to {count} structures are computed now; --max-steps, --timeout and fewer of them make it shorter"
         );

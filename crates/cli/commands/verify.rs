@@ -1,5 +1,6 @@
 //! `verify`: both engines of each potential on the same structures.
 
+use crate::allocator;
 use crate::args::VerifyArgs;
 use crate::error::CommandError;
 use crate::exit_code::ExitCode;
@@ -51,6 +52,7 @@ pub(crate) fn verify(args: &VerifyArgs) -> Result<ExitCode, CommandError> {
     if crystals.structures.is_empty() {
         return Err(CommandError::new("none of the structures can be read"));
     }
+    allocator::keep_freed_memory();
     let mut agree = true;
     for potential in &settings.potentials {
         let selection = &potential.selection;
