@@ -9,7 +9,8 @@ use source::{Crate, crates, workspace};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Crates from the lowest floor to the highest; a crate stands on crates of lower floors only.
-const FLOORS: [&[&str]; 7] = [
+const FLOORS: [&[&str]; 8] = [
+    &["threads"],
     &["atoms", "checkpoint", "disk", "download", "spill", "kernels", "ranks", "gpu"],
     &["formats", "calculations", "models", "hull"],
     &["inputs", "store"],

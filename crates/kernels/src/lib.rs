@@ -1,6 +1,6 @@
 //! Custom tensor operations for the models: fast on the CPU, with the instruction set chosen at run time.
 //!
-//! Module order: `simd`, `threads` ← `tiles` ← `linear` ← `gate` ← `rows`, `gated_messages`, `gated_product`, `normal_rows`, `spherical`, `perceptron` ←
+//! Module order: `simd` ← `tiles` ← `linear` ← `gate` ← `rows`, `gated_messages`, `gated_product`, `normal_rows`, `spherical`, `perceptron` ←
 //! `attended_messages`; `simd` ← `silu`, `basis`, `edge_products`, `spline`, `symmetric_contraction`, `weighted_sum`.
 //!
 //! Kernels start no threads and read no environment but the instruction set; parallelism is that of
@@ -21,6 +21,5 @@ pub mod simd;
 pub mod spherical;
 pub mod spline;
 pub mod symmetric_contraction;
-pub mod threads;
 pub mod tiles;
 pub mod weighted_sum;

@@ -11,6 +11,9 @@
 use super::limits::{MAX_PAIRS, check, check_pairs};
 use super::pair::Pair;
 use crate::{Deadline, PredictError, Structure};
+use mlip_threads as threads;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Distances up to this count as zero, Å.
 const SAME_PLACE: f64 = 1e-8;
@@ -20,6 +23,9 @@ const SLACK: f64 = 1e-6;
 
 /// Bins that are looked at between two looks at the clock: less than a millisecond.
 const UNTIL_DEADLINE: usize = 1 << 14;
+
+/// A thread is given at least this many atoms: a few hundred µs.
+const ATOMS_PER_THREAD: usize = 64;
 
 struct Grid {
     bins: [i32; 3],
@@ -118,20 +124,58 @@ fn pairs_up_to(
     for (sorted, atom) in grid.atoms.iter().enumerate() {
         place[*atom as usize] = sorted;
     }
-    // The clock is looked at between some atoms and others, never within the loops over neighbors: a way out of them
-    // makes them slower by a quarter, and what one atom takes is bounded.
-    let n_bins = grid.reach.iter().map(|reach| 2 * *reach as usize + 1).product::<usize>();
-    let together = (UNTIL_DEADLINE / n_bins).max(1);
-    let mut found = Vec::new();
-    let mut atoms = 0..place.len();
-    while !atoms.is_empty() {
-        let some = atoms.start..place.len().min(atoms.start + together);
-        atoms.start = some.end;
-        found = add_pairs(&grid, structure, cutoff * cutoff, some, &place, found);
-        deadline.check()?;
-        check_pairs(structure, cutoff, found.len(), max_pairs)?;
+    let search = Search { grid, structure, cutoff, place, deadline, max_pairs };
+    let ranges = threads::ranges(search.place.len(), 1, ATOMS_PER_THREAD);
+    let n_found = AtomicUsize::new(0);
+    if let [all] = &ranges[..] {
+        return search.pairs_of(all.clone(), &n_found);
     }
+    let mut parts: Vec<_> = ranges.iter().map(|_| Ok(Vec::new())).collect();
+    let work = ranges.iter().cloned().zip(&mut parts).collect();
+    threads::for_each(work, |(atoms, part): (Range<usize>, &mut Result<_, _>)| {
+        *part = search.pairs_of(atoms, &n_found)
+    });
+    if parts.iter().any(|part| matches!(part, Err(PredictError::TooManyNeighbors { .. }))) {
+        // How many the message counts must not depend on the threads.
+        return search.pairs_of(0..search.place.len(), &AtomicUsize::new(0));
+    }
+    let parts = parts.into_iter().collect::<Result<Vec<Vec<Pair>>, _>>()?;
+    let mut found = Vec::with_capacity(parts.iter().map(Vec::len).sum());
+    parts.into_iter().for_each(|part| found.extend_from_slice(&part));
     Ok(found)
+}
+
+/// A search that is under way.
+struct Search<'a> {
+    grid: Grid,
+    structure: &'a Structure,
+    cutoff: f64,
+    /// `[n_atoms]`: where an atom is found in the grid.
+    place: Vec<usize>,
+    deadline: &'a Deadline,
+    max_pairs: usize,
+}
+
+impl Search<'_> {
+    /// The pairs of which one of these atoms is the first. `n_found`: of all threads.
+    fn pairs_of(&self, mut atoms: Range<usize>, n_found: &AtomicUsize) -> Result<Vec<Pair>, PredictError> {
+        let Self { grid, structure, cutoff, place, .. } = self;
+        // The clock is looked at between some atoms and others, never within the loops over neighbors: a way out of them
+        // makes them slower by a quarter, and what one atom takes is bounded.
+        let n_bins = grid.reach.iter().map(|reach| 2 * *reach as usize + 1).product::<usize>();
+        let together = (UNTIL_DEADLINE / n_bins).max(1);
+        let mut found = Vec::new();
+        while !atoms.is_empty() {
+            let some = atoms.start..atoms.end.min(atoms.start + together);
+            atoms.start = some.end;
+            let before = found.len();
+            found = add_pairs(grid, structure, cutoff * cutoff, some, place, found);
+            self.deadline.check()?;
+            let more = found.len() - before;
+            check_pairs(structure, *cutoff, n_found.fetch_add(more, Ordering::Relaxed) + more, self.max_pairs)?;
+        }
+        Ok(found)
+    }
 }
 
 /// Adds the pairs of which one of these atoms is the first.
@@ -140,7 +184,7 @@ fn add_pairs(
     grid: &Grid,
     structure: &Structure,
     limit: f64,
-    atoms: std::ops::Range<usize>,
+    atoms: Range<usize>,
     place: &[usize],
     mut found: Vec<Pair>,
 ) -> Vec<Pair> {
@@ -181,13 +225,7 @@ fn add_pairs(
 
 /// Calls `visit(sorted index, vector, squared distance)` for the atoms in `range` within the cutoff.
 #[inline]
-fn scan(
-    grid: &Grid,
-    range: std::ops::Range<usize>,
-    origin: [f64; 3],
-    limit: f64,
-    mut visit: impl FnMut(usize, [f64; 3], f64),
-) {
+fn scan(grid: &Grid, range: Range<usize>, origin: [f64; 3], limit: f64, mut visit: impl FnMut(usize, [f64; 3], f64)) {
     let [xs, ys, zs] = [0, 1, 2].map(|axis| &grid.positions[axis][range.clone()]);
     for (offset, ((x, y), z)) in xs.iter().zip(ys).zip(zs).enumerate() {
         let vector = [x + origin[0], y + origin[1], z + origin[2]];
@@ -213,5 +251,12 @@ mod tests {
         let error = pairs_up_to(1_000_000, &structure, 6.0, &Deadline::NONE).unwrap_err();
         assert!(matches!(error, PredictError::TooManyNeighbors { n_atoms: 2000, .. }), "{error}");
         assert_eq!(pairs_up_to(2_000_000, &structure, 6.0, &Deadline::NONE).unwrap().len(), 1_999_000);
+        // Threads find the same in the same order, and count the same where there are too many.
+        let on_threads = |max_pairs| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+            pool.install(|| pairs_up_to(max_pairs, &structure, 6.0, &Deadline::NONE))
+        };
+        assert_eq!(on_threads(1_000_000).unwrap_err().to_string(), error.to_string());
+        assert_eq!(on_threads(2_000_000).unwrap(), pairs_up_to(2_000_000, &structure, 6.0, &Deadline::NONE).unwrap());
     }
 }

@@ -26,7 +26,8 @@ pub struct NeighborList {
 }
 
 impl NeighborList {
-    /// Finds all pairs with `0 < distance <= cutoff` (Å). Cost is linear in the number of atoms.
+    /// Finds all pairs with `0 < distance <= cutoff` (Å). Cost is linear in the number of atoms, which the threads of the
+    /// pool share in which it is called.
     ///
     /// Distances up to 1e-8 Å count as zero: two atoms at one place are no pair.
     ///
@@ -36,6 +37,14 @@ impl NeighborList {
     pub fn build(structure: &Structure, cutoff: f64, deadline: &Deadline) -> Result<Self, PredictError> {
         let pairs = cell_list::pairs(structure, cutoff, deadline)?;
         Ok(Self::from_pairs(structure.n_atoms(), cutoff, pairs))
+    }
+
+    /// The pairs alone, for who needs no edges: those of [`build`](Self::build), by the first atom.
+    ///
+    /// # Errors
+    /// As for [`build`](Self::build).
+    pub fn pairs_within(structure: &Structure, cutoff: f64, deadline: &Deadline) -> Result<Vec<Pair>, PredictError> {
+        cell_list::pairs(structure, cutoff, deadline)
     }
 
     /// From pairs found otherwise.

@@ -8,7 +8,7 @@ use super::forward::{self, Forward};
 use super::layer::{Gather, Recalled, Room, Rows, Saved};
 use super::sums::{Later, Sums, add_later, ends, of_table};
 use crate::simd::{InstructionSet, Real};
-use crate::threads;
+use mlip_threads as threads;
 use std::ops::Range;
 
 /// A thread is given at least this many rows: some 100 µs.

@@ -7,7 +7,7 @@
 use super::layer::Gather;
 use crate::gate::{add, load, store};
 use crate::simd::{InstructionSet, Kernel, Real, Vector};
-use crate::threads::{self, Share};
+use mlip_threads::{self as threads, Share};
 use std::ops::Range;
 
 /// Consecutive rows of a table.

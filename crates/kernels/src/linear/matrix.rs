@@ -1,7 +1,7 @@
 //! Constant matrices, packed once, and products with them.
 
 use crate::simd::{InstructionSet, Kernel, Real, Vector, rows_lie_within};
-use crate::threads;
+use mlip_threads as threads;
 use crate::tiles::{Arithmetic, Tiled};
 use std::ops::Range;
 

@@ -6,7 +6,7 @@ use super::packed::BasisWeights;
 use mlip_kernels::basis::{FourierBasis, SineBasis, SinePoint, fourier_backward};
 use mlip_kernels::linear::Matrix;
 use mlip_kernels::simd::Real;
-use mlip_kernels::threads;
+use mlip_threads as threads;
 use std::ops::Range;
 
 /// A thread is given at least this many pairs or angles to measure: some 10 µs.

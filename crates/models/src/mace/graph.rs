@@ -1,9 +1,13 @@
 //! Pairs of atoms within the cutoff, and the harmonics of their directions.
 
-use crate::e3nn;
+use crate::e3nn::{self, N_HARMONICS};
 use mlip_atoms::neighbors::{NeighborList, Pair};
 use mlip_atoms::{Deadline, PredictError, Structure};
 use mlip_kernels::simd::Real;
+use mlip_threads as threads;
+
+/// A thread is given at least this many pairs: some 50 µs of geometry.
+pub(super) const GRAIN: usize = 1024;
 
 /// What the network gets of a structure.
 pub(super) struct Graph<T> {
@@ -26,12 +30,17 @@ impl<T: Real> Graph<T> {
         cutoff: f64,
         deadline: &Deadline,
     ) -> Result<Self, PredictError> {
-        let pairs = NeighborList::build(structure, cutoff, deadline)?.pairs().to_vec();
-        let harmonics = pairs.iter().flat_map(|pair| e3nn::harmonics(direction(pair)));
+        let pairs = NeighborList::pairs_within(structure, cutoff, deadline)?;
+        let mut harmonics = threads::zeros(pairs.len() * N_HARMONICS);
+        threads::for_each_rows(&mut harmonics, N_HARMONICS, GRAIN, |first, rows: &mut [T]| {
+            for (pair, row) in pairs[first..].iter().zip(rows.chunks_exact_mut(N_HARMONICS)) {
+                row.iter_mut().zip(e3nn::harmonics(direction(pair))).for_each(|(to, x)| *to = T::real(x));
+            }
+        });
         Ok(Self {
             elements,
             numbers: structure.species().iter().map(|species| species.atomic_number()).collect(),
-            harmonics: harmonics.map(T::real).collect(),
+            harmonics,
             pairs,
             volume: structure.lattice().volume(),
         })

@@ -5,11 +5,15 @@ use super::context::Context;
 use super::edges::{Edges, PairDerivatives, Radial};
 use super::file::{FileError, ModelFile};
 use super::gate::EquivariantGate;
-use super::linear::{ElementLinear, Linear, Rows};
+use super::linear::{ATOMS_PER_THREAD, ElementLinear, Linear, Rows};
 use super::parameters::{Channels, element_linear, linear};
 use super::radial::{Basis, Density};
 use mlip_atoms::PredictError;
 use mlip_kernels::simd::{InstructionSet, Real};
+use mlip_threads as threads;
+
+/// Numbers that a thread multiplies at least: some 10 µs.
+const SCALED_PER_THREAD: usize = 1 << 15;
 
 /// One layer's interaction.
 pub(super) struct Interaction<T> {
@@ -157,7 +161,7 @@ impl<T: Real> Interaction<T> {
         self.linear.forward(&sums, &mut mixed);
         let factors = self.factors(context);
         if factors.is_empty() {
-            mixed.iter_mut().for_each(|x| *x *= self.scale);
+            scale_all(&mut mixed, self.scale);
         } else {
             scale_rows(&mut mixed, &factors, rows.stride);
         }
@@ -215,7 +219,7 @@ impl<T: Real> Interaction<T> {
             }
         };
         if memory.factors.is_empty() {
-            mixed.iter_mut().for_each(|x| *x *= self.scale);
+            scale_all(&mut mixed, self.scale);
         } else {
             self.density_backward(context, memory, &mixed, derivatives);
             let stride = mixed.len() / n_atoms.max(1);
@@ -321,9 +325,15 @@ impl<T: Real> Interaction<T> {
     }
 }
 
+fn scale_all<T: Real>(numbers: &mut [T], factor: T) {
+    threads::for_each_rows(numbers, 1, SCALED_PER_THREAD, |_, part| part.iter_mut().for_each(|x| *x *= factor));
+}
+
 fn scale_rows<T: Real>(rows: &mut [T], factors: &[f64], stride: usize) {
-    for (row, factor) in rows.chunks_exact_mut(stride).zip(factors) {
-        let factor = T::real(*factor);
-        row.iter_mut().for_each(|x| *x *= factor);
-    }
+    threads::for_each_rows(rows, stride, ATOMS_PER_THREAD, |first, rows| {
+        for (row, factor) in rows.chunks_exact_mut(stride).zip(&factors[first..]) {
+            let factor = T::real(*factor);
+            row.iter_mut().for_each(|x| *x *= factor);
+        }
+    });
 }

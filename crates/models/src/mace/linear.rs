@@ -3,7 +3,7 @@
 use crate::e3nn::TwoWay;
 use mlip_kernels::linear::Matrix;
 use mlip_kernels::simd::Real;
-use mlip_kernels::threads;
+use mlip_threads as threads;
 
 /// A thread is given at least this many atoms: what is done for one takes some µs.
 pub(super) const ATOMS_PER_THREAD: usize = 16;
@@ -37,7 +37,7 @@ impl Rows {
 
     /// Numbers of this many atoms, all zero.
     pub(super) fn zeros<T: Real>(&self, n_atoms: usize) -> Vec<T> {
-        vec![T::default(); n_atoms * self.stride]
+        threads::zeros(n_atoms * self.stride)
     }
 
     /// Width of the rows of l.

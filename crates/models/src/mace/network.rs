@@ -3,7 +3,7 @@
 use super::context::{BasisRows, Context};
 use super::edges::PairDerivatives;
 use super::file::{FileError, ModelFile};
-use super::graph::Graph;
+use super::graph::{GRAIN, Graph};
 use super::interaction::{Interaction, Memory};
 use super::linear::{Rows, padded};
 use super::parameters::Channels;
@@ -14,6 +14,7 @@ use super::zbl::Zbl;
 use crate::e3nn::vector_gradient;
 use mlip_atoms::{Deadline, PredictError};
 use mlip_kernels::simd::{InstructionSet, Real};
+use mlip_threads as threads;
 
 /// Weights in the layout of the kernels.
 pub(super) struct Network<T> {
@@ -224,11 +225,15 @@ impl<T: Real> Network<T> {
             by_features = by_input.unwrap_or_default();
         }
         let PairDerivatives { by_distance, by_harmonics } = derivatives;
-        let rows = by_distance.iter().zip(&by_harmonics);
-        let gradient = graph.pairs.iter().zip(rows).map(|(pair, (by_distance, by_harmonics))| {
-            vector_gradient(pair.vector, pair.distance, *by_distance, by_harmonics).map(|g| self.scale * g)
+        let mut gradient = threads::zeros(graph.pairs.len());
+        threads::for_each_rows(&mut gradient, 1, GRAIN, |first, gradient: &mut [[f64; 3]]| {
+            for (index, gradient) in (first..).zip(gradient) {
+                let (pair, by_harmonics) = (&graph.pairs[index], &by_harmonics[index]);
+                let by_vector = vector_gradient(pair.vector, pair.distance, by_distance[index], by_harmonics);
+                *gradient = by_vector.map(|g| self.scale * g);
+            }
         });
-        Ok(gradient.collect())
+        Ok(gradient)
     }
 
     fn descriptors(&self, steps: &[Step<T>], n_atoms: usize, wanted: Descriptors) -> Vec<f64> {

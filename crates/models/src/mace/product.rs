@@ -6,7 +6,7 @@ use super::linear::{ATOMS_PER_THREAD, Linear, Rows};
 use super::parameters::{Channels, linear};
 use mlip_kernels::simd::{InstructionSet, Real};
 use mlip_kernels::symmetric_contraction::{Coefficients, Polynomials};
-use mlip_kernels::threads;
+use mlip_threads as threads;
 use std::collections::BTreeMap;
 
 /// One layer's.

@@ -1,13 +1,14 @@
 //! From the scalars of a layer to energies of atoms.
 
 use super::file::{FileError, ModelFile};
-use super::linear::padded;
+use super::linear::{ATOMS_PER_THREAD, padded};
 use super::parameters::Channels;
 use crate::e3nn::SILU_NORM;
 use crate::e3nn::TwoWay;
 use crate::weights::WeightsError;
 use mlip_kernels::silu::{silu, silu_with_slopes};
 use mlip_kernels::simd::{InstructionSet, Real};
+use mlip_threads as threads;
 
 /// The column of one head.
 pub(super) enum Readout<T> {
@@ -91,35 +92,41 @@ impl<T: Real> Readout<T> {
 
     /// Adds each atom's energy. Its scalars are the first numbers of its `stride` in `features`.
     pub(super) fn forward(&self, features: &[T], stride: usize, energies: &mut [f64]) {
-        for (atom, energy) in features.chunks_exact(stride).zip(energies) {
-            *energy += match self {
-                Self::Linear(weights) => dot(atom, weights),
-                Self::Network { hidden, weights } => {
-                    let mut row = vec![T::default(); weights.len()];
-                    hidden.forward.multiply_add_strided(atom, stride, 1, &mut row, weights.len());
-                    silu(&mut row);
-                    dot(&row, weights)
-                }
-            };
-        }
+        threads::for_each_rows(energies, 1, ATOMS_PER_THREAD, |first, energies| {
+            for (atom, energy) in features[first * stride..].chunks_exact(stride).zip(energies) {
+                *energy += match self {
+                    Self::Linear(weights) => dot(atom, weights),
+                    Self::Network { hidden, weights } => {
+                        let mut row = vec![T::default(); weights.len()];
+                        hidden.forward.multiply_add_strided(atom, stride, 1, &mut row, weights.len());
+                        silu(&mut row);
+                        dot(&row, weights)
+                    }
+                };
+            }
+        });
     }
 
     /// Adds `∂(sum of energies)/∂features`.
     pub(super) fn backward(&self, features: &[T], stride: usize, gradient: &mut [T]) {
-        for (atom, gradient) in features.chunks_exact(stride).zip(gradient.chunks_exact_mut(stride)) {
-            match self {
-                Self::Linear(weights) => {
-                    gradient.iter_mut().zip(weights).for_each(|(g, w)| *g += T::real(*w));
-                }
-                Self::Network { hidden, weights } => {
-                    let mut row = vec![T::default(); weights.len()];
-                    hidden.forward.multiply_add_strided(atom, stride, 1, &mut row, weights.len());
-                    let mut by_row = weights.iter().map(|w| T::real(*w)).collect::<Vec<_>>();
-                    silu_with_slopes(&mut row, &mut by_row);
-                    hidden.backward.multiply_add_strided(&by_row, weights.len(), 1, gradient, stride);
+        threads::for_each_rows(gradient, stride, ATOMS_PER_THREAD, |first, gradient| {
+            for (atom, gradient) in
+                features[first * stride..].chunks_exact(stride).zip(gradient.chunks_exact_mut(stride))
+            {
+                match self {
+                    Self::Linear(weights) => {
+                        gradient.iter_mut().zip(weights).for_each(|(g, w)| *g += T::real(*w));
+                    }
+                    Self::Network { hidden, weights } => {
+                        let mut row = vec![T::default(); weights.len()];
+                        hidden.forward.multiply_add_strided(atom, stride, 1, &mut row, weights.len());
+                        let mut by_row = weights.iter().map(|w| T::real(*w)).collect::<Vec<_>>();
+                        silu_with_slopes(&mut row, &mut by_row);
+                        hidden.backward.multiply_add_strided(&by_row, weights.len(), 1, gradient, stride);
+                    }
                 }
             }
-        }
+        });
     }
 
     pub(super) fn bytes(&self) -> u64 {

@@ -4,7 +4,7 @@ use super::graph::Graph;
 use mlip_atoms::PredictError;
 use mlip_atoms::neighbors::Pair;
 use mlip_kernels::simd::Real;
-use mlip_kernels::threads;
+use mlip_threads as threads;
 use std::ops::Range;
 
 /// A thread is given at least this many pairs: some 200 µs.
@@ -47,7 +47,11 @@ pub(super) struct Share {
 
 /// Divides the edges of some pairs by one of their atoms, so that each thread has about as many. The radial weights of
 /// a pair whose edges are parted are made twice.
-pub(super) fn owners<T: Real>(graph: &Graph<T>, pairs: Range<usize>, atom: impl Fn(Edge) -> u32) -> Vec<Share> {
+pub(super) fn owners<T: Real>(
+    graph: &Graph<T>,
+    pairs: Range<usize>,
+    atom: impl Fn(Edge) -> u32 + Send + Sync,
+) -> Vec<Share> {
     let n_threads = threads::worthwhile(pairs.len(), GRAIN);
     let edges = || pairs.clone().flat_map(Edge::both);
     if n_threads == 1 {
@@ -69,11 +73,11 @@ pub(super) fn owners<T: Real>(graph: &Graph<T>, pairs: Range<usize>, atom: impl 
         shares.push(Share { atoms: first..end, edges: Vec::with_capacity(n_edges) });
         first = end;
     }
-    for edge in edges() {
-        let atom = atom(edge) as usize;
-        let owner = shares.partition_point(|share| share.atoms.end <= atom);
-        shares[owner].edges.push(edge);
-    }
+    // Each thread looks at all pairs: that takes less than one alone dealing them out.
+    threads::for_each(shares.iter_mut().collect(), |share: &mut Share| {
+        let own = share.atoms.clone();
+        share.edges.extend(edges().filter(|edge| own.contains(&(atom(*edge) as usize))));
+    });
     shares
 }
 

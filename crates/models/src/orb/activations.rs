@@ -3,7 +3,7 @@
 use super::weights::Normed;
 use mlip_kernels::perceptron::{Activations, Perceptron, repeat};
 use mlip_kernels::simd::Real;
-use mlip_kernels::threads;
+use mlip_threads as threads;
 use std::ops::Range;
 
 /// Rows in flight at once: a multiple of every tile's height. Weights stream through the caches once a block, so it

@@ -8,7 +8,7 @@ use super::weights::NetworkWeights;
 use mlip_atoms::{Deadline, PredictError};
 use mlip_kernels::perceptron::repeat;
 use mlip_kernels::simd::Real;
-use mlip_kernels::threads;
+use mlip_threads as threads;
 use std::ops::Range;
 
 /// Turns vectors into features of edges, block by block: the basis is never in memory as a whole.

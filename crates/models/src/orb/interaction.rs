@@ -15,7 +15,7 @@ use mlip_atoms::{Deadline, PredictError};
 use mlip_kernels::attended_messages::{Block, Deliver, DeliverBackward, GatherPair, ScatterPair};
 use mlip_kernels::perceptron::repeat;
 use mlip_kernels::simd::{InstructionSet, Real};
-use mlip_kernels::threads;
+use mlip_threads as threads;
 use std::ops::Range;
 
 pub(crate) struct Interaction<'a, T> {

@@ -24,7 +24,7 @@ impl Graph {
         cutoff: f64,
         deadline: &Deadline,
     ) -> Result<Self, PredictError> {
-        let mut pairs = NeighborList::build(structure, cutoff, deadline)?.pairs().to_vec();
+        let mut pairs = NeighborList::pairs_within(structure, cutoff, deadline)?;
         pairs.chunks_mut(WINDOW).for_each(|window| window.sort_by(|a, b| a.distance.total_cmp(&b.distance)));
         Ok(Self { species, pairs, volume: structure.lattice().volume() })
     }

@@ -216,7 +216,7 @@ impl CardModel for MaceCard {
     fn content(&self, structure: &Structure, deadline: &Deadline) -> Result<Content, PredictError> {
         let elements = structure.species().iter().map(|species| self.element(*species));
         let elements = elements.collect::<Result<Vec<_>, _>>()?;
-        let pairs = NeighborList::build(structure, self.cutoff, deadline)?.pairs().to_vec();
+        let pairs = NeighborList::pairs_within(structure, self.cutoff, deadline)?;
         let repulsion = self.zbl.as_ref().map(|zbl| Self::repulsion(zbl, structure, &pairs));
         let ends = pairs.iter().map(|pair| (pair.i, pair.j, pair.vector));
         let graph = PairGraph::new(elements.iter().map(|element| u32::from(*element)).collect(), ends);

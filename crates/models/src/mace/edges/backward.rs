@@ -7,11 +7,11 @@ use crate::mace::shares::{Edge, GRAIN, Share, owners, split, spread};
 use mlip_atoms::PredictError;
 use mlip_kernels::edge_products::Gradients;
 use mlip_kernels::simd::Real;
-use mlip_kernels::threads;
+use mlip_threads as threads;
 use std::ops::Range;
 
-/// Pairs whose derivatives are held before they are put together, some megabytes.
-const WAVE: usize = 8192;
+/// Pairs for each thread whose derivatives are held before they are put together, a megabyte or two.
+const WAVE: usize = 4096;
 
 /// Those of some pairs.
 struct PairsPart<'a> {
@@ -100,8 +100,9 @@ impl<T: Real> Edges<T> {
     ) -> Result<(), PredictError> {
         let n = self.parity.len();
         let pairs = &context.graph.pairs;
-        for first in (0..pairs.len()).step_by(WAVE) {
-            let wave = first..pairs.len().min(first + WAVE);
+        let n_wave = WAVE * threads::available();
+        for first in (0..pairs.len()).step_by(n_wave) {
+            let wave = first..pairs.len().min(first + n_wave);
             let shares = owners(context.graph, wave.clone(), |edge| edge.sender(pairs));
             // Where in whose numbers an edge is found.
             let mut places = vec![(0, 0); 2 * wave.len()];

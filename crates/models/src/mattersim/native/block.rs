@@ -10,7 +10,7 @@ use mlip_atoms::Deadline;
 use mlip_kernels::gated_messages::Both;
 use mlip_kernels::gated_product::GatedProduct;
 use mlip_kernels::simd::{InstructionSet, Real};
-use mlip_kernels::threads;
+use mlip_threads as threads;
 
 /// Rows of atoms that a thread takes at least.
 const GRAIN: usize = 64;

@@ -6,7 +6,7 @@ use crate::mattersim::config::Config;
 use crate::mattersim::graph::Graph;
 use mlip_atoms::{Deadline, PredictError};
 use mlip_kernels::simd::Real;
-use mlip_kernels::threads;
+use mlip_threads as threads;
 
 /// Functions of the lengths of pairs, and sums of functions of angles.
 pub(super) struct Geometry {

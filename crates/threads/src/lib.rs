@@ -64,6 +64,17 @@ pub fn for_each_rows<T: Send>(
     for_each(parts, |(part, range): (&mut [T], &Range<usize>)| task(range.start, part));
 }
 
+/// This many zeros. Where they are so many that it pays, threads write them: what one thread clears alone keeps all
+/// others waiting, and memory that a thread touched first lies near it.
+pub fn zeros<T: Copy + Default + Send + Sync>(n: usize) -> Vec<T> {
+    /// A quarter of a megabyte of single precision.
+    const GRAIN: usize = 1 << 16;
+    match worthwhile(n, GRAIN) {
+        1 => vec![T::default(); n],
+        _ => rayon::iter::repeat_n(T::default(), n).with_min_len(GRAIN).collect(),
+    }
+}
+
 /// Rows divided among owners, who alone write to them.
 ///
 /// Neighboring rows go to different owners, a few at a time: in a stretch of work that touches rows close to each
@@ -132,6 +143,13 @@ mod tests {
             assert!(ranges(480, 48, 48).iter().all(|range| range.start % 48 == 0));
             assert_eq!(ranges(19, 1, 10).len(), 1);
         });
+    }
+
+    #[test]
+    fn zeros_are_as_many_as_asked_for() {
+        for n in [0, 7, 1 << 16, (1 << 18) + 3] {
+            assert_eq!(pool(3).install(|| zeros::<f32>(n)), vec![0.0; n]);
+        }
     }
 
     #[test]
