@@ -1,8 +1,8 @@
 //! Constant matrices, packed once, and products with them.
 
 use crate::simd::{InstructionSet, Kernel, Real, Vector, rows_lie_within};
-use mlip_threads as threads;
 use crate::tiles::{Arithmetic, Tiled};
+use mlip_threads as threads;
 use std::ops::Range;
 
 /// A constant matrix `[depth, width]`, laid out for the tiles of one instruction set.
