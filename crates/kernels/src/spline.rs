@@ -138,11 +138,11 @@ impl<T: Real, const N: usize, const M: usize> Kernel<T> for Sums<'_, T, N, M> {
         let zero = V::splat(T::default());
         let mut factor = [[zero; N]; M];
         let mut row: [&[T]; N] = [&[]; N];
-        for k in 0..N {
-            for m in 0..M {
-                factor[m][k] = V::splat(T::real(factors[m][k]));
-            }
-            row[k] = &rows[k * width..][..width];
+        for (k, row) in row.iter_mut().enumerate() {
+            *row = &rows[k * width..][..width];
+        }
+        for (to, from) in factor.as_flattened_mut().iter_mut().zip(factors.as_flattened()) {
+            *to = V::splat(T::real(*from));
         }
         let mut at = 0;
         while at + V::LANES <= width {
@@ -165,14 +165,14 @@ fn sum_lanes<V: Vector, const N: usize, const M: usize, const WHOLE: bool>(
 ) {
     let zero = V::Scalar::default();
     let mut sums = [V::splat(zero); M];
-    for k in 0..N {
-        let lanes = if WHOLE { V::load(&row[k][at..at + V::LANES]) } else { V::load_padded(row[k], at, zero) };
-        for m in 0..M {
-            sums[m] = lanes.mul_add(factor[m][k], sums[m]);
+    for (k, row) in row.iter().enumerate() {
+        let lanes = if WHOLE { V::load(&row[at..at + V::LANES]) } else { V::load_padded(row, at, zero) };
+        for (sum, factor) in sums.iter_mut().zip(factor) {
+            *sum = lanes.mul_add(factor[k], *sum);
         }
     }
-    for m in 0..M {
-        if WHOLE { sums[m].store(&mut outs[m][at..at + V::LANES]) } else { sums[m].store_padded(outs[m], at) }
+    for (sum, out) in sums.into_iter().zip(outs) {
+        if WHOLE { sum.store(&mut out[at..at + V::LANES]) } else { sum.store_padded(out, at) }
     }
 }
 

@@ -11,10 +11,11 @@ use crate::simd::{InstructionSet, Real};
 use mlip_threads as threads;
 use std::ops::Range;
 
-/// A thread is given at least this many rows: some 100 µs.
+/// A thread is given at least this many rows, 192: some 80 µs of a pass of CHGNet, whose rows take 0.4 µs each.
 const GRAIN: usize = 8 * BLOCK;
-/// Rows that are computed before what was laid aside is added, which takes up to 50 MB. The longer a part, the less of
-/// it crosses its borders.
+/// Rows that are computed before what was laid aside is added, 24,576. A row lays aside at most what it adds: of CHGNet four
+/// sources of 128 numbers and two weights of 64, 63 MB a wave in single precision. In crystals it is what crosses the
+/// border between two parts; the longer a part, the less.
 const WAVE: usize = 1024 * BLOCK;
 
 impl<'a, T> Rows<'a, T> {

@@ -81,7 +81,7 @@ pub trait Vector: Copy {
         out: &mut [Self::Scalar],
         out_stride: usize,
     );
-    /// The same of the first half of the strip's columns, in twice as many rows.
+    /// The same of the first half of the strip's columns, `c < STRIP / 2`: the registers hold twice as many rows of it.
     fn half_tile<const ROWS: usize>(
         depth: usize,
         apart: bool,
