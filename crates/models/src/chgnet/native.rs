@@ -1,6 +1,5 @@
 //! The native engine: the network on kernels, and what is read off it.
 
-use super::config::Config;
 use super::convolution::Keep;
 use super::graph::Graph;
 use super::model::evaluate;
@@ -14,7 +13,7 @@ use std::sync::Arc;
 
 /// Structures whose messages would take more than this are evaluated without keeping them: making them again costs such
 /// a structure a tenth of its time, but memory that two cores share is no faster than that, and the peak is lower.
-pub(super) const KEPT_BYTES: usize = 96 << 20;
+pub(super) const KEPT_BYTES: f64 = 64e6;
 
 /// The network in one precision.
 pub(super) struct Native<T> {
@@ -33,6 +32,11 @@ impl<T: Real> Native<T> {
         self.network.bytes()
     }
 
+    /// Bytes that messages of so large a structure take, if they are kept.
+    pub(super) fn kept_bytes(&self, n_edges: f64, n_angles: f64) -> f64 {
+        self.network.kept_bytes(n_edges, n_angles)
+    }
+
     pub(super) fn evaluate(
         &self,
         graph: &Arc<Graph>,
@@ -40,9 +44,10 @@ impl<T: Real> Native<T> {
         deadline: &Deadline,
     ) -> Result<Readings, Stopped> {
         let p = &self.parameters;
+        let kept_bytes = self.kept_bytes(graph.n_edges() as f64, graph.n_angles() as f64);
         let keep = match with_gradient {
             false => Keep::Nothing,
-            true if kept_bytes::<T>(graph, &p.config) > KEPT_BYTES => Keep::Input,
+            true if kept_bytes > KEPT_BYTES => Keep::Input,
             true => Keep::Messages,
         };
         let evaluation = evaluate(&self.network, graph, keep, deadline)?;
@@ -59,10 +64,4 @@ impl<T: Real> Native<T> {
             gradient: evaluation.gradient,
         })
     }
-}
-
-fn kept_bytes<T>(graph: &Graph, config: &Config) -> usize {
-    let row = 2 * config.width() * size_of::<T>();
-    // An edge keeps one row a layer, an angle two for the bonds and one for itself.
-    config.n_conv * row * (graph.n_edges() + 3 * graph.n_angles())
 }

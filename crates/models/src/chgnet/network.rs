@@ -6,7 +6,7 @@
 use super::basis::{AngleBasis, BondBasis, BondInputs};
 use super::convolution::{Convolution, Features, Inputs, Keep, Kept, Update};
 use super::graph::Graph;
-use super::packed::Packed;
+use super::packed::{Layer, Packed};
 use super::parameters::Parameters;
 use super::readout::Readout;
 use mlip_atoms::{Deadline, PredictError};
@@ -40,6 +40,15 @@ impl<T: Real> Network<T> {
     /// Bytes of weights.
     pub(super) fn bytes(&self) -> u64 {
         self.packed.bytes()
+    }
+
+    /// Bytes that the messages of so large a structure keep for the backward pass, if they are kept.
+    pub(super) fn kept_bytes(&self, n_edges: f64, n_angles: f64) -> f64 {
+        let packed = &self.packed;
+        let row = |layer: &Layer<T>| layer.messages.saved_bytes_per_row() as f64;
+        let of_edges = packed.atom_convolutions.iter().map(row).sum::<f64>();
+        let of_angles = packed.bond_convolutions.iter().chain(&packed.angle_updates).map(row).sum::<f64>();
+        of_edges * n_edges + of_angles * n_angles
     }
 
     /// The layers in order. Without angles only atoms are updated.

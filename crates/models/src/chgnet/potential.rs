@@ -100,17 +100,21 @@ impl Chgnet {
 }
 
 impl ChgnetModel {
-    fn bytes(&self, n_atoms: f64, edges: f64, angles: f64) -> u64 {
+    /// `spread`: the kept messages of how much larger a structure may still be kept, for `edges` and `angles` may be estimates.
+    fn bytes(&self, n_atoms: f64, edges: f64, angles: f64, spread: f64) -> u64 {
         let row = 2.0 * self.config.width() as f64 * scalar_bytes(self.id.precision) as f64;
         let n_conv = self.config.n_conv as f64;
-        if let Route::Candle(_) = self.network {
+        let kept = match &self.network {
             // Candle keeps every intermediate. Measured: 24 rows an edge, 36 an angle; a quarter more, for safety.
-            return (n_conv * row * (30.0 * edges + 45.0 * angles)) as u64;
-        }
-        let kept = n_conv * row * (edges + 3.0 * angles);
-        // Projections and gradients of bonds, of angles, and of atoms.
-        let rest = row * (12.0 * edges + 6.0 * angles + 40.0 * n_atoms);
-        (kept.min(KEPT_BYTES as f64) + rest) as u64
+            Route::Candle(_) => return (n_conv * row * (30.0 * edges + 45.0 * angles)) as u64,
+            Route::Single(network) => network.kept_bytes(edges, angles),
+            Route::Double(network) => network.kept_bytes(edges, angles),
+        };
+        let kept = if kept > spread * KEPT_BYTES { 0.0 } else { kept.min(KEPT_BYTES) };
+        // Projections, features and gradients. Measured on one thread (tests/chgnet_memory.rs) with crystals of 27 to 1792 atoms:
+        // 3.5 rows an edge, 2.75 an angle and 20 an atom; a third more, for what threads lay aside.
+        let rest = row * (4.5 * edges + 3.75 * angles + 40.0 * n_atoms);
+        (kept + rest) as u64
     }
 
     fn prediction(
@@ -172,7 +176,7 @@ impl Model for ChgnetModel {
 
     fn expected_bytes(&self, structure: &Structure) -> u64 {
         let (edges, angles) = Graph::expected(structure, &self.config);
-        self.bytes(structure.n_atoms() as f64, edges, angles)
+        self.bytes(structure.n_atoms() as f64, edges, angles, 1.5)
     }
 
     fn graph(&self, structure: &Structure, deadline: &Deadline) -> Result<Arc<Graph>, PredictError> {
@@ -183,7 +187,7 @@ impl Model for ChgnetModel {
 
     fn demand(&self, graph: &Arc<Graph>) -> Demand {
         let (n_atoms, n_edges, n_angles) = (graph.n_atoms(), graph.n_edges(), graph.n_angles());
-        let host_bytes = self.bytes(n_atoms as f64, n_edges as f64, n_angles as f64);
+        let host_bytes = self.bytes(n_atoms as f64, n_edges as f64, n_angles as f64, 1.0);
         Demand { n_atoms, n_edges, n_angles, host_bytes, ..Demand::default() }
     }
 
