@@ -53,3 +53,11 @@ pub(crate) fn lock(folder: &Path, force: bool) -> Result<RunLock, StoreError> {
 pub(crate) fn start_of_paths(config: &RunConfig) -> PathBuf {
     if config.folder.is_dir() { config.folder.clone() } else { PathBuf::new() }
 }
+
+/// A path from the current folder, where it is no whole one.
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    if path.as_os_str().is_empty() {
+        return std::env::current_dir().map_err(Error::io("find the current folder", "."));
+    }
+    std::path::absolute(path).map_err(Error::io("find the current folder for", path))
+}

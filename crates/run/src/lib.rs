@@ -1,7 +1,7 @@
 //! Runs as a library: what programs, and other languages, begin, go on with, report and plan.
 //!
 //! Module order, each using only those before it:
-//! `error`, `filter` ← `folder` ← `finished` ← `energies`, `taken` ← `potentials`, `inputs`, `parts`, `stability`, `hull_check` ← `run` ←
+//! `error`, `filter` ← `folder` ← `finished` ← `energies`, `taken` ← `potentials`, `inputs`, `parts`, `stability`, `hull_check` ← `new_run` ← `run` ←
 //! `report`, `status`, `plan`, `hull_table` ← `merge`.
 //!
 //! Nothing here prints, exits, or changes what belongs to the whole process: environment, current folder, signal and
@@ -27,6 +27,7 @@ mod hull_check;
 mod hull_table;
 mod inputs;
 mod merge;
+mod new_run;
 mod parts;
 mod plan;
 mod potentials;
@@ -53,9 +54,10 @@ pub use mlip_store::RetryFailed;
 pub use mlip_store::report::{
     ElementRun, HullMismatch, HullSource, ReferenceSource, ReportCounts, ReportFormat, StabilitySources, WrittenReport,
 };
+pub use new_run::NewRun;
 pub use parts::Part;
 pub use plan::{Plan, plan};
 pub use potentials::ChosenPotential;
 pub use report::{ReportWishes, RunReport, report};
-pub use run::{AttemptOptions, Changes, NewRun, Run, take_part};
+pub use run::{AttemptOptions, Changes, Run, take_part};
 pub use status::{AttemptStatus, RunState, Status, status};

@@ -1,60 +1,23 @@
 //! A run: begun, gone on with, executed.
 
 use crate::finished::written_again;
-use crate::folder::{self, is_run, lock, read_config, read_manifest, spool_path, start_of_paths};
+use crate::folder::{self, absolute, is_run, lock, read_config, read_manifest, spool_path, start_of_paths};
 use crate::hull_check::{Checked, Listing, check};
-use crate::inputs::{List, Listed, Unpacked, check_all};
-use crate::parts::{Part, Parts};
-use crate::potentials::{different_energies, find_devices, load_chosen, load_configured};
+use crate::inputs::{List, Listed, Unpacked};
+use crate::potentials::{different_energies, find_devices, load_configured};
 use crate::stability::{Ready, ready};
-use crate::{ChosenPotential, Error, RunInputs};
-use mlip_atoms::{Frame, Potential};
-use mlip_calculations::{CalculationConfig, Embeddings};
+use crate::{Error, NewRun};
+use mlip_atoms::Potential;
 use mlip_driver::{
-    CifSource, Coordinates, Engine, Event, EventSink, Finish, Physics, Resources, RootPart, RunConfig, RunError, Setup,
-    Signals, StructureSource, execute,
+    CifSource, Engine, Event, EventSink, Finish, Physics, Resources, RootPart, RunConfig, RunError, Setup, Signals,
+    StructureSource, execute,
 };
-use mlip_inputs::{Manifest, extended, portion};
+use mlip_inputs::{Manifest, extended};
 use mlip_models::registry;
 use mlip_ranks::Communicator;
-use mlip_store::report::StabilitySources;
 use mlip_store::{RetryFailed, RunId, RunLock, write_run_file};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// All that a new run is made of.
-#[derive(Debug, Clone)]
-pub struct NewRun {
-    /// The folder of the run: journals, settings, report. Made if it is not there.
-    pub run_dir: PathBuf,
-    /// The folder from which relative paths of inputs and checkpoints start.
-    pub folder: PathBuf,
-    /// Its structures.
-    pub inputs: RunInputs,
-    /// Its potentials, in the order of the tables.
-    pub potentials: Vec<ChosenPotential>,
-    /// Cartesian axes of a cell that is given by lengths and angles.
-    pub frame: Frame,
-    /// What becomes of rounded fractional coordinates of CIFs.
-    pub coordinates: Coordinates,
-    /// Whether atoms on top of each other are computed.
-    pub allow_overlap: bool,
-    /// What is done with each structure.
-    pub calculation: CalculationConfig,
-    /// Whether forces and stress are computed.
-    pub forces: bool,
-    /// What is kept of the features of atoms.
-    pub embeddings: Embeddings,
-    /// Threads, memory and time.
-    pub resources: Resources,
-    /// What stability is measured by, in the tables.
-    pub stability: StabilitySources,
-    /// Entries of each hull that are compared before work, if they are among the structures.
-    pub hull_check: Option<usize>,
-    /// Only a part of the structures: `run_dir` is one of several folders, beside which it is written down once what they
-    /// are parts of ([`Part::folder`]).
-    pub part: Option<Part>,
-}
 
 /// How an attempt behaves.
 #[derive(Debug, Clone, Copy, Default)]
@@ -90,49 +53,6 @@ pub struct Run {
     return_free: fn(),
     /// What is said before work begins.
     remarks: Vec<Event>,
-}
-
-impl NewRun {
-    /// Of these potentials, with forces and stress, from the current folder; inputs are still to be named.
-    pub fn new(run_dir: impl Into<PathBuf>, potentials: Vec<ChosenPotential>) -> Self {
-        Self {
-            run_dir: run_dir.into(),
-            folder: PathBuf::new(),
-            inputs: RunInputs::default(),
-            potentials,
-            frame: Frame::default(),
-            coordinates: Coordinates::default(),
-            allow_overlap: false,
-            calculation: CalculationConfig::default(),
-            forces: true,
-            embeddings: Embeddings::None,
-            resources: Resources::default(),
-            stability: StabilitySources::default(),
-            hull_check: None,
-            part: None,
-        }
-    }
-
-    fn load(&self) -> Result<(Vec<Arc<dyn Potential>>, Physics), Error> {
-        let (potentials, configs) = load_chosen(&self.potentials, &self.folder)?;
-        let without = |potential: &&Arc<dyn Potential>| potential.feature_width().is_none();
-        if self.embeddings != Embeddings::None
-            && let Some(potential) = potentials.iter().find(without)
-        {
-            return Err(Error::NoEmbeddings { potential: potential.id().name.clone() });
-        }
-        let physics = Physics {
-            frame: self.frame,
-            coordinates: self.coordinates,
-            calculation: self.calculation,
-            allow_overlap: self.allow_overlap,
-            forces: self.forces,
-            embeddings: self.embeddings,
-            potentials: configs,
-        };
-        find_devices(&potentials, &physics)?;
-        Ok((potentials, physics))
-    }
 }
 
 impl Run {
@@ -373,45 +293,6 @@ impl Run {
     }
 }
 
-impl NewRun {
-    fn list(&self, strict: bool) -> Result<Listed, Error> {
-        let spool = spool_path(&self.run_dir);
-        let listed = match self.part {
-            None => self.inputs.list(&self.folder, spool)?,
-            Some(part) => {
-                let unpacked = Unpacked::in_folder(&self.run_dir);
-                let Listed { manifest: whole, notes, .. } = self.inputs.list(&self.folder, unpacked.0.clone())?;
-                let (part, entries) = part.of_list(&whole, &self.folder)?;
-                Parts::of(&part).agree(self.run_dir.parent().unwrap_or(Path::new("/")))?;
-                Listed { manifest: portion(&whole, entries, &spool)?, notes, part: Some(part) }
-            }
-        };
-        if strict {
-            check_all(&listed.manifest, &self.folder)?;
-        }
-        Ok(listed)
-    }
-
-    /// The part of a list that a run computes, which has to be the one that is asked for now.
-    fn same_part(&self, config: &RunConfig, whole: Manifest, unpacked: &Unpacked) -> Result<Manifest, Error> {
-        let say = |part: Option<(u32, u32)>| {
-            part.map_or_else(|| "the whole list".into(), |(number, of)| format!("part {number} of {of}"))
-        };
-        let was = config.part.as_ref().map(|part| (part.number, part.of));
-        let would = self.part.map(|part| (part.number, part.of));
-        if was != would {
-            let difference = format!("it was {} and would be {}", say(was), say(would));
-            return Err(Error::OtherInputs { difference });
-        }
-        let (Some(known), Some(part)) = (&config.part, self.part) else { return Ok(whole) };
-        let (wanted, entries) = part.of_list(&whole, &self.folder)?;
-        match Parts::of(known).difference(&Parts::of(&wanted)) {
-            Some(difference) => Err(Error::OtherInputs { difference }),
-            None => Ok(portion(&whole, entries, &unpacked.part())?),
-        }
-    }
-}
-
 /// What every rank but the root does while that executes a run; `loaded` sees its potentials before they are used.
 /// `return_free`: as of [`Run::returning_free`].
 ///
@@ -434,13 +315,6 @@ pub(crate) fn files_of(config: &RunConfig) -> Arc<dyn StructureSource> {
     let (frame, coordinates) = (config.physics.frame, config.physics.coordinates);
     let allow_overlap = config.physics.allow_overlap;
     Arc::new(CifSource { frame, coordinates, allow_overlap, folder: start_of_paths(config) })
-}
-
-fn absolute(path: &Path) -> Result<PathBuf, Error> {
-    if path.as_os_str().is_empty() {
-        return std::env::current_dir().map_err(Error::io("find the current folder", "."));
-    }
-    std::path::absolute(path).map_err(Error::io("find the current folder for", path))
 }
 
 /// An error with its causes, for a message to the root.
