@@ -159,7 +159,9 @@ pub(crate) fn report(
     let gathered = gathering.gather(jobs, &lock);
     let writer = gathered.map_err(|source| StoreError::Source { what: "the rows", source })?;
     let Some(writer) = writer else { return Ok(None) };
-    Ok(Some(writer.finish(&provenance(&setup.config, setup.run_id()?), &ledger)?))
+    let provenance = provenance(&setup.config, setup.run_id()?);
+    // Databases, plots and sums of ten million rows take longer than a lock stays fresh.
+    Ok(Some(lock.refresh_during(REFRESH_EVERY, |_| writer.finish(&provenance, &ledger))??))
 }
 
 /// Ids and paths of all entries, in order.

@@ -10,7 +10,7 @@ use mlip_store::{Attempts, RunLock, StoreError};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::Ordering;
 
 /// The tables of a run once more, if all that its last report is of has a record: there is nothing to compute then. `None`
 /// where there is, or may be. A signal ends it; what stood there before stays then.
@@ -37,19 +37,22 @@ pub(crate) fn written_again(
     let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let again = Arc::new(InputsAgain::new(run_dir, again));
     let (plan, provenance) = (config.report_plan(), provenance(config, run));
-    let (mut refreshed, mut stopped) = (Instant::now(), false);
-    let watched = rows(manifest).map(|row| -> Result<_, Box<dyn std::error::Error + Send + Sync>> {
-        if signals.is_asked() {
-            stopped = true;
-            return Err("a signal asked for the end".into());
-        }
-        if refreshed.elapsed() >= REFRESH_EVERY {
-            lock.refresh()?;
-            refreshed = Instant::now();
-        }
-        Ok(row?)
-    });
-    match report_from_journals(run_dir, &plan, &provenance, watched, threads, Some(again)) {
+    let mut stopped = false;
+    // The journals of a large run are scanned for minutes before the first row is asked for.
+    let written = lock.refresh_during(REFRESH_EVERY, |is_lost| {
+        let watched = rows(manifest).map(|row| -> Result<_, Box<dyn std::error::Error + Send + Sync>> {
+            if signals.is_asked() {
+                stopped = true;
+                return Err("a signal asked for the end".into());
+            }
+            if is_lost.load(Ordering::Relaxed) {
+                return Err("the lock of the run is lost".into());
+            }
+            Ok(row?)
+        });
+        report_from_journals(run_dir, &plan, &provenance, watched, threads, Some(again))
+    })?;
+    match written {
         Err(_) if stopped => finish(End::Drained, None),
         Err(error) => Err(error),
         // Records that a damaged journal has lost are computed anew.
