@@ -6,7 +6,9 @@ use mlip_ranks::Solo;
 use mlip_run::{
     AttemptOptions, Changes, ChosenPotential, End, Error, Event, NewRun, NoEvents, Run, RunState, Signals, Source,
 };
+use std::fs::File;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 /// A cube with one atom of hydrogen.
 fn cif(length: f64) -> String {
@@ -123,4 +125,65 @@ fn a_plan_computes_nothing_and_leaves_nothing() {
     let plan = mlip_run::plan(&new_run(folder.path()), 2, true, None).unwrap();
     assert_eq!((plan.estimate.entries, plan.estimate.distinct, plan.ranks), (3, 2, 2));
     assert!(!folder.path().join("RUN").exists());
+}
+
+#[test]
+fn a_finished_run_is_written_again_only_by_who_holds_its_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    fill(folder.path(), &[2.5]);
+    let options = AttemptOptions::default();
+    execute(Run::create(new_run(folder.path()), &options).unwrap());
+    let open = |options| Run::open(&folder.path().join("RUN"), Changes::default(), &options).unwrap();
+    let lost = open(options);
+    let taken = open(AttemptOptions { force: true, ..options });
+    let error = lost.execute(&mut Solo::new("here".into()), Signals::default(), &mut NoEvents).unwrap_err();
+    assert!(error.to_string().contains("was taken over by another process"), "{error}");
+    assert_eq!(execute(taken).end, End::Complete);
+}
+
+/// Gives files of a folder, and the folder itself, this time of their last change.
+fn last_changed(path: &Path, ago: Duration) {
+    if path.is_dir() {
+        std::fs::read_dir(path).unwrap().for_each(|entry| last_changed(&entry.unwrap().path(), ago));
+    }
+    File::open(path).unwrap().set_modified(SystemTime::now() - ago).unwrap();
+}
+
+#[test]
+fn status_counts_the_time_in_which_nothing_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    fill(folder.path(), &[2.5]);
+    execute(Run::create(new_run(folder.path()), &AttemptOptions::default()).unwrap());
+    let run_dir = folder.path().join("RUN");
+    let last = || {
+        let status = mlip_run::status(&run_dir).unwrap();
+        (status.attempts.last().unwrap().wall_s, status.silent_s.unwrap(), status.state)
+    };
+    let (recorded_s, ..) = last();
+    assert!(recorded_s < 30.0, "{recorded_s}");
+    let began = Duration::from_secs(300);
+    let attempt = run_dir.join("journal").read_dir().unwrap().next().unwrap().unwrap().path();
+    // Its ranks made their journals when the attempt began, and wrote into them a minute ago.
+    last_changed(&attempt, Duration::from_secs(60));
+    File::open(&attempt).unwrap().set_modified(SystemTime::now() - began).unwrap();
+    // A process that holds the run since then, and showed its last sign of life with the journals.
+    let _run = Run::open(&run_dir, Changes::default(), &AttemptOptions::default()).unwrap();
+    let lock = run_dir.join("run.lock");
+    let held_since = |ago: Duration| {
+        let since = (SystemTime::now() - ago).duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+        let text = std::fs::read_to_string(&lock).unwrap();
+        let lines = text.lines().map(|line| match line.starts_with("since_unix_s ") {
+            true => format!("since_unix_s {since}\n"),
+            false => format!("{line}\n"),
+        });
+        std::fs::write(&lock, lines.collect::<String>()).unwrap();
+        last_changed(&lock, Duration::from_secs(60));
+    };
+    held_since(began + Duration::from_secs(2));
+    let (wall_s, silent_s, state) = last();
+    assert!(matches!(state, RunState::GoingOn { .. }), "{state:?}");
+    assert!((60.0..90.0).contains(&silent_s) && (230.0..241.0).contains(&wall_s), "{silent_s} {wall_s}");
+    // The attempt is of an earlier process: what it recorded is all that is known.
+    held_since(began - Duration::from_secs(20));
+    assert_eq!(last().0, recorded_s);
 }
