@@ -145,3 +145,51 @@ fn in_words(state: &RunState) -> String {
         RunState::Interrupted => "interrupted; `resume` goes on".into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two attempts, of which the last has this many records in this time.
+    fn going_on(n_records: u64, wall_s: f64) -> Status {
+        let attempt = |attempt, n_records, wall_s| AttemptStatus {
+            attempt,
+            n_ranks: 2,
+            n_closed: 0,
+            n_records,
+            wall_s,
+            peak_bytes: 0,
+            damaged: Vec::new(),
+        };
+        Status {
+            state: RunState::GoingOn { pid: 1, host: "here".into() },
+            potentials: vec!["lennard-jones".into()],
+            entries: 100,
+            surveyed: 100,
+            unreadable: 0,
+            done: 58,
+            failed: 2,
+            pending: 40,
+            silent_s: None,
+            attempts: vec![attempt(1, 1000, 1.0), attempt(2, n_records, wall_s)],
+        }
+    }
+
+    #[test]
+    fn the_pace_is_that_of_the_last_attempt() {
+        let Pace { percent, per_s, left_s } = pace(&going_on(30, 15.0));
+        assert_eq!((percent, per_s, left_s), (60.0, Some(2.0), Some(20.0)));
+        let stopped = Status { state: RunState::Stopped, ..going_on(30, 15.0) };
+        assert_eq!((pace(&stopped).per_s, pace(&stopped).left_s), (Some(2.0), None), "nobody goes on with it");
+    }
+
+    #[test]
+    fn there_is_no_pace_before_the_first_record() {
+        for status in [going_on(0, 15.0), going_on(30, 0.0), Status { attempts: Vec::new(), ..going_on(30, 15.0) }] {
+            let Pace { percent, per_s, left_s } = pace(&status);
+            assert_eq!((percent, per_s, left_s), (60.0, None, None));
+        }
+        let empty = Status { done: 0, failed: 0, pending: 0, ..going_on(0, 0.0) };
+        assert_eq!(pace(&empty).percent, 100.0);
+    }
+}
