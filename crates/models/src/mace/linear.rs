@@ -123,31 +123,59 @@ impl<T: Real> ElementLinear<T> {
         Self { elements }
     }
 
-    /// Adds the image of `input` to `output`, atom by atom.
+    /// Adds the image of `input` to `output`.
     pub(super) fn forward(&self, elements: &[u16], input: &[T], output: &mut [T]) {
         let Some(Linear { from, to, .. }) = self.elements.first() else { return };
-        threads::for_each_rows(output, to.stride, ATOMS_PER_THREAD, |first, output| {
-            let atoms = input[first * from.stride..].chunks_exact(from.stride).zip(output.chunks_exact_mut(to.stride));
-            for (element, (input, output)) in elements[first..].iter().zip(atoms) {
-                self.elements[usize::from(*element)].forward(input, output);
-            }
-        });
+        let forward = |element: u16, input: &[T], output: &mut [T]| {
+            self.elements[usize::from(element)].forward(input, output);
+        };
+        by_element(elements, (input, from.stride), (output, to.stride), forward);
     }
 
     /// Adds to the gradient of the input what comes from that of the output.
     pub(super) fn backward(&self, elements: &[u16], output: &[T], input: &mut [T]) {
         let Some(Linear { from, to, .. }) = self.elements.first() else { return };
-        threads::for_each_rows(input, from.stride, ATOMS_PER_THREAD, |first, input| {
-            let atoms = output[first * to.stride..].chunks_exact(to.stride).zip(input.chunks_exact_mut(from.stride));
-            for (element, (output, input)) in elements[first..].iter().zip(atoms) {
-                self.elements[usize::from(*element)].backward(output, input);
-            }
-        });
+        let backward = |element: u16, output: &[T], input: &mut [T]| {
+            self.elements[usize::from(element)].backward(output, input);
+        };
+        by_element(elements, (output, to.stride), (input, from.stride), backward);
     }
 
     pub(super) fn bytes(&self) -> u64 {
         self.elements.iter().map(Linear::bytes).sum()
     }
+}
+
+/// Atoms of one element whose rows are put side by side: a few hundred kB.
+const ATOMS_TOGETHER: usize = 48;
+
+/// Calls `map` with the rows of the atoms of one element after the other, so that its matrices are read once for all of
+/// them. A row's bits do not depend on the rows beside it.
+fn by_element<T: Real>(
+    elements: &[u16],
+    (from, from_stride): (&[T], usize),
+    (to, to_stride): (&mut [T], usize),
+    map: impl Fn(u16, &[T], &mut [T]) + Send + Sync,
+) {
+    threads::for_each_rows(to, to_stride, ATOMS_PER_THREAD, |first, to| {
+        let elements = &elements[first..first + to.len() / to_stride];
+        let mut atoms: Vec<usize> = (0..elements.len()).collect();
+        atoms.sort_by_key(|atom| elements[*atom]);
+        let (mut rows, mut results) = (Vec::new(), Vec::new());
+        let same = atoms.chunk_by(|a, b| elements[*a] == elements[*b]);
+        for atoms in same.flat_map(|atoms| atoms.chunks(ATOMS_TOGETHER)) {
+            rows.clear();
+            results.clear();
+            for atom in atoms {
+                rows.extend_from_slice(&from[(first + atom) * from_stride..][..from_stride]);
+                results.extend_from_slice(&to[atom * to_stride..][..to_stride]);
+            }
+            map(elements[atoms[0]], &rows, &mut results);
+            for (atom, result) in atoms.iter().zip(results.chunks_exact(to_stride)) {
+                to[atom * to_stride..][..to_stride].copy_from_slice(result);
+            }
+        }
+    });
 }
 
 #[cfg(test)]
