@@ -2,7 +2,7 @@
 //!
 //! Source: M3GNet (C. Chen and S. P. Ong, Nat. Comput. Sci. 2, 718 (2022)), whose updates of edges and atoms are of this form.
 
-use crate::gate::silu;
+use crate::activations::silu;
 use crate::simd::{InstructionSet, Kernel, Real, Vector, math};
 
 /// Arguments: rows of core and gate side by side, and of weights where there are any.

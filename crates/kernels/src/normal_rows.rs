@@ -1,6 +1,7 @@
 //! `silu(norm(row))` with layer norm, for rows of any width.
 
-use crate::gate::{LayerNorm, silu, silu_slope};
+use crate::activations::{silu, silu_slope};
+use crate::layer_norm::LayerNorm;
 use crate::simd::{Kernel, Real, Vector, math};
 
 /// Added to the variance, as PyTorch's `LayerNorm` does by default.

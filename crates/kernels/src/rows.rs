@@ -1,6 +1,8 @@
 //! Maps of rows: layer norm and activation.
 
-use crate::gate::{LayerNorm, Mask, load, silu, silu_slope, store, with_vectors};
+use crate::activations::{silu, silu_slope};
+use crate::layer_norm::{LayerNorm, Mask};
+use crate::row_vectors::{load, store, with_vectors};
 use crate::simd::{InstructionSet, Kernel, Real, Vector, math};
 
 /// What is done to a row.

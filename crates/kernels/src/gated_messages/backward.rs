@@ -5,7 +5,7 @@ use super::forward::{first_layer, second_layer};
 use super::gate::{message_slopes, norm_factors, norm_slopes, silu_slopes_all};
 use super::layer::{GatedMessages, Gather, Recalled, Rows, Saved};
 use super::sums::{Later, Place, Run, Sums};
-use crate::gate::{add, load, store, with_vectors};
+use crate::row_vectors::{add, load, store, with_vectors};
 use crate::simd::{Kernel, Real, Vector};
 
 /// From `∂E/∂out` to the gradients of the tables and of the own features. Weights are constant and get none.

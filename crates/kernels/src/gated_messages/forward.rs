@@ -4,7 +4,7 @@ use super::block::BLOCK;
 use super::gate::{message, norm_factors, silu_all};
 use super::layer::{GatedMessages, Room, Rows, Saved};
 use super::sums::{Later, Place, Run, Sums};
-use crate::gate::{add, load, store, with_vectors};
+use crate::row_vectors::{add, load, store, with_vectors};
 use crate::simd::{Kernel, Real, Vector};
 
 /// Adds the messages of all rows to `out`.

@@ -5,7 +5,7 @@
 #![expect(clippy::needless_range_loop, reason = "one index runs through several arrays of vectors")]
 
 use super::block::{BLOCK, MAX_WEIGHTS, PerRow};
-use crate::gate::LayerNorm;
+use crate::layer_norm::LayerNorm;
 use crate::simd::{Real, Vector, math};
 
 /// Added to the variance, as PyTorch's `LayerNorm` does by default.

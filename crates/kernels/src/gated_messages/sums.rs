@@ -5,7 +5,7 @@
 //! first of their atoms, that is what crosses the border between two parts.
 
 use super::layer::Gather;
-use crate::gate::{add, load, store};
+use crate::row_vectors::{add, load, store};
 use crate::simd::{InstructionSet, Kernel, Real, Vector};
 use mlip_threads::{self as threads, Share};
 use std::ops::Range;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::gate::LayerNorm;
+use crate::layer_norm::LayerNorm;
 use crate::linear::Matrix;
 use crate::simd::{InstructionSet, Kernel, Real, Vector};
 use proptest::prelude::*;

@@ -1,6 +1,6 @@
 //! Three linear layers with SiLU between them.
 
-use crate::gate::{silu, silu_slope};
+use crate::activations::{silu, silu_slope};
 use crate::linear::Matrix;
 use crate::simd::{InstructionSet, Kernel, Real, Vector, math};
 

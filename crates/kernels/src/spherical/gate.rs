@@ -3,7 +3,7 @@
 //! `out[l = 0] = silu(row)`, `out[l > 0] = row · sigmoid(gates[l - 1])`.
 
 use super::layout::MAX_DEGREE;
-use crate::gate::{silu, silu_slope};
+use crate::activations::{silu, silu_slope};
 use crate::simd::math::sigmoid;
 use crate::simd::{Kernel, Real, Vector};
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::gate::LayerNorm;
+use crate::layer_norm::LayerNorm;
 use crate::normal_rows::{NormalSilu, NormalSiluBackward};
 use crate::simd::{InstructionSet, Kernel, Real};
 

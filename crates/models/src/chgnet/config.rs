@@ -1,6 +1,6 @@
 //! Hyperparameters.
 
-use mlip_kernels::gate::MAX_WIDTH;
+use mlip_kernels::row_vectors::MAX_WIDTH;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 

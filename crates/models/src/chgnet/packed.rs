@@ -1,8 +1,8 @@
 //! Weights packed for the kernels of one instruction set and precision.
 
 use super::parameters::{Gated, Norm, Parameters};
-use mlip_kernels::gate::LayerNorm;
 use mlip_kernels::gated_messages::{Both, Gate, GatedMessages, Hidden, centered};
+use mlip_kernels::layer_norm::LayerNorm;
 use mlip_kernels::linear::Matrix;
 use mlip_kernels::simd::{InstructionSet, Real};
 

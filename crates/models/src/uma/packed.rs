@@ -2,8 +2,8 @@
 
 use super::routing::Linear;
 use crate::weights::{Weights, WeightsError};
-use mlip_kernels::gate::LayerNorm;
 use mlip_kernels::gated_messages::Both;
+use mlip_kernels::layer_norm::LayerNorm;
 use mlip_kernels::linear::Matrix;
 use mlip_kernels::simd::Real;
 use mlip_kernels::spherical::SphericalNorm;

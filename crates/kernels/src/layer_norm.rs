@@ -1,11 +1,11 @@
-//! Layer norms and activations of rows.
+//! Layer norms of rows that are held in vectors.
 //!
-//! A row is held in `N` vectors. Where its width is not a multiple of the lanes, lanes beyond its
-//! end are zero, and a [`Mask`] keeps them out of the moments.
+//! A [`Mask`] keeps lanes beyond the end of a row out of its moments.
 
 #![expect(clippy::needless_range_loop, reason = "one index runs through several arrays of vectors")]
 
-use crate::simd::{Real, Vector, math};
+use crate::row_vectors::{MAX_WIDTH, load, multiply, scale, total};
+use crate::simd::{Real, Vector};
 
 /// Added to the variance, as PyTorch's `LayerNorm` does by default.
 const EPSILON: f64 = 1e-5;
@@ -35,79 +35,6 @@ impl<V: Vector, const N: usize> Mask<V, N> {
         ones[..width].fill(V::Scalar::real(1.0));
         Self { lanes: load(&ones), inverse_width: V::splat(V::Scalar::real(1.0 / width as f64)) }
     }
-}
-
-/// The widest row.
-pub const MAX_WIDTH: usize = 64;
-
-// Loops, not closures: a closure is a function of its own, compiled for the oldest processor.
-
-/// A row as vectors, zero beyond its end.
-#[inline(always)]
-pub fn load<V: Vector, const N: usize>(row: &[V::Scalar]) -> [V; N] {
-    let zero = V::Scalar::default();
-    let mut lanes = [V::splat(zero); N];
-    if row.len() == N * V::LANES {
-        for k in 0..N {
-            lanes[k] = V::load(&row[k * V::LANES..]);
-        }
-    } else {
-        for k in 0..N {
-            lanes[k] = V::load_padded(row, k * V::LANES, zero);
-        }
-    }
-    lanes
-}
-
-/// Vectors into a row; lanes beyond its end are dropped.
-#[inline(always)]
-pub fn store<V: Vector, const N: usize>(lanes: [V; N], row: &mut [V::Scalar]) {
-    if row.len() == N * V::LANES {
-        for k in 0..N {
-            lanes[k].store(&mut row[k * V::LANES..]);
-        }
-    } else {
-        for k in 0..N {
-            lanes[k].store_padded(row, k * V::LANES);
-        }
-    }
-}
-
-/// Sum, lane by lane.
-#[inline(always)]
-pub fn add<V: Vector, const N: usize>(mut a: [V; N], b: [V; N]) -> [V; N] {
-    for k in 0..N {
-        a[k] = a[k].add(b[k]);
-    }
-    a
-}
-
-/// Product, lane by lane.
-#[inline(always)]
-pub fn multiply<V: Vector, const N: usize>(mut a: [V; N], b: [V; N]) -> [V; N] {
-    for k in 0..N {
-        a[k] = a[k].mul(b[k]);
-    }
-    a
-}
-
-/// Product with a number.
-#[inline(always)]
-fn scale<V: Vector, const N: usize>(mut a: [V; N], factor: V) -> [V; N] {
-    for k in 0..N {
-        a[k] = a[k].mul(factor);
-    }
-    a
-}
-
-/// Sum over the row, in every lane.
-#[inline(always)]
-fn total<V: Vector, const N: usize>(lanes: [V; N]) -> V {
-    let mut sum = lanes[0];
-    for other in &lanes[1..] {
-        sum = sum.add(*other);
-    }
-    V::splat(sum.sum())
 }
 
 /// A normalised row, and the factor that made its variance one.
@@ -174,34 +101,3 @@ impl<T: Real> LayerNorm<T> {
         normalise_backward(multiply(gradient, load(&self.scale)), normalise(row, mask), mask)
     }
 }
-
-#[inline(always)]
-fn one_plus_exp_minus<V: Vector>(x: V) -> V {
-    math::exp(V::splat(V::Scalar::default()).sub(x)).add(V::splat(V::Scalar::real(1.0)))
-}
-
-/// `x · sigmoid(x)`
-#[inline(always)]
-pub fn silu<V: Vector>(x: V) -> V {
-    math::flush_tiny(x.div(one_plus_exp_minus(x)))
-}
-
-/// Derivative of [`silu`].
-#[inline(always)]
-pub fn silu_slope<V: Vector>(x: V) -> V {
-    let one = V::splat(V::Scalar::real(1.0));
-    let s = math::sigmoid(x);
-    math::flush_tiny(s.mul(x.mul_add(one.sub(s), one)))
-}
-
-/// Calls `$function::<V, N>($arguments)` with the `N` that holds rows of up to [`MAX_WIDTH`].
-macro_rules! with_vectors {
-    ($vector:ident, $function:ident($($argument:expr),* $(,)?)) => {
-        match $vector::LANES {
-            16 => $function::<$vector, 4>($($argument),*),
-            8 => $function::<$vector, 8>($($argument),*),
-            _ => $function::<$vector, 16>($($argument),*),
-        }
-    };
-}
-pub(crate) use with_vectors;
