@@ -77,11 +77,15 @@ fn what_is_said_to_be_taken_is_taken_at_most_and_not_much_more() {
         child.env("MALLOC_MMAP_THRESHOLD_", "65536").env("MALLOC_TRIM_THRESHOLD_", "0");
         let out = child.output().unwrap();
         let said = String::from_utf8_lossy(&out.stdout);
-        let numbers = said.lines().find_map(|line| line.split(TAKEN).nth(1)).unwrap_or_else(|| panic!("{case}: {out:?}"));
+        let numbers =
+            said.lines().find_map(|line| line.split(TAKEN).nth(1)).unwrap_or_else(|| panic!("{case}: {out:?}"));
         let numbers = numbers.split_whitespace().map(|n| n.parse::<f64>().unwrap()).collect::<Vec<_>>();
         let [taken, of_graph, of_structure] = numbers[..] else { panic!("{case}: {numbers:?}") };
         let (of_graph, of_structure) = (of_graph / taken, of_structure / taken);
-        println!("{case}: {:.1} MB taken; said of the graph {of_graph:.2}, of the structure {of_structure:.2} times", taken / 1e6);
+        println!(
+            "{case}: {:.1} MB taken; said of the graph {of_graph:.2}, of the structure {of_structure:.2} times",
+            taken / 1e6
+        );
         assert!((1.0..1.5).contains(&of_graph), "{case}: {of_graph} times what it took");
         // Before there is a graph, edges and angles are those of the density, of close-packed metals two thirds of the angles.
         // Where these leave open whether messages are kept, 64 MB are said to be that may not be taken: three times as much then.
