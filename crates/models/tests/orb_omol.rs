@@ -106,16 +106,17 @@ fn rounding(model: &str) -> [f64; 3] {
     }))
 }
 
-/// In single precision the native engine is within upstream's own rounding, candle's within twice that: it sums in another
-/// order, and its forces of the conservative model are off by 1.24e-5 where upstream's are by 7.7e-6.
+/// In single precision both engines are within twice upstream's own rounding. Each sums in an order of its own, the native
+/// one in that of the instruction set: forces of the direct model are off by 1.84e-6 with AVX2, where upstream's are by
+/// 1.71e-6, those of the conservative model by 8.4e-6 without AVX2 and by 1.24e-5 with candle, upstream's by 7.7e-6.
 #[test]
 fn both_engines_equal_upstream_in_both_precisions() {
     for model in MODELS {
         let goldens = goldens(model);
         assert_eq!(goldens.len(), 13);
         let rounding = rounding(model);
-        for (engine, times) in [(EngineKind::Native, 1.0), (EngineKind::Candle, 2.0)] {
-            for (precision, limit) in [(Precision::F64, EXACT), (Precision::F32, rounding.map(|x| times * x))] {
+        for engine in [EngineKind::Native, EngineKind::Candle] {
+            for (precision, limit) in [(Precision::F64, EXACT), (Precision::F32, rounding.map(|x| 2.0 * x))] {
                 let potential = tiny_by(model, precision, engine);
                 let each = |golden: &Golden| of(&predict(&potential, &golden.structure()), &golden.f64);
                 let found = largest(goldens.iter().map(each));
