@@ -1,7 +1,7 @@
 //! What CHGNet says that an evaluation takes beside what it takes. Each is measured in a process of its own, whose allocator
 //! gives back at once what is freed: the peak of resident pages is what is in use at most.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on fails")]
 
 mod golden;
 

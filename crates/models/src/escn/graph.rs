@@ -97,7 +97,6 @@ impl Graph {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "clippy recognizes tests, but not their helper functions")]
 mod tests {
     use super::*;
     use mlip_atoms::{Lattice, Species};
