@@ -47,7 +47,8 @@ pub fn keep_freed_memory() {
     set_delay(KEEP_MS);
 }
 
-/// Gives back what is free now: to this thread, and to none.
+/// Gives back what is free now in the heap of the calling thread and in memory that no thread has; what other threads hold
+/// free stays with them.
 pub(crate) fn return_all_free() {
     #[expect(unsafe_code, reason = "the binding has no other way to ask for it")]
     // SAFETY: may be called by any thread at any time; frees nothing that is in use.
