@@ -159,7 +159,7 @@ pub(super) fn message_slopes<V: Vector, const N: usize, const WHOLE: bool>(
         let y = [lanes::<V, WHOLE>(core, k), lanes::<V, WHOLE>(open, k)];
         let [c, g] = arguments::<V, WHOLE>(gate, w, y, factors, k);
         let exponentials = [math::exp_minus(c), math::exp_minus(g)];
-        let [a, b] = exponentials.map(|e| one.add(e));
+        let (a, b) = (one.add(exponentials[0]), one.add(exponentials[1]));
         let inverse = one.div(a.mul(b));
         let (core_sigmoid, gate_sigmoid) = (inverse.mul(b), inverse.mul(a));
         let value = math::flush_tiny(c.mul(inverse));
@@ -250,8 +250,8 @@ pub(super) fn silu_slopes_all<V: Vector>(z: &[V::Scalar], gradient: &mut [V::Sca
     let mut z_pairs = z.chunks_exact(2 * V::LANES);
     for (pair, z) in (&mut pairs).zip(&mut z_pairs) {
         let x = [V::load(z), V::load(&z[V::LANES..])];
-        let e = x.map(|x| math::exp_minus(x));
-        let [a, b] = e.map(|e| one.add(e));
+        let e = [math::exp_minus(x[0]), math::exp_minus(x[1])];
+        let (a, b) = (one.add(e[0]), one.add(e[1]));
         let inverse = one.div(a.mul(b));
         slope(V::load(pair), x[0], inverse.mul(b), e[0]).store(pair);
         slope(V::load(&pair[V::LANES..]), x[1], inverse.mul(a), e[1]).store(&mut pair[V::LANES..]);
