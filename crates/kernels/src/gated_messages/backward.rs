@@ -75,18 +75,18 @@ fn blocks<V: Vector, const N: usize, const WHOLE: bool>(backward: Serial<'_, '_,
     let block = vec![zero; BLOCK.min(rows.count) * 2 * w];
     let mut scratch =
         Scratch { z: block.clone(), hidden: block.clone(), y: block.clone(), dy: block.clone(), dz: block };
-    for (block, first) in (0..rows.count).step_by(BLOCK).enumerate() {
+    for first in (0..rows.count).step_by(BLOCK) {
         let n = BLOCK.min(rows.count - first);
         let numbers = n * 2 * w;
-        let kept = match saved {
-            Some(saved) => Some(BlockKept { z: saved.z.get(block), y: &saved.y[block] }),
-            None => None,
-        };
+        let kept = saved.map(|saved| {
+            let (z, y) = saved.rows(first, n, 2 * w);
+            BlockKept { z, y }
+        });
         recall::<V, N>(layer, &rows, &kept, first, n, &mut scratch);
         let Scratch { z, y, dy, dz, .. } = &mut scratch;
         let (y, z) = match &kept {
-            Some(BlockKept { y, z: Some(kept_z) }) => (&y[..], &kept_z[..]),
-            Some(BlockKept { y, z: None }) => (&y[..], &z[..numbers]),
+            Some(BlockKept { y, z: Some(kept_z) }) => (*y, *kept_z),
+            Some(BlockKept { y, z: None }) => (*y, &z[..numbers]),
             None => (&y[..numbers], &z[..numbers]),
         };
         // Without a hidden layer y is z.
@@ -123,8 +123,8 @@ fn blocks<V: Vector, const N: usize, const WHOLE: bool>(backward: Serial<'_, '_,
 
 /// What was kept of a block.
 struct BlockKept<'a, T> {
-    z: Option<&'a Vec<T>>,
-    y: &'a Vec<T>,
+    z: Option<&'a [T]>,
+    y: &'a [T],
 }
 
 /// Makes again what was not kept: y, and z where the hidden layer's slope needs it.
@@ -145,6 +145,7 @@ fn recall<V: Vector, const N: usize>(
         (None, None) => first_layer::<V, N>(layer, rows, first, n, y),
         (None, Some(_)) => {
             first_layer::<V, N>(layer, rows, first, n, z);
+            y.clear();
             second_layer::<V>(layer, n, &z[..numbers], hidden, y);
         }
     }

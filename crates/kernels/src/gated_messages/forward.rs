@@ -2,7 +2,7 @@
 
 use super::block::BLOCK;
 use super::gate::{message, norm_factors, silu_all};
-use super::layer::{GatedMessages, Room, Rows, Saved};
+use super::layer::{GatedMessages, Rows, Saved, SavedPart};
 use super::sums::{Later, Place, Run, Sums};
 use crate::row_vectors::{add, load, store, with_vectors};
 use crate::simd::{Kernel, Real, Vector};
@@ -25,7 +25,7 @@ pub(super) struct Serial<'a, T> {
     pub(super) rows: Rows<'a, T>,
     pub(super) out: Sums<'a, T>,
     pub(super) later: &'a mut Later<T>,
-    pub(super) saved: Option<Room<'a, T>>,
+    pub(super) saved: Option<&'a mut SavedPart<T>>,
 }
 
 impl<T: Real> Kernel<T> for Serial<'_, T> {
@@ -55,20 +55,31 @@ fn blocks<V: Vector, const N: usize, const WHOLE: bool>(forward: Serial<'_, V::S
     let mut z_scratch = vec![zero; BLOCK.min(rows.count) * 2 * w];
     let mut hidden = z_scratch.clone();
     let mut y_scratch = Vec::new();
-    for (block, first) in (0..rows.count).step_by(BLOCK).enumerate() {
+    if let Some(saved) = &mut saved {
+        saved.y.reserve_exact(rows.count * 2 * w);
+        saved.z.reserve_exact(if layer.keeps_z() { rows.count * 2 * w } else { 0 });
+    }
+    for first in (0..rows.count).step_by(BLOCK) {
         let n = BLOCK.min(rows.count - first);
         let numbers = n * 2 * w;
-        let keeps_z = saved.is_some() && (layer.keeps_z() || layer.hidden.is_none());
-        let mut z = if keeps_z { vec![zero; numbers] } else { std::mem::take(&mut z_scratch) };
-        first_layer::<V, N>(layer, &rows, first, n, &mut z[..numbers]);
-        let y_block = if layer.hidden.is_some() {
-            let mut y = if saved.is_some() { Vec::with_capacity(numbers) } else { std::mem::take(&mut y_scratch) };
-            second_layer::<V>(layer, n, &z[..numbers], &mut hidden, &mut y);
-            y
-        } else {
-            std::mem::take(&mut z)
+        let (z, y, begin) = match &mut saved {
+            None => (&mut z_scratch, &mut y_scratch, 0),
+            Some(saved) if layer.keeps_z() => (&mut saved.z, &mut saved.y, first * 2 * w),
+            Some(saved) => (&mut z_scratch, &mut saved.y, first * 2 * w),
         };
-        let y = &y_block[..numbers];
+        // Without hidden layers y is z.
+        let y = if layer.hidden.is_some() {
+            let z_begin = if layer.keeps_z() { begin } else { 0 };
+            z.resize(z_begin + numbers, zero);
+            first_layer::<V, N>(layer, &rows, first, n, &mut z[z_begin..]);
+            y.truncate(begin);
+            second_layer::<V>(layer, n, &z[z_begin..], &mut hidden, y);
+            &y[begin..]
+        } else {
+            y.resize(begin + numbers, zero);
+            first_layer::<V, N>(layer, &rows, first, n, &mut y[begin..]);
+            &y[begin..]
+        };
         let factors = norm_factors::<V, N, WHOLE>(&layer.gate, w, y);
         let mut sum = Run::<V, N>::default();
         for ((r, y), factors) in (first..).zip(y.chunks_exact(2 * w)).zip(factors.chunks_exact(2)) {
@@ -84,18 +95,6 @@ fn blocks<V: Vector, const N: usize, const WHOLE: bool>(forward: Serial<'_, V::S
             }
         }
         out.end(&sum, 0, w);
-        match &mut saved {
-            Some(saved) => {
-                saved.y[block] = y_block;
-                if layer.keeps_z() {
-                    saved.z[block] = z;
-                } else if layer.hidden.is_some() {
-                    z_scratch = z;
-                }
-            }
-            None if layer.hidden.is_some() => (z_scratch, y_scratch) = (z, y_block),
-            None => z_scratch = y_block,
-        }
     }
 }
 
@@ -127,7 +126,7 @@ pub(super) fn first_layer<V: Vector, const N: usize>(
     }
 }
 
-/// `y = silu(z) · W_hidden + b_hidden` for `n` rows; `hidden` becomes `silu(z)`. Nothing without hidden layers.
+/// Appends `y = silu(z) · W_hidden + b_hidden` of `n` rows; `hidden` becomes `silu(z)`. Nothing without hidden layers.
 #[inline(always)]
 pub(super) fn second_layer<V: Vector>(
     layer: &GatedMessages<V::Scalar>,
@@ -139,10 +138,11 @@ pub(super) fn second_layer<V: Vector>(
     let Some(weights) = &layer.hidden else { return };
     let w = layer.width;
     silu_all::<V>(z, &mut hidden[..n * 2 * w]);
-    y.clear();
+    let begin = y.len();
     for _ in 0..n {
         y.extend_from_slice(&weights.bias);
     }
+    let y = &mut y[begin..];
     weights.core.forward.multiply_add_strided(hidden, 2 * w, n, y, 2 * w);
     weights.gate.forward.multiply_add_strided(&hidden[w..], 2 * w, n, &mut y[w..], 2 * w);
 }

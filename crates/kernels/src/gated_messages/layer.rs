@@ -74,27 +74,42 @@ pub struct Rows<'a, T> {
     pub target: Option<&'a [u32]>,
 }
 
-/// What the forward pass keeps for the backward pass, block by block.
+/// What the forward pass keeps for the backward pass: a piece of memory for each part of the rows.
+///
+/// Allocators keep small pieces apart from large arrays, and what is free among one is of no use to the other. Kept in small
+/// pieces it would add to the peak of evaluations that keep nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Saved<T> {
+    /// Ascending.
+    pub(super) parts: Vec<SavedPart<T>>,
+}
+
+/// The same of some rows, `[rows, 2 w]` each.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SavedPart<T> {
+    /// First row.
+    pub(super) first: usize,
     /// z, where making it again costs a matrix product.
-    pub(super) z: Vec<Vec<T>>,
+    pub(super) z: Vec<T>,
     /// y
-    pub(super) y: Vec<Vec<T>>,
+    pub(super) y: Vec<T>,
 }
 
-/// The same of some rows, while it is made.
-#[derive(Debug)]
-pub(super) struct Room<'a, T> {
-    pub(super) z: &'a mut [Vec<T>],
-    pub(super) y: &'a mut [Vec<T>],
-}
-
-/// The same of some rows, as it was made.
+/// What was kept, for a pass over rows from `first` on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Recalled<'a, T> {
-    pub(super) z: &'a [Vec<T>],
-    pub(super) y: &'a [Vec<T>],
+    pub(super) parts: &'a [SavedPart<T>],
+    pub(super) first: usize,
+}
+
+impl<'a, T> Recalled<'a, T> {
+    /// z, if it was kept, and y of `n` rows of the pass; `stride`: 2 w.
+    pub(super) fn rows(&self, first: usize, n: usize, stride: usize) -> (Option<&'a [T]>, &'a [T]) {
+        let row = self.first + first;
+        let part = &self.parts[self.parts.partition_point(|part| part.first <= row) - 1];
+        let numbers = (row - part.first) * stride..(row - part.first + n) * stride;
+        (part.z.get(numbers.clone()), &part.y[numbers])
+    }
 }
 
 impl<T> GatedMessages<T> {

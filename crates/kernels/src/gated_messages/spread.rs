@@ -5,7 +5,7 @@
 use super::backward::{self, Backward};
 use super::block::{BLOCK, MAX_WEIGHTS};
 use super::forward::{self, Forward};
-use super::layer::{Gather, Recalled, Room, Rows, Saved};
+use super::layer::{Gather, Recalled, Rows, SavedPart};
 use super::sums::{Later, Sums, add_later, ends, of_table};
 use crate::simd::{InstructionSet, Real};
 use mlip_threads as threads;
@@ -50,7 +50,7 @@ struct Part<'a, 'b, T> {
     out: Sums<'a, T>,
     later: &'b mut Later<T>,
     range: Range<usize>,
-    saved: Option<Room<'a, T>>,
+    saved: Option<&'b mut SavedPart<T>>,
 }
 
 /// For each part what it lays aside.
@@ -65,42 +65,36 @@ impl<T: Real> Forward<'_, T> {
         let Self { layer, rows, mut out, saved } = self;
         assert!(rows.weights.len() <= MAX_WEIGHTS, "a message has at most {MAX_WEIGHTS} weights");
         let w = layer.width;
-        let mut unused = Saved::default();
-        let keeps = saved.is_some();
-        let saved = saved.unwrap_or(&mut unused);
-        if keeps {
-            let n_blocks = rows.count.div_ceil(BLOCK);
-            saved.y = vec![Vec::new(); n_blocks];
-            saved.z = vec![Vec::new(); if layer.keeps_z() { n_blocks } else { 0 }];
-        }
-        let mut rest = Room { z: &mut saved.z, y: &mut saved.y };
+        let alone = threads::worthwhile(rows.count, GRAIN) == 1;
+        let mut rooms = saved.map(|saved| {
+            let firsts = if alone { vec![0] } else { waves(rows.count).flatten().map(|range| range.start).collect() };
+            let room = |first| SavedPart { first, z: Vec::new(), y: Vec::new() };
+            saved.parts = firsts.into_iter().map(room).collect();
+            saved.parts.iter_mut()
+        });
+        let mut room = || rooms.as_mut().and_then(Iterator::next);
         let mut later = Vec::new();
-        if threads::worthwhile(rows.count, GRAIN) == 1 {
+        if alone {
             let (out, later) = (Sums::all(out, w), &mut Later::new());
-            return T::run(forward::Serial { layer, rows, out, later, saved: keeps.then_some(rest) }, set);
+            return T::run(forward::Serial { layer, rows, out, later, saved: room() }, set);
         }
         let run = |Part { out, later, range, saved }: Part<'_, '_, T>| {
             rows.part(range, |rows| T::run(forward::Serial { layer, rows, out, later, saved }, set));
         };
-        let mut room = |range: &Range<usize>| keeps.then(|| rest.take(range.len().div_ceil(BLOCK)));
         for ranges in waves(rows.count) {
             let later = aside(ranges.len(), &mut later);
             let Some(target) = rows.target else {
                 let mut parts = Vec::with_capacity(ranges.len());
                 for (range, later) in ranges.into_iter().zip(later) {
                     let own = out.split_off_mut(..range.len() * w).unwrap_or_default();
-                    let room = room(&range);
-                    parts.push(Part { out: Sums::all(own, w), later, range, saved: room });
+                    parts.push(Part { out: Sums::all(own, w), later, range, saved: room() });
                 }
                 threads::for_each(parts, run);
                 continue;
             };
             let ends = ends(&[target], &ranges, out.len() / w);
             let parts = Sums::split(out, w, &ends).into_iter().zip(&mut *later).zip(ranges);
-            let parts = parts.map(|((out, later), range)| {
-                let saved = room(&range);
-                Part { out, later, range, saved }
-            });
+            let parts = parts.map(|((out, later), range)| Part { out, later, range, saved: room() });
             threads::for_each(parts.collect(), run);
             add_later(&mut [(&mut *out, w)], later, set);
         }
@@ -119,7 +113,7 @@ impl<T: Real> Backward<'_, '_, T> {
         assert!(of_weights.is_none(), "table {of_weights:?} is constant, and weights are picked from it");
         let w = layer.width;
         let strides = rows.tables.iter().map(|table| table.stride);
-        let recalled = saved.map(|saved| Recalled { z: &saved.z, y: &saved.y });
+        let recalled = saved.map(|saved| Recalled { parts: &saved.parts, first: 0 });
         if threads::worthwhile(rows.count, GRAIN) == 1 {
             let sums =
                 &mut tables.iter_mut().zip(strides).map(|(table, stride)| Sums::all(table, stride)).collect::<Vec<_>>();
@@ -152,7 +146,7 @@ impl<T: Real> Backward<'_, '_, T> {
                 (sums, later, range, own)
             });
             threads::for_each(parts.collect(), |(mut sums, later, range, own): (Vec<_>, _, Range<usize>, &mut [T])| {
-                let saved = recalled.map(|kept| kept.part(&range));
+                let saved = recalled.map(|kept| Recalled { first: range.start, ..kept });
                 // A row of the gradient belongs to a target, or to the row itself.
                 let gradient = if rows.target.is_some() { gradient } else { &gradient[range.start * w..] };
                 rows.part(range, |rows| {
@@ -162,22 +156,6 @@ impl<T: Real> Backward<'_, '_, T> {
             });
             add_later(&mut tables, later, set);
         }
-    }
-}
-
-impl<T> Room<'_, T> {
-    /// Splits off this many blocks of each.
-    fn take(&mut self, blocks: usize) -> Self {
-        let [z, y] = [&mut self.z, &mut self.y].map(|rest| rest.split_off_mut(..blocks).unwrap_or_default());
-        Self { z, y }
-    }
-}
-
-impl<'a, T> Recalled<'a, T> {
-    /// Of these rows, from the beginning of a block.
-    fn part(&self, range: &Range<usize>) -> Self {
-        let cut = |blocks: &'a [Vec<T>]| blocks.get(range.start / BLOCK..range.end.div_ceil(BLOCK)).unwrap_or_default();
-        Self { z: cut(self.z), y: cut(self.y) }
     }
 }
 
