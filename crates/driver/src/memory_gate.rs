@@ -1,7 +1,7 @@
 //! How much memory evaluations may take at once.
 
+use crate::memory::Resident;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 /// Keeps the evaluations in flight within a limit: memory is known beforehand, not discovered by
 /// running out of it.
@@ -14,60 +14,54 @@ pub(crate) struct MemoryGate {
     return_free: fn(),
 }
 
+/// Counts in bytes.
 #[derive(Debug)]
 struct Taken {
+    /// Promised to evaluations.
     now: u64,
-    /// The most since free memory was last returned, and the most of the latest period.
-    most: u64,
-    lately: u64,
-    period_began: Instant,
+    /// Resident beyond what was promised, when what is free was last returned.
+    beside: u64,
+    /// The most that was ever needed: resident or about to be, when little was free.
+    peak: u64,
 }
 
 impl Taken {
-    fn nothing(now: Instant) -> Self {
-        Self { now: 0, most: 0, lately: 0, period_began: now }
-    }
-
-    /// Takes so much. Tells whether what is free should be returned: because this is a good deal more than there was (what
-    /// smaller evaluations have left behind fits none of these, and the peak would be the sum of both), or since for a while
-    /// there was much less, and what large ones have left is in use by bits.
-    fn take(&mut self, bytes: u64, now: Instant) -> bool {
-        self.now += bytes;
-        self.lately = self.lately.max(self.now);
-        if self.now >= self.most + (self.most / 10).max(LEAST_CHANGE_BYTES) {
-            self.most = self.now;
-            self.lately = 0;
-            self.period_began = now;
-            return true;
-        }
-        if now.saturating_duration_since(self.period_began) < PERIOD {
+    /// Whether what is free should be returned before `bytes` more are taken: they may need new memory, though a good deal
+    /// is free, in pieces that do not fit. Without that the peak would be the sum of what evaluations of many kinds need.
+    ///
+    /// Seldom, since returned pages must be cleared when they are needed again: each time the peak would have grown by an
+    /// eighth.
+    fn is_due(&mut self, resident: u64, bytes: u64) -> bool {
+        let least = LEAST.max(self.peak / 8);
+        let free = resident.saturating_sub(self.beside + self.now);
+        if resident + bytes <= self.peak + least {
             return false;
         }
-        let has_fallen = self.lately + LEAST_CHANGE_BYTES <= self.most - self.most / 3;
-        if has_fallen {
-            self.most = self.lately;
+        if free <= least {
+            self.peak = resident + bytes;
         }
-        self.lately = self.now;
-        self.period_began = now;
-        has_fallen
+        free > least
+    }
+
+    /// What is free was returned; `bytes` of what is promised are not taken yet.
+    fn returned(&mut self, resident: u64, bytes: u64) {
+        self.beside = resident.saturating_sub(self.now.saturating_sub(bytes));
+        self.peak = self.peak.max(resident + bytes);
     }
 }
 
-/// Changes below this are not worth the pages that have to be cleared anew.
-const LEAST_CHANGE_BYTES: u64 = 8_000_000;
+/// Returning less is not worth the pages that have to be cleared anew.
+const LEAST: u64 = 24_000_000;
 
-/// Returning and clearing takes some milliseconds, so it is done seldom where large and small ones take turns.
-const PERIOD: Duration = Duration::from_millis(500);
+/// Evaluations that take less are not worth asking how much is resident, which takes some 20 µs.
+const ASKED_FROM: u64 = 2_000_000;
 
 impl MemoryGate {
-    /// `return_free`: has the allocator return what is free; called before evaluations that need more than those before, or much less.
+    /// `return_free`: has the allocator return what is free; called before evaluations that would make the peak larger though
+    /// much is free.
     pub(crate) fn new(limit: u64, return_free: fn()) -> Arc<Self> {
-        Arc::new(Self {
-            limit,
-            taken: Mutex::new(Taken::nothing(Instant::now())),
-            given_back: Condvar::new(),
-            return_free,
-        })
+        let taken = Taken { now: 0, beside: Resident::sample().now_bytes, peak: 0 };
+        Arc::new(Self { limit, taken: Mutex::new(taken), given_back: Condvar::new(), return_free })
     }
 
     /// Waits until so much is free; gives it back when the answer is dropped. `None` when it will
@@ -93,10 +87,13 @@ impl MemoryGate {
     }
 
     fn permit(self: &Arc<Self>, mut taken: MutexGuard<'_, Taken>, bytes: u64) -> MemoryPermit {
-        let is_due = taken.take(bytes, Instant::now());
+        let is_due = bytes >= ASKED_FROM && taken.is_due(Resident::sample().now_bytes, bytes);
+        taken.now += bytes;
         drop(taken);
         if is_due {
             (self.return_free)();
+            let resident = Resident::sample().now_bytes;
+            self.taken.lock().unwrap_or_else(PoisonError::into_inner).returned(resident, bytes);
         }
         MemoryPermit { gate: self.clone(), bytes }
     }
@@ -155,29 +152,44 @@ mod tests {
     }
 
     #[test]
-    fn free_memory_is_returned_before_more_is_taken_than_ever_and_when_it_was_much_less_for_a_while() {
+    fn free_memory_is_returned_where_the_peak_would_grow_by_an_eighth() {
+        const MB: u64 = 1_000_000;
+        let mut taken = Taken { now: 0, beside: 100 * MB, peak: 0 };
+        // The first, larger than all that is there: nothing is free.
+        assert!(!taken.is_due(100 * MB, 300 * MB));
+        assert_eq!(taken.peak, 400 * MB);
+        // All that the first took is free, and may be used again or not: 50 more are an eighth.
+        assert!(!taken.is_due(400 * MB, 50 * MB));
+        assert!(taken.is_due(400 * MB, 51 * MB));
+        taken.now = 51 * MB;
+        taken.returned(110 * MB, 51 * MB);
+        assert_eq!((taken.beside, taken.peak), (110 * MB, 400 * MB));
+        // It is in use now: there is nothing to return, however much is wanted.
+        assert!(!taken.is_due(161 * MB, 449 * MB));
+        assert_eq!(taken.peak, 610 * MB);
+        // Where the kernel does not tell.
+        assert!(!taken.is_due(0, 900 * MB));
+    }
+
+    #[test]
+    fn the_allocator_is_asked_when_it_is_due_and_not_for_little() {
         static RETURNED: AtomicU32 = AtomicU32::new(0);
-        let gate = MemoryGate::new(1_000_000_000, || {
+        let gate = MemoryGate::new(1_000_000_000_000, || {
             RETURNED.fetch_add(1, Ordering::Relaxed);
         });
-        drop(gate.enter(7_000_000).unwrap());
+        // As if there had been nothing when it began: all that this process holds is free.
+        gate.taken.lock().unwrap().beside = 0;
+        let held = vec![1u8; 100_000_000];
+        drop(gate.enter(ASKED_FROM - 1).unwrap());
         assert_eq!(RETURNED.load(Ordering::Relaxed), 0);
-        drop(gate.try_enter(8_000_000).unwrap());
+        drop(gate.try_enter(50_000_000).unwrap());
         assert_eq!(RETURNED.load(Ordering::Relaxed), 1);
-
-        let begin = Instant::now();
-        let mut taken = Taken::nothing(begin);
-        let mut is_due = |(megabytes, at_ms): (u64, u64)| {
-            let is_due = taken.take(megabytes * 1_000_000, begin + Duration::from_millis(at_ms));
-            taken.now -= megabytes * 1_000_000;
-            is_due
-        };
-        // 329 is less than a tenth more than 300.
-        let rising = [(8, 0), (15, 1), (16, 2), (300, 3), (200, 4), (329, 5), (330, 6)];
-        assert_eq!(rising.map(&mut is_due), [true, false, true, true, false, false, true]);
-        // A period after the last rise all are smaller, then one is larger again.
-        let falling = [(200, 400), (150, 505), (100, 506), (100, 900), (260, 1010), (30, 1100), (30, 1510), (30, 2011)];
-        assert_eq!(falling.map(&mut is_due), [false, false, true, false, true, false, true, false]);
-        assert_eq!([(30, 2600), (25, 3200)].map(&mut is_due), [false, false], "a few megabytes less");
+        drop(gate.enter(50_000_000).unwrap());
+        assert_eq!(
+            (RETURNED.load(Ordering::Relaxed), held.iter().max()),
+            (1, Some(&1)),
+            "it is known to be in use now"
+        );
+        assert_eq!(gate.taken(), 0);
     }
 }

@@ -52,8 +52,8 @@ pub struct Engine {
     pub potentials: Vec<Arc<dyn Potential>>,
     /// Reads entries.
     pub source: Arc<dyn StructureSource>,
-    /// Has the allocator of the program return what is free to the system, where it can: called before evaluations that need
-    /// more than any before them.
+    /// Has the allocator of the program return what is free to the system, where it can: called before evaluations that
+    /// would make the peak of its memory larger though much is free.
     pub return_free: fn(),
 }
 

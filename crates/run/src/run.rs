@@ -231,8 +231,8 @@ impl Run {
         Self { source: Some(source), ..self }
     }
 
-    /// Calls this before evaluations that need more memory than any before them: it has the allocator of the program return to
-    /// the system what is free.
+    /// Calls this before evaluations that would make the peak of memory larger though much is free: it has the allocator of
+    /// the program return to the system what is free.
     #[must_use]
     pub fn returning_free(self, return_free: fn()) -> Self {
         Self { return_free, ..self }
