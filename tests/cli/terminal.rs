@@ -41,8 +41,8 @@ impl Terminal {
         self.tmux(&["capture-pane", "-p", "-J", "-S", "-", "-t", "it"])
     }
 
-    fn resize(&self, columns: u32) {
-        self.tmux(&["resize-window", "-t", "it", "-x", &columns.to_string(), "-y", "24"]);
+    fn resize(&self, columns: u32, rows: u32) {
+        self.tmux(&["resize-window", "-t", "it", "-x", &columns.to_string(), "-y", &rows.to_string()]);
     }
 
     #[track_caller]
@@ -74,12 +74,13 @@ fn a_bar_leaves_nothing_behind_when_the_terminal_changes_its_size() {
     let line = format!("{PROGRAM} run --cifs cifs --model chgnet {relaxation} --out RUN");
     terminal.tmux(&["send-keys", "-t", "it", &line, "Enter"]);
     terminal.wait_for(|screen| screen.contains("in flight"));
-    for columns in [50, 110, 30, 64, 120] {
-        terminal.resize(columns);
+    // In four rows the bar that was broken begins in the upper left corner.
+    for (columns, rows) in [(50, 24), (110, 24), (30, 24), (110, 4), (30, 4), (64, 4), (120, 24)] {
+        terminal.resize(columns, rows);
         // It is drawn some times a second.
         std::thread::sleep(Duration::from_millis(800));
         let screen = terminal.screen();
-        assert_eq!(bars(&screen), 1, "{columns} columns:\n{screen}");
+        assert_eq!(bars(&screen), 1, "{columns} columns, {rows} rows:\n{screen}");
         let bar = screen.lines().find(|line| line.contains(['░', '█'])).unwrap();
         assert!(bar.chars().count() < columns as usize, "{columns} columns: {bar}");
     }
