@@ -1,10 +1,8 @@
-//! Tables of smooth functions of one variable: quintic B-splines on even knots, many functions at once.
-//!
-//! A row of the table holds one coefficient of every function, so that an evaluation is a sum of six rows.
-//! The coefficients interpolate samples; they come from them by two recursive filters, see M. Unser,
-//! IEEE Signal Process. Mag. 16(6), 22 (1999). The error of interpolation falls with the sixth power of the step.
+//! Tables over a whole domain. Their coefficients interpolate samples; they come from them by two recursive filters, see
+//! M. Unser, IEEE Signal Process. Mag. 16(6), 22 (1999).
 
-use crate::simd::{InstructionSet, Kernel, Real, Vector};
+use super::rows::{Sums, basis, of_differences};
+use crate::simd::{InstructionSet, Real};
 
 /// Knots beyond each end of the table's domain. What is wrong at the outer end fades by 0.43 a knot: 1e-12 here.
 const MARGIN: usize = 34;
@@ -88,18 +86,13 @@ impl<T: Real> SplineTable<T> {
         let row = (position as usize).min(self.n_steps - 1);
         let t = position - row as f64;
         let (values, slopes) = basis(t);
-        // Σ slopes[k] row[k] = Σ differences[k] (row[k + 1] - row[k]), for slopes sum to 0.
-        let mut sum = 0.0;
-        let differences = [0, 1, 2, 3, 4].map(|k: usize| {
-            sum -= slopes[k];
-            sum
-        });
-        Place { row, values, slopes: slopes.map(|slope| slope / self.step), differences }
+        Place { row, values, slopes: slopes.map(|slope| slope / self.step), differences: of_differences(slopes) }
     }
 
     /// All functions at a place.
     pub fn values(&self, place: &Place, out: &mut [T], set: InstructionSet) {
-        T::run(Sums { rows: self.six(place), factors: [place.values], width: self.width, outs: [out] }, set);
+        let (rows, factors) = (self.six(place), [place.values]);
+        T::run(Sums { rows, factors, width: self.width, outs: [out], base: None }, set);
     }
 
     /// All functions and their derivatives at a place.
@@ -107,72 +100,16 @@ impl<T: Real> SplineTable<T> {
         let (rows, width) = (self.six(place), self.width);
         if self.differences.is_empty() {
             let factors = [place.values, place.slopes];
-            return T::run(Sums { rows, factors, width, outs: [values, slopes] }, set);
+            return T::run(Sums { rows, factors, width, outs: [values, slopes], base: None }, set);
         }
         let differences = &self.differences[place.row * width..][..5 * width];
-        T::run(Sums { rows, factors: [place.values], width, outs: [values] }, set);
-        T::run(Sums { rows: differences, factors: [place.differences], width, outs: [slopes] }, set);
+        T::run(Sums { rows, factors: [place.values], width, outs: [values], base: None }, set);
+        let factors = [place.differences];
+        T::run(Sums { rows: differences, factors, width, outs: [slopes], base: None }, set);
     }
 
     fn six(&self, place: &Place) -> &[T] {
         &self.rows[place.row * self.width..][..6 * self.width]
-    }
-}
-
-/// `M` sums of the same `N` rows, each row with a factor in each sum.
-struct Sums<'a, T, const N: usize, const M: usize> {
-    /// `[N, width]`
-    rows: &'a [T],
-    factors: [[f64; N]; M],
-    width: usize,
-    /// `[width]` each.
-    outs: [&'a mut [T]; M],
-}
-
-impl<T: Real, const N: usize, const M: usize> Kernel<T> for Sums<'_, T, N, M> {
-    type Output = ();
-    #[inline(always)]
-    fn run<V: Vector<Scalar = T>>(self) {
-        let Self { rows, factors, width, outs } = self;
-        let mut outs = outs.map(|out| &mut out[..width]);
-        let zero = V::splat(T::default());
-        let mut factor = [[zero; N]; M];
-        let mut row: [&[T]; N] = [&[]; N];
-        for (k, row) in row.iter_mut().enumerate() {
-            *row = &rows[k * width..][..width];
-        }
-        for (to, from) in factor.as_flattened_mut().iter_mut().zip(factors.as_flattened()) {
-            *to = V::splat(T::real(*from));
-        }
-        let mut at = 0;
-        while at + V::LANES <= width {
-            sum_lanes::<V, N, M, true>(&row, &factor, &mut outs, at);
-            at += V::LANES;
-        }
-        if at < width {
-            sum_lanes::<V, N, M, false>(&row, &factor, &mut outs, at);
-        }
-    }
-}
-
-/// The sums of some columns, from `at`; `WHOLE` where they fill a vector.
-#[inline(always)]
-fn sum_lanes<V: Vector, const N: usize, const M: usize, const WHOLE: bool>(
-    row: &[&[V::Scalar]; N],
-    factor: &[[V; N]; M],
-    outs: &mut [&mut [V::Scalar]; M],
-    at: usize,
-) {
-    let zero = V::Scalar::default();
-    let mut sums = [V::splat(zero); M];
-    for (k, row) in row.iter().enumerate() {
-        let lanes = if WHOLE { V::load(&row[at..at + V::LANES]) } else { V::load_padded(row, at, zero) };
-        for (sum, factor) in sums.iter_mut().zip(factor) {
-            *sum = lanes.mul_add(factor[k], *sum);
-        }
-    }
-    for (sum, out) in sums.into_iter().zip(outs) {
-        if WHOLE { sum.store(&mut out[at..at + V::LANES]) } else { sum.store_padded(out, at) }
     }
 }
 
@@ -202,27 +139,6 @@ fn filter(rows: &mut [f64], width: usize) {
             }
         }
     }
-}
-
-/// The six quintic B-splines that are not zero on a step, and their derivatives, at `t` of it.
-fn basis(t: f64) -> ([f64; 6], [f64; 6]) {
-    let u = 1.0 - t;
-    let inner = |x: f64| {
-        // B-spline of degree 5 at distance 1 + x from its knot, 0 <= x <= 1.
-        let y = 1.0 + x;
-        (51.0 + y * (75.0 + y * (-210.0 + y * (150.0 + y * (-45.0 + 5.0 * y))))) / 120.0
-    };
-    let inner_slope = |x: f64| {
-        let y = 1.0 + x;
-        (75.0 + y * (-420.0 + y * (450.0 + y * (-180.0 + 25.0 * y)))) / 120.0
-    };
-    let centre = |x: f64| (66.0 + x * x * (-60.0 + x * x * (30.0 - 10.0 * x))) / 120.0;
-    let centre_slope = |x: f64| x * (-120.0 + x * x * (120.0 - 50.0 * x)) / 120.0;
-    let outer = |x: f64| x.powi(5) / 120.0;
-    let outer_slope = |x: f64| x.powi(4) / 24.0;
-    let values = [outer(u), inner(t), centre(t), centre(u), inner(u), outer(t)];
-    let slopes = [-outer_slope(u), inner_slope(t), centre_slope(t), -centre_slope(u), -inner_slope(u), outer_slope(t)];
-    (values, slopes)
 }
 
 #[cfg(test)]
