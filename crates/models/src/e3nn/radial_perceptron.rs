@@ -43,17 +43,32 @@ impl<T: Real> RadialPerceptron<T> {
 
     /// Weights of rows of the basis.
     pub(crate) fn values(&self, basis: &[T], scratch: &mut Scratch<T>, out: &mut [T]) {
-        let Some((last, hidden)) = self.0.split_last() else { return };
+        out.fill(T::default());
+        self.add_last(self.hidden(basis, scratch), out);
+    }
+
+    /// What the last layer multiplies, of rows of the basis.
+    pub(crate) fn hidden<'a>(&self, basis: &[T], scratch: &'a mut Scratch<T>) -> &'a [T] {
         let [input, output] = &mut scratch.values;
         input.clear();
         input.extend_from_slice(basis);
-        for layer in hidden {
+        for layer in self.0.split_last().map_or(&[][..], |(_, hidden)| hidden) {
             advance(layer, input, output);
             silu(output);
             std::mem::swap(input, output);
         }
-        out.fill(T::default());
-        last.multiply_add_all(input, out);
+        input
+    }
+
+    /// Numbers in a row of what the last layer multiplies.
+    pub(crate) fn hidden_width(&self) -> usize {
+        self.0.last().map_or(0, Matrix::depth)
+    }
+
+    /// Adds what the last layer makes of rows of [`hidden`](Self::hidden), or of sums of such rows: it is linear.
+    pub(crate) fn add_last(&self, hidden: &[T], out: &mut [T]) {
+        let Some(last) = self.0.last() else { return };
+        last.multiply_add_all(hidden, out);
     }
 
     /// Weights and their derivatives by the distance, from those of the basis.

@@ -1,11 +1,12 @@
 //! What an evaluation carries from layer to layer.
 
 use super::graph::Graph;
+use super::pair_tables::PairTables;
 use super::radial::Basis;
 use mlip_atoms::Deadline;
 use mlip_kernels::simd::Real;
 
-/// Basis functions of all pairs and their derivatives; empty where a table makes them needless.
+/// Basis functions of all pairs and their derivatives; empty where tables make them needless.
 pub(super) struct BasisRows<T> {
     width: usize,
     values: Vec<T>,
@@ -43,5 +44,7 @@ pub(super) struct Context<'a, T> {
     pub(super) graph: &'a Graph<T>,
     pub(super) basis: &'a Basis,
     pub(super) rows: &'a BasisRows<T>,
+    /// Radial functions of models that have tables for pairs of elements.
+    pub(super) tables: Option<&'a PairTables<T>>,
     pub(super) deadline: &'a Deadline,
 }

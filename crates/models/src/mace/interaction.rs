@@ -7,7 +7,7 @@ use super::file::{FileError, ModelFile};
 use super::gate::EquivariantGate;
 use super::linear::{ATOMS_PER_THREAD, ElementLinear, Linear, Rows};
 use super::parameters::{Channels, element_linear, linear};
-use super::radial::{Basis, Density};
+use super::radial::{Basis, Density, RadialNetwork};
 use mlip_atoms::PredictError;
 use mlip_kernels::simd::{InstructionSet, Real};
 use mlip_threads as threads;
@@ -17,6 +17,8 @@ const SCALED_PER_THREAD: usize = 1 << 15;
 
 /// One layer's interaction.
 pub(super) struct Interaction<T> {
+    /// Of the layer.
+    number: usize,
     up: Linear<T>,
     pub(super) edges: Edges<T>,
     density: Option<Density>,
@@ -116,6 +118,7 @@ impl<T: Real> Interaction<T> {
         };
         let has_density = layer.interaction.has_density();
         Ok(Self {
+            number,
             up: linear(file, &name("linear_up"), from, &layer.edge.0, features, sent, set)?,
             density: if has_density && !gated { Some(Density::read(file, number, config)?) } else { None },
             linear: linear(file, &name(first), &sums, to, sent, channels, set)?,
@@ -283,6 +286,11 @@ impl<T: Real> Interaction<T> {
         mut visit: impl FnMut(usize, &mlip_atoms::neighbors::Pair, (f64, f64), (f64, f64)),
     ) {
         for (index, pair) in context.graph.pairs.iter().enumerate() {
+            if let (Some(tables), Some(_)) = (context.tables, &self.density) {
+                let both = tables.density(self.number, index);
+                visit(index, pair, both, both);
+                continue;
+            }
             let (basis, slopes) = context.rows.of(index..index + 1);
             let (mut there, mut back) = match (&self.density, &self.edges.radial) {
                 (Some(density), _) => {
@@ -308,6 +316,14 @@ impl<T: Real> Interaction<T> {
     /// Whether it needs the basis functions of the pairs.
     pub(super) fn needs_basis(&self) -> bool {
         self.density.is_some() || !self.edges.is_tabulated()
+    }
+
+    /// What tables for pairs of elements are made of.
+    pub(super) fn pair_functions(&self) -> Option<(&RadialNetwork<T>, Option<&Density>)> {
+        match &self.edges.radial {
+            Radial::Shared(network) => Some((network, self.density.as_ref())),
+            Radial::Directed(_) => None,
+        }
     }
 
     pub(super) fn bytes(&self) -> u64 {

@@ -9,7 +9,7 @@
 //! Channels lie side by side and are padded to whole vectors; components (l, m) follow each other in rows.
 //!
 //! Module order: `irreps` ← `config` ← `file`; `graph`; `linear` ← `parameters`; `radial` ← `zbl`,
-//! `context` ← `element_radial` ← `edges` ← `interaction`; `gate`, `product`, `readout` ← `network`; `candle` (of `file`,
+//! `pair_tables` ← `context` ← `element_radial` ← `edges` ← `interaction`; `gate`, `product`, `readout` ← `network`; `candle` (of `file`,
 //! `graph`); `cuda` (of `file`, `parameters`, `edges`, `product`, `radial`, `readout`, `zbl`, `potential`); both engines, `options` ← `potential`, `released` ← `entry`.
 
 mod candle;
@@ -28,6 +28,7 @@ mod irreps;
 mod linear;
 mod network;
 mod options;
+mod pair_tables;
 mod parameters;
 mod potential;
 mod product;

@@ -6,6 +6,7 @@ use super::file::{FileError, ModelFile};
 use super::graph::{GRAIN, Graph};
 use super::interaction::{Interaction, Memory};
 use super::linear::{Rows, padded};
+use super::pair_tables::{PairTables, find_step};
 use super::parameters::Channels;
 use super::product::Product;
 use super::radial::Basis;
@@ -22,6 +23,8 @@ pub(super) struct Network<T> {
     embedding: Vec<T>,
     embedded: Rows,
     basis: Basis,
+    /// √Å, where radial functions are tabulated for pairs of elements: in single precision.
+    pair_step: Option<f64>,
     zbl: Option<Zbl>,
     layers: Vec<Layer<T>>,
     /// eV, by element.
@@ -116,7 +119,13 @@ impl<T: Real> Network<T> {
             true => (single("scale_shift.scale")?, single("scale_shift.shift")?),
             false => (1.0, 0.0),
         };
+        let networks: Vec<_> =
+            layers.iter().filter_map(|layer| layer.interaction.pair_functions()?.0.hidden()).collect();
+        // Double precision keeps the networks: forces from tables as fine as pay are off by 1e-8 of the largest.
+        let tabulated = size_of::<T>() < size_of::<f64>() && networks.len() == layers.len();
+        let pair_step = if tabulated { find_step::<T>(&basis, &networks, &config.atomic_numbers, set) } else { None };
         Ok(Self {
+            pair_step,
             embedding: (0..n_elements * channels.padded).map(entry).collect(),
             embedded: Rows::features(0, channels.padded),
             zbl: if config.pair_repulsion { Some(Zbl::read(file)?) } else { None },
@@ -133,15 +142,30 @@ impl<T: Real> Network<T> {
         self.layers.iter().map(layer).sum::<u64>() + (self.embedding.len() * size_of::<T>()) as u64
     }
 
+    /// Bytes that tables for so many pairs of elements take at most.
+    pub(super) fn bytes_of_tables(&self, n_kinds: usize, n_pairs: f64) -> f64 {
+        let Some(step) = self.pair_step else { return 0.0 };
+        let width = |layer: &Layer<T>| layer.interaction.pair_functions().map_or(0, |(network, _)| network.width());
+        let row = (self.layers.iter().map(width).sum::<usize>() * size_of::<T>()) as f64;
+        // A row of a knot and one of differences for each step; a distance alone in its step needs five more of these.
+        let n_steps = self.basis.r_max.sqrt() / step;
+        row * (2.0 * n_steps * n_kinds as f64).min(7.0 * n_pairs)
+    }
+
     pub(super) fn evaluate(
         &self,
         graph: &Graph<T>,
         wanted: Wanted,
         deadline: &Deadline,
     ) -> Result<Evaluation, PredictError> {
-        let needs_basis = self.layers.iter().any(|layer| layer.interaction.needs_basis());
+        let functions = self.layers.iter().filter_map(|layer| layer.interaction.pair_functions());
+        let tables = match self.pair_step {
+            Some(step) => Some(PairTables::new(graph, &self.basis, step, functions, deadline)?),
+            None => None,
+        };
+        let needs_basis = tables.is_none() && self.layers.iter().any(|layer| layer.interaction.needs_basis());
         let rows = if needs_basis { BasisRows::new(&self.basis, graph) } else { BasisRows::none() };
-        let context = Context { graph, basis: &self.basis, rows: &rows, deadline };
+        let context = Context { graph, basis: &self.basis, rows: &rows, tables: tables.as_ref(), deadline };
         let (embedded, steps, mut readouts) = self.forward(context)?;
         let mut derivatives = PairDerivatives::new(graph.pairs.len());
         if let Some(zbl) = &self.zbl {

@@ -61,7 +61,8 @@ fn every_layer_agrees_with_upstream() {
         let elements = structure.species().iter().map(|species| element(species.atomic_number())).collect();
         let graph = Graph::<f64>::build(&structure, elements, network.basis.r_max, &Deadline::NONE).unwrap();
         let rows = BasisRows::new(&network.basis, &graph);
-        let context = Context { graph: &graph, basis: &network.basis, rows: &rows, deadline: &Deadline::NONE };
+        let context =
+            Context { graph: &graph, basis: &network.basis, rows: &rows, tables: None, deadline: &Deadline::NONE };
         let (embedded, steps, _) = network.forward(context).unwrap();
 
         let n = graph.n_atoms();

@@ -211,7 +211,7 @@ impl MaceModel {
         structure.n_atoms() as f64 * density * 4.0 / 3.0 * std::f64::consts::PI * self.shape.cutoff.powi(3)
     }
 
-    fn bytes(&self, n_atoms: f64, n_edges: f64) -> u64 {
+    fn bytes(&self, n_atoms: f64, n_edges: f64, n_elements: usize) -> u64 {
         if let Route::Candle(network) = &self.network {
             return network.working_bytes(n_atoms, n_edges) as u64;
         }
@@ -221,8 +221,20 @@ impl MaceModel {
         let atom = scalar * channels.max(16.0) * (2.0 * message_rows + 80.0 * n_layers);
         // A pair, its harmonics, its basis functions, its derivatives.
         let edge = 0.5 * (48.0 + 16.0 * (8.0 + scalar) + 24.0 * scalar + 40.0);
-        (4e6 + atom * n_atoms + edge * n_edges) as u64
+        let n_kinds = n_elements * (n_elements + 1) / 2;
+        let tables = match &self.network {
+            Route::Single(network) => network.bytes_of_tables(n_kinds, 0.5 * n_edges),
+            Route::Double(_) | Route::Candle(_) => 0.0,
+        };
+        (4e6 + tables + atom * n_atoms + edge * n_edges) as u64
     }
+}
+
+/// How many elements there are.
+fn n_different(numbers: impl Iterator<Item = u8>) -> usize {
+    let mut seen = [false; 256];
+    numbers.for_each(|z| seen[usize::from(z)] = true);
+    seen.iter().filter(|seen| **seen).count()
 }
 
 /// Forces and strain derivative.
@@ -269,7 +281,8 @@ impl Model for MaceModel {
     }
 
     fn expected_bytes(&self, structure: &Structure) -> u64 {
-        self.bytes(structure.n_atoms() as f64, self.expected_edges(structure))
+        let n_elements = n_different(structure.species().iter().map(|species| species.atomic_number()));
+        self.bytes(structure.n_atoms() as f64, self.expected_edges(structure), n_elements)
     }
 
     fn graph(&self, structure: &Structure, deadline: &Deadline) -> Result<MaceGraph, PredictError> {
@@ -288,8 +301,10 @@ impl Model for MaceModel {
 
     fn demand(&self, graph: &MaceGraph) -> Demand {
         let (n_atoms, n_pairs) = on_route!(&graph.0, graph => (graph.n_atoms(), graph.pairs.len()));
+        let n_elements = on_route!(&graph.0, graph => n_different(graph.numbers.iter().copied()));
         let n_edges = 2 * n_pairs;
-        Demand { n_atoms, n_edges, host_bytes: self.bytes(n_atoms as f64, n_edges as f64), ..Demand::default() }
+        let host_bytes = self.bytes(n_atoms as f64, n_edges as f64, n_elements);
+        Demand { n_atoms, n_edges, host_bytes, ..Demand::default() }
     }
 
     fn evaluate(

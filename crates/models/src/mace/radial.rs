@@ -72,6 +72,11 @@ impl Basis {
         self.transform.is_none() && self.apply_cutoff
     }
 
+    /// Whether it is a function of the distance for each pair of elements, the cutoff included.
+    pub(super) fn is_of_pairs(&self) -> bool {
+        self.transform.is_some() && self.apply_cutoff
+    }
+
     /// The cutoff, where it multiplies the radial weights instead of the basis.
     pub(super) fn outer_cutoff(&self, r: f64) -> Option<(f64, f64)> {
         (!self.apply_cutoff).then(|| polynomial_envelope(r, self.r_max, self.exponent))
@@ -80,20 +85,20 @@ impl Basis {
     /// Values and derivatives by r at a distance between two elements.
     pub(super) fn evaluate(&self, r: f64, elements: (u8, u8), values: &mut [f64], slopes: &mut [f64]) {
         let cutoff = if self.apply_cutoff { polynomial_envelope(r, self.r_max, self.exponent) } else { (1.0, 0.0) };
+        self.bessel(r, elements, cutoff, values, slopes);
+    }
+
+    /// The same with the cutoff, continued smoothly beyond both ends.
+    pub(super) fn evaluate_smooth(&self, r: f64, elements: (u8, u8), values: &mut [f64], slopes: &mut [f64]) {
+        let cutoff = smooth_polynomial_envelope(r, self.r_max, self.exponent);
+        self.bessel(r, elements, cutoff, values, slopes);
+    }
+
+    fn bessel(&self, r: f64, elements: (u8, u8), cutoff: (f64, f64), values: &mut [f64], slopes: &mut [f64]) {
         let (x, by_r) = match &self.transform {
             Some(agnesi) => agnesi.value_and_slope(r, elements),
             None => (r, 1.0),
         };
-        self.bessel(x, by_r, cutoff, values, slopes);
-    }
-
-    /// The same without a transform, continued smoothly beyond both ends.
-    fn evaluate_smooth(&self, r: f64, values: &mut [f64], slopes: &mut [f64]) {
-        let cutoff = smooth_polynomial_envelope(r, self.r_max, self.exponent);
-        self.bessel(r, 1.0, cutoff, values, slopes);
-    }
-
-    fn bessel(&self, x: f64, by_r: f64, cutoff: (f64, f64), values: &mut [f64], slopes: &mut [f64]) {
         for ((frequency, value), slope) in self.frequencies.iter().zip(values).zip(slopes) {
             let (wave, wave_slope) = wave(*frequency, x);
             *value = self.prefactor * wave * cutoff.0;
@@ -105,7 +110,10 @@ impl Basis {
 /// The fully connected network from the basis to the weights of all paths: silu between layers, no biases.
 pub(super) struct RadialNetwork<T> {
     layers: RadialPerceptron<T>,
+    /// Where one table is right for all pairs of elements.
     table: Option<SplineTable<T>>,
+    /// The layers before the last, in double precision, where tables are made for each pair of elements.
+    hidden: Option<RadialPerceptron<f64>>,
     width: usize,
     set: InstructionSet,
 }
@@ -142,16 +150,19 @@ impl<T: Real> RadialNetwork<T> {
                 .push(file.read(&format!("interactions.{layer}.conv_tp_weights.layer{k}.weight"), pair[0] * pair[1])?);
         }
         let layers = RadialPerceptron::pack(widths, &weights, columns, set);
-        let mut network = Self { layers, table: None, width: columns.len(), set };
+        let mut network = Self { layers, table: None, hidden: None, width: columns.len(), set };
         if basis.is_universal() && !exact {
             let wide = RadialPerceptron::<f64>::pack(widths, &weights, columns, set);
             let (mut values, mut slopes) = (vec![0.0; basis.len()], vec![0.0; basis.len()]);
             let mut scratch = Scratch::default();
             network.table =
                 Some(SplineTable::build(basis.r_max, table_steps(size_of::<T>()), columns.len(), |r, row| {
-                    basis.evaluate_smooth(r, &mut values, &mut slopes);
+                    basis.evaluate_smooth(r, (0, 0), &mut values, &mut slopes);
                     wide.values(&values, &mut scratch, row);
                 }));
+        }
+        if basis.is_of_pairs() && !exact {
+            network.hidden = Some(RadialPerceptron::pack(widths, &weights, &[], set));
         }
         Ok(network)
     }
@@ -161,9 +172,30 @@ impl<T: Real> RadialNetwork<T> {
         self.table.is_some()
     }
 
+    /// The layers before the last, in double precision, where tables are made for each pair of elements.
+    pub(super) fn hidden(&self) -> Option<&RadialPerceptron<f64>> {
+        self.hidden.as_ref()
+    }
+
+    /// Adds what the last layer makes of what comes before it, or of sums of that.
+    pub(super) fn add_last(&self, hidden: &[T], out: &mut [T]) {
+        self.layers.add_last(hidden, out);
+    }
+
+    /// Weights for a distance.
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The instruction set it is packed for.
+    pub(super) fn set(&self) -> InstructionSet {
+        self.set
+    }
+
     /// Bytes in memory.
     pub(super) fn bytes(&self) -> u64 {
-        self.layers.bytes() + self.table.as_ref().map_or(0, SplineTable::bytes)
+        let hidden = self.hidden.as_ref().map_or(0, RadialPerceptron::bytes);
+        self.layers.bytes() + hidden + self.table.as_ref().map_or(0, SplineTable::bytes)
     }
 
     /// Weights of rows of the basis.
@@ -213,10 +245,18 @@ impl Density {
 
     /// Value and derivative by r of one edge.
     pub(super) fn value_and_slope<T: Real>(&self, basis: &[T], slopes: &[T]) -> (f64, f64) {
-        let dot = |row: &[T]| row.iter().zip(&self.weights).map(|(f, w)| f.wide() * w).sum::<f64>();
-        let (u, slope) = (dot(basis), dot(slopes));
-        let value = (u * u).tanh();
-        (value, (1.0 - value * value) * 2.0 * u * slope)
+        Self::of_argument(self.argument(basis), self.argument(slopes))
+    }
+
+    /// f · w
+    pub(super) fn argument<T: Real>(&self, basis: &[T]) -> f64 {
+        basis.iter().zip(&self.weights).map(|(f, w)| f.wide() * w).sum()
+    }
+
+    /// Value and derivative from f · w and its derivative.
+    pub(super) fn of_argument(argument: f64, slope: f64) -> (f64, f64) {
+        let value = (argument * argument).tanh();
+        (value, (1.0 - value * value) * 2.0 * argument * slope)
     }
 }
 

@@ -44,6 +44,8 @@ impl PairDerivatives {
 
 /// Sends features of one layer along the edges.
 pub(in crate::mace) struct Edges<T> {
+    /// Of the layer.
+    number: usize,
     pub(super) products: EdgeProducts,
     pub(in crate::mace) radial: Radial<T>,
     /// (coupling, harmonic, coefficient)
@@ -59,6 +61,8 @@ pub(in crate::mace) struct Edges<T> {
 /// The arrays of a block of pairs.
 pub(super) struct Block<T> {
     pairs: Vec<Pair>,
+    /// Which of all pairs they are.
+    numbers: Vec<usize>,
     /// Basis functions and their derivatives, where radial weights are made of them.
     basis: [Vec<T>; 2],
     pub(super) edges: Vec<DirectedEdge>,
@@ -109,7 +113,7 @@ impl<T: Real> Edges<T> {
         };
         let feature_rows = (layer.edge.lmax() + 1) * (layer.edge.lmax() + 1);
         let products = EdgeProducts::new(paths, channels.padded, feature_rows, rows.stride / channels.padded, set);
-        Ok(Self { products, radial, terms, parity, rows, n_paths })
+        Ok(Self { number, products, radial, terms, parity, rows, n_paths })
     }
 
     /// Whether it works without basis functions.
@@ -155,6 +159,7 @@ impl<T: Real> Edges<T> {
         let n = self.parity.len();
         let mut block = Block {
             pairs: Vec::with_capacity(BLOCK),
+            numbers: Vec::with_capacity(BLOCK),
             basis: [Vec::new(), Vec::new()],
             edges: Vec::with_capacity(2 * BLOCK),
             couplings: vec![T::default(); 2 * BLOCK * n],
@@ -181,6 +186,7 @@ impl<T: Real> Edges<T> {
     fn gather(&self, context: Context<'_, T>, edges: &[Edge], rows_a_pair: usize, block: &mut Block<T>) -> usize {
         let n = self.parity.len();
         block.pairs.clear();
+        block.numbers.clear();
         block.edges.clear();
         block.basis.iter_mut().for_each(Vec::clear);
         let mut last = usize::MAX;
@@ -195,6 +201,7 @@ impl<T: Real> Edges<T> {
             } else {
                 last = number;
                 block.pairs.push(*pair);
+                block.numbers.push(number);
                 let (values, slopes) = context.rows.of(number..number + 1);
                 block.basis[0].extend_from_slice(values);
                 block.basis[1].extend_from_slice(slopes);
@@ -225,10 +232,13 @@ impl<T: Real> Edges<T> {
 
     fn weigh(&self, context: Context<'_, T>, with_slopes: bool, block: &mut Block<T>) {
         let width = self.products.radial_width();
-        let Block { pairs, basis: [basis, basis_slopes], weights, slopes, scratch, .. } = block;
+        let Block { pairs, numbers, basis: [basis, basis_slopes], weights, slopes, scratch, .. } = block;
         let n_rows = pairs.len() * weights.len() / (BLOCK * width);
         let weights = &mut weights[..n_rows * width];
         let slopes = if with_slopes { &mut slopes[..n_rows * width] } else { &mut [] };
+        if let Some(tables) = context.tables {
+            return tables.weigh(self.number, numbers, weights, slopes);
+        }
         match &self.radial {
             Radial::Shared(network) if network.is_tabulated() => {
                 let distances = pairs.iter().map(|pair| pair.distance);

@@ -1,0 +1,168 @@
+use super::plan::{Place, Plan};
+use super::*;
+use crate::e3nn::Scratch;
+use crate::mace::file::ModelFile;
+use crate::mace::graph::Graph;
+use crate::mace::radial::{Basis, Density, RadialNetwork};
+use mlip_atoms::Deadline;
+use mlip_atoms::neighbors::Pair;
+use mlip_kernels::simd::{InstructionSet, Real};
+use std::path::Path;
+
+/// Both layers of a model with Agnesi's transform, and its tables' step.
+struct Model<T> {
+    basis: Basis,
+    layers: Vec<(RadialNetwork<T>, Density)>,
+    step: f64,
+}
+
+fn file() -> ModelFile {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mace/density_zbl_agnesi");
+    ModelFile::open(&folder.join("density_zbl_agnesi.model")).unwrap()
+}
+
+fn model<T: Real>() -> Model<T> {
+    let (file, set) = (file(), InstructionSet::detect());
+    let basis = Basis::read(&file).unwrap();
+    let layers = file.config.layers.iter().enumerate().map(|(number, layer)| {
+        let columns: Vec<_> = (0..*layer.radial_widths.last().unwrap()).map(Some).collect();
+        let network = RadialNetwork::read(&file, number, &layer.radial_widths, &columns, &basis, false, set).unwrap();
+        (network, Density::read(&file, number, &file.config).unwrap())
+    });
+    let layers: Vec<_> = layers.collect();
+    let hidden: Vec<_> = layers.iter().map(|(network, _)| network.hidden().unwrap()).collect();
+    let step = find_step::<T>(&basis, &hidden, &file.config.atomic_numbers, set).unwrap();
+    Model { basis, layers, step }
+}
+
+/// Oxygen and strontium, and pairs at these distances: of oxygen, of both, of strontium.
+fn graph<T: Real>(distances: [&[f64]; 3]) -> Graph<T> {
+    let elements = [(0, 1), (0, 2), (2, 3)];
+    let pairs = elements.iter().zip(distances).flat_map(|((i, j), distances)| {
+        distances.iter().map(|r| Pair { i: *i, j: *j, shift: [0; 3], vector: [0.0, 0.0, *r], distance: *r })
+    });
+    Graph {
+        elements: vec![0, 0, 4, 4],
+        numbers: vec![8, 8, 38, 38],
+        pairs: pairs.collect(),
+        harmonics: Vec::new(),
+        volume: 1.0,
+    }
+}
+
+fn spread(n: usize, from: f64, to: f64) -> Vec<f64> {
+    (0..n).map(|k| from + (to - from) * (0.618_033_988_749_895 * k as f64).fract()).collect()
+}
+
+impl<T: Real> Model<T> {
+    fn tables(&self, graph: &Graph<T>) -> PairTables<T> {
+        let layers = self.layers.iter().map(|(network, density)| (network, Some(density)));
+        PairTables::new(graph, &self.basis, self.step, layers, &Deadline::NONE).unwrap()
+    }
+
+    /// Weights and slopes of a pair from the tables, and its density.
+    fn tabulated(&self, tables: &PairTables<T>, layer: usize, pair: usize) -> ([Vec<T>; 2], (f64, f64)) {
+        let width = self.layers[layer].0.width();
+        let [mut weights, mut slopes] = [vec![T::default(); width], vec![T::default(); width]];
+        tables.weigh(layer, &[pair], &mut weights, &mut slopes);
+        let mut alone = weights.clone();
+        tables.weigh(layer, &[pair], &mut alone, &mut []);
+        assert_eq!(alone, weights);
+        ([weights, slopes], tables.density(layer, pair))
+    }
+
+    /// The same from the networks.
+    fn exact(&self, layer: usize, r: f64, elements: (u8, u8)) -> ([Vec<T>; 2], (f64, f64)) {
+        let (network, density) = &self.layers[layer];
+        let (mut values, mut slopes) = (vec![0.0; self.basis.len()], vec![0.0; self.basis.len()]);
+        self.basis.evaluate(r, elements, &mut values, &mut slopes);
+        let rows = [values, slopes].map(|row| row.into_iter().map(T::real).collect::<Vec<_>>());
+        let mut found = [vec![T::default(); network.width()], vec![T::default(); network.width()]];
+        let [weights, weight_slopes] = &mut found;
+        network.values_and_slopes(&rows[0], &rows[1], &mut Scratch::default(), weights, weight_slopes);
+        (found, density.value_and_slope(&rows[0], &rows[1]))
+    }
+}
+
+fn largest_difference<T: Real>(a: &[T], b: &[T]) -> f64 {
+    a.iter().zip(b).fold(0.0, |worst, (a, b)| worst.max((a.wide() - b.wide()).abs()))
+}
+
+fn check<T: Real>(limits: [f64; 4]) {
+    let model = model::<T>();
+    // So few of strontium that its networks run.
+    let distances = [spread(1000, 0.6, 4.999), spread(1000, 1.0, 4.999), spread(3, 2.0, 4.9)];
+    let graph = graph::<T>([&distances[0], &distances[1], &distances[2]]);
+    let places = Plan::new(&graph, model.basis.r_max, model.step).places;
+    let by_table = places.iter().filter(|place| matches!(place, Place::Behind { .. })).count();
+    assert_eq!(by_table, 2000);
+    let tables = model.tables(&graph);
+    let mut worst = [0.0_f64; 4];
+    for layer in 0..model.layers.len() {
+        for (index, pair) in graph.pairs.iter().enumerate() {
+            let (found, density) = model.tabulated(&tables, layer, index);
+            let (exact, exact_density) = model.exact(layer, pair.distance, graph.numbers_of(pair));
+            let off = [
+                largest_difference(&found[0], &exact[0]),
+                largest_difference(&found[1], &exact[1]),
+                (density.0 - exact_density.0).abs(),
+                (density.1 - exact_density.1).abs(),
+            ];
+            worst.iter_mut().zip(off).for_each(|(worst, off)| *worst = worst.max(off));
+        }
+    }
+    let what = ["weights", "their slopes", "densities", "their slopes"];
+    for ((worst, limit), what) in worst.iter().zip(limits).zip(what) {
+        assert!(*worst < limit, "{what} are off by {worst:e}");
+    }
+}
+
+#[test]
+fn weights_and_densities_are_those_of_the_networks() {
+    check::<f64>([1e-10, 1e-8, 1e-10, 1e-8]);
+    check::<f32>([2e-6, 5e-5, 1e-6, 1e-5]);
+}
+
+#[test]
+fn a_row_does_not_depend_on_the_other_pairs() {
+    let model = model::<f32>();
+    let distances = spread(200, 1.0, 4.9);
+    let (few, other) = (distances.iter().rev().step_by(2).copied().collect::<Vec<_>>(), spread(30, 3.0, 3.1));
+    let [all, some] = [graph([&distances, &other, &[]]), graph([&few, &[], &distances])];
+    let [in_all, in_some] = [model.tables(&all), model.tables(&some)];
+    for (index, pair) in some.pairs.iter().take(few.len()).enumerate() {
+        let same = all.pairs.iter().position(|other| other.distance == pair.distance).unwrap();
+        for layer in 0..2 {
+            assert_eq!(model.tabulated(&in_some, layer, index), model.tabulated(&in_all, layer, same));
+        }
+    }
+}
+
+#[test]
+fn few_distances_are_computed_by_the_networks_once_each() {
+    fn check<T: Real>(n_rows: u32) {
+        let model = model::<T>();
+        // Twice the same but for the rounding of double precision.
+        let graph = graph::<T>([&[2.0, 2.0 + 4e-16, 3.5, 2.0], &[], &[2.0]]);
+        let plan = Plan::new(&graph, model.basis.r_max, model.step);
+        let rows = plan.places.iter().map(|place| match place {
+            Place::Distance(row) => *row,
+            Place::Behind { .. } => panic!("a table for two distances"),
+        });
+        let rows: Vec<u32> = rows.collect();
+        assert_eq!(rows.iter().max(), Some(&(n_rows - 1)));
+        assert_eq!((rows[0], rows[4]), (rows[3], n_rows - 1));
+        let tables = model.tables(&graph);
+        for layer in 0..2 {
+            assert_eq!(model.tabulated(&tables, layer, 0), model.exact(layer, 2.0, (8, 8)));
+        }
+    }
+    check::<f32>(3);
+    check::<f64>(4);
+}
+
+#[test]
+fn the_step_is_as_short_as_the_precision_asks_for() {
+    let (single, double) = (model::<f32>().step, model::<f64>().step);
+    assert!(double < 0.7 * single, "{double} {single}");
+}
