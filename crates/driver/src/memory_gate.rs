@@ -29,10 +29,10 @@ impl Taken {
     /// Whether what is free should be returned before `bytes` more are taken: they may need new memory, though a good deal
     /// is free, in pieces that do not fit. Without that the peak would be the sum of what evaluations of many kinds need.
     ///
-    /// Seldom, since returned pages must be cleared when they are needed again: each time the peak would have grown by an
-    /// eighth.
+    /// Seldom, since returned pages must be cleared when they are needed again: each time the peak would have grown by a
+    /// quarter.
     fn is_due(&mut self, resident: u64, bytes: u64) -> bool {
-        let least = LEAST.max(self.peak / 8);
+        let least = LEAST.max(self.peak / 4);
         let free = resident.saturating_sub(self.beside + self.now);
         if resident + bytes <= self.peak + least {
             return false;
@@ -51,7 +51,7 @@ impl Taken {
 }
 
 /// Returning less is not worth the pages that have to be cleared anew.
-const LEAST: u64 = 24_000_000;
+const LEAST: u64 = 40_000_000;
 
 /// Evaluations that take less are not worth asking how much is resident, which takes some 20 µs.
 const ASKED_FROM: u64 = 2_000_000;
@@ -152,20 +152,20 @@ mod tests {
     }
 
     #[test]
-    fn free_memory_is_returned_where_the_peak_would_grow_by_an_eighth() {
+    fn free_memory_is_returned_where_the_peak_would_grow_by_a_quarter() {
         const MB: u64 = 1_000_000;
         let mut taken = Taken { now: 0, beside: 100 * MB, peak: 0 };
         // The first, larger than all that is there: nothing is free.
         assert!(!taken.is_due(100 * MB, 300 * MB));
         assert_eq!(taken.peak, 400 * MB);
-        // All that the first took is free, and may be used again or not: 50 more are an eighth.
-        assert!(!taken.is_due(400 * MB, 50 * MB));
-        assert!(taken.is_due(400 * MB, 51 * MB));
-        taken.now = 51 * MB;
-        taken.returned(110 * MB, 51 * MB);
+        // All that the first took is free, and may be used again or not: 100 more are a quarter.
+        assert!(!taken.is_due(400 * MB, 100 * MB));
+        assert!(taken.is_due(400 * MB, 101 * MB));
+        taken.now = 101 * MB;
+        taken.returned(110 * MB, 101 * MB);
         assert_eq!((taken.beside, taken.peak), (110 * MB, 400 * MB));
         // It is in use now: there is nothing to return, however much is wanted.
-        assert!(!taken.is_due(161 * MB, 449 * MB));
+        assert!(!taken.is_due(211 * MB, 399 * MB));
         assert_eq!(taken.peak, 610 * MB);
         // Where the kernel does not tell.
         assert!(!taken.is_due(0, 900 * MB));
