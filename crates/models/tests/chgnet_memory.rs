@@ -88,7 +88,7 @@ fn what_is_said_to_be_taken_is_taken_at_most_and_not_much_more() {
         );
         assert!((1.0..1.5).contains(&of_graph), "{case}: {of_graph} times what it took");
         // Before there is a graph, edges and angles are those of the density, of close-packed metals two thirds of the angles.
-        // Where these leave open whether messages are kept, 64 MB are said to be that may not be taken: three times as much then.
+        // Where these leave open whether messages are kept, 32 MB are said to be that may not be taken: three times as much then.
         assert!((0.75..3.5).contains(&of_structure), "{case}: {of_structure} times what it took");
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// Structures whose messages would take more than this are evaluated without keeping them: making them again costs such
 /// a structure a tenth of its time, but memory that two cores share is no faster than that, and the peak is lower.
-pub(super) const KEPT_BYTES: f64 = 64e6;
+pub(super) const KEPT_BYTES: f64 = 32e6;
 
 /// The network in one precision.
 pub(super) struct Native<T> {
