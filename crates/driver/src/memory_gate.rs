@@ -53,7 +53,7 @@ impl Taken {
 /// Returning less is not worth the pages that have to be cleared anew.
 const LEAST: u64 = 40_000_000;
 
-/// Evaluations that take less are not worth asking how much is resident, which takes some 20 µs.
+/// Evaluations that take less are not worth asking how much is resident, which reads a file of the kernel: some 40 µs.
 const ASKED_FROM: u64 = 2_000_000;
 
 impl MemoryGate {
