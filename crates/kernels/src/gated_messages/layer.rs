@@ -85,7 +85,7 @@ pub struct Saved<T> {
 }
 
 /// The same of some rows, `[rows, 2 w]` each.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct SavedPart<T> {
     /// First row.
     pub(super) first: usize,
