@@ -85,11 +85,17 @@ impl<T: Real> Model<T> {
 }
 
 fn largest_difference<T: Real>(a: &[T], b: &[f64]) -> f64 {
-    a.iter().zip(b).fold(0.0, |worst, (a, b)| worst.max((a.wide() - b).abs()))
+    assert_eq!(a.len(), b.len());
+    let differences = a.iter().zip(b).map(|(a, b)| (a.wide() - b).abs());
+    differences.inspect(|x| assert!(!x.is_nan(), "no number")).fold(0.0, f64::max)
 }
 
-/// Against the networks in double precision; `limits`: of the largest number of each kind.
-fn check<T: Real>(limits: [f64; 4]) {
+/// Weights, their slopes, densities, their slopes.
+type Errors = [f64; 4];
+
+/// Largest errors of the tables, and of the networks in the same precision, both against the networks in double precision
+/// and as parts of the largest number.
+fn errors<T: Real>() -> [Errors; 2] {
     let (model, wide) = (model::<T>(), self::model::<f64>());
     // So few of strontium that its networks run.
     let distances = [spread(1000, 0.6, 4.999), spread(1000, 1.0, 4.999), spread(3, 2.0, 4.9)];
@@ -98,38 +104,43 @@ fn check<T: Real>(limits: [f64; 4]) {
     let by_table = places.iter().filter(|place| matches!(place, Place::Behind { .. })).count();
     assert_eq!(by_table, 2000);
     let tables = model.tables(&graph);
-    let (mut worst, mut largest) = ([0.0_f64; 4], [0.0_f64; 4]);
+    let (mut worst, mut largest) = ([[0.0_f64; 4]; 2], [0.0_f64; 4]);
     for layer in 0..model.layers.len() {
         for (index, pair) in graph.pairs.iter().enumerate() {
-            let (found, density) = model.tabulated(&tables, layer, index);
-            let (exact, exact_density) = wide.exact(layer, pair.distance, graph.numbers_of(pair));
-            let off = [
-                largest_difference(&found[0], &exact[0]),
-                largest_difference(&found[1], &exact[1]),
-                (density.0 - exact_density.0).abs(),
-                (density.1 - exact_density.1).abs(),
-            ];
-            let of = |row: &[f64]| row.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
-            let size = [of(&exact[0]), of(&exact[1]), exact_density.0.abs(), exact_density.1.abs()];
-            for k in 0..4 {
-                assert!(!off[k].is_nan(), "no number at {} Å", pair.distance);
-                worst[k] = worst[k].max(off[k]);
-                largest[k] = largest[k].max(size[k]);
+            let elements = graph.numbers_of(pair);
+            let (exact, exact_density) = wide.exact(layer, pair.distance, elements);
+            let found = [model.tabulated(&tables, layer, index), model.exact(layer, pair.distance, elements)];
+            for (worst, (rows, density)) in worst.iter_mut().zip(&found) {
+                let off = [
+                    largest_difference(&rows[0], &exact[0]),
+                    largest_difference(&rows[1], &exact[1]),
+                    largest_difference(&[density.0], &[exact_density.0]),
+                    largest_difference(&[density.1], &[exact_density.1]),
+                ];
+                worst.iter_mut().zip(off).for_each(|(worst, off)| *worst = worst.max(off));
             }
+            let of = |row: &[f64]| largest_difference(row, &vec![0.0; row.len()]);
+            let size = [of(&exact[0]), of(&exact[1]), exact_density.0.abs(), exact_density.1.abs()];
+            largest.iter_mut().zip(size).for_each(|(largest, size)| *largest = largest.max(size));
         }
     }
-    let what = ["weights", "their slopes", "densities", "their slopes"];
-    for k in 0..4 {
-        let off = worst[k] / largest[k];
-        assert!(off < limits[k], "{} are off by {off:e} of the largest", what[k]);
-    }
+    worst.map(|errors| [0, 1, 2, 3].map(|k| errors[k] / largest[k]))
 }
 
 #[test]
 fn weights_and_densities_are_those_of_the_networks() {
-    check::<f64>([1e-10, 1e-8, 1e-10, 1e-8]);
-    // Four roundings of single precision; that of the networks themselves is of this size.
-    check::<f32>([5e-7, 3e-6, 3e-7, 2e-6]);
+    let [tables, _] = errors::<f64>();
+    let limits = [1e-10, 1e-8, 1e-10, 1e-8];
+    assert!(tables.iter().zip(limits).all(|(off, limit)| *off < limit), "{tables:?}");
+}
+
+#[test]
+fn in_single_precision_tables_are_about_as_near_to_double_precision_as_networks() {
+    let [tables, networks] = errors::<f32>();
+    // Slopes of splines lose an order of the step; the forces' own tests hold them against upstream's.
+    let factors = [1.0, 3.0, 1.0, 1.0];
+    let limits = networks.iter().zip(factors).map(|(network, factor)| factor * network);
+    assert!(tables.iter().zip(limits).all(|(table, limit)| *table < limit), "{tables:?} {networks:?}");
 }
 
 #[test]
