@@ -4,12 +4,13 @@
 //! Two points within the cutoff differ by at most `cutoff / height_k` in fractional coordinate k
 //! (`height_k` is the distance of the faces that k crosses), so for `n_k` bins along k their bins
 //! differ by at most `ceil(n_k · cutoff / height_k)`, counted through periodic images. Where an atom
-//! lies within its bin narrows that further. All bins that are left are visited: nothing is missed in
-//! any cell, however skewed or small. A cell smaller than the cutoff simply has one bin and several
-//! images of it.
+//! lies within its bin narrows that further, and so does the distance of a row of bins, see [`super::rows`].
+//! All bins that are left are visited: nothing is missed in any cell, however skewed or small. A cell
+//! smaller than the cutoff simply has one bin and several images of it.
 
 use super::limits::{MAX_PAIRS, check, check_pairs};
 use super::pair::Pair;
+use super::rows::RowsOfBins;
 use crate::{Deadline, PredictError, Structure};
 use mlip_threads as threads;
 use std::ops::Range;
@@ -23,6 +24,9 @@ const SLACK: f64 = 1e-6;
 
 /// Bins that are looked at between two looks at the clock: less than a millisecond.
 const UNTIL_DEADLINE: usize = 1 << 14;
+
+/// Room for this many pairs at the beginning: those of a few atoms.
+const EXPECTED_PAIRS: usize = 256;
 
 /// A thread is given at least this many atoms: a few hundred µs.
 const ATOMS_PER_THREAD: usize = 64;
@@ -39,10 +43,10 @@ struct Grid {
     positions: [Vec<f64>; 3],
     /// `[n_atoms]` cells by which an atom was wrapped: `wrapped = given - wrap`.
     wrap: Vec<[i32; 3]>,
-    /// `[n_atoms]` bin of an atom.
-    bin_of: Vec<[i32; 3]>,
-    /// `[n_atoms]` first and last bin that can hold a neighbor, in each direction, counted through images.
-    around: Vec<[(i32, i32); 3]>,
+    /// `[n_atoms]` where an atom lies in each direction, in bins.
+    at: Vec<[f64; 3]>,
+    /// Bins that the cutoff reaches over in each direction.
+    radius: [f64; 3],
 }
 
 impl Grid {
@@ -61,24 +65,17 @@ impl Grid {
         let reach = radius.map(|radius| radius.ceil() as i32);
 
         let mut wrap = Vec::with_capacity(n_atoms);
-        let mut bin_of: Vec<[i32; 3]> = Vec::with_capacity(n_atoms);
-        let mut around = Vec::with_capacity(n_atoms);
+        let mut at: Vec<[f64; 3]> = Vec::with_capacity(n_atoms);
         let mut wrapped = Vec::with_capacity(n_atoms);
         for x in structure.fractional() {
             let cells: [f64; 3] = x.map(f64::floor);
             let inside: [f64; 3] = std::array::from_fn(|k| x[k] - cells[k]);
             wrap.push(cells.map(|cell| cell as i32));
-            // Rounding can put a coordinate just below 0 to exactly 1: the last bin takes it.
-            let at: [f64; 3] = std::array::from_fn(|k| inside[k] * f64::from(bins[k]));
-            bin_of.push(std::array::from_fn(|k| (at[k] as i32).min(bins[k] - 1)));
-            around.push(std::array::from_fn(|k| {
-                let bin = |at: f64| at.floor() as i32;
-                (bin(at[k] - radius[k] - SLACK), bin(at[k] + radius[k] + SLACK))
-            }));
+            at.push(std::array::from_fn(|k| inside[k] * f64::from(bins[k])));
             wrapped.push(lattice.cartesian(inside));
         }
         let (first, atoms, positions) = (Vec::new(), Vec::new(), Default::default());
-        let mut grid = Self { bins, reach, first, atoms, positions, wrap, bin_of, around };
+        let mut grid = Self { bins, reach, first, atoms, positions, wrap, at, radius };
         grid.sort(&wrapped);
         Ok(grid)
     }
@@ -86,7 +83,9 @@ impl Grid {
     fn sort(&mut self, wrapped: &[[f64; 3]]) {
         let n_bins = self.bins.iter().map(|n| *n as usize).product::<usize>();
         self.first = vec![0; n_bins + 1];
-        let indices: Vec<usize> = self.bin_of.iter().map(|bin| self.index(*bin)).collect();
+        // Rounding can put a coordinate just below 0 to exactly 1: the last bin takes it.
+        let bin_of = |at: &[f64; 3]| std::array::from_fn(|k| (at[k] as i32).min(self.bins[k] - 1));
+        let indices: Vec<usize> = self.at.iter().map(|at| self.index(bin_of(at))).collect();
         for index in &indices {
             self.first[index + 1] += 1;
         }
@@ -104,6 +103,17 @@ impl Grid {
 
     fn index(&self, bin: [i32; 3]) -> usize {
         ((bin[0] * self.bins[1] + bin[1]) * self.bins[2] + bin[2]) as usize
+    }
+
+    /// First and last bin in a direction that can hold a neighbor of an atom, counted through images.
+    fn around(&self, atom: usize, direction: usize) -> (i32, i32) {
+        let (at, radius) = (self.at[atom][direction], self.radius[direction]);
+        ((at - radius - SLACK).floor() as i32, (at + radius + SLACK).floor() as i32)
+    }
+
+    /// The bin within the cell and the image of a bin that is counted through images.
+    fn within(&self, bin: i32, direction: usize) -> (i32, i32) {
+        (bin.rem_euclid(self.bins[direction]), bin.div_euclid(self.bins[direction]))
     }
 }
 
@@ -164,7 +174,7 @@ impl Search<'_> {
         // makes them slower by a quarter, and what one atom takes is bounded.
         let n_bins = grid.reach.iter().map(|reach| 2 * *reach as usize + 1).product::<usize>();
         let together = (UNTIL_DEADLINE / n_bins).max(1);
-        let mut found = Vec::new();
+        let mut found = Vec::with_capacity(EXPECTED_PAIRS);
         while !atoms.is_empty() {
             let some = atoms.start..atoms.end.min(atoms.start + together);
             atoms.start = some.end;
@@ -188,23 +198,33 @@ fn add_pairs(
     place: &[usize],
     mut found: Vec<Pair>,
 ) -> Vec<Pair> {
-    let lattice = structure.lattice();
+    let vectors = structure.lattice().vectors();
+    let rows = RowsOfBins::new(vectors, grid.bins, limit);
     for i in atoms {
         let place = place[i];
         let center: [f64; 3] = std::array::from_fn(|axis| grid.positions[axis][place]);
-        let steps = |k: usize| grid.around[i][k].0..=grid.around[i][k].1;
-        for a in steps(0) {
-            for b in steps(1) {
-                for c in steps(2) {
-                    let image: [i32; 3] =
-                        [a.div_euclid(grid.bins[0]), b.div_euclid(grid.bins[1]), c.div_euclid(grid.bins[2])];
-                    let bin = grid.index([
-                        a.rem_euclid(grid.bins[0]),
-                        b.rem_euclid(grid.bins[1]),
-                        c.rem_euclid(grid.bins[2]),
-                    ]);
-                    let offset = lattice.cartesian(image.map(f64::from));
-                    let origin: [f64; 3] = std::array::from_fn(|axis| offset[axis] - center[axis]);
+        let [from_a, from_b, from_c] = [0, 1, 2].map(|k| grid.around(i, k));
+        for a in from_a.0..=from_a.1 {
+            let (bin_a, image_a) = grid.within(a, 0);
+            for b in from_b.0..=from_b.1 {
+                let Some((first, last)) = rows.reached(a, b, &grid.at[i]) else { continue };
+                let (first, last) = (first.max(from_c.0), last.min(from_c.1));
+                let (bin_b, image_b) = grid.within(b, 1);
+                let row = grid.index([bin_a, bin_b, 0]);
+                let row_offset: [f64; 3] = std::array::from_fn(|axis| {
+                    f64::from(image_a) * vectors[0][axis] + f64::from(image_b) * vectors[1][axis]
+                });
+                let (mut bin_c, mut image_c) = grid.within(first, 2);
+                for _ in first..=last {
+                    let bin = row + bin_c as usize;
+                    let image = [image_a, image_b, image_c];
+                    let origin: [f64; 3] = std::array::from_fn(|axis| {
+                        row_offset[axis] + f64::from(image_c) * vectors[2][axis] - center[axis]
+                    });
+                    bin_c += 1;
+                    if bin_c == grid.bins[2] {
+                        (bin_c, image_c) = (0, image_c + 1);
+                    }
                     let (first, last) = (grid.first[bin] as usize, grid.first[bin + 1] as usize);
                     // Atoms of a bin ascend: those before i have met this pair already.
                     let first = first + grid.atoms[first..last].partition_point(|j| (*j as usize) < i);

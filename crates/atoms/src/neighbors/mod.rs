@@ -5,6 +5,7 @@ mod cell_list;
 mod limits;
 mod list;
 mod pair;
+mod rows;
 
 pub use brute_force::brute_force_pairs;
 pub use list::{Edge, NeighborList};
