@@ -41,7 +41,7 @@ impl Memory {
         self.0.count(sample.peak_bytes)?;
         self.0.count(sample.weight_bytes)?;
         match sample.sharing {
-            Some(sharing) => sharing.iter().try_for_each(|bytes| self.0.count(bytes))?,
+            Some(sharing) => sharing.iter().try_for_each(|bytes| self.0.count(*bytes))?,
             None => self.0.empty(3)?,
         }
         self.0.count(sample.held_bytes)?;

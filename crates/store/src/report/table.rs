@@ -4,7 +4,7 @@ use super::columns::{Column, ColumnRows};
 use super::row::EntryRow;
 use crate::{AtomicFile, StoreError};
 use mlip_disk::File;
-use std::fmt::{Display, Write as _};
+use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -85,20 +85,35 @@ impl Rows {
         written.map_err(|source| self.fail(source))
     }
 
+    /// A number, which calls nothing.
+    fn number(&mut self, text: &str) -> Result<(), StoreError> {
+        if let Some(columns) = &mut self.columns {
+            columns.field(self.n_fields, text)?;
+        }
+        self.n_fields += 1;
+        self.writer.write_field(text).map_err(|source| self.fail(source))
+    }
+
     pub(super) fn empty(&mut self, fields: usize) -> Result<(), StoreError> {
         (0..fields).try_for_each(|_| self.text(""))
     }
 
-    pub(super) fn count(&mut self, number: impl Display) -> Result<(), StoreError> {
+    pub(super) fn count(&mut self, number: impl itoa::Integer) -> Result<(), StoreError> {
+        self.number(itoa::Buffer::new().format(number))
+    }
+
+    /// A number without an exponent.
+    pub(super) fn plain(&mut self, number: f32) -> Result<(), StoreError> {
         self.formatted(format_args!("{number}"))
     }
 
     /// The shortest text that reads back to the same bits: `-0.0`, `1e-7`, `0.1`. Where two are as short and as near, the
     /// one with the even last digit, as Python writes it.
     pub(super) fn float(&mut self, number: f64) -> Result<(), StoreError> {
-        // Digits take a good part of the time of tables. Beyond this range the two write exponents differently.
-        if (1e-4..1e16).contains(&number.abs()) {
-            return self.text(zmij::Buffer::new().format_finite(number));
+        // Digits take a good part of the time of tables. Elsewhere the two write exponents differently.
+        let size = number.abs();
+        if size < 1e-5 || (1e-4..1e16).contains(&size) {
+            return self.number(zmij::Buffer::new().format_finite(number));
         }
         self.formatted(format_args!("{number:?}"))
     }
@@ -115,7 +130,7 @@ impl Rows {
         // Formatting numbers into a string cannot fail.
         let _ = self.text.write_fmt(arguments);
         let text = std::mem::take(&mut self.text);
-        let written = self.text(&text);
+        let written = self.number(&text);
         self.text = text;
         written
     }

@@ -28,7 +28,7 @@ impl Timings {
             self.0.count(fetched.rank)?;
             self.0.count(fetched.attempt)?;
             // As `f32`: widened to `f64` it would show digits that were never measured.
-            self.0.count(fetched.record.wall_s)?;
+            self.0.plain(fetched.record.wall_s)?;
             self.0.end_row()?;
         }
         Ok(())
