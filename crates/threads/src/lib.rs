@@ -8,7 +8,7 @@ use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterato
 use std::ops::Range;
 
 /// Parts for each thread, so that one that is late does not keep the others waiting.
-const PARTS_PER_THREAD: usize = 3;
+const PARTS_PER_THREAD: usize = 6;
 
 /// Threads that can work at the same time.
 pub fn available() -> usize {

@@ -150,8 +150,11 @@ fn pairs_up_to(
         return search.pairs_of(0..search.place.len(), &AtomicUsize::new(0));
     }
     let parts = parts.into_iter().collect::<Result<Vec<Vec<Pair>>, _>>()?;
-    let mut found = Vec::with_capacity(parts.iter().map(Vec::len).sum());
-    parts.into_iter().for_each(|part| found.extend_from_slice(&part));
+    let mut found = threads::zeros(parts.iter().map(Vec::len).sum());
+    let mut rest = &mut found[..];
+    let places = parts.iter().map(|part| rest.split_off_mut(..part.len()).unwrap_or_default());
+    let places = places.zip(&parts).collect();
+    threads::for_each(places, |(place, part): (&mut [Pair], &Vec<Pair>)| place.copy_from_slice(part));
     Ok(found)
 }
 

@@ -3,7 +3,7 @@
 /// Two atoms within the cutoff, counted once: (i, j, S) stands for (j, i, -S) too.
 ///
 /// `i < j`, or `i == j` with a lexicographically positive shift.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Pair {
     /// First atom.
     pub i: u32,

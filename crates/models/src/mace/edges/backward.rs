@@ -13,6 +13,13 @@ use std::ops::Range;
 /// Pairs for each thread whose derivatives are held before they are put together, a megabyte or two.
 const WAVE: usize = 4096;
 
+/// Derivatives by couplings and by distance, of a share's edges.
+#[derive(Default)]
+struct Found<T> {
+    by_couplings: Vec<T>,
+    by_distance: Vec<T>,
+}
+
 /// Those of some pairs.
 struct PairsPart<'a> {
     by_distance: &'a mut [f64],
@@ -104,32 +111,24 @@ impl<T: Real> Edges<T> {
         for first in (0..pairs.len()).step_by(n_wave) {
             let wave = first..pairs.len().min(first + n_wave);
             let shares = owners(context.graph, wave.clone(), |edge| edge.sender(pairs));
-            // Where in whose numbers an edge is found.
-            let mut places = vec![(0, 0); 2 * wave.len()];
-            for (owner, share) in shares.iter().enumerate() {
-                for (position, edge) in share.edges.iter().enumerate() {
-                    places[edge.0 as usize - 2 * first] = (owner, position);
-                }
-            }
-            let room =
-                |share: &Share| (vec![T::default(); share.edges.len() * n], vec![T::default(); share.edges.len()]);
-            let mut found = shares.iter().map(room).collect::<Vec<_>>();
+            // Who works on a share makes room for what is found.
+            let mut found = shares.iter().map(|_| Found::default()).collect::<Vec<_>>();
             let own = split(by_features, self.products.feature_width(), &shares).into_iter();
             let parts = own.zip(&mut found).zip(&shares).collect();
-            spread(
-                parts,
-                |((by_features, (by_couplings, by_distance)), share): ((&mut [T], &mut (Vec<T>, _)), &Share)| {
-                    let (mut by_couplings, mut by_distance) = (&mut by_couplings[..], &mut by_distance[..]);
-                    let given = (&given.0[share.atoms.start * self.products.feature_width()..], given.1);
-                    self.blocks(context, &share.edges, true, |block, edges| {
-                        block.edges.iter_mut().for_each(|edge| edge.sender -= share.atoms.start as u32);
-                        let couplings = by_couplings.split_off_mut(..edges.len() * n).unwrap_or_default();
-                        let distances = by_distance.split_off_mut(..edges.len()).unwrap_or_default();
-                        let gradients = Gradients { features: Some(&mut *by_features), couplings, distances };
-                        self.products.backward(&block.edges, block.given(given), gradients);
-                    })
-                },
-            )?;
+            spread(parts, |((by_features, found), share): ((&mut [T], &mut Found<T>), &Share)| {
+                let n_edges = share.edges.len();
+                found.by_couplings = vec![T::default(); n_edges * n];
+                found.by_distance = vec![T::default(); n_edges];
+                let (mut by_couplings, mut by_distance) = (&mut found.by_couplings[..], &mut found.by_distance[..]);
+                let given = (&given.0[share.atoms.start * self.products.feature_width()..], given.1);
+                self.blocks(context, &share.edges, true, |block, edges| {
+                    block.edges.iter_mut().for_each(|edge| edge.sender -= share.atoms.start as u32);
+                    let couplings = by_couplings.split_off_mut(..edges.len() * n).unwrap_or_default();
+                    let distances = by_distance.split_off_mut(..edges.len()).unwrap_or_default();
+                    let gradients = Gradients { features: Some(&mut *by_features), couplings, distances };
+                    self.products.backward(&block.edges, block.given(given), gradients);
+                })
+            })?;
             let ranges = threads::ranges(wave.len(), BLOCK, GRAIN);
             let by_distance = threads::split(&mut derivatives.by_distance[wave.clone()], 1, &ranges);
             let by_harmonics = threads::split(&mut derivatives.by_harmonics[wave], 1, &ranges);
@@ -137,11 +136,21 @@ impl<T: Real> Edges<T> {
             threads::for_each(parts, |((by_distance, by_harmonics), range): (_, Range<usize>)| {
                 let mut part = PairsPart { by_distance, by_harmonics };
                 let mut there = vec![T::default(); n];
+                // Where among the edges of each share those of these pairs go on.
+                let begin = 2 * (first + range.start) as u32;
+                let next = |share: &Share| share.edges.partition_point(|edge| edge.0 < begin);
+                let mut next = shares.iter().map(next).collect::<Vec<_>>();
+                let mut find = |edge: Edge| {
+                    let atom = edge.sender(pairs) as usize;
+                    let owner = shares.partition_point(|share| share.atoms.end <= atom);
+                    next[owner] += 1;
+                    (owner, next[owner] - 1)
+                };
                 for (index, pair) in range.enumerate() {
-                    let [(a, to), (b, from)] = [places[2 * pair], places[2 * pair + 1]];
-                    there.copy_from_slice(&found[a].0[to * n..][..n]);
-                    let distances = [found[a].1[to], found[b].1[from]];
-                    self.add_pair(&mut there, &found[b].0[from * n..][..n], distances, part.at(index));
+                    let [(a, to), (b, from)] = Edge::both(first + pair).map(&mut find);
+                    there.copy_from_slice(&found[a].by_couplings[to * n..][..n]);
+                    let distances = [found[a].by_distance[to], found[b].by_distance[from]];
+                    self.add_pair(&mut there, &found[b].by_couplings[from * n..][..n], distances, part.at(index));
                 }
             });
         }
