@@ -88,6 +88,14 @@ pub(crate) fn kill(id: u32, signal: &str) {
     let _ = Command::new("kill").args([signal, &id.to_string()]).stderr(Stdio::null()).status();
 }
 
+/// Whether a signal waits for this process, which is stopped.
+pub(crate) fn is_pending(id: u32, number: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+    let pending = status.lines().find_map(|line| line.strip_prefix("ShdPnd:"));
+    let pending = pending.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).unwrap_or_default();
+    pending >> (number - 1) & 1 == 1
+}
+
 pub(crate) fn wait_until(job: &mut Child, ready: impl Fn() -> bool) {
     let begin = Instant::now();
     while !ready() && job.try_wait().unwrap().is_none() && begin.elapsed() < Duration::from_secs(20) {

@@ -1,6 +1,6 @@
 //! Ranks that agree, that are killed, and that go on in another number.
 
-use crate::job::{end, kill, machine, processes, start, wait_until, wait_until_gone};
+use crate::job::{end, is_pending, kill, machine, processes, start, wait_until, wait_until_gone};
 use crate::support::{crystals, history, run, said, tables};
 use std::fs;
 use std::path::Path;
@@ -91,13 +91,18 @@ fn a_signal_to_the_launcher_drains_all_ranks() {
     let _machine = machine();
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().canonicalize().unwrap();
-    // On one worker each, whatever the machine has: the launcher takes its time to pass a signal on.
+    // On one worker each, whatever the machine has.
     let expected = reference(&folder, 90, 8);
     let mut job = start(2, &[&BEGIN[..], &["--structure-workers", "1"]].concat(), &folder);
     wait_until(&mut job, || {
         folder.join("RUN/journal").is_dir() && history(&folder.join("RUN")).tasks.values().any(|(_, ended)| *ended > 0)
     });
+    // The launcher takes its time to pass a signal on; meanwhile fast ranks would be done.
+    let ranks = processes(&folder).into_iter().filter(|(_, launcher)| !launcher).map(|(id, _)| id).collect::<Vec<_>>();
+    ranks.iter().for_each(|id| kill(*id, "-STOP"));
     kill(job.id(), "-USR1");
+    wait_until(&mut job, || ranks.iter().all(|id| is_pending(*id, 10)));
+    ranks.iter().for_each(|id| kill(*id, "-CONT"));
     let code = end(&mut job, &folder);
     let said = fs::read_to_string(folder.join("said.txt")).unwrap_or_default();
     assert!(matches!(code, Some(75) | None), "code {code:?}: {said}");
