@@ -74,24 +74,24 @@ impl Rows {
     }
 
     pub(super) fn text(&mut self, text: &str) -> Result<(), StoreError> {
-        if let Some(columns) = &mut self.columns {
-            columns.field(self.n_fields, text)?;
+        match calls_something(text) {
+            true => self.field(text, &format!("'{text}")),
+            false => self.field(text, text),
         }
-        self.n_fields += 1;
-        let written = match calls_something(text) {
-            true => self.writer.write_field(format!("'{text}")),
-            false => self.writer.write_field(text),
-        };
-        written.map_err(|source| self.fail(source))
     }
 
     /// A number, which calls nothing.
     fn number(&mut self, text: &str) -> Result<(), StoreError> {
+        self.field(text, text)
+    }
+
+    /// A field as it is, and as the CSV has it.
+    fn field(&mut self, text: &str, in_csv: &str) -> Result<(), StoreError> {
         if let Some(columns) = &mut self.columns {
             columns.field(self.n_fields, text)?;
         }
         self.n_fields += 1;
-        self.writer.write_field(text).map_err(|source| self.fail(source))
+        self.writer.write_field(in_csv).map_err(|source| self.fail(source))
     }
 
     pub(super) fn empty(&mut self, fields: usize) -> Result<(), StoreError> {
