@@ -1,9 +1,9 @@
 //! Which bins of a row can hold a neighbor.
 //!
-//! A row holds the bins that differ along the third lattice direction alone: a rod of the height of that direction's edges,
-//! whose cross section is the parallelogram of the other two edges, seen along the third. A ball around an atom cuts a
-//! stretch out of the rod, which is no longer than the chord of the ball at the rod's least distance. Of the bins that lie
-//! between planes around the ball, which touch it, a third to a half are left in ordinary cells, fewer in skewed ones.
+//! A row holds the bins that differ along the third lattice direction alone. Together they are a rod in that direction; its
+//! cross section is the parallelogram of a bin's other two edges, seen along the third. A ball around an atom reaches a
+//! stretch of the rod that is no longer than the ball's chord at the rod's least distance from the atom, and what the bins'
+//! slant adds. Other bins of the row hold no neighbor, though they may lie between the planes that touch the ball.
 
 use crate::lattice::{dot, norm};
 
