@@ -91,8 +91,8 @@ fn a_plan_has_the_threads_of_its_run() {
     let settings: [(&[&str], Option<&str>); 5] = [
         (&[], None),
         (&[], Some("1")),
-        // Room for one evaluation of 64 atoms beside the program, and half of another: the program takes some megabytes
-        // more or less each time.
+        // Room for one evaluation of 64 atoms beside the program, which takes some megabytes more or less each time; for
+        // two from some 112 MB on.
         (&["--memory-limit", "95M"], None),
         (&["--structure-workers", "2", "--threads-per-mlip", "2", "--oversubscribe"], None),
         (&["--max-mlip-workers", "2"], None),
