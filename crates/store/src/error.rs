@@ -85,13 +85,18 @@ pub enum StoreError {
         /// The journal.
         path: PathBuf,
     },
-    /// A CSV could not be written.
-    #[error("cannot write `{}`", path.display())]
-    Csv {
-        /// The file.
+    /// A row of a table was made with another number of fields than the rows before it.
+    #[error(
+        "`{}`: a row has {n_fields} fields where the rows before it have {expected}; this is a defect of the program, please report it",
+        path.display()
+    )]
+    UnequalRows {
+        /// The table.
         path: PathBuf,
-        /// The reason.
-        source: csv::Error,
+        /// Of this row.
+        n_fields: usize,
+        /// Of the rows before it.
+        expected: usize,
     },
     /// A CSV that was written cannot be read back.
     #[error("cannot read `{}` back", path.display())]

@@ -365,26 +365,26 @@ impl<'a> Tables<'a> {
     }
 
     fn finish(self) -> Result<TableRows, StoreError> {
-        let (energies, energy_columns) = self.energies.finish()?;
-        let (ensemble, ensemble_columns) = self.ensemble.finish()?;
-        let (structures, structure_columns) = self.structures.finish()?;
+        let (energies, energy_columns) = self.energies.finish();
+        let (ensemble, ensemble_columns) = self.ensemble.finish();
+        let (structures, structure_columns) = self.structures.finish();
         let columns = [energy_columns, ensemble_columns, structure_columns, self.sites.map(Sites::finish)];
         let columns = columns.into_iter().flatten().collect();
-        let mut tables = vec![energies, self.forces.finish()?, ensemble, structures];
+        let mut tables = vec![energies, self.forces.finish(), ensemble, structures];
         tables.extend(self.documents.finish()?);
-        tables.extend(self.stability.map(|(_, table)| table.finish()).transpose()?);
-        tables.extend(self.forces_ensemble.map(ForcesEnsemble::finish).transpose()?);
+        tables.extend(self.stability.map(|(_, table)| table.finish()));
+        tables.extend(self.forces_ensemble.map(ForcesEnsemble::finish));
         if let Some((points, states)) = self.curves {
-            tables.extend([points.finish()?, states.finish()?]);
+            tables.extend([points.finish(), states.finish()]);
         }
         if let Some((table, structures)) = self.relaxations {
-            tables.push(table.finish()?);
+            tables.push(table.finish());
             tables.extend(structures.finish());
         }
         tables.extend(self.trajectories.map(Trajectories::finish).unwrap_or_default());
-        let (indices, arrays) = self.embeddings.finish()?;
+        let (indices, arrays) = self.embeddings.finish();
         tables.extend(indices);
-        tables.extend([self.failures.finish()?, self.warnings.finish()?, self.timings.finish()?]);
+        tables.extend([self.failures.finish(), self.warnings.finish(), self.timings.finish()]);
         let tables = tables.into_iter().map(ByteBuf::from).collect();
         let databases = self.databases.map(DatabaseRows::finish).unwrap_or_default();
         let (counts, first_failure) = (self.counts, self.first_failure);

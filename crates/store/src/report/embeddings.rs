@@ -110,8 +110,7 @@ impl EmbeddingRows {
     }
 
     /// The rows of the tables, and those of their arrays.
-    pub(super) fn finish(self) -> Result<(Vec<Vec<u8>>, Vec<ArrayRows>), StoreError> {
-        let finish = |(rows, array): (Rows, ArrayRows)| Ok((rows.finish()?, array));
-        Ok(self.rows.into_iter().map(finish).collect::<Result<Vec<_>, StoreError>>()?.into_iter().unzip())
+    pub(super) fn finish(self) -> (Vec<Vec<u8>>, Vec<ArrayRows>) {
+        self.rows.into_iter().map(|(rows, array)| (rows.finish(), array)).unzip()
     }
 }

@@ -71,7 +71,7 @@ impl Energies {
         self.0.optional(prediction.magmoms.as_ref().map(|magmoms| magmoms.iter().fold(0.0, |sum, m| sum + m)))
     }
 
-    pub(super) fn finish(self) -> Result<(Vec<u8>, Option<ColumnRows>), StoreError> {
+    pub(super) fn finish(self) -> (Vec<u8>, Option<ColumnRows>) {
         self.0.finish_with_columns()
     }
 }

@@ -122,7 +122,7 @@ impl Ensemble {
         }
     }
 
-    pub(super) fn finish(self) -> Result<(Vec<u8>, Option<ColumnRows>), StoreError> {
+    pub(super) fn finish(self) -> (Vec<u8>, Option<ColumnRows>) {
         self.rows.finish_with_columns()
     }
 }

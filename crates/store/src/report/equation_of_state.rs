@@ -67,7 +67,7 @@ impl EquationOfStateTable {
         self.0.optional(state.map(|state| state.residual))
     }
 
-    pub(super) fn finish(self) -> Result<Vec<u8>, StoreError> {
+    pub(super) fn finish(self) -> Vec<u8> {
         self.0.finish()
     }
 }

@@ -65,7 +65,7 @@ impl ForcesEnsemble {
         Ok(())
     }
 
-    pub(super) fn finish(self) -> Result<Vec<u8>, StoreError> {
+    pub(super) fn finish(self) -> Vec<u8> {
         self.0.finish()
     }
 }

@@ -52,7 +52,7 @@ impl Memory {
         self.0.end_row()
     }
 
-    pub(super) fn finish(self) -> Result<Vec<u8>, StoreError> {
+    pub(super) fn finish(self) -> Vec<u8> {
         self.0.finish()
     }
 }

@@ -103,7 +103,7 @@ impl RelaxationTable {
         groups.into_iter().try_for_each(|group| self.0.text(&group.map_or_else(String::new, |group| group.symbol())))
     }
 
-    pub(super) fn finish(self) -> Result<Vec<u8>, StoreError> {
+    pub(super) fn finish(self) -> Vec<u8> {
         self.0.finish()
     }
 }

@@ -55,7 +55,7 @@ impl StabilityTable {
         Ok(())
     }
 
-    pub(super) fn finish(self) -> Result<Vec<u8>, StoreError> {
+    pub(super) fn finish(self) -> Vec<u8> {
         self.0.finish()
     }
 }

@@ -60,7 +60,7 @@ impl StructuresTable {
         self.0.end_row()
     }
 
-    pub(super) fn finish(self) -> Result<(Vec<u8>, Option<ColumnRows>), StoreError> {
+    pub(super) fn finish(self) -> (Vec<u8>, Option<ColumnRows>) {
         self.0.finish_with_columns()
     }
 }

