@@ -124,8 +124,10 @@ impl Evaluator {
     ) -> Result<(Ended, Vec<Work>), StoreError> {
         let (mut ended, mut left) = (Ended::default(), Vec::new());
         for one in work {
-            let found = match (&one.treatment, &self.results, self.key(digest, &one)) {
-                (Treatment::Take { place, .. }, Some(results), Some(key)) => results.take(key, one.potential, *place),
+            let found = match (&one.treatment, &self.results) {
+                (Treatment::Take { place, .. }, Some(results)) => {
+                    self.key(digest, &one).and_then(|key| results.take(key, one.potential, *place))
+                }
                 _ => None,
             };
             match found {

@@ -16,47 +16,48 @@ pub struct StructureDigest(pub [u8; 16]);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TaskKey(pub [u8; 16]);
 
-fn truncated(hasher: &blake3::Hasher) -> [u8; 16] {
-    let mut bytes = [0; 16];
-    hasher.finalize_xof().fill(&mut bytes);
-    bytes
+/// The first half of the digest of these bytes.
+fn digest_of(bytes: &[u8]) -> [u8; 16] {
+    let digest = blake3::hash(bytes);
+    std::array::from_fn(|k| digest.as_bytes()[k])
 }
 
 impl StructureDigest {
     /// Of a structure: atomic numbers, lattice vectors and fractional coordinates, little-endian; then charge and spin
     /// where they are set, so that structures without have the digests that they always had.
     pub fn of(structure: &mlip_atoms::Structure) -> Self {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(b"mlip-batch structure 1");
-        hasher.update(&(structure.n_atoms() as u64).to_le_bytes());
-        for species in structure.species() {
-            hasher.update(&[species.atomic_number()]);
-        }
+        // One text for all of it: to begin with each number anew would take longer than the digest.
+        let mut text = Vec::with_capacity(128 + 25 * structure.n_atoms());
+        text.extend_from_slice(b"mlip-batch structure 1");
+        text.extend_from_slice(&(structure.n_atoms() as u64).to_le_bytes());
+        text.extend(structure.species().iter().map(|species| species.atomic_number()));
         for value in structure.lattice().vectors().iter().chain(structure.fractional()).flatten() {
-            hasher.update(&value.to_le_bytes());
+            text.extend_from_slice(&value.to_le_bytes());
         }
         if let Some(charge) = structure.charge() {
-            hasher.update(b"charge").update(&charge.to_le_bytes());
+            text.extend_from_slice(b"charge");
+            text.extend_from_slice(&charge.to_le_bytes());
         }
         if let Some(spin) = structure.spin() {
-            hasher.update(b"spin").update(&spin.to_le_bytes());
+            text.extend_from_slice(b"spin");
+            text.extend_from_slice(&spin.to_le_bytes());
         }
-        Self(truncated(&hasher))
+        Self(digest_of(&text))
     }
 }
 
 impl TaskKey {
     /// `settings` is the canonical text of all that changes the result beside structure and potential.
     pub fn new(structure: StructureDigest, potential: &PotentialId, settings: &str) -> Self {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(b"mlip-batch task 2");
-        hasher.update(&structure.0);
+        let mut text = Vec::with_capacity(512);
+        text.extend_from_slice(b"mlip-batch task 2");
+        text.extend_from_slice(&structure.0);
         let precision = potential.precision.to_string();
-        for text in [potential.name.as_str(), &potential.digest, &precision, &potential.settings, settings] {
-            hasher.update(&(text.len() as u64).to_le_bytes());
-            hasher.update(text.as_bytes());
+        for part in [potential.name.as_str(), &potential.digest, &precision, &potential.settings, settings] {
+            text.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            text.extend_from_slice(part.as_bytes());
         }
-        Self(truncated(&hasher))
+        Self(digest_of(&text))
     }
 }
 
