@@ -14,15 +14,20 @@ use std::os::unix::fs::FileExt;
 /// Bytes read at first; twice as many each time that the row is longer.
 const FIRST_CHUNK: usize = 8 << 10;
 const LONGEST_CHUNK: usize = 1 << 20;
+/// Room for a field at first, and what of it is kept for the next row.
+const FIRST_FIELD: usize = 4 << 10;
+const MOST_KEPT: usize = 1 << 20;
 
 /// Automaton, bytes of the table, and the field that is being read.
 struct Scratch {
     automata: [Option<Reader>; 2],
     chunk: Vec<u8>,
+    field: Vec<u8>,
 }
 
 thread_local! {
-    static SCRATCH: RefCell<Scratch> = const { RefCell::new(Scratch { automata: [None, None], chunk: Vec::new() }) };
+    static SCRATCH: RefCell<Scratch> =
+        const { RefCell::new(Scratch { automata: [None, None], chunk: Vec::new(), field: Vec::new() }) };
 }
 
 pub(super) fn read_cell(place: Place<'_>, row: u64, byte_offset: u64, column: u32) -> Result<Vec<u8>, Failure> {
@@ -33,7 +38,14 @@ pub(super) fn read_cell(place: Place<'_>, row: u64, byte_offset: u64, column: u3
             builder.delimiter(if is_tsv { b'\t' } else { b',' }).build()
         });
         automaton.reset();
-        Cell { place, row, next: byte_offset, chunk: &mut scratch.chunk, begin: 0 }.read(automaton, column)
+        let (chunk, field) = (&mut scratch.chunk, &mut scratch.field);
+        let cell = Cell { place, row, next: byte_offset, chunk, begin: 0 };
+        let found = cell.read(automaton, column, field).map(|length| field[..length].to_vec());
+        // Not the room of the largest cell there was for as long as the thread lives.
+        if field.len() > MOST_KEPT {
+            *field = Vec::new();
+        }
+        found
     })
 }
 
@@ -72,13 +84,15 @@ impl Cell<'_> {
         Ok(found > 0)
     }
 
-    fn read(mut self, automaton: &mut Reader, column: u32) -> Result<Vec<u8>, Failure> {
+    /// Reads the cell into the beginning of `field`; gives its length.
+    fn read(mut self, automaton: &mut Reader, column: u32, field: &mut Vec<u8>) -> Result<usize, Failure> {
         let file = shared(self.place)?;
         let mut size = FIRST_CHUNK;
         if !self.refill(&file, size)? {
             return Err(self.changed());
         }
-        let (mut field, mut filled, mut n_fields, mut total) = (vec![0; 4 << 10], 0, 0u32, 0u64);
+        field.resize(field.len().max(FIRST_FIELD), 0);
+        let (mut filled, mut n_fields, mut total) = (0, 0u32, 0u64);
         loop {
             let (result, used, written) = automaton.read_field(&self.chunk[self.begin..], &mut field[filled..]);
             self.begin += used;
@@ -96,8 +110,7 @@ impl Cell<'_> {
                 ReadFieldResult::OutputFull => field.resize(2 * field.len(), 0),
                 ReadFieldResult::Field { record_end } => {
                     if n_fields == column {
-                        field.truncate(filled);
-                        return Ok(field);
+                        return Ok(filled);
                     }
                     n_fields += 1;
                     filled = 0;

@@ -34,7 +34,33 @@ pub(super) struct Lines {
 const KEPT: usize = 4096;
 
 /// Blocks by the rest of their numbers divided by [`KEPT`].
-type Kept = Vec<Option<(usize, Arc<[u8]>)>>;
+type Kept = Vec<Option<(usize, Arc<Block>)>>;
+
+/// Of every so many lines of a block it is known where they begin.
+const STEP: usize = 8;
+
+/// The text of a block of which one line after the other is asked for.
+#[derive(Debug)]
+pub(super) struct Block {
+    text: Box<[u8]>,
+    /// Where the lines of its entries 0, 8, 16, … begin.
+    begins: [usize; BLOCK / STEP],
+}
+
+impl Block {
+    fn new(text: Cow<'_, [u8]>) -> Self {
+        let mut begins = [text.len(); BLOCK / STEP];
+        let lines = entries(&text).step_by(STEP).map(|line| line.as_ptr().addr() - text.as_ptr().addr());
+        begins.iter_mut().zip(lines).for_each(|(begin, line)| *begin = line);
+        Self { text: text.into(), begins }
+    }
+
+    /// The line of an entry, without its end; empty if there is none.
+    pub(super) fn line(&self, number: usize) -> &[u8] {
+        let begin = self.begins.get(number / STEP).copied().unwrap_or(self.text.len());
+        entries(&self.text[begin..]).nth(number % STEP).unwrap_or_default()
+    }
+}
 
 /// Whether a line is that of an entry.
 fn is_entry(line: &[u8]) -> bool {
@@ -112,21 +138,21 @@ impl Lines {
     }
 
     /// As [`Lines::block`], for who asks for entries of it again and again.
-    pub(super) fn kept_block(&self, number: usize) -> Result<Arc<[u8]>, InputError> {
+    pub(super) fn kept_block(&self, number: usize) -> Result<Arc<Block>, InputError> {
         let place = number % KEPT;
         let kept = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Some((_, text))) = kept().get(place).filter(|kept| kept.as_ref().is_some_and(|(n, _)| *n == number))
-        {
-            return Ok(text.clone());
+        let is_it = |kept: &&Option<(usize, _)>| kept.as_ref().is_some_and(|(n, _)| *n == number);
+        if let Some(Some((_, block))) = kept().get(place).filter(is_it) {
+            return Ok(block.clone());
         }
-        let text: Arc<[u8]> = self.block(number)?.into();
+        let block = Arc::new(Block::new(self.block(number)?));
         // What is still written may grow.
         if number + 1 < self.marks.len() {
             let mut kept = kept();
             kept.resize(KEPT, None);
-            kept[place] = Some((number, text.clone()));
+            kept[place] = Some((number, block.clone()));
         }
-        Ok(text)
+        Ok(block)
     }
 
     /// The text of a block, empty if there is no such block. What was written lies wholly on disk or wholly in memory.

@@ -166,8 +166,7 @@ impl Manifest {
             return Ok(None);
         }
         let block = self.lines.kept_block(index / lines::BLOCK)?;
-        let line = lines::entries(&block).nth(index % lines::BLOCK);
-        self.entry(line.unwrap_or_default(), index).map(Some)
+        self.entry(block.line(index % lines::BLOCK), index).map(Some)
     }
 
     /// All entries, in input order.
