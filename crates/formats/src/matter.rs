@@ -17,6 +17,8 @@ const LEAST_HEIGHT: f64 = 1e-3;
 const MOST_CELLS: f64 = 1e6;
 /// Atoms so near are at one place, Å.
 const SAME_PLACE: f64 = 1e-8;
+/// Of so many atoms each pair is looked at.
+const FEW_ATOMS: usize = 16;
 
 /// Nearer than this part of the sum of their covalent radii no two atoms of a crystal are that is not under the pressures of
 /// stars; not refused, since potentials are asked about such crystals too.
@@ -113,6 +115,23 @@ fn near(structure: &Structure) -> Result<Near, PredictError> {
 
 /// Two atoms at one place, if there are any: lists of neighbors leave these out.
 fn same_place(structure: &Structure) -> Option<(u32, u32)> {
+    match structure.n_atoms() {
+        ..=FEW_ATOMS => same_of_few(structure),
+        _ => same_of_many(structure),
+    }
+}
+
+/// Every atom against every atom before it.
+fn same_of_few(structure: &Structure) -> Option<(u32, u32)> {
+    let places = || (0u32..).zip(structure.fractional());
+    places().find_map(|(index, x)| {
+        let inside = x.map(|x| x - x.floor());
+        (0..index).find(|other| is_same(structure, *other as usize, inside)).map(|other| (other, index))
+    })
+}
+
+/// Each atom against those in its cell of a fine grid, and in the cells that it nearly lies in.
+fn same_of_many(structure: &Structure) -> Option<(u32, u32)> {
     const CELLS: f64 = 65_536.0;
     let heights = structure.lattice().heights();
     let mut known: HashMap<[u32; 3], Vec<u32>> = HashMap::with_capacity(structure.n_atoms());
@@ -201,6 +220,18 @@ mod tests {
         assert_eq!(remarks[0].0, "overlap");
         assert!(remarks[0].1.contains("Na (site 0) and Cl (site 1) are 0.000 Å apart"), "{}", remarks[0].1);
         assert!(check_matter((structure([4e-10; 3], &[[0.0; 3]]), Vec::new()), true).is_err());
+    }
+
+    #[test]
+    fn few_atoms_and_many_are_compared_alike() {
+        let near = |k: usize| [0.0, 1e-10, 5e-10, -1e-10, 0.25, 1.0][k % 6];
+        for number in 0..6usize.pow(3) {
+            let twin = [near(number), near(number / 6), near(number / 36)];
+            let sites = [[0.5; 3], [0.0; 3], [0.25, 0.0, 0.5], twin];
+            let structure = structure([4.0, 5.0, 6.0], &sites);
+            assert_eq!(same_of_few(&structure), same_of_many(&structure), "{twin:?}");
+            assert_eq!(same_of_few(&structure).is_some(), twin.iter().all(|x| *x != 0.25), "{twin:?}");
+        }
     }
 
     #[test]
