@@ -88,6 +88,23 @@ pub(crate) fn kill(id: u32, signal: &str) {
     let _ = Command::new("kill").args([signal, &id.to_string()]).stderr(Stdio::null()).status();
 }
 
+/// Whether mpirun, asked by a signal, asks what it started, whatever that is: that of some hosts does not.
+pub(crate) fn launcher_passes_signals_on(folder: &Path) -> bool {
+    let script = "trap 'touch passed; exit' USR1; touch ready; for i in $(seq 300); do sleep 0.1; done";
+    let mut command = Command::new("mpirun");
+    command.args(["--oversubscribe", "-n", "1", "sh", "-c", script]).current_dir(folder);
+    command.env("OMPI_ALLOW_RUN_AS_ROOT", "1").env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1");
+    let mut job = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let is_there = |name: &str| folder.join(name).is_file();
+    wait_until(&mut job, || is_there("ready"));
+    assert!(is_there("ready"), "mpirun cannot start a shell");
+    kill(job.id(), "-USR1");
+    wait_until(&mut job, || is_there("passed"));
+    // At the latest when the shell has slept enough.
+    job.wait().unwrap();
+    is_there("passed")
+}
+
 /// Whether a signal waits for this process, which is stopped.
 pub(crate) fn is_pending(id: u32, number: u32) -> bool {
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
