@@ -22,7 +22,7 @@ import tempfile
 import time
 from pathlib import Path
 
-TABLES = ["energies.csv", "forces.csv", "ensemble.csv", "failures.csv", "warnings.csv"]
+TABLES = ["structures.csv", "energies.csv", "forces.csv", "ensemble.csv", "failures.csv", "warnings.csv"]
 
 
 def crystals(folder, n, rng):
