@@ -20,8 +20,11 @@ pub(super) fn pairwise_sum<T: Copy + std::ops::AddAssign>(lanes: &mut [T]) -> T 
     lanes[0]
 }
 
+/// Whether every processor that this is compiled for multiplies and adds in one step, and has 32 registers of vectors.
+const IS_FUSED: bool = cfg!(target_arch = "aarch64");
+
 macro_rules! lanes {
-    ($type:ident, $fraction_bits:expr) => {
+    ($type:ident, $fraction_bits:expr, $together:expr) => {
         impl Vector for Lanes<$type> {
             type Scalar = $type;
             const STRIP: usize = 16;
@@ -67,7 +70,10 @@ macro_rules! lanes {
 
             #[inline(always)]
             fn mul_add(self, factor: Self, term: Self) -> Self {
-                Self(std::array::from_fn(|k| self.0[k] * factor.0[k] + term.0[k]))
+                Self(std::array::from_fn(|k| match IS_FUSED {
+                    true => self.0[k].mul_add(factor.0[k], term.0[k]),
+                    false => self.0[k] * factor.0[k] + term.0[k],
+                }))
             }
 
             #[inline(always)]
@@ -140,20 +146,50 @@ macro_rules! lanes {
                 out: &mut [$type],
                 out_stride: usize,
             ) {
-                for row in 0..ROWS {
-                    let out = &mut out[row * out_stride..][..COLUMNS * Self::LANES];
-                    let mut before = [Self::splat(0.0); COLUMNS];
-                    for (before, out) in before.iter_mut().zip(out.chunks_exact(Self::LANES)) {
-                        *before = Self::load(out);
-                    }
-                    let mut sums = if apart { [Self::splat(0.0); COLUMNS] } else { before };
-                    for (factor, right) in left[row * stride..][..depth].iter().zip(strip.chunks_exact(Self::STRIP)) {
-                        let factor = Self::splat(*factor);
-                        for (sum, right) in sums.iter_mut().zip(right.chunks_exact(Self::LANES)) {
-                            *sum = factor.mul_add(Self::load(right), *sum);
+                /// Rows whose sums fit into registers.
+                const TOGETHER: usize = if IS_FUSED { $together } else { 1 };
+                let mut row = 0;
+                while row + TOGETHER <= ROWS {
+                    let (left, out) = (&left[row * stride..], &mut out[row * out_stride..]);
+                    Self::rows_of::<TOGETHER, COLUMNS>(depth, apart, left, stride, strip, out, out_stride);
+                    row += TOGETHER;
+                }
+                while row < ROWS {
+                    let (left, out) = (&left[row * stride..], &mut out[row * out_stride..]);
+                    Self::rows_of::<1, COLUMNS>(depth, apart, left, stride, strip, out, out_stride);
+                    row += 1;
+                }
+            }
+
+            /// Of so many rows of a tile.
+            #[inline(always)]
+            fn rows_of<const ROWS: usize, const COLUMNS: usize>(
+                depth: usize,
+                apart: bool,
+                left: &[$type],
+                stride: usize,
+                strip: &[$type],
+                out: &mut [$type],
+                out_stride: usize,
+            ) {
+                let rows: [&[$type]; ROWS] = std::array::from_fn(|row| &left[row * stride..][..depth]);
+                let before: [[Self; COLUMNS]; ROWS] = std::array::from_fn(|row| {
+                    std::array::from_fn(|column| Self::load(&out[row * out_stride + column * Self::LANES..]))
+                });
+                let mut sums = if apart { [[Self::splat(0.0); COLUMNS]; ROWS] } else { before };
+                for (k, right) in strip.chunks_exact(Self::STRIP).take(depth).enumerate() {
+                    let right: [Self; COLUMNS] =
+                        std::array::from_fn(|column| Self::load(&right[column * Self::LANES..]));
+                    for (sums, row) in sums.iter_mut().zip(&rows) {
+                        let factor = Self::splat(row[k]);
+                        for (sum, right) in sums.iter_mut().zip(&right) {
+                            *sum = factor.mul_add(*right, *sum);
                         }
                     }
-                    for ((sum, before), out) in sums.into_iter().zip(before).zip(out.chunks_exact_mut(Self::LANES)) {
+                }
+                for (row, (sums, before)) in sums.into_iter().zip(before).enumerate() {
+                    for (column, (sum, before)) in sums.into_iter().zip(before).enumerate() {
+                        let out = &mut out[row * out_stride + column * Self::LANES..];
                         if apart { before.add(sum).store(out) } else { sum.store(out) }
                     }
                 }
@@ -162,5 +198,5 @@ macro_rules! lanes {
     };
 }
 
-lanes!(f32, 23);
-lanes!(f64, 52);
+lanes!(f32, 23, 4);
+lanes!(f64, 52, 2);

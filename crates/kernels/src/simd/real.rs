@@ -63,7 +63,13 @@ macro_rules! real {
                 $single(numbers)
             }
 
-            #[expect(unsafe_code, reason = "functions compiled for an instruction set are unsafe to call without it")]
+            #[cfg_attr(
+                target_arch = "x86_64",
+                expect(
+                    unsafe_code,
+                    reason = "functions compiled for an instruction set are unsafe to call without it"
+                )
+            )]
             fn run<K: Kernel<Self>>(kernel: K, set: InstructionSet) -> K::Output {
                 match set {
                     #[cfg(target_arch = "x86_64")]

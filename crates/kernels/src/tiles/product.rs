@@ -159,6 +159,7 @@ impl Unit {
         }
     }
 
+    #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "only a unit fetches what comes next"))]
     fn multiply(&self, left: &[Line], right: &[Line], sums: &mut Sums, ahead: &[Line]) {
         match self {
             #[cfg(target_arch = "x86_64")]
