@@ -3,9 +3,9 @@
 //! `graph_embeddings.LABEL.npy` has a row for each result of a potential, `node_embeddings.LABEL.npy` a row for each of
 //! its atoms; row k belongs to row k of the table of the same name.
 
+use super::csv_rows::Rows;
 use super::potential::LabeledPotential;
 use super::row::EntryRow;
-use super::table::Rows;
 use crate::StoreError;
 use mlip_atoms::Species;
 use mlip_atoms::prediction::AtomFeatures;

@@ -1,9 +1,9 @@
 //! `energies.csv`: a row for each (structure, potential).
 
 use super::columns::ColumnRows;
+use super::csv_rows::Rows;
 use super::potential::LabeledPotential;
 use super::row::{EntryRow, Status};
-use super::table::Rows;
 use crate::StoreError;
 use mlip_atoms::Prediction;
 

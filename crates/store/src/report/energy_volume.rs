@@ -1,8 +1,8 @@
 //! `energy_volume.csv`: a row for each point of each curve.
 
+use super::csv_rows::Rows;
 use super::potential::LabeledPotential;
 use super::row::EntryRow;
-use super::table::Rows;
 use crate::StoreError;
 
 pub(super) const NAME: &str = "energy_volume";

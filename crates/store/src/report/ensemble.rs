@@ -2,12 +2,12 @@
 
 use super::ReportPlan;
 use super::columns::ColumnRows;
+use super::csv_rows::Rows;
 use super::format::ReportFormat;
 use super::potential::LabeledPotential;
 use super::row::EntryRow;
 use super::stability::{EntryStability, StabilityRow};
 use super::statistics::Statistics;
-use super::table::Rows;
 use crate::StoreError;
 use mlip_calculations::Relaxed;
 

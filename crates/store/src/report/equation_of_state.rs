@@ -1,8 +1,8 @@
 //! `equation_of_state.csv`: a row for each (structure, potential), with the curve's minimum where it has one.
 
+use super::csv_rows::Rows;
 use super::potential::LabeledPotential;
 use super::row::{EntryRow, Status};
-use super::table::Rows;
 use crate::StoreError;
 use mlip_atoms::units::GPA_PER_EV_PER_A3;
 use mlip_calculations::EnergyVolumeCurve;

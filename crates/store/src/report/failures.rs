@@ -1,8 +1,8 @@
 //! `failures.csv`: a row for each entry that could not be read and each (structure, potential) without a result.
 
+use super::csv_rows::Rows;
 use super::potential::LabeledPotential;
 use super::row::EntryRow;
-use super::table::Rows;
 use crate::{EntryState, StoreError};
 use mlip_atoms::Failure;
 use mlip_calculations::Outcome;

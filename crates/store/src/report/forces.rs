@@ -1,8 +1,8 @@
 //! `forces.csv`: a row for each atom of each result.
 
+use super::csv_rows::Rows;
 use super::potential::LabeledPotential;
 use super::row::EntryRow;
-use super::table::Rows;
 use crate::StoreError;
 use mlip_atoms::Species;
 

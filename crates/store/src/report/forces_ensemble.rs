@@ -1,8 +1,8 @@
 //! `forces_ensemble.csv`: a row for each atom, mean and spread of its force over the potentials.
 
+use super::csv_rows::Rows;
 use super::row::EntryRow;
 use super::statistics::Statistics;
-use super::table::Rows;
 use crate::StoreError;
 use mlip_atoms::Species;
 

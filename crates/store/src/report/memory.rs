@@ -1,6 +1,6 @@
 //! `memory.csv`: memory and progress of each rank over time.
 
-use super::table::Rows;
+use super::csv_rows::Rows;
 use crate::StoreError;
 use crate::ledger::RankSample;
 

@@ -1,6 +1,6 @@
 //! The CSVs of a run.
 //!
-//! Module order: `potential`, `format`, `given` ← `pairing`, `row`, `columns` ← `table`, `statistics`, `stability` ← `plan`, `extended_xyz`, `pymatgen`, `plot` ← one file per table or document, `curves`, `convergence`, `stability_plot`, `embeddings`, `database_rows` ← `documents`, `array_file`, `parquet_file`, `database_file`, `source` ← `batch` ← `run_json` ← `page` ← `makers`, `writer` ← `in_order` ← `assemble`.
+//! Module order: `potential`, `format`, `given` ← `pairing`, `row`, `columns` ← `csv_rows` ← `table`, `statistics`, `stability` ← `plan`, `extended_xyz`, `pymatgen`, `plot` ← one file per table or document, `curves`, `convergence`, `stability_plot`, `embeddings`, `database_rows` ← `documents`, `array_file`, `parquet_file`, `database_file`, `source` ← `batch` ← `run_json` ← `page` ← `makers`, `writer` ← `in_order` ← `assemble`.
 
 mod array_file;
 mod assemble;
@@ -8,6 +8,7 @@ mod batch;
 mod cif_archive;
 mod columns;
 mod convergence;
+mod csv_rows;
 mod curves;
 mod database_file;
 mod database_rows;

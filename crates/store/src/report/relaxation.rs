@@ -1,9 +1,9 @@
 //! `relaxation.csv`: a row for each (structure, potential) of a run that relaxes.
 
+use super::csv_rows::Rows;
 use super::potential::LabeledPotential;
 use super::row::EntryRow;
 use super::stability::StabilityRow;
-use super::table::Rows;
 use crate::StoreError;
 use mlip_calculations::Relaxed;
 

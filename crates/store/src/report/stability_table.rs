@@ -1,9 +1,9 @@
 //! `stability.csv`: a row for each (structure, potential), where a hull or reference energies are named.
 
+use super::csv_rows::Rows;
 use super::potential::LabeledPotential;
 use super::row::{EntryRow, Status};
 use super::stability::StabilityRow;
-use super::table::Rows;
 use crate::StoreError;
 
 pub(super) const NAME: &str = "stability";

@@ -1,8 +1,8 @@
 //! `structures.csv`: a row for each entry, with its cell.
 
 use super::columns::ColumnRows;
+use super::csv_rows::Rows;
 use super::row::EntryRow;
-use super::table::Rows;
 use crate::StoreError;
 
 pub(super) const NAME: &str = "structures";

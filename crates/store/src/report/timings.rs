@@ -1,8 +1,8 @@
 //! `timings.csv`: where and how long each evaluation ran. It differs from run to run.
 
+use super::csv_rows::Rows;
 use super::potential::LabeledPotential;
 use super::row::EntryRow;
-use super::table::Rows;
 use crate::StoreError;
 
 pub(super) const NAME: &str = "timings";

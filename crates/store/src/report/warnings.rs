@@ -1,7 +1,7 @@
 //! `warnings.csv`: what the reader had to assume.
 
+use super::csv_rows::Rows;
 use super::row::EntryRow;
-use super::table::Rows;
 use crate::{EntryState, StoreError};
 
 pub(super) const NAME: &str = "warnings";
