@@ -68,9 +68,13 @@ pub(crate) fn from_label(text: &str, formula: Option<&Formula>) -> Option<Readin
             let possible = formula.is_none_or(|formula| formula.has_isotope || formula.contains(hydrogen));
             return Reading::isotope().filter(|_| possible);
         }
-        // A vacancy, unless there is vanadium.
-        "VA" | "VAC" if formula.is_some_and(|formula| element("V").is_some_and(|v| !formula.contains(v))) => {
-            return None;
+        // A vacancy, unless there is vanadium, of which sites are named `Va`, `Vb` and so on.
+        "VA" | "VAC" => {
+            let vanadium = element("V")?;
+            return match formula {
+                Some(formula) => formula.contains(vanadium).then(|| Reading::plain(vanadium)),
+                None => (upper == "VA").then(|| Reading { is_ambiguous: true, ..Reading::plain(vanadium) }),
+            };
         }
         "WAT" | "WA" | "HOH" | "OH" | "OW" => {
             return Some(Reading { has_hydrogen: true, ..Reading::plain(element("O")?) });
@@ -132,8 +136,24 @@ pub(crate) fn is_several(text: &str, is_symbol: bool, formula: Option<&Formula>)
     if is_symbol && exact(letters).is_some() && !number.is_empty() && exact(leading_letters(after)).is_some() {
         return true;
     }
-    // Two elements in one word: FeNi1. One of a single letter tells sites apart.
-    letters.len() == 4 && differ(exact(&letters[..2]), exact(&letters[2..]))
+    // The same with an element of two letters, which tells no sites apart: Fe1Ni1, Fe3Ni.
+    let second = leading_letters(after);
+    if !number.is_empty() && second.len() == 2 && differ(exact(letters), exact(second)) {
+        return true;
+    }
+    // Elements in one word: FeNi1, FeNiCo. One of a single letter tells sites apart.
+    let words = letters.as_bytes().chunks(2).map(|word| std::str::from_utf8(word).ok().and_then(exact));
+    let elements: Option<Vec<Species>> = words.filter(|_| letters.len() >= 4).collect();
+    if let Some([first, others @ ..]) = elements.as_deref()
+        && letters.len().is_multiple_of(2)
+        && others.iter().any(|other| differ(Some(*first), Some(*other)))
+    {
+        return true;
+    }
+    // An element or nothing: NaVac.
+    let beside = letters.strip_suffix("Vac").or_else(|| letters.strip_suffix("Va"));
+    let has_vanadium = || formula.is_some_and(|formula| Species::from_symbol("V").is_some_and(|v| formula.contains(v)));
+    beside.is_some_and(|beside| exact(beside).is_some()) && !has_vanadium()
 }
 
 /// An element written as it should be: a capital, and perhaps a small letter.
@@ -197,15 +217,25 @@ mod tests {
             "Ca;Sr",
             "Mg|Fe",
             "K&Na",
+            "FeNiCo",
+            "FeNiCo1",
+            "FeNiCoCr1",
+            "Fe1Ni1",
+            "Fe3Ni",
+            "Fe50Ni50",
+            "NaVac",
+            "LiVa1",
         ] {
             assert!(several(text, "") && is_several(text, true, None), "{text}");
         }
         for text in [
             "Fe1", "Fe3+", "O2-", "O1A", "O1W", "H2O", "C1B", "OW1", "HO1", "CAB", "OBR", "Fe2.5+", "Fe1.5", "Na0.5+",
-            "Fe2+Fe3+", "Fe/1", "Fe/", "SiT1", "Wat", "O-H2", "CO1", "Si_a", "Na+", "", "é/Na", "Fe/FE", "N1,2",
+            "Fe2+Fe3+", "Fe/1", "Fe/", "SiT1", "Wat", "O-H2", "CO1", "Si_a", "Na+", "", "é/Na", "Fe/FE", "N1,2", "Vac",
+            "Va1", "V1a", "Fe1Fe2", "FeFeFe", "Fe1A", "Fe12Aa", "O1Xx", "CoCoA", "Na1a",
         ] {
             assert!(!several(text, ""), "{text}");
         }
+        assert!(!several("LiVa1", "Li V O2") && several("LiVa1", "Li O2") && !several("Fe1Ni", "Fe2 O3"));
         // The second is no element of the compound, so it tells sites apart.
         assert!(!several("O1/B", "Fe2 O3") && several("O1/B", "Fe B O3") && !several("SiAl1", "Si O2"));
         for symbol in ["H2O", "C6H6", "N1H4", "Nb0.9Ti0.1"] {
@@ -239,9 +269,12 @@ mod tests {
             assert_eq!(label(text, formula), Some((symbol, false)), "{text}");
         }
         assert_eq!(label("CA1", ""), Some(("Ca", true)));
+        assert_eq!((label("Va1", ""), label("Va1", "V O2")), (Some(("V", true)), Some(("V", false))));
         assert_eq!(label("CO1", ""), Some(("Co", true)));
         assert_eq!(label("CAB", ""), Some(("C", true)));
-        for (text, formula) in [("T1", "Si O2"), ("M2", ""), ("Q", ""), ("", ""), ("1", ""), ("Va", "Ti O2")] {
+        for (text, formula) in
+            [("T1", "Si O2"), ("M2", ""), ("Q", ""), ("", ""), ("1", ""), ("Va", "Ti O2"), ("Vac", "")]
+        {
             assert_eq!(label(text, formula), None, "{text}");
         }
     }
