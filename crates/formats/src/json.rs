@@ -33,6 +33,9 @@ struct Document {
     properties: Option<serde_json::Value>,
 }
 
+const NO_NUMBER: &str = "a number that is needed is NaN, Infinity or null";
+const NUMBERS: &str = "write numbers for lattice, coordinates and occupancies";
+
 #[derive(Deserialize)]
 struct Cell {
     matrix: Option<[[f64; 3]; 3]>,
@@ -49,7 +52,8 @@ struct Cell {
 struct Site {
     species: Vec<Occupant>,
     abc: Option<[f64; 3]>,
-    xyz: Option<[f64; 3]>,
+    /// Needed, and so numbers, where there is no `abc`.
+    xyz: Option<[Option<f64>; 3]>,
 }
 
 #[derive(Deserialize)]
@@ -126,7 +130,8 @@ fn parse(bytes: &[u8], frame: Frame) -> Result<Parsed, Failure> {
         species.push(one);
         positions.push(match (site.abc, site.xyz) {
             (Some(fractional), _) => fractional,
-            (None, Some(cartesian)) => lattice.fractional(cartesian),
+            (None, Some([Some(x), Some(y), Some(z)])) => lattice.fractional([x, y, z]),
+            (None, Some(_)) => return Err(failure(STRUCTURE, 1, NO_NUMBER, NUMBERS)),
             (None, None) => {
                 let cause = format!("site {number} has neither abc nor xyz");
                 return Err(failure("coords_missing", 1, cause, "give its coordinates, or remove it"));
@@ -252,10 +257,7 @@ fn refuse(bytes: &[u8], error: &serde_json::Error) -> Failure {
     let cause = cause.rsplit_once(" at line ").map_or(cause.as_str(), |(cause, _)| cause);
     let inside = bytes.trim_ascii_start().get(1..).unwrap_or_default().trim_ascii_start();
     match error.classify() {
-        Category::Data if cause.contains("null, expected f64") => {
-            let cause = "a number that is needed is NaN, Infinity or null";
-            failure(STRUCTURE, line, cause, "write numbers for lattice, coordinates and occupancies")
-        }
+        Category::Data if cause.contains("null, expected f64") => failure(STRUCTURE, line, NO_NUMBER, NUMBERS),
         Category::Data => failure(STRUCTURE, line, cause, AS_DICT),
         Category::Eof => failure(SYNTAX, line, cause, "the text is cut short: fetch or write it again"),
         _ if inside.first() == Some(&b'\'') => {
@@ -288,6 +290,11 @@ mod tests {
         assert_eq!(structure.fractional()[0].map(f64::to_bits), [0.1f64, -0.0, 1.7].map(f64::to_bits));
         assert_eq!(structure.fractional()[1], structure.lattice().fractional([1.0, 2.5, 3.0]));
         assert_eq!(remarks, []);
+        // What is not needed may be anything.
+        let (same, _) = read(&SALT.replace("[9, 9, 9]", "[NaN, 9, null]")).unwrap();
+        assert_eq!(same.fractional(), structure.fractional());
+        let failure = read(&SALT.replace("[1.0, 2.5, 3.0]", "[1.0, NaN, 3.0]")).unwrap_err();
+        assert!(failure.message.contains(NO_NUMBER), "{}", failure.message);
         // Where the quick way of reading numbers is one bit off.
         let exact = SALT.replace("[0.1,", "[0.19844004278856286,").replace("1.7", "0.9796215956506859");
         let (structure, _) = read(&exact).unwrap();

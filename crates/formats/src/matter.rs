@@ -4,7 +4,7 @@ use crate::Parsed;
 use crate::covalent_radii::covalent_radius;
 use crate::text::failure;
 use mlip_atoms::neighbors::{NeighborList, Pair};
-use mlip_atoms::{Deadline, Failure, PredictError, Structure};
+use mlip_atoms::{Deadline, Failure, Lattice, PredictError, Structure};
 use std::collections::HashMap;
 
 /// No two atoms are nearer, Å: the shortest bond, in H2, has 0.74 Å.
@@ -39,21 +39,17 @@ pub fn check_matter((structure, mut remarks): Parsed, allow_overlap: bool) -> Re
         return refuse("bad_number", cause, "correct the coordinates, or the lattice");
     }
     let lattice = structure.lattice();
-    let heights = lattice.heights();
-    let in_angstrom = "is the lattice in Å? Give it in Å, and shorter vectors for a sheared cell";
-    if heights.iter().any(|height| *height < LEAST_HEIGHT) {
-        let [a, b, c] = heights;
-        let cause = format!("opposite faces of the cell are {a:.1e}, {b:.1e} and {c:.1e} Å apart");
-        return refuse("cell_invalid", cause, in_angstrom);
+    if let Some(cause) = too_thin(lattice) {
+        return refuse("cell_invalid", cause, IN_ANGSTROM);
     }
     let volume = lattice.volume() / structure.n_atoms() as f64;
     if volume < LEAST_VOLUME {
         let cause = format!("an atom has {volume:.1e} Å³ of the cell: no matter is as dense");
-        return refuse("cell_invalid", cause, in_angstrom);
+        return refuse("cell_invalid", cause, IN_ANGSTROM);
     }
     let Near { overlap, within_radii } = match near(&structure) {
         Ok(near) => near,
-        Err(error) => return refuse("cell_invalid", error.to_string(), in_angstrom),
+        Err(error) => return refuse("cell_invalid", error.to_string(), IN_ANGSTROM),
     };
     let Some(contact) = overlap else {
         if let Some((pair, n)) = within_radii {
@@ -81,6 +77,16 @@ pub fn check_matter((structure, mut remarks): Parsed, allow_overlap: bool) -> Re
     }
     remarks.push(("overlap".to_owned(), cause));
     Ok((structure, remarks))
+}
+
+/// What is said of a cell that is thinner than anything.
+pub(crate) const IN_ANGSTROM: &str = "is the lattice in Å? Give it in Å, and shorter vectors for a sheared cell";
+
+/// What is wrong with a cell whose opposite faces are nearly one.
+pub(crate) fn too_thin(lattice: &Lattice) -> Option<String> {
+    let [a, b, c] = lattice.heights();
+    let is_thin = [a, b, c].iter().any(|height| *height < LEAST_HEIGHT);
+    is_thin.then(|| format!("opposite faces of the cell are {a:.1e}, {b:.1e} and {c:.1e} Å apart"))
 }
 
 /// Atoms that are too near to each other.
@@ -173,7 +179,7 @@ fn is_same(structure: &Structure, other: usize, inside: [f64; 3]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mlip_atoms::{Lattice, Species};
+    use mlip_atoms::Species;
 
     fn structure(lengths: [f64; 3], sites: &[[f64; 3]]) -> Structure {
         let [a, b, c] = lengths;

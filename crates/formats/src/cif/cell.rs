@@ -4,6 +4,7 @@ use super::block::Block;
 use super::error::Warnings;
 use super::number::parse_number;
 use super::{CifClass, CifError};
+use crate::matter::{IN_ANGSTROM, too_thin};
 use mlip_atoms::{Frame, Lattice};
 
 /// Difference between declared and computed volume that is worth a warning.
@@ -49,6 +50,10 @@ pub(crate) fn read_cell(block: &Block<'_>, frame: Frame, warnings: &mut Warnings
     }
     let lattice = Lattice::from_parameters(lengths, angles, frame)
         .map_err(|error| CifError::new(CifClass::CellInvalid, line, error.to_string(), "correct the cell"))?;
+    // Before sites are merged: in a cell given in metres all of them are at one place.
+    if let Some(cause) = too_thin(&lattice) {
+        return Err(CifError::new(CifClass::CellInvalid, line, cause, IN_ANGSTROM));
+    }
     check_volume(block, &lattice, warnings);
     Ok(Cell { lengths, angles, lattice })
 }
