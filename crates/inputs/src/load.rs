@@ -38,11 +38,9 @@ pub fn load(
     };
     let parsed = parse(&bytes, format, options, 0);
     let parsed = parsed.and_then(|parsed| check_matter(parsed, options.allow_overlap)).map_err(|failure| {
-        if matches!(locator, Locator::CsvCell { .. }) && has_written_line_ends(&bytes) {
-            let message = "the line ends of the text are written as \\n, two characters, so it is one line; write the \
-                           table with real line ends in quoted cells, as pandas and Python's csv do"
-                .into();
-            return Failure { message, ..failure };
+        if let Some(cause) = lost_line_ends(&bytes).filter(|_| matches!(locator, Locator::CsvCell { .. })) {
+            let remedy = "write the table with real line ends in quoted cells, as pandas and Python's csv do";
+            return Failure { message: format!("{cause}; {remedy}"), ..failure };
         }
         let line = failure.line.map(|line| line.saturating_add(locator.first_line() - 1));
         Failure { line, ..failure }
@@ -78,10 +76,18 @@ fn parse(bytes: &[u8], format: Format, options: &LoadOptions, depth: usize) -> R
     }
 }
 
-/// Whether the lines of a text were joined by a backslash and an `n`.
-fn has_written_line_ends(text: &[u8]) -> bool {
+/// What became of the line ends of a text of one line that should have several.
+fn lost_line_ends(text: &[u8]) -> Option<&'static str> {
     let text = text.trim_ascii();
-    !text.contains(&b'\n') && !text.starts_with(b"{") && text.windows(3).any(|three| matches!(three, b"\\n_" | b"\\nd"))
+    let holds = |words: &[&[u8]]| words.iter().any(|word| memchr::memmem::find(text, word).is_some());
+    if text.contains(&b'\n') || text.starts_with(b"{") {
+        return None;
+    }
+    if holds(&[b"\\n_", b"\\nd"]) {
+        return Some("the line ends of the text are written as \\n, two characters, so it is one line");
+    }
+    let is_one_comment = text.starts_with(b"#") && holds(&[b" data_", b"\tdata_"]);
+    is_one_comment.then_some("the line ends of the text became blanks, so all of it is the comment that it begins with")
 }
 
 /// With charge and spin of the row of a table; empty cells say nothing.
@@ -168,6 +174,9 @@ mod tests {
         };
         let said = read("t.csv", false).remove(0).unwrap_err().message;
         assert!(said.contains("written as \\n"), "{said}");
+        std::fs::write(folder.path().join("b.csv"), "cif\n# written by data_x _cell_length_a 4\n").unwrap();
+        let said = read("b.csv", false).remove(0).unwrap_err().message;
+        assert!(said.contains("line ends of the text became blanks"), "{said}");
         let kinds: Vec<_> = read("x.xyz", false).into_iter().map(|one| one.unwrap_err().kind.to_string()).collect();
         assert_eq!(kinds, ["overlap", "bad_number"]);
         let allowed = read("x.xyz", true);
