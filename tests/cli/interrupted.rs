@@ -89,6 +89,33 @@ fn a_signal_drains_the_run_and_resume_goes_on() {
 }
 
 #[test]
+fn a_second_signal_ends_the_process_whatever_it_waits_for() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, code) in [("TERM", 143), ("INT", 130)] {
+        let mut command = program();
+        command.args(["run", "--cifs", "-", "--out", name]).args(MODEL).current_dir(folder.path());
+        // A list that does not end.
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let begin = Instant::now();
+        while !folder.path().join(name).join("run.lock").exists() && begin.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        signal(name, &child);
+        std::thread::sleep(Duration::from_millis(300));
+        signal(name, &child);
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(child.try_wait().unwrap().is_none(), "two within a second are one request");
+        while child.try_wait().unwrap().is_none() && begin.elapsed() < Duration::from_secs(20) {
+            signal(name, &child);
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        // It would wait for its list, and this for it.
+        let _ = child.kill();
+        assert_eq!(child.wait().unwrap().code(), Some(code), "SIG{name}");
+    }
+}
+
+#[test]
 fn a_full_disk_stops_the_run_cleanly_and_resume_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let expected = reference(folder.path());

@@ -1,9 +1,11 @@
 //! Signals that ask a run to end in good order.
 
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
-use std::io;
+use std::io::{self, Read};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, Builder};
 use std::time::{Duration, Instant};
 
 /// Signals within this time of the first are the same request: launchers pass one on by several ways.
@@ -20,16 +22,21 @@ pub struct Signals {
 impl Signals {
     /// SIGTERM (a scheduler at its limit), SIGUSR1 (its warning) and SIGINT (Ctrl-C) ask for the
     /// end. The first lets the run drain; one that comes a second or more later ends the process
-    /// at once with the code 128 + signal.
+    /// at once with the code 128 + signal, also while the main thread is busy with something long: a list of structures.
     ///
     /// # Errors
     /// When the system refuses a handler.
     pub fn install() -> io::Result<Self> {
         let signals = Self::default();
+        let (came, told) = UnixStream::pair()?;
         for signal in [SIGTERM, SIGUSR1, SIGINT] {
             signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, signals.armed.clone())?;
             signal_hook::flag::register(signal, signals.asked.clone())?;
+            signal_hook::low_level::pipe::register(signal, told.try_clone()?)?;
         }
+        let armed = signals.armed.clone();
+        // Where no thread can be had the main thread does it, when it asks next.
+        drop(Builder::new().name("signals".into()).spawn(move || arm(came, &armed)));
         Ok(signals)
     }
 
@@ -48,5 +55,13 @@ impl Signals {
             self.armed.store(true, Ordering::Relaxed);
         }
         true
+    }
+}
+
+/// Lets the signal after the next one end the process, unless both are the same request.
+fn arm(mut came: UnixStream, armed: &AtomicBool) {
+    while came.read_exact(&mut [0]).is_ok() {
+        thread::sleep(ONE_REQUEST);
+        armed.store(true, Ordering::Relaxed);
     }
 }
