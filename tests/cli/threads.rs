@@ -54,8 +54,8 @@ fn no_potential_starts_threads_beyond_the_budget() {
         command.args(["--structure-workers", &workers.to_string(), "--oversubscribe"]);
         let mut child = command.current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let begin = Instant::now();
-        // The main thread, the workers, the one that syncs the journal.
-        let expected = 1 + workers + 1;
+        // The main thread, the workers, the one that syncs the journal, the one that waits for signals.
+        let expected = 1 + workers + 2;
         let (mut most, mut above) = (Vec::new(), None::<Instant>);
         while child.try_wait().unwrap().is_none() && begin.elapsed() < Duration::from_secs(4) {
             let now = threads(child.id());
