@@ -101,7 +101,6 @@ fn a_second_signal_ends_the_process_whatever_it_waits_for() {
             std::thread::sleep(Duration::from_millis(5));
         }
         signal(name, &child);
-        std::thread::sleep(Duration::from_millis(300));
         signal(name, &child);
         std::thread::sleep(Duration::from_millis(300));
         assert!(child.try_wait().unwrap().is_none(), "two within a second are one request");

@@ -58,7 +58,7 @@ impl Signals {
     }
 }
 
-/// Lets the signal after the next one end the process, unless both are the same request.
+/// Once a signal came, and what belongs to the same request is past, lets the next one end the process.
 fn arm(mut came: UnixStream, armed: &AtomicBool) {
     while came.read_exact(&mut [0]).is_ok() {
         thread::sleep(ONE_REQUEST);

@@ -38,7 +38,9 @@ pub fn load(
     };
     let parsed = parse(&bytes, format, options, 0);
     let parsed = parsed.and_then(|parsed| check_matter(parsed, options.allow_overlap)).map_err(|failure| {
-        if let Some(cause) = lost_line_ends(&bytes).filter(|_| matches!(locator, Locator::CsvCell { .. })) {
+        if matches!(locator, Locator::CsvCell { .. })
+            && let Some(cause) = lost_line_ends(&bytes)
+        {
             let remedy = "write the table with real line ends in quoted cells, as pandas and Python's csv do";
             return Failure { message: format!("{cause}; {remedy}"), ..failure };
         }

@@ -26,7 +26,7 @@ impl StructureDigest {
     /// Of a structure: atomic numbers, lattice vectors and fractional coordinates, little-endian; then charge and spin
     /// where they are set, so that structures without have the digests that they always had.
     pub fn of(structure: &mlip_atoms::Structure) -> Self {
-        // One text for all of it: to begin with each number anew would take longer than the digest.
+        // One text for all of it: added number by number a digest takes twice as long.
         let mut text = Vec::with_capacity(128 + 25 * structure.n_atoms());
         text.extend_from_slice(b"mlip-batch structure 1");
         text.extend_from_slice(&(structure.n_atoms() as u64).to_le_bytes());

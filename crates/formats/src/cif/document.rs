@@ -20,7 +20,8 @@ pub(crate) struct Document<'a> {
 const KEPT: [&str; 6] =
     ["_cell_", "_atom_site_", "_symmetry_", "_space_group_", "_chemical_formula_sum", "_atom_sites_cartn_tran"];
 
-/// What names of superspace groups have in them. It is looked for in each name: `str::contains` takes ten times as long.
+/// What names of superspace groups have in them. It is looked for in each name: `str::contains` takes twice as many
+/// instructions.
 static SUPERSPACE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("_ssg_"));
 
 /// A tag in lower case; the dots of magnetic dictionaries become underscores, as in their earlier drafts.

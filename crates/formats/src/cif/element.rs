@@ -142,11 +142,11 @@ pub(crate) fn is_several(text: &str, is_symbol: bool, formula: Option<&Formula>)
         return true;
     }
     // Elements in one word: FeNi1, FeNiCo. One of a single letter tells sites apart.
-    let words = letters.as_bytes().chunks(2).map(|word| std::str::from_utf8(word).ok().and_then(exact));
-    let elements: Option<Vec<Species>> = words.filter(|_| letters.len() >= 4).collect();
-    if let Some([first, others @ ..]) = elements.as_deref()
-        && letters.len().is_multiple_of(2)
-        && others.iter().any(|other| differ(Some(*first), Some(*other)))
+    let mut words = letters.as_bytes().chunks(2).map(|word| std::str::from_utf8(word).ok().and_then(exact));
+    if letters.len().is_multiple_of(2)
+        && words.clone().all(|word| word.is_some())
+        && let Some(first) = words.next()
+        && words.any(|other| differ(first, other))
     {
         return true;
     }

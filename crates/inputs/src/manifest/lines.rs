@@ -3,6 +3,7 @@
 use crate::InputError;
 use mlip_spill::Log;
 use std::borrow::Cow;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -50,8 +51,8 @@ pub(super) struct Block {
 impl Block {
     fn new(text: Cow<'_, [u8]>) -> Self {
         let mut begins = [text.len(); BLOCK / STEP];
-        let lines = entries(&text).step_by(STEP).map(|line| line.as_ptr().addr() - text.as_ptr().addr());
-        begins.iter_mut().zip(lines).for_each(|(begin, line)| *begin = line);
+        let lines = places(&text).step_by(STEP);
+        begins.iter_mut().zip(lines).for_each(|(begin, line)| *begin = line.start);
         Self { text: text.into(), begins }
     }
 
@@ -174,9 +175,14 @@ impl Lines {
 
 /// The lines of entries in the text of a block, without their ends.
 pub(super) fn entries(block: &[u8]) -> impl Iterator<Item = &[u8]> {
+    places(block).map(|place| &block[place])
+}
+
+/// Where they are.
+fn places(block: &[u8]) -> impl Iterator<Item = Range<usize>> {
     // What stands after the last line end is no line, and empty.
     let mut begin = 0;
     memchr::memchr_iter(b'\n', block)
-        .map(move |end| &block[std::mem::replace(&mut begin, end + 1)..end])
-        .filter(|line| is_entry(line))
+        .map(move |end| std::mem::replace(&mut begin, end + 1)..end)
+        .filter(|place| is_entry(&block[place.clone()]))
 }

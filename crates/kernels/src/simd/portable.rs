@@ -20,8 +20,8 @@ pub(super) fn pairwise_sum<T: Copy + std::ops::AddAssign>(lanes: &mut [T]) -> T 
     lanes[0]
 }
 
-/// Whether every processor that this is compiled for multiplies and adds in one step, and has 32 registers of vectors.
-const IS_FUSED: bool = cfg!(target_arch = "aarch64");
+/// Every processor of this kind multiplies and adds in one step, and has 32 registers of vectors.
+const IS_AARCH64: bool = cfg!(target_arch = "aarch64");
 
 macro_rules! lanes {
     ($type:ident, $fraction_bits:expr, $together:expr) => {
@@ -70,7 +70,7 @@ macro_rules! lanes {
 
             #[inline(always)]
             fn mul_add(self, factor: Self, term: Self) -> Self {
-                Self(std::array::from_fn(|k| match IS_FUSED {
+                Self(std::array::from_fn(|k| match IS_AARCH64 {
                     true => self.0[k].mul_add(factor.0[k], term.0[k]),
                     false => self.0[k] * factor.0[k] + term.0[k],
                 }))
@@ -147,7 +147,7 @@ macro_rules! lanes {
                 out_stride: usize,
             ) {
                 /// Rows whose sums fit into registers.
-                const TOGETHER: usize = if IS_FUSED { $together } else { 1 };
+                const TOGETHER: usize = if IS_AARCH64 { $together } else { 1 };
                 let mut row = 0;
                 while row + TOGETHER <= ROWS {
                     let (left, out) = (&left[row * stride..], &mut out[row * out_stride..]);

@@ -15,8 +15,8 @@ pub(super) fn calls_something(text: &str) -> bool {
 
 /// Rows of one table: comma, `\n`, quotes only where needed.
 ///
-/// Most fields are numbers and need none. Written here, where that is known, rows take a quarter fewer instructions than
-/// with a writer that looks at each byte of them.
+/// Most fields are numbers and need none. Written here, where that is known, rows take a fifth fewer instructions than with
+/// a writer that looks at each byte of them.
 pub(super) struct Rows {
     csv: Vec<u8>,
     table: String,
