@@ -5,20 +5,21 @@ use crate::{Key, Log, SpillError, Value};
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
 use std::collections::{BinaryHeap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// Rows in memory: what a hash map holds in 32,768 slots.
-const RECENT: usize = 28_672;
-/// This many runs are merged into one, once: a lookup asks few of them, and a merge, which keeps others waiting, takes a
-/// tenth of a second.
+/// Rows in memory: what a hash map holds in 32,768 slots. Tests see several levels with fewer.
+const RECENT: usize = if cfg!(test) { 1_024 } else { 28_672 };
+/// This many runs of a level become one of the next. So a lookup asks at most 15 of each level, of which there are three for a
+/// hundred million rows. A merge keeps others waiting: one of half a million rows for a tenth of a second.
 const MERGED: usize = 16;
 
 /// Values by key, on disk but for those that came last.
 #[derive(Debug)]
 pub struct Table<V> {
     recent: HashMap<Key, V>,
-    young: Level<V>,
-    old: Level<V>,
+    folder: PathBuf,
+    /// Each of runs that are sixteen times as long as those of the one before.
+    levels: Vec<Level<V>>,
 }
 
 /// Runs of about the same length.
@@ -60,7 +61,7 @@ impl<V: Value> Level<V> {
 impl<V: Value> Table<V> {
     /// Its files, if there will be any, will lie in this folder; if the path is empty, where temporary files lie.
     pub fn new(folder: &Path) -> Self {
-        Self { recent: HashMap::new(), young: Level::new(folder), old: Level::new(folder) }
+        Self { recent: HashMap::new(), folder: folder.to_path_buf(), levels: Vec::new() }
     }
 
     /// Adds a value of a key.
@@ -78,16 +79,34 @@ impl<V: Value> Table<V> {
             }
         }
         if self.recent.len() >= RECENT {
-            let mut rows: Vec<(Key, V)> = self.recent.drain().collect();
-            rows.sort_unstable_by_key(|(key, _)| *key);
-            let mut run = RunWriter::new(&mut self.young.log, rows.len());
-            rows.iter().try_for_each(|(key, value)| run.push(key, value))?;
-            self.young.runs.push(run.finish()?);
-            if self.young.runs.len() == MERGED {
-                self.young.merge_into(&mut self.old)?;
-            }
+            self.write_recent()?;
         }
         Ok(())
+    }
+
+    /// Makes a run of the rows in memory, and longer ones of those on disk.
+    fn write_recent(&mut self) -> Result<(), SpillError> {
+        let mut rows: Vec<(Key, V)> = self.recent.drain().collect();
+        rows.sort_unstable_by_key(|(key, _)| *key);
+        self.grow(1);
+        let youngest = &mut self.levels[0];
+        let mut run = RunWriter::new(&mut youngest.log, rows.len());
+        rows.iter().try_for_each(|(key, value)| run.push(key, value))?;
+        youngest.runs.push(run.finish()?);
+        let mut next = 1;
+        while self.levels[next - 1].runs.len() == MERGED {
+            self.grow(next + 1);
+            let (shorter, longer) = self.levels.split_at_mut(next);
+            shorter[next - 1].merge_into(&mut longer[0])?;
+            next += 1;
+        }
+        Ok(())
+    }
+
+    /// Has at least this many levels.
+    fn grow(&mut self, levels: usize) {
+        let new = || Level::new(&self.folder);
+        self.levels.resize_with(self.levels.len().max(levels), new);
     }
 
     /// The value of a key.
@@ -96,7 +115,7 @@ impl<V: Value> Table<V> {
     /// When the disk cannot be read.
     pub fn get(&self, key: &Key) -> Result<Option<V>, SpillError> {
         let mut least = self.recent.get(key).copied();
-        for level in [&self.young, &self.old] {
+        for level in &self.levels {
             for run in &level.runs {
                 if let Some(value) = run.get(key, &level.log)? {
                     least = Some(least.map_or(value, |least| least.min(value)));
@@ -180,11 +199,26 @@ mod tests {
                 table.insert(key(number, true), number ^ round).unwrap();
             }
         }
-        assert_eq!((table.old.runs.len(), table.young.runs.len()), (2, 4));
-        assert!(table.old.runs[1].rows() < 16 * RECENT, "equal keys are kept once");
+        assert_eq!(table.levels.iter().map(|level| level.runs.len()).collect::<Vec<_>>(), [4, 2]);
+        assert!(table.levels[1].runs[1].rows() < MERGED * RECENT, "equal keys are kept once");
         for number in 0..keys {
             let least = [7, 3, 5].map(|round| number ^ round).into_iter().min();
             assert_eq!(table.get(&key(number, true)).unwrap(), least);
+            assert_eq!(table.get(&key(number + keys, true)).unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn runs_of_every_level_become_one_of_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut table = Table::new(folder.path());
+        let keys = ((MERGED + 1) * MERGED * RECENT) as u64;
+        for number in 0..keys {
+            table.insert(key(number, true), number).unwrap();
+        }
+        assert_eq!(table.levels.iter().map(|level| level.runs.len()).collect::<Vec<_>>(), [0, 1, 1]);
+        for number in (0..keys).step_by(97) {
+            assert_eq!(table.get(&key(number, true)).unwrap(), Some(number));
             assert_eq!(table.get(&key(number + keys, true)).unwrap(), None);
         }
     }
@@ -197,6 +231,6 @@ mod tests {
             let new = (0..70_000).filter(|number| set.add(key(*number, true)).unwrap()).count();
             assert_eq!(new, if round == 0 { 70_000 } else { 0 });
         }
-        assert!(set.recent.len() < RECENT && set.young.runs.len() == 2);
+        assert_eq!(set.levels.iter().map(|level| level.runs.len()).collect::<Vec<_>>(), [4, 4]);
     }
 }

@@ -16,9 +16,9 @@ const FIRST_READ: u64 = 4;
 /// Structures that are known and wait, at most, for each worker, and in all at least: the more, the better costly ones
 /// can be begun first; the fewer, the less memory a long list takes.
 const WINDOW_PER_WORKER: usize = 256;
-const SMALLEST_WINDOW: usize = 16_384;
-/// Some hundred megabytes.
-const LARGEST_WINDOW: usize = 1 << 20;
+const SMALLEST_WINDOW: usize = 8_192;
+/// Two hundred megabytes.
+const LARGEST_WINDOW: usize = 1 << 19;
 
 /// The input list, and how far it was read.
 pub(super) struct Survey {

@@ -160,10 +160,15 @@ fn what_was_measured_corrects_the_plan() {
     assert_eq!(order(coordinator.hand_out().expect("orders")).entry, 2);
 }
 
+/// Of bytes as digests have them: tables rely on it.
 pub(super) fn digest_of(entry: u64) -> StructureDigest {
-    let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&entry.to_le_bytes());
-    StructureDigest(bytes)
+    let mixed = |number: u64| {
+        let z = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        u128::from(z ^ (z >> 31))
+    };
+    let [low, high] = [0, 1].map(|half| mixed((2 * entry + half + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)));
+    StructureDigest((high << 64 | low).to_le_bytes())
 }
 
 /// In [0, 1), always the same for an entry.
@@ -309,7 +314,7 @@ fn a_long_list_is_not_read_far_ahead_and_keeps_its_balance() {
         most = most.max(long.planner.remaining());
     }
     // Nobody computes, so reading stops.
-    assert!((16_000..=16_384).contains(&most), "{most}");
+    assert!((8_000..=8_192).contains(&most), "{most}");
     assert!(long.totals().surveyed < n);
 
     let costs: Vec<f32> = (0..n).map(recorded).collect();
