@@ -87,6 +87,27 @@ SHARED_CODE Limbs split(float x) {
     return limbs;
 }
 
+// Limbs of two neighbors, the first in the lower half of a word.
+struct LimbPair {
+    uint32_t high;
+    uint32_t low;
+};
+
+SHARED_CODE LimbPair split(float first, float second) {
+#ifdef __CUDA_ARCH__
+    // One instruction rounds both and lays them side by side.
+    LimbPair pair;
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair.high) : "f"(second), "f"(first));
+    float low_first = first - from_f16(static_cast<uint16_t>(pair.high));
+    float low_second = second - from_f16(static_cast<uint16_t>(pair.high >> 16));
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair.low) : "f"(low_second), "f"(low_first));
+    return pair;
+#else
+    Limbs a = split(first), b = split(second);
+    return {a.high | static_cast<uint32_t>(b.high) << 16, a.low | static_cast<uint32_t>(b.low) << 16};
+#endif
+}
+
 SHARED_CODE float join(uint16_t high, uint16_t low) { return from_f16(high) + from_f16(low); }
 
 // ---- Activations ----

@@ -10,9 +10,8 @@ __device__ __forceinline__ void store_operand(void *operand, uint64_t plane, siz
         uint32_t high[W / 2], low[W / 2];
 #pragma unroll
         for (int i = 0; i < W / 2; ++i) {
-            Limbs a = split(x[2 * i]), b = split(x[2 * i + 1]);
-            high[i] = a.high | static_cast<uint32_t>(b.high) << 16;
-            low[i] = a.low | static_cast<uint32_t>(b.low) << 16;
+            LimbPair pair = split(x[2 * i], x[2 * i + 1]);
+            high[i] = pair.high, low[i] = pair.low;
         }
         uint16_t *to = static_cast<uint16_t *>(operand) + at;
         if constexpr (W == 4) {

@@ -8,6 +8,7 @@
 // they sum a short part of k only (16 of it with mma.sync, 32 with wgmma), small products first; parts are added in f32,
 // with rounding.
 
+#include "mma.cuh"
 #include "product_f32.cuh"
 
 // ---- Limbs ----
@@ -28,16 +29,6 @@ __device__ __forceinline__ void load_matrices(uint32_t (&to)[4], uint32_t from) 
                  : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
                  : "r"(from)
                  : "memory");
-}
-
-#define MMA                                                                                                            \
-    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16"                                                       \
-                 ".f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};\n"                                        \
-                 : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])                                          \
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1))
-
-__device__ __forceinline__ void multiply_add(float (&sums)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
-    MMA;
 }
 
 // Copies tiles of both operands into the stages, in turn, while `step` works on one after the other. `step` has read its

@@ -2,6 +2,7 @@
 
 #include "uma_head.cuh"
 #include "uma_mix.cuh"
+#include "uma_mix_limbs.cuh"
 #include "uma_turns.cuh"
 
 #define BOTH_KINDS(name, Arguments)                                                                                    \
@@ -30,12 +31,10 @@ extern "C" __global__ void __launch_bounds__(256, 2) uma_turn_backward_f32(__gri
 extern "C" __global__ void __launch_bounds__(256, 2) uma_turn_backward_f16x3(__grid_constant__ const UmaTurns p) { uma_turn_backward<F16>(p); }
 
 // Matrices whose rows are those of the file (outputs), and transposed ones.
-#define MIX(kind, name, transposed)                                                                                    \
-    extern "C" __global__ void __launch_bounds__(256, 2) uma_mix_##name(__grid_constant__ const UmaMix p) {            \
-        uma_mix<kind, transposed>(p);                                                                                  \
-    }
+extern "C" __global__ void __launch_bounds__(256, 2) uma_mix_f32(__grid_constant__ const UmaMix p) {
+    if (p.transposed) uma_mix<true>(p);
+    else uma_mix<false>(p);
+}
 
-MIX(F32, f32, false)
-MIX(F32, transposed_f32, true)
-MIX(F16, f16x3, false)
-MIX(F16, transposed_f16x3, true)
+extern "C" __global__ void __launch_bounds__(256) uma_pack_experts(__grid_constant__ const UmaPackExperts p) { pack_experts(p); }
+extern "C" __global__ void __launch_bounds__(256, 2) uma_mix_f16x3(__grid_constant__ const UmaMix p) { uma_mix_limbs(p); }

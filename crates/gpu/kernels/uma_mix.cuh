@@ -4,7 +4,7 @@
 
 #include "uma_rows.cuh"
 
-// Compositions at once, and a square tile of the experts' numbers, four neighbors of a row a thread.
+// Compositions at once on plain cores, and a square tile of the experts' numbers, four neighbors of a row a thread.
 constexpr uint32_t MIX_COMPOSITIONS = 16;
 constexpr uint32_t MIX_SIDE = 32;
 constexpr uint32_t MOST_EXPERTS = 128;
@@ -12,8 +12,8 @@ constexpr uint32_t MOST_EXPERTS = 128;
 constexpr uint32_t MIX_TURNED = 4;
 
 struct UmaMix {
-    // [experts, outputs, inputs]
-    const float *experts;
+    // f32: [experts, outputs, inputs]; limbs: as `uma_pack_experts` writes them.
+    const void *experts;
     // [compositions, experts]
     const float *coefficients;
     // [1]: how many compositions there are.
@@ -30,42 +30,11 @@ struct UmaMix {
     uint32_t inputs;
     // Of an order above 0 the matrix is that of plus and minus side by side: (A, -B) over (B, A).
     uint32_t is_complex;
-    // Numbers are multiplied with it.
-    float factor;
+    // Whether rows of the matrix are inputs.
+    uint32_t transposed;
 };
 
-// Four neighbors as they lie in memory: numbers, or both limbs of them.
-template <Kind K> struct Four {
-    float4 x;
-    __device__ __forceinline__ explicit Four(const float4 &x) : x(x) {}
-    __device__ __forceinline__ Four negative() const { return Four(times(x, -1.0f)); }
-    __device__ __forceinline__ void store(void *to, uint64_t, uint64_t at) const {
-        *reinterpret_cast<float4 *>(static_cast<float *>(to) + at) = x;
-    }
-};
-
-template <> struct Four<F16> {
-    uint2 high;
-    uint2 low;
-    __device__ __forceinline__ explicit Four(const float4 &x) {
-        Limbs a = split(x.x), b = split(x.y), c = split(x.z), d = split(x.w);
-        high = make_uint2(a.high | static_cast<uint32_t>(b.high) << 16, c.high | static_cast<uint32_t>(d.high) << 16);
-        low = make_uint2(a.low | static_cast<uint32_t>(b.low) << 16, c.low | static_cast<uint32_t>(d.low) << 16);
-    }
-    // Limbs of a negative number are the negative ones.
-    __device__ __forceinline__ Four negative() const {
-        Four other = *this;
-        other.high.x ^= 0x80008000u, other.high.y ^= 0x80008000u, other.low.x ^= 0x80008000u, other.low.y ^= 0x80008000u;
-        return other;
-    }
-    __device__ __forceinline__ void store(void *to, uint64_t plane, uint64_t at) const {
-        uint16_t *own = static_cast<uint16_t *>(to) + at;
-        *reinterpret_cast<uint2 *>(own) = high;
-        *reinterpret_cast<uint2 *>(own + plane) = low;
-    }
-};
-
-// Where four neighbors go, in the matrix of any composition: in a row of the file, or in a column where `TRANSPOSED`.
+// Where neighbors go, in the matrix of any composition: in a row of the file, or in a column where that is transposed.
 struct MixPlaces {
     uint32_t first;
     uint32_t second;
@@ -73,30 +42,30 @@ struct MixPlaces {
     bool negative;
 };
 
-template <bool TRANSPOSED> __device__ __forceinline__ MixPlaces mix_places(const UmaMix &p, uint32_t output, uint32_t input) {
-    uint32_t width = TRANSPOSED ? p.outputs : (p.is_complex ? 2 : 1) * p.inputs, half = p.outputs / 2;
-    auto at = [&](uint32_t o, uint32_t i) { return TRANSPOSED ? i * width + o : o * width + i; };
+__device__ __forceinline__ MixPlaces mix_places(const UmaMix &p, bool transposed, uint32_t output, uint32_t input) {
+    uint32_t width = transposed ? p.outputs : (p.is_complex ? 2 : 1) * p.inputs, half = p.outputs / 2;
+    auto at = [&](uint32_t o, uint32_t i) { return transposed ? i * width + o : o * width + i; };
     bool imaginary = output >= half;
     uint32_t other = imaginary ? output - half : output + half;
     return {at(output, input), at(other, p.inputs + input), p.is_complex != 0, imaginary};
 }
 
-template <Kind K> __device__ __forceinline__ void put_mixed(const UmaMix &p, const MixPlaces &places, uint64_t base, const float4 &x) {
-    Four<K> four(x);
-    four.store(p.out, p.plane, base + places.first);
-    if (!places.twice) return;
-    if (places.negative) four = four.negative();
-    four.store(p.out, p.plane, base + places.second);
+// ---- In f32, on plain cores ----
+
+__device__ __forceinline__ void put_mixed(const UmaMix &p, const MixPlaces &places, uint64_t base, const float4 &x) {
+    float *to = static_cast<float *>(p.out) + base;
+    *reinterpret_cast<float4 *>(to + places.first) = x;
+    if (places.twice) *reinterpret_cast<float4 *>(to + places.second) = places.negative ? times(x, -1.0f) : x;
 }
 
-template <Kind K, bool TRANSPOSED> __device__ __forceinline__ void uma_mix(const UmaMix &p) {
+template <bool TRANSPOSED> __device__ __forceinline__ void uma_mix(const UmaMix &p) {
     __shared__ alignas(16) float coefficients[MOST_EXPERTS][MIX_COMPOSITIONS];
     uint32_t first = blockIdx.x * MIX_COMPOSITIONS, n = *p.n_compositions;
     if (first >= n) return;
     n = n - first < MIX_COMPOSITIONS ? n - first : MIX_COMPOSITIONS;
     for (uint32_t at = threadIdx.x; at < p.experts_count * MIX_COMPOSITIONS; at += 256) {
         uint32_t expert = at / MIX_COMPOSITIONS, b = at % MIX_COMPOSITIONS;
-        coefficients[expert][b] = b < n ? p.coefficients[static_cast<size_t>(first + b) * p.experts_count + expert] * p.factor : 0.0f;
+        coefficients[expert][b] = b < n ? p.coefficients[static_cast<size_t>(first + b) * p.experts_count + expert] : 0.0f;
     }
     __syncthreads();
     uint32_t column_tiles = (p.inputs + MIX_SIDE - 1) / MIX_SIDE;
@@ -106,7 +75,7 @@ template <Kind K, bool TRANSPOSED> __device__ __forceinline__ void uma_mix(const
     float4 sums[MIX_COMPOSITIONS];
 #pragma unroll
     for (uint32_t b = 0; b < MIX_COMPOSITIONS; ++b) sums[b] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-    const float *from = p.experts + static_cast<size_t>(row0 + row) * p.inputs + column0 + column;
+    const float *from = static_cast<const float *>(p.experts) + static_cast<size_t>(row0 + row) * p.inputs + column0 + column;
     size_t stride = static_cast<size_t>(p.outputs) * p.inputs;
     // Three experts ahead of their sums.
     constexpr uint32_t AHEAD = 3;
@@ -134,7 +103,7 @@ template <Kind K, bool TRANSPOSED> __device__ __forceinline__ void uma_mix(const
     if constexpr (TRANSPOSED) {
         __shared__ float tiles[MIX_TURNED][MIX_SIDE][MIX_SIDE + 1];
         bool turned = column0 + row < p.inputs && row0 + column < p.outputs;
-        MixPlaces places = mix_places<true>(p, row0 + column, column0 + row);
+        MixPlaces places = mix_places(p, true, row0 + column, column0 + row);
 #pragma unroll
         for (uint32_t b = 0; b < MIX_COMPOSITIONS; b += MIX_TURNED) {
             if (b >= n) continue;
@@ -150,13 +119,13 @@ template <Kind K, bool TRANSPOSED> __device__ __forceinline__ void uma_mix(const
             for (uint32_t k = 0; k < MIX_TURNED; ++k) {
                 if (b + k >= n || !turned) continue;
                 const float *own = &tiles[k][row][column];
-                put_mixed<K>(p, places, base + (b + k) * p.stride, make_float4(own[0], own[1], own[2], own[3]));
+                put_mixed(p, places, base + (b + k) * p.stride, make_float4(own[0], own[1], own[2], own[3]));
             }
         }
     } else if (there) {
-        MixPlaces places = mix_places<false>(p, row0 + row, column0 + column);
+        MixPlaces places = mix_places(p, false, row0 + row, column0 + column);
 #pragma unroll
         for (uint32_t b = 0; b < MIX_COMPOSITIONS; ++b)
-            if (b < n) put_mixed<K>(p, places, base + b * p.stride, sums[b]);
+            if (b < n) put_mixed(p, places, base + b * p.stride, sums[b]);
     }
 }

@@ -40,7 +40,7 @@ impl Network for UmaNetwork {
 
     fn open(device: &Device, weights: &UmaWeights, products: Products) -> Result<(Queue, Self), GpuError> {
         let queue = Queue::new(device, products, 0)?;
-        let weights = StoredWeights::new(weights, products, queue.stream())?;
+        let weights = StoredWeights::new(weights, &queue)?;
         Ok((queue, Self(weights)))
     }
 

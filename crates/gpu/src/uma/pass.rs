@@ -102,10 +102,8 @@ impl<'a> Pass<'a> {
         let rows_are_inputs = (way == Way::Forward) == (self.queue.products() == Products::F32);
         for order in self.weights.experts[layer].iter().flatten() {
             self.queue.uma_mix(&Mix {
-                experts: order.numbers.slice(order.bytes)?,
-                n_experts: self.shape().n_experts,
-                outputs: order.outputs,
-                inputs: order.inputs,
+                experts: order.numbers(rows_are_inputs)?,
+                sides: order.sides,
                 is_complex: order.is_complex,
                 coefficients: self.input(self.input.coefficients)?,
                 n: self.input(self.input.n_mixtures)?,
@@ -113,7 +111,6 @@ impl<'a> Pass<'a> {
                 stride: self.shape().matrices(),
                 offset: order.offset,
                 transposed: rows_are_inputs,
-                factor: 1.0 / order.scale,
             })?;
         }
         Ok(())
@@ -128,7 +125,7 @@ impl<'a> Pass<'a> {
         sums: Slice<'a, f32>,
     ) -> Result<(), GpuError> {
         for (m, order) in self.weights.experts[layer][number].iter().enumerate() {
-            let [outputs, inputs] = order.sides();
+            let [outputs, inputs] = order.matrix_sides();
             let (columns, sides) = match way {
                 Way::Forward => ([order.input, order.output], [outputs, inputs]),
                 Way::Backward => ([order.output, order.input], [inputs, outputs]),

@@ -4,11 +4,10 @@ use super::experts::{LayerExperts, load};
 use super::shape::Shape;
 use super::weights::{Head, Layer, Linear, Norm, Radial, SphereNorm, UmaWeights};
 use crate::constants::{Constants, Packer, TwoWays};
-use crate::driver::Stream;
 use crate::error::GpuError;
+use crate::kernels::Queue;
 use crate::kernels::uma::Gaussians;
 use crate::memory::Part;
-use crate::products::Products;
 
 /// A matrix with its bias.
 #[derive(Clone, Copy)]
@@ -135,10 +134,10 @@ impl StoredHead {
 
 impl StoredWeights {
     /// Packs weights and copies them to the device.
-    pub(super) fn new(weights: &UmaWeights, products: Products, stream: &Stream) -> Result<Self, GpuError> {
+    pub(super) fn new(weights: &UmaWeights, queue: &Queue) -> Result<Self, GpuError> {
         let shape = weights.shape()?;
-        let (experts, expert_bytes) = load(weights, products, stream)?;
-        let mut packer = Packer::new(products);
+        let (experts, expert_bytes) = load(weights, queue)?;
+        let mut packer = Packer::new(queue.products());
         let step = weights.reach / (shape.n_gaussians - 1) as f64;
         Ok(Self {
             shape,
@@ -158,7 +157,7 @@ impl StoredWeights {
             head: StoredHead::new(&mut packer, &weights.head, &shape),
             experts,
             expert_bytes,
-            constants: packer.upload(stream)?,
+            constants: packer.upload(queue.stream())?,
         })
     }
 

@@ -21,9 +21,13 @@ struct alignas(8) float2 {
 struct alignas(8) uint2 {
     uint32_t x, y;
 };
+struct alignas(16) uint4 {
+    uint32_t x, y, z, w;
+};
 inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
 inline float2 make_float2(float x, float y) { return {x, y}; }
 inline uint2 make_uint2(uint32_t x, uint32_t y) { return {x, y}; }
+inline uint4 make_uint4(uint32_t x, uint32_t y, uint32_t z, uint32_t w) { return {x, y, z, w}; }
 
 struct Index {
     uint32_t x, y, z;
@@ -32,6 +36,9 @@ extern Index threadIdx, blockIdx, blockDim, gridDim;
 
 // Waits for all threads of the block that have not ended.
 void __syncthreads();
+
+// Threads take turns: what one has written others see.
+inline void __syncwarp() {}
 
 // What the lane of this number gives, once all lanes of the warp have given theirs.
 uint64_t exchange(uint64_t own, uint32_t lane);

@@ -44,8 +44,9 @@ pub(crate) struct UmaKernels {
     pub(super) turn_backward: Kernel,
     pub(super) messages_backward: Kernel,
     pub(super) degree_backward: Kernel,
-    /// Of matrices whose rows are outputs, and whose rows are inputs.
-    pub(super) mix: [Kernel; 2],
+    pub(super) mix: Kernel,
+    /// Where experts are mixed in limbs.
+    pub(super) pack_experts: Option<Kernel>,
 }
 
 impl UmaKernels {
@@ -78,7 +79,8 @@ impl UmaKernels {
             turn_backward: operand("turn_backward")?,
             messages_backward: operand("messages_backward")?,
             degree_backward: operand("degree_backward")?,
-            mix: [operand("mix")?, operand("mix_transposed")?],
+            mix: operand("mix")?,
+            pack_experts: (products != Products::F32).then(|| find("pack_experts")).transpose()?,
         })
     }
 }

@@ -17,6 +17,6 @@ pub(crate) use edges::{Gaussians, Vectors};
 pub(crate) use head::Head;
 pub(super) use load::UmaKernels;
 pub(crate) use load::{COMPONENTS, FACTORS, GRADIENTS, MOST_CHANNELS, MOST_EXPERTS, WIGNER};
-pub(crate) use mix::Mix;
+pub(crate) use mix::{ExpertSides, Experts, Mix};
 pub(crate) use rows::{AtomGate, Normal, Terms};
 pub(crate) use turns::{Gather, Sums, Turns};
