@@ -19,6 +19,10 @@ pub(crate) struct ReadyForCard {
     pub(crate) permit: MemoryPermit,
 }
 
+/// Full batches that are wanted under way where structures ask again and again: two on the card, one that fills, and one whose
+/// answers are thought about.
+const BATCHES: usize = 4;
+
 /// A potential's card: its engine until the thread that feeds it takes that, and what waits for it.
 pub(crate) struct Card {
     potential: usize,
@@ -34,6 +38,8 @@ struct Line {
     sum: BatchSum,
     /// Whether the card computes nothing.
     is_idle: bool,
+    /// Structures that are wanted under way.
+    wanted: usize,
     /// Nothing more is taken in.
     closed: bool,
 }
@@ -123,11 +129,21 @@ impl Card {
         if n == 0 || (is_computing && n == line.ready.len() && !self.is_full(&sum)) {
             return Vec::new();
         }
+        line.wanted = match n < line.ready.len() || self.is_full(&sum) {
+            true => BATCHES * n,
+            // The card waited for this one.
+            false => line.wanted.max(2 * queue.structures()),
+        };
         let batch = line.ready.drain(..n).collect();
         line.is_idle = false;
         line.sum = line.ready.iter().fold(BatchSum::default(), |sum, ready| sum.and(&ready.prepared.demand));
         queue.set_short(self.potential, !self.is_full(&line.sum));
         batch
+    }
+
+    /// Structures that are wanted under way, so that a full batch is ready whenever one has been computed.
+    pub(crate) fn wanted(&self) -> usize {
+        self.lock().wanted
     }
 
     /// Drops what waits, and takes nothing more in.

@@ -148,6 +148,8 @@ pub(crate) struct Tally {
     pub(crate) cached: u64,
     /// Evaluations in flight, or structures that were begun, whichever are more.
     pub(crate) in_flight: u32,
+    /// Structures that its cards want under way; zero where there are none, or cores have a part of the work.
+    pub(crate) wanted: u32,
     /// Sum of wall times, seconds.
     pub(crate) busy_s: f64,
     /// Resident set at the last look, bytes.

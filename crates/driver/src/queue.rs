@@ -84,7 +84,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 const MOST_HELD_BYTES: u64 = 256 << 20;
 
 /// Structures under way at a time for cards that are short: several batches of the smallest ones.
-const MOST_FOR_CARDS: usize = 16_384;
+pub(crate) const MOST_FOR_CARDS: usize = 16_384;
 
 impl Queue {
     /// For this number of potentials, and structures under way at a time.

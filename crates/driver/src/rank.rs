@@ -1,12 +1,14 @@
 //! The life of one rank between its first and its last order.
 
 use crate::budget::ThreadBudget;
+use crate::card::Card;
 use crate::coordinator::LOW_WATER_S;
 use crate::error::with_causes;
 use crate::memory::{Resident, Sharing};
 use crate::memory_watch::MemoryWatch;
 use crate::pool::Pool;
 use crate::protocol::{Order, Report, Tally};
+use crate::queue::MOST_FOR_CARDS;
 use crate::results::SharedResults;
 use crate::shared::{Event, Shared};
 use crate::signals::Signals;
@@ -191,6 +193,10 @@ impl RankLife {
         // A relaxation is in flight between its evaluations too.
         let structures = u32::try_from(shared.queue.structures()).unwrap_or(u32::MAX);
         tally.in_flight = shared.evaluator.in_flight.load(Ordering::Relaxed).max(structures);
+        // Where cores have a part of the work, more structures would only wait for them.
+        let wanted = shared.cards.iter().map(|card| card.as_ref().map(Card::wanted)).collect::<Option<Vec<_>>>();
+        let wanted = wanted.and_then(|wanted| wanted.into_iter().max()).unwrap_or(0);
+        tally.wanted = u32::try_from(wanted.min(MOST_FOR_CARDS)).unwrap_or(u32::MAX);
         tally
     }
 
@@ -199,13 +205,14 @@ impl RankLife {
         let tally = self.tally();
         let is_new =
             tally.in_flight != self.reported.in_flight && self.reported_at.elapsed() >= self.settings.report_every;
-        if tally.structures == self.reported.structures && !is_new {
+        let wants_more = tally.wanted > self.reported.wanted;
+        if tally.structures == self.reported.structures && !is_new && !wants_more {
             return None;
         }
         let workers = self.settings.budget.structure_workers.get();
         let backlog = self.pool.shared.queue.backlog();
         let low = backlog.structures < 2 * workers || backlog.cost < LOW_WATER_S * workers as f64;
-        if !low && self.reported_at.elapsed() < self.settings.report_every {
+        if !low && !wants_more && self.reported_at.elapsed() < self.settings.report_every {
             return None;
         }
         self.report_of_progress(tally)

@@ -50,6 +50,8 @@ pub(crate) struct Coordinator {
     pub(super) first_to_read: usize,
     /// Structure workers of all ranks together.
     pub(super) workers: usize,
+    /// Structures that cards of all ranks want under way.
+    pub(super) wanted_for_cards: usize,
     pub(super) ranks: Vec<RankState>,
     pub(super) asking: Asking,
     /// What is worth a warning, and not said yet.
@@ -102,6 +104,7 @@ impl Coordinator {
             times: vec![Times::default(); ids_len],
             first_to_read: 0,
             workers: workers.iter().sum(),
+            wanted_for_cards: 0,
             settings,
             seen: Table::new(folder),
             planner: Planner::new(workers.len(), workers.iter().sum(), policy.excess),
@@ -139,6 +142,8 @@ impl Coordinator {
             }
             Report::Progress(tally) => {
                 if let Some(rank) = self.ranks.get_mut(from.index()) {
+                    self.wanted_for_cards += tally.wanted as usize;
+                    self.wanted_for_cards -= rank.tally.wanted as usize;
                     rank.tally = *tally;
                 }
             }

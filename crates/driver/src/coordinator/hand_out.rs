@@ -62,7 +62,8 @@ impl Coordinator {
     /// Until all are known the cheapest of the reserve are planned, as many as ranks need for their next questions; then
     /// all.
     fn draw_on_reserve(&mut self) {
-        let wanted = if self.survey.is_over() { usize::MAX } else { PLANNED_PER_WORKER * self.workers };
+        let ahead = PLANNED_PER_WORKER * self.workers + self.wanted_for_cards;
+        let wanted = if self.survey.is_over() { usize::MAX } else { ahead };
         while self.planner.remaining() < wanted
             && let Some((home, item)) = self.reserve.pop()
         {
@@ -78,7 +79,9 @@ impl Coordinator {
     /// How many structures a rank that runs low may be given.
     fn limit(&self, index: usize) -> usize {
         let Some(rank) = self.ranks.get(index) else { return 0 };
-        if self.is_scarce() {
+        if rank.wanted_for_cards() > 0 {
+            rank.wanted_for_cards()
+        } else if self.is_scarce() {
             self.free_workers(index)
         } else if rank.is_short_of_work() {
             usize::MAX
@@ -99,6 +102,9 @@ impl Coordinator {
         let Some(rank) = self.ranks.get(index) else { return false };
         if self.planner.remaining() == 0 {
             return false;
+        }
+        if rank.wanted_for_cards() > 0 {
+            return true;
         }
         if self.is_scarce() {
             return self.free_workers(index) > 0;

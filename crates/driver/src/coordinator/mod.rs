@@ -8,6 +8,8 @@ mod survey;
 mod suspects;
 
 #[cfg(test)]
+mod card_tests;
+#[cfg(test)]
 mod scale;
 #[cfg(test)]
 mod tests;
