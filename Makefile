@@ -67,7 +67,7 @@ test-kernels:
 	@CUDA_HOME=$$(scripts/cuda.sh) && LD_LIBRARY_PATH=$$(scripts/emulator.sh) && export CUDA_HOME LD_LIBRARY_PATH MLIP_TEST_GPU=1 && \
 	    scripts/cargo.sh test --release -p mlip-models --features mlip-gpu/cuda,mlip-models/cuda --test chgnet_cuda -- \
 	    --nocapture goldens_are cards_round structures_without what_the_model && \
-	    MLIP_TEST_WAY=f32 scripts/cargo.sh test --release -p mlip-models --features mlip-gpu/cuda,mlip-models/cuda --test uma_cuda -- \
+	    scripts/cargo.sh test --release -p mlip-models --features mlip-gpu/cuda,mlip-models/cuda --test uma_cuda -- \
 	    --nocapture goldens_of neighbors_that cards_compute an_isolated
 
 lint:
