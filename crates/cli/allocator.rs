@@ -17,33 +17,6 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 /// The binding has no name for it; [`DEFAULT_MS`] tells whether it still has this number.
 const PURGE_DELAY: mi_option_t = 15;
 
-/// `mi_option_arena_eager_commit`: whether all of a large piece of memory counts as taken at once, though little of it is used
-/// yet. The kernel may then back it with pages of 2 MB, of which most stay empty, and what is freed comes back late: 600 CIFs
-/// with MACE peak at 190 MB so, and at 157 without, in the same time (docs/performance.md).
-const EAGER_COMMIT: mi_option_t = 4;
-
-/// What mimalloc 3 begins with: eagerly, where the kernel hands out memory when it is touched.
-const IF_OVERCOMMITTED: c_long = 2;
-
-/// Run before `main`: the first memory that is asked for is part of such a piece.
-#[cfg(target_os = "linux")]
-#[expect(unsafe_code, reason = "there is no other way to have something done before the first allocation")]
-// SAFETY: the loader calls functions of this signature from this section, once the C library can be used.
-#[unsafe(link_section = ".init_array")]
-#[used]
-static BEFORE_MAIN: extern "C" fn() = take_memory_as_it_is_used;
-
-#[cfg(target_os = "linux")]
-extern "C" fn take_memory_as_it_is_used() {
-    #[expect(unsafe_code, reason = "the binding has no other way to set an option")]
-    // SAFETY: options are plain numbers; there are no other threads yet.
-    unsafe {
-        if mi_option_get(EAGER_COMMIT) == IF_OVERCOMMITTED {
-            mi_option_set(EAGER_COMMIT, 0);
-        }
-    }
-}
-
 /// What mimalloc 3 begins with, where the environment (`MIMALLOC_PURGE_DELAY`) says nothing else.
 const DEFAULT_MS: c_long = 1000;
 
@@ -106,15 +79,6 @@ mod tests {
         unsafe {
             mi_option_get(PURGE_DELAY)
         }
-    }
-
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn memory_is_taken_as_it_is_used() {
-        #[expect(unsafe_code, reason = "the binding has no other way to read an option")]
-        // SAFETY: reads a number.
-        let eager = unsafe { mi_option_get(EAGER_COMMIT) };
-        assert_eq!(eager, 0, "it is set before the first allocation, and has this number");
     }
 
     #[test]
