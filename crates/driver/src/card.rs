@@ -1,7 +1,7 @@
 //! What is ready for a card, and waits for a batch.
 
 use crate::memory_gate::MemoryPermit;
-use crate::queue::Queue;
+use crate::queue::{MOST_FOR_CARDS, Queue};
 use crate::underway::RunningTask;
 use mlip_atoms::engine::{BatchSum, Demand, Prepared, Preparer};
 use mlip_atoms::{DeviceError, Engine, EngineResources, Potential};
@@ -40,6 +40,8 @@ struct Line {
     is_idle: bool,
     /// Structures that are wanted under way.
     wanted: usize,
+    /// Structures of the batch that was taken last.
+    last: usize,
     /// Nothing more is taken in.
     closed: bool,
 }
@@ -129,11 +131,13 @@ impl Card {
         if n == 0 || (is_computing && n == line.ready.len() && !self.is_full(&sum)) {
             return Vec::new();
         }
-        line.wanted = match n < line.ready.len() || self.is_full(&sum) {
+        let wanted = match n < line.ready.len() || self.is_full(&sum) {
             true => BATCHES * n,
-            // The card waited for this one.
-            false => line.wanted.max(2 * queue.structures()),
+            // The card waited for this one. Those that it had before may have ended, or have come back.
+            false => line.wanted.max(2 * (line.last + n)),
         };
+        line.wanted = wanted.min(MOST_FOR_CARDS);
+        line.last = n;
         let batch = line.ready.drain(..n).collect();
         line.is_idle = false;
         line.sum = line.ready.iter().fold(BatchSum::default(), |sum, ready| sum.and(&ready.prepared.demand));

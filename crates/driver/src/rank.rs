@@ -8,7 +8,6 @@ use crate::memory::{Resident, Sharing};
 use crate::memory_watch::MemoryWatch;
 use crate::pool::Pool;
 use crate::protocol::{Order, Report, Tally};
-use crate::queue::MOST_FOR_CARDS;
 use crate::results::SharedResults;
 use crate::shared::{Event, Shared};
 use crate::signals::Signals;
@@ -194,9 +193,9 @@ impl RankLife {
         let structures = u32::try_from(shared.queue.structures()).unwrap_or(u32::MAX);
         tally.in_flight = shared.evaluator.in_flight.load(Ordering::Relaxed).max(structures);
         // Where cores have a part of the work, more structures would only wait for them.
-        let wanted = shared.cards.iter().map(|card| card.as_ref().map(Card::wanted)).collect::<Option<Vec<_>>>();
-        let wanted = wanted.and_then(|wanted| wanted.into_iter().max()).unwrap_or(0);
-        tally.wanted = u32::try_from(wanted.min(MOST_FOR_CARDS)).unwrap_or(u32::MAX);
+        let most = |most: usize, card: &Option<Card>| Some(most.max(card.as_ref()?.wanted()));
+        let wanted = shared.cards.iter().try_fold(0, most).unwrap_or(0);
+        tally.wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
         tally
     }
 

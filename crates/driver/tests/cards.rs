@@ -39,6 +39,8 @@ struct OnCard {
     inner: Arc<dyn Potential>,
     seen: Arc<Mutex<Seen>>,
     trouble: Trouble,
+    /// What each structure of a batch takes, and is predicted to, if not what it takes on cores.
+    cost_s: Option<f64>,
 }
 
 struct CardPreparer;
@@ -97,6 +99,9 @@ impl Engine for CardEngine {
         let place = self.under_way.iter().position(|(under, _, _)| *under == ticket).unwrap();
         let (_, looks, batch) = self.under_way.remove(place);
         self.of.seen.lock().unwrap().looked_at += usize::from(looks > 3);
+        if let Some(cost_s) = self.of.cost_s {
+            std::thread::sleep(Duration::from_secs_f64(cost_s * batch.len() as f64));
+        }
         let mut answers = Vec::new();
         for Prepared { job, content, .. } in batch {
             assert_eq!(content.downcast_ref(), Some(&job.structure.n_atoms()));
@@ -119,7 +124,7 @@ impl Potential for OnCard {
     }
 
     fn cost(&self, structure: &Structure) -> f64 {
-        self.inner.cost(structure)
+        self.cost_s.unwrap_or_else(|| self.inner.cost(structure))
     }
 
     fn weight_bytes(&self) -> u64 {
@@ -158,7 +163,7 @@ fn trial(trouble: Trouble) -> (Trial, Arc<Mutex<Seen>>) {
     let seen = Arc::new(Mutex::new(Seen::default()));
     let mut trial = Trial::new(300);
     let mut potentials = two_potentials();
-    potentials[0] = Arc::new(OnCard { inner: potentials[0].clone(), seen: seen.clone(), trouble });
+    potentials[0] = Arc::new(OnCard { inner: potentials[0].clone(), seen: seen.clone(), trouble, cost_s: None });
     trial.potentials = potentials;
     (trial, seen)
 }
@@ -251,7 +256,7 @@ fn a_card_that_is_not_there_is_said_before_any_work() {
     let folder = tempfile::tempdir().unwrap();
     let (mut trial, seen) = trial(|_| None);
     let absent: Arc<dyn Potential> = Arc::new(common::Wrapped::new(two_potentials()[0].clone()).named("absent"));
-    trial.potentials[0] = Arc::new(OnCard { inner: absent, seen: seen.clone(), trouble: |_| None });
+    trial.potentials[0] = Arc::new(OnCard { inner: absent, seen: seen.clone(), trouble: |_| None, cost_s: None });
     let error = trial.run(2, folder.path()).unwrap_err().to_string();
     assert!(error.contains("absent cannot be computed: the device cannot be used: there is no such card"), "{error}");
     assert!(seen.lock().unwrap().sizes.is_empty());
@@ -265,4 +270,17 @@ fn one_worker_keeps_a_card_busy_too() {
     trial.run(1, folder.path()).unwrap();
     assert_eq!(tables(folder.path()), on_cores());
     assert!(seen.lock().unwrap().sizes.iter().any(|size| *size > 1));
+}
+
+#[test]
+fn structures_that_cost_much_fill_batches_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut trial, seen) = (Trial::new(60), Arc::new(Mutex::new(Seen::default())));
+    // Two of them are as much as two workers need have.
+    let inner = two_potentials().remove(0);
+    trial.potentials = vec![Arc::new(OnCard { inner, seen: seen.clone(), trouble: |_| None, cost_s: Some(0.05) })];
+    trial.run(1, folder.path()).unwrap();
+    // It takes a few reports until the root knows how many the card wants.
+    let seen = seen.lock().unwrap();
+    assert!(seen.sizes.contains(&FULL), "{:?}", seen.sizes);
 }

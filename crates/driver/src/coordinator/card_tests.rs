@@ -9,7 +9,7 @@ use std::path::Path;
 const WORKERS: usize = 2;
 
 /// Follows orders until there are none; structures that were given to be computed.
-fn settle(coordinator: &mut Coordinator, cost: f32) -> u64 {
+fn follow_all(coordinator: &mut Coordinator, cost: f32) -> u64 {
     let (mut given, mut orders) = (0, coordinator.hand_out().expect("orders"));
     while let Some((rank, order)) = orders.pop() {
         match order {
@@ -31,28 +31,39 @@ fn a_card_gets_as_many_structures_as_it_wants_whatever_they_cost() {
     // Relaxations of a second each, of which the rank need not have many for its workers.
     let n = 1000;
     let mut coordinator = coordinator_of(n, &[WORKERS], Known::new(Path::new("")), 2.0);
-    let mut given = settle(&mut coordinator, 1.0);
+    let mut given = follow_all(&mut coordinator, 1.0);
     assert!(given <= 2 * WORKERS as u64, "{given}");
     for done in (0..n).step_by(10) {
         let cost = done as f64;
         let tally = Tally { structures: done, cost, wanted: 300, ..Tally::default() };
         coordinator.take_in(Rank::ROOT, &Report::Progress(tally)).expect("orders");
-        given += settle(&mut coordinator, 1.0);
+        given += follow_all(&mut coordinator, 1.0);
         assert_eq!(given - done, 300.min(n - done), "{done} done");
     }
+}
+
+/// What a rank is given when it has done nothing yet and its cards want so many.
+fn given(coordinator: &mut Coordinator, rank: usize, wanted: u32) -> u64 {
+    let tally = Tally { wanted, ..Tally::default() };
+    coordinator.take_in(Rank::from_index(rank), &Report::Progress(tally)).expect("orders");
+    follow_all(coordinator, 1.0)
 }
 
 #[test]
 fn a_rank_that_wants_no_more_gets_no_more() {
     let mut coordinator = coordinator_of(1000, &[WORKERS; 2], Known::new(Path::new("")), 2.0);
-    settle(&mut coordinator, 1.0);
-    let report = |coordinator: &mut Coordinator, rank: usize, wanted: u32| {
-        let tally = Tally { wanted, ..Tally::default() };
-        coordinator.take_in(Rank::from_index(rank), &Report::Progress(tally)).expect("orders");
-        settle(coordinator, 1.0)
-    };
-    assert!(report(&mut coordinator, 0, 100) >= 100 - 2 * WORKERS as u64);
-    assert_eq!(report(&mut coordinator, 0, 100), 0);
-    assert_eq!(report(&mut coordinator, 1, 0), 0);
-    assert_eq!(report(&mut coordinator, 0, 120), 20);
+    follow_all(&mut coordinator, 1.0);
+    assert!(given(&mut coordinator, 0, 100) >= 100 - 2 * WORKERS as u64);
+    assert_eq!(given(&mut coordinator, 0, 100), 0);
+    assert_eq!(given(&mut coordinator, 1, 0), 0);
+    assert_eq!(given(&mut coordinator, 0, 120), 20);
+}
+
+#[test]
+fn the_first_to_ask_leaves_the_others_their_part() {
+    let mut coordinator = coordinator_of(100, &[WORKERS; 4], Known::new(Path::new("")), 2.0);
+    let before = follow_all(&mut coordinator, 1.0);
+    let parts = [0, 1, 2, 3].map(|rank| given(&mut coordinator, rank, 1000));
+    assert_eq!(before + parts.iter().sum::<u64>(), 100);
+    assert!(parts.iter().all(|part| (20..=25).contains(part)), "{parts:?}");
 }

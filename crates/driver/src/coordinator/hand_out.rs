@@ -1,6 +1,7 @@
 //! Who is given what next.
 
 use super::decisions::{Coordinator, Trouble};
+use super::state::RankState;
 use crate::protocol::Order;
 use mlip_ranks::Rank;
 
@@ -79,8 +80,9 @@ impl Coordinator {
     /// How many structures a rank that runs low may be given.
     fn limit(&self, index: usize) -> usize {
         let Some(rank) = self.ranks.get(index) else { return 0 };
-        if rank.wanted_for_cards() > 0 {
-            rank.wanted_for_cards()
+        let for_cards = self.room_on_cards(rank);
+        if for_cards > 0 {
+            for_cards
         } else if self.is_scarce() {
             self.free_workers(index)
         } else if rank.is_short_of_work() {
@@ -94,6 +96,18 @@ impl Coordinator {
         }
     }
 
+    /// Structures that the cards of a rank could compute beside those that it has, which may cost much in all and little at a
+    /// time; no more than its part of what the run has left, or others would be idle in the end.
+    fn room_on_cards(&self, rank: &RankState) -> usize {
+        if rank.tally.wanted == 0 {
+            return 0;
+        }
+        let out: u64 = self.ranks.iter().map(RankState::structures_out).sum();
+        let left = self.survey.n_entries() - self.survey.answered + self.waiting() as u64 + out;
+        let part = (left * rank.workers as u64).div_ceil(self.workers.max(1) as u64);
+        part.min(rank.tally.wanted.into()).saturating_sub(rank.structures_out()) as usize
+    }
+
     fn free_workers(&self, index: usize) -> usize {
         self.ranks.get(index).map_or(0, |rank| rank.workers.saturating_sub(rank.structures_out() as usize))
     }
@@ -103,7 +117,7 @@ impl Coordinator {
         if self.planner.remaining() == 0 {
             return false;
         }
-        if rank.wanted_for_cards() > 0 {
+        if self.room_on_cards(rank) > 0 {
             return true;
         }
         if self.is_scarce() {

@@ -97,11 +97,6 @@ impl RankState {
     pub(super) fn is_short_of_work(&self) -> bool {
         self.cost_out() < LOW_WATER_S * self.workers as f64
     }
-
-    /// Structures that its cards could compute beside those that it has, which may cost much in all and little at a time.
-    pub(super) fn wanted_for_cards(&self) -> usize {
-        u64::from(self.tally.wanted).saturating_sub(self.structures_out()) as usize
-    }
 }
 
 /// Totals of a run.
