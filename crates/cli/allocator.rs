@@ -4,7 +4,7 @@
 //! each time, mimalloc after a second by default: what comes anew is cleared page by page. 600 CIFs with CHGNet took 6.1 s
 //! so instead of 5.0 on one core of a Zen 5, and 4.2 instead of 3.0 on two (docs/performance.md).
 
-use libmimalloc_sys::{mi_collect, mi_option_get, mi_option_set, mi_option_t};
+use libmimalloc_sys::{mi_collect, mi_option_get, mi_option_set, mi_option_set_default, mi_option_t};
 use mimalloc::MiMalloc;
 use std::ffi::c_long;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -16,6 +16,47 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 /// `mi_option_purge_delay` of mimalloc 3: how long freed memory is kept before the kernel gets it back, ms.
 /// The binding has no name for it; [`DEFAULT_MS`] tells whether it still has this number.
 const PURGE_DELAY: mi_option_t = 15;
+
+/// `mi_option_arena_eager_commit`: whether a piece of memory that is asked of the kernel counts as taken at once, so that it may
+/// be backed by pages of 2 MB.
+const EAGER_COMMIT: mi_option_t = 4;
+
+/// `mi_option_arena_reserve`: how long such a piece is, KiB.
+const RESERVE: mi_option_t = 23;
+
+/// Where little is used, huge pages stay empty for the most part: the first piece is this short, KiB, and taken as it is used.
+/// What comes behind it belongs to evaluations, which gain from huge pages.
+const FIRST_KIB: c_long = 64 << 10;
+
+/// What mimalloc 3 begins with: such pieces where the kernel hands out memory when it is touched, of 1 GiB.
+const EAGER_DEFAULT: c_long = 2;
+const RESERVE_DEFAULT: c_long = 1 << 20;
+
+/// Run before `main`: what the standard library allocates there is the first, and would already be in a piece of 1 GiB.
+#[cfg(all(target_os = "linux", not(fuzzing)))]
+#[expect(unsafe_code, reason = "there is no other way to do something before the first allocation")]
+// SAFETY: the loader calls functions of this signature from this section, once the C library can be used.
+#[unsafe(link_section = ".init_array")]
+#[used]
+static BEFORE_MAIN: extern "C" fn() = begin_with_a_short_piece;
+
+#[cfg(all(target_os = "linux", not(fuzzing)))]
+extern "C" fn begin_with_a_short_piece() {
+    set_pieces(0, FIRST_KIB);
+}
+
+/// What the environment asks for goes first.
+fn set_pieces(eager: c_long, reserve_kib: c_long) {
+    // SAFETY: options are plain numbers that other threads may read while they change.
+    #[expect(unsafe_code, reason = "the binding has no other way to set an option")]
+    unsafe {
+        for (option, to) in [(EAGER_COMMIT, eager), (RESERVE, reserve_kib)] {
+            // What the environment says is looked up when an option is first read.
+            mi_option_get(option);
+            mi_option_set_default(option, to);
+        }
+    }
+}
 
 /// What mimalloc 3 begins with, where the environment (`MIMALLOC_PURGE_DELAY`) says nothing else.
 const DEFAULT_MS: c_long = 1000;
@@ -37,6 +78,8 @@ static CHOSEN_MS: AtomicI64 = AtomicI64::new(DEFAULT_MS);
 ///
 /// To be called before other threads use this program's allocator: first thing in `main`.
 pub fn return_freed_memory() {
+    // The first piece is there by now.
+    set_pieces(EAGER_DEFAULT, RESERVE_DEFAULT);
     set_delay(SPARE_MS);
 }
 
@@ -44,6 +87,7 @@ pub fn return_freed_memory() {
 ///
 /// To be called before threads of evaluations are started, or when a library is loaded.
 pub fn keep_freed_memory() {
+    set_pieces(EAGER_DEFAULT, RESERVE_DEFAULT);
     set_delay(KEEP_MS);
 }
 
@@ -73,24 +117,26 @@ fn set_delay(to: c_long) {
 mod tests {
     use super::*;
 
-    fn read() -> c_long {
+    fn read(option: mi_option_t) -> c_long {
         #[expect(unsafe_code, reason = "the binding has no other way to read an option")]
         // SAFETY: reads a number.
         unsafe {
-            mi_option_get(PURGE_DELAY)
+            mi_option_get(option)
         }
     }
 
     #[test]
-    fn the_option_is_the_one_that_is_meant_and_the_environment_goes_first() {
-        assert_eq!(read(), DEFAULT_MS);
+    fn the_options_are_those_that_are_meant_and_the_environment_goes_first() {
+        assert_eq!([EAGER_COMMIT, RESERVE].map(read), [0, FIRST_KIB], "set before main");
+        assert_eq!(read(PURGE_DELAY), DEFAULT_MS);
         return_freed_memory();
-        assert_eq!(read(), SPARE_MS);
+        assert_eq!(read(PURGE_DELAY), SPARE_MS);
+        assert_eq!([EAGER_COMMIT, RESERVE].map(read), [EAGER_DEFAULT, RESERVE_DEFAULT]);
         keep_freed_memory();
-        assert_eq!(read(), KEEP_MS);
+        assert_eq!(read(PURGE_DELAY), KEEP_MS);
         // As if it had been set from outside.
         CHOSEN_MS.store(DEFAULT_MS, Ordering::Relaxed);
         return_freed_memory();
-        assert_eq!(read(), KEEP_MS);
+        assert_eq!(read(PURGE_DELAY), KEEP_MS);
     }
 }
