@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Entries whose survey is held in memory at a time.
-const WINDOW_ENTRIES: usize = 2048;
+const WINDOW_ENTRIES: usize = 4096;
 
 /// Threads that look up records, at most, and entries for each of them that are worth a thread.
 const LOOKING: (usize, usize) = (4, 512);
@@ -140,7 +140,7 @@ where
 }
 
 /// Jobs for each thread whose rows are not in the files: half a megabyte of text each.
-const UNDER_WAY_PER_THREAD: usize = 3;
+const UNDER_WAY_PER_THREAD: usize = 4;
 
 /// Longest wait for rows before it is looked whether files have taken in some.
 const PAUSE: Duration = Duration::from_millis(1);
