@@ -115,7 +115,15 @@ SHARED_CODE float join(uint16_t high, uint16_t low) { return from_f16(high) + fr
 SHARED_CODE float sigmoid(float x) {
     // Of the negative magnitude, so that the exponential never overflows.
     float e = expf(-fabsf(x));
+#ifdef __CUDA_ARCH__
+    // What is divided by lies between 1 and 2: the hardware's reciprocal and a step to the nearest number, without the branches of
+    // a division.
+    float d = 1.0f + e, s;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(s) : "f"(d));
+    s = fmaf(s, fmaf(-d, s, 1.0f), s);
+#else
     float s = 1.0f / (1.0f + e);
+#endif
     return x < 0.0f ? e * s : s;
 }
 

@@ -77,38 +77,55 @@ template <int W> __device__ __forceinline__ void store(float *to, const float *f
     *reinterpret_cast<typename Pack<W>::type *>(to) = *reinterpret_cast<const typename Pack<W>::type *>(from);
 }
 
+// What W neighboring sums of a row meet: a bias, terms of two atoms, or what was there. Read before anything is written, since
+// the compiler cannot know that what is written lies elsewhere, and would wait for each of these in turn.
+template <Epilogue E, int W> struct Terms {
+    alignas(16) float first[W];
+    // Of EDGES.
+    alignas(16) float second[W];
+};
+
+// The two atoms of a row, where its sums meet terms of theirs.
+struct Ends {
+    uint32_t first;
+    uint32_t second;
+};
+
+template <Epilogue E> __device__ __forceinline__ Ends ends_of(const Product &p, uint32_t row) {
+    if (E != EDGES || row >= p.rows) return {0, 0};
+    return {p.first[row], p.second[row]};
+}
+
+template <Epilogue E, int W>
+__device__ __forceinline__ void load_terms(const Product &p, uint32_t row, Ends ends, uint32_t column, Terms<E, W> &to) {
+    if constexpr (E == HIDDEN || E == ROWS) load<W>(p.bias + column, to.first);
+    if constexpr (E == EDGES) {
+        size_t stride = 2 * static_cast<size_t>(p.width);
+        load<W>(p.table + ends.first * stride + column, to.first);
+        load<W>(p.table + ends.second * stride + p.width + column, to.second);
+    }
+    if constexpr (E == ADD || E == SLOPE) load<W>(p.sums + static_cast<size_t>(row) * p.pitch + column, to.first);
+}
+
 // Finishes W neighboring numbers of a row.
 template <Epilogue E, Kind K, int W>
-__device__ __forceinline__ void finish(const Product &p, uint32_t row, uint32_t column, float *x) {
+__device__ __forceinline__ void finish(const Product &p, uint32_t row, uint32_t column, const Terms<E, W> &terms, float *x) {
     size_t at = static_cast<size_t>(row) * p.pitch + column;
-    alignas(16) float other[W];
     if constexpr (K == F16) {
 #pragma unroll
         for (int i = 0; i < W; ++i) x[i] *= p.scale;
     }
-    if constexpr (E == HIDDEN || E == ROWS) {
-        load<W>(p.bias + column, other);
+    if constexpr (E == HIDDEN || E == ROWS || E == EDGES || E == ADD) {
 #pragma unroll
-        for (int i = 0; i < W; ++i) x[i] += other[i];
+        for (int i = 0; i < W; ++i) x[i] += terms.first[i];
     }
     if constexpr (E == EDGES) {
-        size_t stride = 2 * static_cast<size_t>(p.width);
-        load<W>(p.table + p.first[row] * stride + column, other);
 #pragma unroll
-        for (int i = 0; i < W; ++i) x[i] += other[i];
-        load<W>(p.table + p.second[row] * stride + p.width + column, other);
-#pragma unroll
-        for (int i = 0; i < W; ++i) x[i] += other[i];
-    }
-    if constexpr (E == ADD) {
-        load<W>(p.sums + at, other);
-#pragma unroll
-        for (int i = 0; i < W; ++i) x[i] += other[i];
+        for (int i = 0; i < W; ++i) x[i] += terms.second[i];
     }
     if constexpr (E == SLOPE) {
-        load<W>(p.sums + at, other);
 #pragma unroll
-        for (int i = 0; i < W; ++i) x[i] *= silu_slope(other[i]);
+        for (int i = 0; i < W; ++i) x[i] *= silu_slope(terms.first[i]);
     } else {
         if (p.sums) store<W>(p.sums + at, x);
     }
@@ -119,21 +136,32 @@ __device__ __forceinline__ void finish(const Product &p, uint32_t row, uint32_t 
     if constexpr (E == HIDDEN || E == EDGES || E == SLOPE) store_operand<K, W>(p.out, p.out_plane, at, x);
 }
 
-// Finishes two neighboring blocks of 8 columns as the matrix units leave them: a lane has two neighbors of each, and
-// exchanges one pair with the lane beside it, so that it has four neighbors of one block and rows are written in pieces of
-// 64 bytes.
-template <Epilogue E>
-__device__ __forceinline__ void finish_blocks(const Product &p, uint32_t row, uint32_t column, const float *left, const float *right) {
+// Finishes N pairs of neighboring blocks of 8 columns as the matrix units leave them, four numbers a lane and block: a lane has
+// two neighbors of each, and exchanges one pair with the lane beside it, so that it has four neighbors of one block and rows
+// are written in pieces of 64 bytes.
+template <Epilogue E, int N>
+__device__ __forceinline__ void finish_blocks(const Product &p, uint32_t row, Ends ends, uint32_t column, const float *sums) {
     uint32_t lane = threadIdx.x & 31;
     bool odd = lane & 1;
-    float own[2], other[2];
+    alignas(16) float x[N][4];
 #pragma unroll
-    for (int i = 0; i < 2; ++i) {
-        own[i] = odd ? right[i] : left[i];
-        other[i] = __shfl_xor_sync(0xffffffffu, odd ? left[i] : right[i], 1);
+    for (int n = 0; n < N; ++n) {
+        const float *left = sums + 8 * n, *right = left + 4;
+#pragma unroll
+        for (int i = 0; i < 2; ++i) {
+            float own = odd ? right[i] : left[i];
+            float other = __shfl_xor_sync(0xffffffffu, odd ? left[i] : right[i], 1);
+            x[n][i] = odd ? other : own;
+            x[n][i + 2] = odd ? own : other;
+        }
     }
     column += block_column(lane);
-    if (row >= p.rows || column >= p.width) return;
-    alignas(16) float x[4] = {odd ? other[0] : own[0], odd ? other[1] : own[1], odd ? own[0] : other[0], odd ? own[1] : other[1]};
-    finish<E, F16, 4>(p, row, column, x);
+    if (row >= p.rows) return;
+    Terms<E, 4> terms[N];
+#pragma unroll
+    for (int n = 0; n < N; ++n)
+        if (column + 16 * n < p.width) load_terms<E, 4>(p, row, ends, column + 16 * n, terms[n]);
+#pragma unroll
+    for (int n = 0; n < N; ++n)
+        if (column + 16 * n < p.width) finish<E, F16, 4>(p, row, column + 16 * n, terms[n], x[n]);
 }

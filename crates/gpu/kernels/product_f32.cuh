@@ -86,8 +86,10 @@ __device__ __forceinline__ void product_f32(const Product &p, uint32_t row0, flo
         for (int h = 0; h < PARTS; ++h) {
             uint32_t column = column0 + 4 * tx + 64 * h;
             if (column >= p.width) continue;
+            Terms<E, 4> terms;
+            load_terms<E, 4>(p, row, ends_of<E>(p, row), column, terms);
             alignas(16) float x[4] = {sums[i][4 * h], sums[i][4 * h + 1], sums[i][4 * h + 2], sums[i][4 * h + 3]};
-            finish<E, F32, 4>(p, row, column, x);
+            finish<E, F32, 4>(p, row, column, terms, x);
         }
     }
 }

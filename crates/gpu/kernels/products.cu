@@ -121,9 +121,7 @@ template <Epilogue E> __device__ __forceinline__ void product_limbs(const Produc
 #pragma unroll
         for (uint32_t part = 0; part < 2; ++part) {
             uint32_t row = row0 + warp_row + 16 * i + sum_row(lane, part);
-#pragma unroll
-            for (uint32_t j = 0; j < 4; j += 2)
-                finish_blocks<E>(p, row, column0 + warp_column + 8 * j, sums[i][j] + 2 * part, sums[i][j + 1] + 2 * part);
+            finish_blocks<E, 2>(p, row, ends_of<E>(p, row), column0 + warp_column, &sums[i][0][2 * part]);
         }
     }
 }
@@ -159,6 +157,9 @@ template <Epilogue E> __device__ __forceinline__ void product_hopper(const Produ
     const uint32_t column0 = blockIdx.x * SIDE;
     // Four warps make 64 rows.
     const uint32_t group_row = 64 * (warp >> 2);
+    // A lane has numbers of two rows. Their atoms are known before they are needed.
+    const uint32_t lane_row = row0 + group_row + 16 * (warp & 3) + sum_row(lane, 0);
+    const Ends ends[2] = {ends_of<E>(p, lane_row), ends_of<E>(p, lane_row + 8)};
     float sums[64], part[32];
 #pragma unroll
     for (int i = 0; i < 64; ++i) sums[i] = 0.0f;
@@ -191,10 +192,10 @@ template <Epilogue E> __device__ __forceinline__ void product_hopper(const Produ
     });
 #pragma unroll
     for (uint32_t part = 0; part < 2; ++part) {
-        uint32_t row = row0 + group_row + 16 * (warp & 3) + sum_row(lane, part);
+        // Eight blocks at a time: what their sums meet has room in registers.
 #pragma unroll
-        for (uint32_t j = 0; j < 16; j += 2)
-            finish_blocks<E>(p, row, column0 + 8 * j, sums + 4 * j + 2 * part, sums + 4 * j + 4 + 2 * part);
+        for (uint32_t j = 0; j < 16; j += 8)
+            finish_blocks<E, 4>(p, lane_row + 8 * part, ends[part], column0 + 8 * j, sums + 4 * j + 2 * part);
     }
 }
 

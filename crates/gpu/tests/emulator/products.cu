@@ -22,7 +22,9 @@ template <Epilogue E> void product_limbs(const Product &p, uint32_t row0) {
                 sums[n] += small + large;
             }
         }
-        finish<E, F16, 4>(p, row, column, sums);
+        Terms<E, 4> terms;
+        load_terms<E, 4>(p, row, ends_of<E>(p, row), column, terms);
+        finish<E, F16, 4>(p, row, column, terms, sums);
     }
 }
 
