@@ -42,17 +42,24 @@ static BEFORE_MAIN: extern "C" fn() = begin_with_a_short_piece;
 
 #[cfg(all(target_os = "linux", not(fuzzing)))]
 extern "C" fn begin_with_a_short_piece() {
-    set_pieces(0, FIRST_KIB);
+    change(EAGER_COMMIT, EAGER_DEFAULT, 0);
+    change(RESERVE, RESERVE_DEFAULT, FIRST_KIB);
 }
 
-/// What the environment asks for goes first.
-fn set_pieces(eager: c_long, reserve_kib: c_long) {
+/// From now on pieces are as mimalloc has them.
+fn go_on_with_long_pieces() {
+    // What is allocated now, if nothing was before, is in the first.
+    drop(std::hint::black_box(Box::new(0_u8)));
+    change(EAGER_COMMIT, 0, EAGER_DEFAULT);
+    change(RESERVE, FIRST_KIB, RESERVE_DEFAULT);
+}
+
+/// Sets an option that has this value; one with another has it from the environment, or is not the one that is meant.
+fn change(option: mi_option_t, from: c_long, to: c_long) {
     // SAFETY: options are plain numbers that other threads may read while they change.
     #[expect(unsafe_code, reason = "the binding has no other way to set an option")]
     unsafe {
-        for (option, to) in [(EAGER_COMMIT, eager), (RESERVE, reserve_kib)] {
-            // What the environment says is looked up when an option is first read.
-            mi_option_get(option);
+        if mi_option_get(option) == from {
             mi_option_set_default(option, to);
         }
     }
@@ -78,8 +85,7 @@ static CHOSEN_MS: AtomicI64 = AtomicI64::new(DEFAULT_MS);
 ///
 /// To be called before other threads use this program's allocator: first thing in `main`.
 pub fn return_freed_memory() {
-    // The first piece is there by now.
-    set_pieces(EAGER_DEFAULT, RESERVE_DEFAULT);
+    go_on_with_long_pieces();
     set_delay(SPARE_MS);
 }
 
@@ -87,7 +93,7 @@ pub fn return_freed_memory() {
 ///
 /// To be called before threads of evaluations are started, or when a library is loaded.
 pub fn keep_freed_memory() {
-    set_pieces(EAGER_DEFAULT, RESERVE_DEFAULT);
+    go_on_with_long_pieces();
     set_delay(KEEP_MS);
 }
 

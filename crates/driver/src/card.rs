@@ -46,6 +46,16 @@ struct Line {
     closed: bool,
 }
 
+/// Structures that are to be under way once a batch of `n` is taken behind one of `last`, where `before` were wanted.
+fn wanted(before: usize, last: usize, n: usize, is_full: bool) -> usize {
+    let wanted = match is_full {
+        true => BATCHES * n,
+        // The card waited for this one. Those that it had before may have ended, or have come back.
+        false => before.max(2 * (last + n)),
+    };
+    wanted.min(MOST_FOR_CARDS)
+}
+
 impl Card {
     /// Opens the card of a potential; none where workers compute it themselves.
     pub(crate) fn open(
@@ -131,12 +141,8 @@ impl Card {
         if n == 0 || (is_computing && n == line.ready.len() && !self.is_full(&sum)) {
             return Vec::new();
         }
-        let wanted = match n < line.ready.len() || self.is_full(&sum) {
-            true => BATCHES * n,
-            // The card waited for this one. Those that it had before may have ended, or have come back.
-            false => line.wanted.max(2 * (line.last + n)),
-        };
-        line.wanted = wanted.min(MOST_FOR_CARDS);
+        let is_full = n < line.ready.len() || self.is_full(&sum);
+        line.wanted = wanted(line.wanted, line.last, n, is_full);
         line.last = n;
         let batch = line.ready.drain(..n).collect();
         line.is_idle = false;
@@ -165,5 +171,25 @@ impl Card {
         if !line.is_idle || line.ready.is_empty() {
             drop(self.changed.wait_timeout(line, time).unwrap_or_else(PoisonError::into_inner));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_that_gets_what_it_wants_soon_has_full_batches() {
+        const FULL: usize = 500;
+        // Two structures are what a rank is given without being asked. One batch is computed while the other waits.
+        let (mut under_way, mut last, mut sizes) = (2, 0, Vec::new());
+        while sizes.last() != Some(&FULL) {
+            assert!(sizes.len() < 12, "{sizes:?}");
+            let n = FULL.min(under_way - last);
+            under_way = wanted(under_way, last, n, n == FULL);
+            last = n;
+            sizes.push(n);
+        }
+        assert_eq!(under_way, BATCHES * FULL);
     }
 }

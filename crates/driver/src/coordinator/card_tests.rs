@@ -60,10 +60,24 @@ fn a_rank_that_wants_no_more_gets_no_more() {
 }
 
 #[test]
-fn the_first_to_ask_leaves_the_others_their_part() {
+fn the_first_to_ask_leaves_the_others_their_part_and_who_is_done_first_gets_the_rest() {
     let mut coordinator = coordinator_of(100, &[WORKERS; 4], Known::new(Path::new("")), 2.0);
-    let before = follow_all(&mut coordinator, 1.0);
-    let parts = [0, 1, 2, 3].map(|rank| given(&mut coordinator, rank, 1000));
-    assert_eq!(before + parts.iter().sum::<u64>(), 100);
-    assert!(parts.iter().all(|part| (20..=25).contains(part)), "{parts:?}");
+    let mut given = follow_all(&mut coordinator, 1.0);
+    let ask = |coordinator: &mut Coordinator, rank: usize, structures: u64| {
+        let tally = Tally { structures, cost: structures as f64, wanted: 1000, ..Tally::default() };
+        coordinator.take_in(Rank::from_index(rank), &Report::Progress(tally)).expect("orders");
+        follow_all(coordinator, 1.0)
+    };
+    given += (0..4).map(|rank| ask(&mut coordinator, rank, 0)).sum::<u64>();
+    // A seventh of all.
+    assert!(coordinator.ranks.iter().all(|rank| rank.structures_out() == 15));
+    assert_eq!(given, 60);
+    // The last ends one after the other while the others are at their first.
+    let mut done = 0;
+    while given < 100 {
+        done += 1;
+        assert!(coordinator.ranks[3].structures_out() > 0, "{done} done, {given} given");
+        given += ask(&mut coordinator, 3, done);
+    }
+    assert_eq!(coordinator.structures_out, 100 - done);
 }

@@ -52,6 +52,8 @@ pub(crate) struct Coordinator {
     pub(super) workers: usize,
     /// Structures that cards of all ranks want under way.
     pub(super) wanted_for_cards: usize,
+    /// Structures that all ranks have.
+    pub(super) structures_out: u64,
     pub(super) ranks: Vec<RankState>,
     pub(super) asking: Asking,
     /// What is worth a warning, and not said yet.
@@ -105,6 +107,7 @@ impl Coordinator {
             first_to_read: 0,
             workers: workers.iter().sum(),
             wanted_for_cards: 0,
+            structures_out: 0,
             settings,
             seen: Table::new(folder),
             planner: Planner::new(workers.len(), workers.iter().sum(), policy.excess),
@@ -144,7 +147,9 @@ impl Coordinator {
                 if let Some(rank) = self.ranks.get_mut(from.index()) {
                     self.wanted_for_cards += tally.wanted as usize;
                     self.wanted_for_cards -= rank.tally.wanted as usize;
+                    self.structures_out -= rank.structures_out();
                     rank.tally = *tally;
+                    self.structures_out += rank.structures_out();
                 }
             }
             Report::Times(times) => {
@@ -279,7 +284,9 @@ impl Coordinator {
                 self.cost -= group.map_or(0.0, |group| f64::from(group.saves));
             }
             if let Some(state) = self.ranks.get_mut(rank.index()) {
+                self.structures_out -= state.structures_out();
                 state.given += 1;
+                self.structures_out += state.structures_out();
                 state.given_cost += f64::from(cost);
                 state.given_predicted += as_predicted(&work).0;
             }
@@ -291,7 +298,7 @@ impl Coordinator {
 
     /// Nothing is in flight, and but for suspects nothing is left.
     fn is_idle(&self) -> bool {
-        self.survey.is_over() && self.waiting() == 0 && self.ranks.iter().all(|rank| rank.structures_out() == 0)
+        self.survey.is_over() && self.waiting() == 0 && self.structures_out == 0
     }
 
     /// Whether all is done.

@@ -97,14 +97,15 @@ impl Coordinator {
     }
 
     /// Structures that the cards of a rank could compute beside those that it has, which may cost much in all and little at a
-    /// time; no more than its part of what the run has left, or others would be idle in the end.
+    /// time. Where the run has little left these are no more than about half of its part, for the costliest come first: what is
+    /// left then goes to those that are done first.
     fn room_on_cards(&self, rank: &RankState) -> usize {
         if rank.tally.wanted == 0 {
             return 0;
         }
-        let out: u64 = self.ranks.iter().map(RankState::structures_out).sum();
-        let left = self.survey.n_entries() - self.survey.answered + self.waiting() as u64 + out;
-        let part = (left * rank.workers as u64).div_ceil(self.workers.max(1) as u64);
+        let left = self.survey.n_entries() - self.survey.answered + self.waiting() as u64 + self.structures_out;
+        // One rank alone may have all, two a third each, many half of their part.
+        let part = (left * rank.workers as u64).div_ceil((2 * self.workers - rank.workers).max(1) as u64);
         part.min(rank.tally.wanted.into()).saturating_sub(rank.structures_out()) as usize
     }
 
