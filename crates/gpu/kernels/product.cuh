@@ -77,8 +77,9 @@ template <int W> __device__ __forceinline__ void store(float *to, const float *f
     *reinterpret_cast<typename Pack<W>::type *>(to) = *reinterpret_cast<const typename Pack<W>::type *>(from);
 }
 
-// What W neighboring sums of a row meet: a bias, terms of two atoms, or what was there. Read before anything is written, since
-// the compiler cannot know that what is written lies elsewhere, and would wait for each of these in turn.
+// What W neighboring sums of a row meet: a bias, terms of two atoms, or what was there. Where many sums are finished one after
+// the other, all of these are read before the first is written: the compiler cannot know that what is written lies elsewhere,
+// and would wait for each in turn.
 template <Epilogue E, int W> struct Terms {
     alignas(16) float first[W];
     // Of EDGES.
