@@ -26,6 +26,8 @@ pub struct Manifest {
     /// Where lines `d`, `t` and `s` belong: (index of the entry that follows, which).
     pub(super) declared: Vec<(usize, Declared)>,
     pub(super) folder_numbers: HashMap<PathBuf, usize>,
+    /// That of the file that was appended last: most are in the folder of the one before.
+    pub(super) last_folder: Option<usize>,
     pub(super) table_numbers: HashMap<(PathBuf, Columns), usize>,
     pub(super) file_numbers: HashMap<(PathBuf, PathBuf), usize>,
 }
@@ -58,6 +60,7 @@ impl Manifest {
             spool: spool.into(),
             declared: Vec::new(),
             folder_numbers: HashMap::new(),
+            last_folder: None,
             table_numbers: HashMap::new(),
             file_numbers: HashMap::new(),
         }
@@ -86,19 +89,12 @@ impl Manifest {
         let mut line = Vec::with_capacity(64);
         match locator {
             Locator::File { path } => {
-                let (folder, name) = match (path.parent(), path.file_name()) {
-                    (Some(folder), Some(name)) if folder.join(name).as_os_str() == path.as_os_str() => (folder, name),
-                    // `..`, `a/`: keep the text as it is.
-                    _ => (Path::new(""), path.as_os_str()),
+                let (number, name) = match self.in_last_folder(path) {
+                    Some(known) => known,
+                    None => self.in_folder(path),
                 };
-                let is_known = self.folder_numbers.contains_key(folder);
-                let (folder, name) = match is_known || self.folders.len() < MOST_FOLDERS {
-                    true => (folder, name),
-                    false => (Path::new(""), path.as_os_str()),
-                };
-                let number = self.folder_number(folder);
                 line.extend(format!("f\t{number}\t").bytes());
-                push_escaped(&mut line, bytes_of(name));
+                push_escaped(&mut line, name);
                 if file_id(path) != id {
                     line.push(b'\t');
                     push_escaped(&mut line, id.as_bytes());
@@ -120,6 +116,33 @@ impl Manifest {
             }
         }
         self.lines.push(&line)
+    }
+
+    /// Number of a file's folder, and its name there.
+    fn in_folder<'a>(&mut self, path: &'a Path) -> (usize, &'a [u8]) {
+        let whole = path.as_os_str();
+        let (folder, name) = match (path.parent(), path.file_name()) {
+            (Some(folder), Some(name)) if folder.join(name).as_os_str() == whole => (folder, name),
+            // `..`, `a/`: keep the text as it is.
+            _ => return (self.folder_number(Path::new("")), bytes_of(whole)),
+        };
+        if !self.folder_numbers.contains_key(folder) && self.folders.len() >= MOST_FOLDERS {
+            return (self.folder_number(Path::new("")), bytes_of(whole));
+        }
+        let number = self.folder_number(folder);
+        self.last_folder = Some(number);
+        (number, bytes_of(name))
+    }
+
+    /// The same, if the folder is that of the file before, whose text is known to need no look at its parts.
+    fn in_last_folder<'a>(&self, path: &'a Path) -> Option<(usize, &'a [u8])> {
+        let number = self.last_folder?;
+        // But for `/`, no such text ends like that.
+        let folder = Some(bytes_of(self.folders.get(number)?.as_os_str())).filter(|folder| !folder.ends_with(b"/"))?;
+        let rest = bytes_of(path.as_os_str()).strip_prefix(folder)?;
+        let name = if folder.is_empty() { rest } else { rest.strip_prefix(b"/")? };
+        let is_name = !matches!(name, b"" | b"." | b"..") && !name.contains(&b'/');
+        is_name.then_some((number, name))
     }
 
     pub(super) fn folder_number(&mut self, folder: &Path) -> usize {

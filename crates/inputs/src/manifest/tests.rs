@@ -91,6 +91,48 @@ fn odd_paths_survive() {
 }
 
 #[test]
+fn the_folder_of_the_file_before_is_taken_where_it_is_the_same_and_nowhere_else() {
+    let odd = [
+        "x.cif",
+        "..",
+        ".",
+        "a",
+        "a/",
+        "",
+        "/",
+        "/b",
+        "//b",
+        "./x.cif",
+        "./y.cif",
+        "a/x",
+        "a/y.cif",
+        "a/..",
+        "a/.",
+        "a//b.cif",
+        "a/./b",
+        "a/b/c",
+        "a/b/d",
+        "ab/c",
+        "/b/c",
+        "/b/d",
+        "d/../e.cif",
+        "d/../f.cif",
+    ];
+    for first in odd {
+        for second in odd {
+            let texts = [true, false].map(|known| {
+                let mut manifest = Manifest::default();
+                manifest.push("1", &file(first)).unwrap();
+                manifest.last_folder = manifest.last_folder.filter(|_| known);
+                manifest.push("2", &file(second)).unwrap();
+                (manifest.lines.block(0).unwrap().into_owned(), manifest.folders)
+            });
+            assert_eq!(texts[0], texts[1], "{first:?}, then {second:?}");
+        }
+    }
+}
+
+#[test]
 fn the_spool_moves_with_its_manifest() {
     let folder = tempfile::tempdir().unwrap();
     let mut manifest = Manifest::with_spool(Path::new("RUN/inputs.spool"));
