@@ -9,7 +9,7 @@ after three that are not counted, results copied to the host, for each size of a
 sees. Our rate is that of `mlip-batch run` on the same crystals, and of the tests `orb_cuda` and `uma_cuda` (docs/gpu.md).
 
 Needs `pip install orb-models==0.5.5` or `fairchem-core==2.24.0`. CHECKPOINT is one of upstream's, or one of real size with
-random weights (`upstream_orb.py seeded`, `crates/models/tests/uma/make_goldens.py real FOLDER`), which cost the same.
+random weights (`seeded` for ORB, `crates/models/tests/uma/make_goldens.py real FOLDER`), which cost the same.
 """
 
 import itertools
