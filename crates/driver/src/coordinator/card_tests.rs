@@ -34,17 +34,14 @@ fn a_card_gets_as_many_structures_as_it_wants_whatever_they_cost() {
     let mut given = follow_all(&mut coordinator, 1.0);
     assert!(given <= 2 * WORKERS as u64, "{given}");
     for done in (0..n).step_by(10) {
-        let cost = done as f64;
-        let tally = Tally { structures: done, cost, wanted: 300, ..Tally::default() };
-        coordinator.take_in(Rank::ROOT, &Report::Progress(tally)).expect("orders");
-        given += follow_all(&mut coordinator, 1.0);
+        given += ask(&mut coordinator, 0, done, 300);
         assert_eq!(given - done, 300.min(n - done), "{done} done");
     }
 }
 
-/// What a rank is given when it has done nothing yet and its cards want so many.
-fn given(coordinator: &mut Coordinator, rank: usize, wanted: u32) -> u64 {
-    let tally = Tally { wanted, ..Tally::default() };
+/// What is given when a rank has done this many structures, a second each, and its cards want so many under way.
+fn ask(coordinator: &mut Coordinator, rank: usize, structures: u64, wanted: u32) -> u64 {
+    let tally = Tally { structures, cost: structures as f64, wanted, ..Tally::default() };
     coordinator.take_in(Rank::from_index(rank), &Report::Progress(tally)).expect("orders");
     follow_all(coordinator, 1.0)
 }
@@ -53,22 +50,17 @@ fn given(coordinator: &mut Coordinator, rank: usize, wanted: u32) -> u64 {
 fn a_rank_that_wants_no_more_gets_no_more() {
     let mut coordinator = coordinator_of(1000, &[WORKERS; 2], Known::new(Path::new("")), 2.0);
     follow_all(&mut coordinator, 1.0);
-    assert!(given(&mut coordinator, 0, 100) >= 100 - 2 * WORKERS as u64);
-    assert_eq!(given(&mut coordinator, 0, 100), 0);
-    assert_eq!(given(&mut coordinator, 1, 0), 0);
-    assert_eq!(given(&mut coordinator, 0, 120), 20);
+    assert!(ask(&mut coordinator, 0, 0, 100) >= 100 - 2 * WORKERS as u64);
+    assert_eq!(ask(&mut coordinator, 0, 0, 100), 0);
+    assert_eq!(ask(&mut coordinator, 1, 0, 0), 0);
+    assert_eq!(ask(&mut coordinator, 0, 0, 120), 20);
 }
 
 #[test]
 fn the_first_to_ask_leaves_the_others_their_part_and_who_is_done_first_gets_the_rest() {
     let mut coordinator = coordinator_of(100, &[WORKERS; 4], Known::new(Path::new("")), 2.0);
     let mut given = follow_all(&mut coordinator, 1.0);
-    let ask = |coordinator: &mut Coordinator, rank: usize, structures: u64| {
-        let tally = Tally { structures, cost: structures as f64, wanted: 1000, ..Tally::default() };
-        coordinator.take_in(Rank::from_index(rank), &Report::Progress(tally)).expect("orders");
-        follow_all(coordinator, 1.0)
-    };
-    given += (0..4).map(|rank| ask(&mut coordinator, rank, 0)).sum::<u64>();
+    given += (0..4).map(|rank| ask(&mut coordinator, rank, 0, 1000)).sum::<u64>();
     // A seventh of all.
     assert!(coordinator.ranks.iter().all(|rank| rank.structures_out() == 15));
     assert_eq!(given, 60);
@@ -77,7 +69,7 @@ fn the_first_to_ask_leaves_the_others_their_part_and_who_is_done_first_gets_the_
     while given < 100 {
         done += 1;
         assert!(coordinator.ranks[3].structures_out() > 0, "{done} done, {given} given");
-        given += ask(&mut coordinator, 3, done);
+        given += ask(&mut coordinator, 3, done, 1000);
     }
     assert_eq!(coordinator.structures_out, 100 - done);
 }
